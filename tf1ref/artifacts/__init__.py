@@ -1,0 +1,1 @@
+"""Checkpoints, meta graphs, GraphDefs: read, freeze, verify."""

@@ -1,0 +1,1 @@
+"""Loaders for the real file formats, and generated stand-ins of the same shape and type."""

@@ -1,0 +1,16 @@
+"""The one exception that means "your input cannot be used": one line for people, exit code 2."""
+
+import difflib
+
+
+class InputError(Exception):
+    """Bad usage or unreadable input. The message is one line: what is wrong, where, and what to do."""
+
+
+def nearest(name, names, count=3):
+    """Returns "; nearest: a, b" for the `names` most like `name`, or "" where nothing is alike."""
+    names = list(names)
+    folded = {n.lower(): n for n in names}
+    alike = difflib.get_close_matches(name.lower(), list(folded), n=count, cutoff=0.5)
+    alike = [folded[n] for n in alike] or [n for n in names if name.lower() in n.lower()][:count]
+    return "; nearest: " + ", ".join(alike) if alike else ""
