@@ -1,0 +1,119 @@
+"""Everything a person sees: progress, tables and the one error format.
+
+rich is imported inside the functions: `tf1ref list --json` must not wait for it.
+"""
+
+import contextlib
+import sys
+import time
+
+# Set by `progress_shown`. Off by default: parity, tests and people's own programs run the examples silently.
+_shown = False
+
+
+@contextlib.contextmanager
+def progress_shown():
+    """Within this context `steps` shows progress on standard error."""
+    global _shown
+    before, _shown = _shown, True
+    try:
+        yield
+    finally:
+        _shown = before
+
+
+class steps:
+    """Iterates over range(total), showing progress and the values last given to `show`.
+
+    On a terminal: a bar. In a log file: a line every five seconds and one at the end.
+    """
+
+    LINE_SECONDS = 5.0
+    BAR_SECONDS = 0.1
+
+    def __init__(self, total, start=0):
+        self.total, self.start = total, start
+        self.values = {}
+        self._step = start
+        self._next = 0.0
+
+    def show(self, **values):
+        """Sets the values shown beside the bar: loss=..., accuracy=... (numbers). Cheap: called every step."""
+        self.values = values
+
+    def __iter__(self):
+        if not _shown:
+            yield from range(self.start, self.total)
+            return
+        with _bar(self.total) if sys.stderr.isatty() else contextlib.nullcontext() as bar:
+            self._next = time.monotonic() + (0 if bar else self.LINE_SECONDS)
+            for step in range(self.start, self.total):
+                yield step
+                self._step = step + 1
+                if time.monotonic() >= self._next:
+                    self._draw(bar)
+            self._draw(bar)
+
+    def _draw(self, bar):
+        self._next = time.monotonic() + (self.BAR_SECONDS if bar else self.LINE_SECONDS)
+        words = "  ".join(f"{k} {float(v):.6g}" for k, v in self.values.items())
+        if bar:
+            bar.update(bar.task_ids[0], completed=self._step, description=words)
+        else:
+            print(f"step {self._step}/{self.total}  {words}".rstrip(), file=sys.stderr, flush=True)
+
+
+def _bar(total):
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    bar = Progress(*columns, console=Console(stderr=True))
+    bar.add_task("", total=total)
+    return bar
+
+
+def say(text=""):
+    """Prints one plain line on standard output."""
+    print(text, flush=True)
+
+
+def note(text):
+    """Prints one line about what is going on, on standard error: results alone go to standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def error(text):
+    """Prints the one error format: a single line on standard error, whatever the text holds."""
+    print("tf1ref: " + " ".join(str(text).split()), file=sys.stderr, flush=True)
+
+
+def table(columns, rows, title=None):
+    """Prints `rows` of words under `columns`; a column called ">name" is aligned to the right.
+
+    Fits the terminal; 100 columns where there is none.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        grid.add_column(column.lstrip(">"), justify="right" if column[0] == ">" else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    out().print(grid)
+
+
+def out():
+    """Returns the rich Console for standard output: 100 columns where there is no terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 100)
+
+
+def verdict(good, yes="ok", no="FAILED"):
+    """Returns a coloured word for a table cell."""
+    from rich.text import Text
+
+    return Text(yes, "green") if good else Text(no, "bold red")

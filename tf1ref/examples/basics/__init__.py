@@ -1,0 +1,1 @@
+"""Graphs, sessions, variables: what TF1 is made of."""

@@ -1,0 +1,1 @@
+"""Handwritten digits, from softmax regression to LeNet-5."""

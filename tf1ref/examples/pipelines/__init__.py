@@ -1,0 +1,1 @@
+"""Queues, readers and records inside the graph."""

@@ -1,0 +1,1 @@
+"""Small networks that fit curves and draw boundaries."""

@@ -1,0 +1,1 @@
+"""Losses, optimizers, schedules, averages: the parts of a training step."""

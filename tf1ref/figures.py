@@ -1,0 +1,57 @@
+"""Figures a source promises, as `EXPECTED` states them: exact to the digits printed, or a bound."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One promised figure; `kind` says how the reached one is compared with `value`."""
+
+    kind: str
+    value: object
+    within: float = 0.0
+
+    def met(self, reached):
+        """True when `reached` (array-like) keeps the promise. Arrays are compared element by element."""
+        reached, value = np.asarray(reached), np.asarray(self.value)
+        if self.kind == "equal":
+            if value.dtype.kind in "OSUb":
+                return bool(reached.shape == value.shape and np.all(reached == value))
+            return bool(reached.shape == value.shape and np.all(np.abs(reached - value) <= self.within))
+        if self.kind == "at least":
+            return bool(np.all(reached >= value))
+        return bool(np.all(reached <= value))
+
+    def __str__(self):
+        sign = {"equal": "", "at least": ">= ", "at most": "<= "}[self.kind]
+        return sign + text(self.value) + (f" +- {self.within:.2g}" if self.within > 1e-3 else "")
+
+
+def text(value, most=4):
+    """Returns a figure as short text; of an array the first `most` elements."""
+    flat = np.asarray(value).ravel()
+    words = [f"{v:.6g}" if isinstance(v, (float, np.floating)) else str(v) for v in flat[:most].tolist()]
+    inside = ", ".join(words) + (", ..." if flat.size > most else "")
+    return inside if np.ndim(value) == 0 else f"[{inside}]"
+
+
+def exactly(value, digits=6):
+    """The source prints `value` with `digits` decimals: the reached figure rounds to it (1 in the last one)."""
+    return Figure("equal", value, 10.0**-digits)
+
+
+def about(value, within):
+    """`value`, give or take `within` (same unit): for figures that hang on a random start."""
+    return Figure("equal", value, within)
+
+
+def at_least(value):
+    """A lower bound, such as an accuracy (a fraction of 1)."""
+    return Figure("at least", value)
+
+
+def at_most(value):
+    """An upper bound, such as a loss."""
+    return Figure("at most", value)

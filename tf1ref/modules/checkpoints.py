@@ -1,0 +1,58 @@
+"""Name-based checkpoints, the ones TF1's Saver writes, for tf.function code.
+
+`tf.train.Checkpoint.read` of such a file loads nothing, silently, when the names do not match; here every
+name must be there. The kernels are the ones the Saver's graph calls: SaveV2 and RestoreV2.
+"""
+
+import os
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.errors import InputError, nearest
+
+
+def save(folder, name, variables, global_step=None):
+    """Writes {checkpoint name: variable} to `folder/name[-global_step]`; returns that prefix.
+
+    `folder/checkpoint` names it as the latest one afterwards, so that an interrupted save is never the latest.
+    """
+    os.makedirs(folder, exist_ok=True)
+    prefix = os.path.join(folder, name if global_step is None else f"{name}-{int(global_step)}")
+    names = sorted(variables)
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[variables[n].read_value() for n in names],
+    )
+    v1.train.update_checkpoint_state(folder, os.path.basename(prefix))
+    return prefix
+
+
+def restore(prefix, variables):
+    """Assigns the tensors of the checkpoint `prefix` to {checkpoint name: variable}.
+
+    Raises InputError for a file that cannot be read, a name that is not in it, or a shape that differs.
+    """
+    try:
+        there = dict(tf.train.list_variables(prefix))
+    except (tf.errors.OpError, ValueError) as e:
+        raise InputError(f"{prefix}: not a checkpoint that can be read: {type(e).__name__}") from e
+    for name, variable in variables.items():
+        if name not in there:
+            raise InputError(f"{prefix}: holds no {name!r}{nearest(name, there)}")
+        if list(there[name]) != variable.shape.as_list():
+            raise InputError(f"{prefix}: {name} is {list(there[name])}, the variable {variable.shape.as_list()}")
+    names = list(variables)
+    types = [variables[n].dtype for n in names]
+    values = tf.raw_ops.RestoreV2(
+        prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=types
+    )
+    for name, value in zip(names, values):
+        variables[name].assign(value)
+
+
+def latest(folder):
+    """Returns the prefix of the latest checkpoint in `folder`, or None (v1.train.latest_checkpoint)."""
+    return tf.train.latest_checkpoint(folder)

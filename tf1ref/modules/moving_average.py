@@ -1,0 +1,45 @@
+"""TF1's ExponentialMovingAverage for tf.function code: shadow variables under TF1's checkpoint names."""
+
+import tensorflow as tf
+
+
+class ExponentialMovingAverage(tf.Module):
+    """shadow -= (1 - decay) * (shadow - variable), with decay = min(decay, (1 + n) / (10 + n)).
+
+    n is `num_updates`, a variable or None for the plain decay (v1.train.ExponentialMovingAverage).
+    Shadows are named `<variable>/ExponentialMovingAverage` and start at the variable's value.
+    """
+
+    def __init__(self, decay, num_updates=None, name="ExponentialMovingAverage"):
+        super().__init__(name=name)
+        self.decay, self.num_updates = decay, num_updates
+        self.shadows = {}
+
+    def create(self, variables):
+        """Creates the shadows of `variables`. Once, outside of tf.function."""
+        for variable in variables:
+            name = self.average_name(variable)
+            self.shadows[name] = tf.Variable(variable.read_value(), trainable=False, name=name)
+
+    def average_name(self, variable):
+        """Returns the name under which TF1's Saver keeps the shadow."""
+        return f"{variable.name.partition(':')[0]}/{self.name}"
+
+    def average(self, variable):
+        """Returns the shadow variable."""
+        return self.shadows[self.average_name(variable)]
+
+    def variables_by_name(self):
+        """Returns {checkpoint name: shadow variable}."""
+        return dict(self.shadows)
+
+    def apply(self, variables):
+        """Moves every shadow towards its variable."""
+        decay = tf.convert_to_tensor(self.decay, tf.float32)
+        if self.num_updates is not None:
+            n = tf.cast(self.num_updates, tf.float32)
+            decay = tf.minimum(decay, (1.0 + n) / (10.0 + n))
+        for variable in variables:
+            shadow = self.average(variable)
+            rate = tf.cast(1.0 - decay, variable.dtype)
+            shadow.assign_sub((shadow - variable) * rate)

@@ -1,0 +1,215 @@
+"""Runs two programs, compares their traces to the bit and names the first divergence.
+
+A trace is a dict {key: array}. A key says what it holds by its first word, and traces are compared in
+that order: `initial/` values, `forward/` results, anything else, `steps/` (one row a step: loss, w, ...),
+`gradient/`, `slots/`, `final/` values. Whatever differs first in it is nearest to the cause.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tf1ref import catalog
+from tf1ref.errors import InputError
+
+ORDER = ("initial", "forward", "", "steps", "gradient", "slots", "final")
+STEPS = 20
+
+
+@dataclass
+class Key:
+    """How one key of two traces compares; `first` names the first element that differs, or is ""."""
+
+    key: str
+    elements: int
+    differing: int
+    max_difference: float
+    max_ulp: int
+    first: str
+
+
+@dataclass
+class Report:
+    """How two traces compare. `equal`: every key within `ulps`, and something moved. `rows`: a Key each."""
+
+    name: str
+    equal: bool
+    keys: int
+    elements: int
+    differing: int
+    max_ulp: int
+    first: str
+    rows: list
+
+    def summary(self):
+        """The report without its rows, ready for JSON."""
+        return {k: v for k, v in asdict(self).items() if k != "rows"}
+
+
+def without_onednn():
+    """Turns oneDNN off: its convolution gradients differ in the last bits. Before TensorFlow is imported."""
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
+
+def module_named(name):
+    """Returns the module to compare: an example ("chapter.example"), an importable module, or a .py file.
+
+    Raises InputError when there is none, it does not import, or it lacks the two functions.
+    """
+    if any(name == example.name for example in catalog.examples()):
+        module = catalog.load(name)
+    else:
+        module = _import(name)
+    missing = [f for f in ("run_graph", "run_function") if not callable(getattr(module, f, None))]
+    if missing:
+        raise InputError(f"{name}: has no function {' and no '.join(missing)}: define both, each returning a trace")
+    return module
+
+
+def run(module, steps=STEPS, name=None):
+    """Runs both halves of `module` for `steps` steps; returns the Report.
+
+    Raises InputError when a half does not return a trace.
+    """
+    name = name or module.__name__
+    graph = trace_of(module.run_graph, steps, name)
+    function = trace_of(module.run_function, steps, name)
+    return compare(graph, function, ulps=getattr(module, "ULPS", 0), name=name)
+
+
+def trace_of(function, steps, name):
+    """Calls one half with the parameters it takes (`steps`, `out`) and returns its trace, checked.
+
+    `out` is a folder that is gone afterwards.
+    """
+    takes = inspect.signature(function).parameters
+    arguments = {"steps": steps} if "steps" in takes else {}
+    with tempfile.TemporaryDirectory() as folder:
+        if "out" in takes:
+            arguments["out"] = folder
+        trace = function(**arguments)
+    if not isinstance(trace, dict) or not all(isinstance(key, str) for key in trace):
+        raise InputError(f"{name}.{function.__name__}: returned {type(trace).__name__}: return a dict of arrays by name")
+    return {key: _array(value, f"{name}.{function.__name__}: {key}") for key, value in trace.items()}
+
+
+def compare(graph, function, ulps=0, name="trace"):
+    """Compares two traces {key: array}; returns the Report. `ulps`: how far apart floats may be, 0 for the bit."""
+    rows = [_compare_key(key, graph.get(key), function.get(key)) for key in _ordered(graph, function)]
+    wrong = [row for row in rows if row.max_ulp > ulps or (row.first and not row.max_ulp)]
+    # Names and shapes come first: a value that is not there explains what differs later.
+    wrong.sort(key=lambda row: row.elements > 0)
+    first = f"{wrong[0].key}: {wrong[0].first}" if wrong else nothing_moves(graph)
+    return Report(
+        name=name,
+        equal=not first,
+        keys=len(rows),
+        elements=sum(row.elements for row in rows),
+        differing=sum(row.differing for row in rows),
+        max_ulp=max((row.max_ulp for row in rows), default=0),
+        first=first,
+        rows=rows,
+    )
+
+
+def nothing_moves(trace):
+    """Returns why a trace proves nothing: it is empty, or its variables and steps never change. Else ""."""
+    if not sum(np.size(value) for value in trace.values()):
+        return "the trace is empty: it proves nothing"
+    pairs = [(v, trace["final/" + k[8:]]) for k, v in trace.items() if k[:8] == "initial/" and "final/" + k[8:] in trace]
+    rows = [v for k, v in trace.items() if k.startswith("steps/") and len(v) > 1]
+    moved = [not np.array_equal(a, b) for a, b in pairs] + [any(not np.array_equal(r, v[0]) for r in v) for v in rows]
+    return "" if any(moved) or not moved else "nothing moves: no variable and no value of a step ever changes"
+
+
+def ulp_distance(a, b):
+    """Returns how many representable floats lie between each pair of elements (int64; 0 for equal bits).
+
+    Floats are mapped to integers that keep their order; -0.0 and 0.0 are one apart, and so are two NaNs
+    of different bits at the least. The largest int64 stands in where the distance does not fit.
+    """
+    kind = {2: np.int16, 4: np.int32, 8: np.int64}[a.dtype.itemsize]
+    low = np.iinfo(kind).min
+
+    def order(x):
+        bits = np.ascontiguousarray(x).view(kind)
+        return np.where(bits < 0, low - bits - 1, bits).astype(object if kind is np.int64 else np.int64)
+
+    distance = np.abs(order(a) - order(b))
+    return np.minimum(distance, np.iinfo(np.int64).max).astype(np.int64)
+
+
+def _import(name):
+    sys.path.insert(0, os.getcwd())
+    try:
+        if name.endswith(".py"):
+            if not Path(name).is_file():
+                raise InputError(f"{name}: no such file")
+            spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+        return importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if e.name and name.split(".")[0] == e.name.split(".")[0]:
+            catalog.find(name)  # says what is near
+        raise InputError(f"{name}: cannot be imported: {e}") from e
+    except InputError:
+        raise
+    except Exception as e:
+        raise InputError(f"{name}: cannot be imported: {type(e).__name__}: {e}") from e
+    finally:
+        sys.path.remove(os.getcwd())
+
+
+def _array(value, where):
+    array = np.asarray(value)
+    if array.dtype == object:
+        try:
+            array = array.astype(bytes)  # string tensors arrive as objects
+        except (ValueError, TypeError) as e:
+            raise InputError(f"{where}: not an array of numbers or strings: {e}") from e
+    return array
+
+
+def _ordered(graph, function):
+    keys = list(graph) + [key for key in function if key not in graph]
+
+    def place(key):
+        word = key.split("/")[0]
+        return ORDER.index(word if word in ORDER else "")
+
+    return sorted(keys, key=place)
+
+
+def _compare_key(key, a, b):
+    if a is None or b is None:
+        where = "the graph" if a is None else "the function"
+        return Key(key, 0, 1, float("inf"), 0, f"missing in {where}")
+    if a.shape != b.shape or (a.dtype != b.dtype and a.dtype.kind != "S"):
+        return Key(key, 0, 1, float("inf"), 0, f"{a.dtype}{list(a.shape)} in the graph, {b.dtype}{list(b.shape)} in the function")
+    if a.dtype.kind in "fV" and a.dtype.itemsize in (2, 4, 8):
+        ulps = ulp_distance(a, b)
+        with np.errstate(all="ignore"):
+            gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
+        difference = float(np.nanmax(gap, initial=0.0))
+    else:
+        ulps = (a != b).astype(np.int64)
+        difference = float(np.max(ulps, initial=0))
+    differing = int(np.count_nonzero(ulps))
+    return Key(key, a.size, differing, difference, int(np.max(ulps, initial=0)), _first(key, a, b, ulps))
+
+
+def _first(key, a, b, ulps):
+    if not np.any(ulps):
+        return ""
+    place = tuple(int(i) for i in np.argwhere(ulps)[0])
+    where = f"step {place[0]}, element {list(place[1:])}" if key.startswith("steps/") else f"element {list(place)}"
+    return f"{where}: {a[place]!s} in the graph, {b[place]!s} in the function"
