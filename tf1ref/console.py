@@ -99,7 +99,7 @@ def table(columns, rows, title=None):
 
     grid = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
-        grid.add_column(column.lstrip(">"), justify="right" if column[0] == ">" else "left", overflow="fold")
+        grid.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     out().print(grid)
@@ -117,3 +117,28 @@ def verdict(good, yes="ok", no="FAILED"):
     from rich.text import Text
 
     return Text(yes, "green") if good else Text(no, "bold red")
+
+
+def import_tensorflow():
+    """Imports TensorFlow without its banner and without the deprecation warnings that every v1 call brings.
+
+    The banner is written below Python and whatever the log level; an import that fails shows it.
+    """
+    import os
+    import tempfile
+
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as banner:
+        os.dup2(banner.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.get_logger().setLevel("ERROR")
+        except BaseException:
+            banner.seek(0)
+            os.write(kept, banner.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

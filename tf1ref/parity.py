@@ -63,10 +63,8 @@ def module_named(name):
 
     Raises InputError when there is none, it does not import, or it lacks the two functions.
     """
-    if any(name == example.name for example in catalog.examples()):
-        module = catalog.load(name)
-    else:
-        module = _import(name)
+    is_example = any(name == example.name for example in catalog.examples())
+    module = catalog.load(name) if is_example else _import(name)
     missing = [f for f in ("run_graph", "run_function") if not callable(getattr(module, f, None))]
     if missing:
         raise InputError(f"{name}: has no function {' and no '.join(missing)}: define both, each returning a trace")
@@ -96,7 +94,9 @@ def trace_of(function, steps, name):
             arguments["out"] = folder
         trace = function(**arguments)
     if not isinstance(trace, dict) or not all(isinstance(key, str) for key in trace):
-        raise InputError(f"{name}.{function.__name__}: returned {type(trace).__name__}: return a dict of arrays by name")
+        raise InputError(
+            f"{name}.{function.__name__}: returned {type(trace).__name__}: return a dict of arrays by name"
+        )
     return {key: _array(value, f"{name}.{function.__name__}: {key}") for key, value in trace.items()}
 
 
@@ -123,7 +123,9 @@ def nothing_moves(trace):
     """Returns why a trace proves nothing: it is empty, or its variables and steps never change. Else ""."""
     if not sum(np.size(value) for value in trace.values()):
         return "the trace is empty: it proves nothing"
-    pairs = [(v, trace["final/" + k[8:]]) for k, v in trace.items() if k[:8] == "initial/" and "final/" + k[8:] in trace]
+    pairs = [
+        (v, trace["final/" + k[8:]]) for k, v in trace.items() if k[:8] == "initial/" and "final/" + k[8:] in trace
+    ]
     rows = [v for k, v in trace.items() if k.startswith("steps/") and len(v) > 1]
     moved = [not np.array_equal(a, b) for a, b in pairs] + [any(not np.array_equal(r, v[0]) for r in v) for v in rows]
     return "" if any(moved) or not moved else "nothing moves: no variable and no value of a step ever changes"
@@ -194,7 +196,14 @@ def _compare_key(key, a, b):
         where = "the graph" if a is None else "the function"
         return Key(key, 0, 1, float("inf"), 0, f"missing in {where}")
     if a.shape != b.shape or (a.dtype != b.dtype and a.dtype.kind != "S"):
-        return Key(key, 0, 1, float("inf"), 0, f"{a.dtype}{list(a.shape)} in the graph, {b.dtype}{list(b.shape)} in the function")
+        return Key(
+            key,
+            0,
+            1,
+            float("inf"),
+            0,
+            f"{a.dtype}{list(a.shape)} in the graph, {b.dtype}{list(b.shape)} in the function",
+        )
     if a.dtype.kind in "fV" and a.dtype.itemsize in (2, 4, 8):
         ulps = ulp_distance(a, b)
         with np.errstate(all="ignore"):

@@ -12,10 +12,11 @@ import tensorflow.compat.v1 as v1
 from tf1ref.errors import InputError, nearest
 
 
-def save(folder, name, variables, global_step=None):
+def save(folder, name, variables, global_step=None, max_to_keep=5):
     """Writes {checkpoint name: variable} to `folder/name[-global_step]`; returns that prefix.
 
     `folder/checkpoint` names it as the latest one afterwards, so that an interrupted save is never the latest.
+    Older ones that this folder's state lists go, but for `max_to_keep` (as the Saver does; 0 keeps all).
     """
     os.makedirs(folder, exist_ok=True)
     prefix = os.path.join(folder, name if global_step is None else f"{name}-{int(global_step)}")
@@ -26,7 +27,13 @@ def save(folder, name, variables, global_step=None):
         shape_and_slices=[""] * len(names),
         tensors=[variables[n].read_value() for n in names],
     )
-    v1.train.update_checkpoint_state(folder, os.path.basename(prefix))
+    state = v1.train.get_checkpoint_state(folder)
+    older = [p for p in state.all_model_checkpoint_paths if p != prefix] if state else []
+    kept = (older + [prefix])[-max_to_keep:]
+    v1.train.update_checkpoint_state(folder, prefix, all_model_checkpoint_paths=kept)
+    for gone in older:
+        if gone not in kept:
+            v1.train.remove_checkpoint(gone)
     return prefix
 
 
@@ -46,9 +53,7 @@ def restore(prefix, variables):
             raise InputError(f"{prefix}: {name} is {list(there[name])}, the variable {variable.shape.as_list()}")
     names = list(variables)
     types = [variables[n].dtype for n in names]
-    values = tf.raw_ops.RestoreV2(
-        prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=types
-    )
+    values = tf.raw_ops.RestoreV2(prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=types)
     for name, value in zip(names, values):
         variables[name].assign(value)
 

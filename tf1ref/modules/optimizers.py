@@ -60,6 +60,7 @@ class Optimizer(tf.Module):
 
     def _finish(self):
         """What one step changes besides the variables."""
+        return  # autograph cannot convert a body that is a docstring alone
 
 
 class GradientDescent(Optimizer):

@@ -1,0 +1,177 @@
+"""The verbs of the command tf1ref: each parses its arguments and calls one library function.
+
+TensorFlow is imported only by the verbs that compute, and after its environment is set.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+
+from tf1ref import __version__, catalog, console
+from tf1ref.errors import InputError
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def main(argv=None):
+    """Runs one command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 130 interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    # TensorFlow announces a missing GPU as an error; what is wrong arrives as an exception. A value that is set stays.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = None
+    try:
+        arguments = _parser().parse_args(argv)
+        return arguments.verb(arguments) or 0
+    except KeyboardInterrupt:
+        console.error("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `tf1ref list | head`
+        return 0
+    except InputError as e:
+        return _failed(e, EXIT_USAGE, arguments)
+    except Exception as e:
+        return _failed(f"{type(e).__name__}: {e} (--debug shows where)", EXIT_FAILED, arguments)
+
+
+def _failed(message, code, arguments):
+    if getattr(arguments, "debug", False):
+        traceback.print_exc()
+    console.error(message)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise InputError(f"{message}; `{self.prog} --help` shows the usage")
+
+
+def _parser():
+    parser = _Parser(prog="tf1ref", description="TensorFlow 1 that works today: reference programs and tools.")
+    parser.add_argument("--version", action="version", version=f"tf1ref {__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb_name")
+    for add in (_add_list, _add_show, _add_run, _add_parity, _add_freeze):
+        verb = add(verbs)
+        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _verb(verbs, name, function, text):
+    verb = verbs.add_parser(name, help=text, description=text)
+    verb.set_defaults(verb=function)
+    return verb
+
+
+def _add_list(verbs):
+    verb = _verb(verbs, "list", _list, "List the examples by chapter, in reading order.")
+    verb.add_argument("--chapter", metavar="C", help="only this chapter")
+    verb.add_argument("--json", action="store_true", help="a list of {name, chapter, title, source}")
+    return verb
+
+
+def _list(arguments):
+    from tf1ref import showing
+
+    showing.show_list(catalog.examples(arguments.chapter), arguments.json)
+
+
+def _add_show(verbs):
+    verb = _verb(verbs, "show", _show, "Show one example: what it teaches, and both halves side by side.")
+    verb.add_argument("name", metavar="NAME", help="chapter.example")
+    return verb
+
+
+def _show(arguments):
+    from tf1ref import showing
+
+    showing.show_example(catalog.find(arguments.name))
+
+
+def _add_run(verbs):
+    verb = _verb(verbs, "run", _run, "Run one example; show the figures promised and reached.")
+    verb.add_argument("name", metavar="NAME", help="chapter.example")
+    verb.add_argument("--mode", choices=("graph", "function"), default="graph", help="which half (default: graph)")
+    verb.add_argument("--steps", type=_steps, metavar="N", help="default: the source's own number")
+    verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a constant")
+    verb.add_argument("--seed", type=int, metavar="S", help="the same as --set SEED=S")
+    verb.add_argument("--data", metavar="DIR", help="the folder of real data sets (default: $TF1REF_DATA)")
+    verb.add_argument("--out", metavar="DIR", help="keep trace, checkpoints and event files in DIR/MODE")
+    verb.add_argument("--plots", action="store_true", help="with --out: a picture of the trace too")
+    verb.add_argument("--force", action="store_true", help="replace what an earlier run left in --out")
+    verb.add_argument("--json", action="store_true", help="the figures as JSON")
+    return verb
+
+
+def _run(arguments):
+    from tf1ref import running
+
+    if arguments.seed is not None:
+        arguments.set.append(f"SEED={arguments.seed}")
+    if arguments.plots and not arguments.out:
+        raise InputError("--plots writes a picture: say where with --out DIR")
+    if arguments.data:
+        if not os.path.isdir(arguments.data):
+            raise InputError(f"--data {arguments.data}: no such folder")
+        os.environ["TF1REF_DATA"] = arguments.data
+    running.run(
+        arguments.name,
+        mode=arguments.mode,
+        steps=arguments.steps,
+        changes=arguments.set,
+        out=arguments.out,
+        plots=arguments.plots,
+        force=arguments.force,
+        as_json=arguments.json,
+    )
+
+
+def _add_parity(verbs):
+    verb = _verb(verbs, "parity", _parity, "Run both halves and compare their traces to the bit.")
+    verb.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME|MODULE",
+        help="examples, or your own modules (default: all examples)",
+    )
+    verb.add_argument("--steps", type=_steps, default=20, metavar="N", help="default: 20")
+    verb.add_argument("--json", metavar="FILE", help="write the reports there; - for standard output")
+    verb.add_argument("--onednn", action="store_true", help="leave oneDNN on: its gradients are not exact")
+    verb.add_argument("--force", action="store_true", help="replace the file of --json")
+    return verb
+
+
+def _parity(arguments):
+    from tf1ref import showing
+
+    names = arguments.names or [example.name for example in catalog.examples()]
+    equal = showing.show_parity(names, arguments.steps, arguments.json, arguments.onednn, arguments.force)
+    return 0 if equal else EXIT_FAILED
+
+
+def _add_freeze(verbs):
+    verb = _verb(verbs, "freeze", _freeze, "Turn a checkpoint with its meta graph into one .pb, and verify it.")
+    verb.add_argument("source", metavar="CHECKPOINT_OR_DIR", help="a prefix, one of its files, or its folder")
+    verb.add_argument("--outputs", metavar="A,B", default="", help="names of the nodes or tensors to answer")
+    verb.add_argument("-o", "--output", required=True, metavar="FILE.pb")
+    verb.add_argument("--force", action="store_true", help="replace FILE.pb")
+    verb.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
+    verb.add_argument("--json", action="store_true", help="the report as JSON")
+    return verb
+
+
+def _freeze(arguments):
+    from tf1ref import showing
+
+    outputs = [name for name in arguments.outputs.split(",") if name]
+    showing.show_freeze(arguments, outputs)
+
+
+def _steps(word):
+    try:
+        steps = int(word)
+    except ValueError:
+        steps = 0
+    if steps < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of steps: give 1 or more")
+    return steps

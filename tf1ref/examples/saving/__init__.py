@@ -1,0 +1,1 @@
+"""Savers, meta graphs, frozen graphs."""

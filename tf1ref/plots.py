@@ -1,0 +1,39 @@
+"""Pictures of traces. Needs matplotlib (the extra "plots")."""
+
+import os
+import tempfile
+
+import numpy as np
+
+from tf1ref.errors import InputError
+
+
+def need_matplotlib():
+    """Raises InputError where matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as e:
+        raise InputError('--plots needs matplotlib: pip install "tf1ref[plots]"') from e
+
+
+def save(module, trace, path):
+    """Writes the program's own picture of its trace, or its curves, to `path` (.png), renamed into place."""
+    figure = module.plot(trace) if hasattr(module, "plot") else curves(trace, module.__doc__.split("\n")[0])
+    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
+    os.close(handle)
+    figure.savefig(partial, dpi=120)
+    os.replace(partial, path)
+
+
+def curves(trace, title=""):
+    """Returns a matplotlib Figure with one panel for each scalar under `steps/`."""
+    from matplotlib.figure import Figure
+
+    rows = {key: np.asarray(value) for key, value in trace.items() if key.startswith("steps/")}
+    rows = {key: value for key, value in rows.items() if value.ndim == 1 and value.dtype.kind in "fiu"}
+    figure = Figure(figsize=(8, 2.6 * max(1, len(rows))), layout="constrained")
+    figure.suptitle(title)
+    for axis, (key, value) in zip(np.ravel(figure.subplots(max(1, len(rows)), 1)), rows.items()):
+        axis.plot(value, linewidth=0.8)
+        axis.set(xlabel="step", ylabel=key.removeprefix("steps/"))
+    return figure

@@ -1,0 +1,121 @@
+"""`tf1ref run`: one half of one example, with progress, files and the figures promised beside those reached."""
+
+import inspect
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tf1ref import catalog, console, figures
+from tf1ref.errors import InputError
+
+
+def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, as_json=False):
+    """Runs `name` in `mode` ("graph" or "function") and shows its figures.
+
+    steps: None for the source's own number. changes: "NAME=VALUE" strings. out: trace.npz and what the
+    program itself writes go to out/mode. Raises InputError for bad input, before anything is computed.
+    """
+    known = catalog.constants(catalog.find(name).path)
+    pairs = dict(catalog.parse_change(change, known) for change in changes)
+    folder = prepare(out, mode, force) if out else None
+    if plots:
+        from tf1ref import plots as plotting
+
+        plotting.need_matplotlib()
+    console.import_tensorflow()
+    module = catalog.load(name, pairs)
+    function = getattr(module, f"run_{mode}")
+    arguments = _arguments(function, steps, folder, name)
+    try:
+        with console.progress_shown():
+            trace = function(**arguments)
+    except KeyboardInterrupt:
+        kept = _latest(folder) if folder else None
+        console.note(f"interrupted; the last checkpoint is {kept}" if kept else "interrupted; nothing was saved")
+        raise
+    if folder:
+        save_trace(folder / "trace.npz", trace)
+        if plots:
+            plotting.save(module, trace, folder / "trace.png")
+    _report(module, name, mode, arguments.get("steps"), trace, folder, as_json)
+
+
+def prepare(out, mode, force):
+    """Creates out/mode and returns it. Raises InputError when it cannot be written or holds an earlier run."""
+    folder = Path(out) / mode
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if not force and any(folder.iterdir()):
+            raise InputError(f"--out {out}: {folder} holds an earlier run: choose another folder, or --force")
+    except OSError as e:
+        raise InputError(f"--out {out}: cannot be written: {e.strerror or e}") from e
+    return folder
+
+
+def save_trace(path, trace):
+    """Writes a trace as .npz without pickle, beside its place first, then renamed."""
+    import numpy as np
+
+    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+    with os.fdopen(handle, "wb") as file:
+        np.savez(file, **{key: np.asarray(value) for key, value in trace.items()})
+    os.replace(partial, path)
+
+
+def figures_of(module, steps, trace):
+    """Returns a dict for each promised figure: key, promised, reached, met.
+
+    `met` is None when the program ran another number of steps than the source's, which promises nothing.
+    """
+    full = steps is None or steps == module.STEPS
+    rows = []
+    for key, promised in getattr(module, "EXPECTED", {}).items():
+        reached = trace.get(key)
+        met = None if not full else reached is not None and promised.met(reached)
+        shown = "-" if reached is None else figures.text(reached)
+        rows.append({"key": key, "promised": str(promised), "reached": shown, "met": met})
+    return rows
+
+
+def _arguments(function, steps, folder, name):
+    takes = inspect.signature(function).parameters
+    arguments = {}
+    if "steps" in takes:
+        arguments["steps"] = steps or takes["steps"].default
+    elif steps:
+        raise InputError(f"--steps {steps}: {name} has no steps")
+    if "out" in takes:
+        arguments["out"] = str(folder) if folder else None
+    return arguments
+
+
+def _latest(folder):
+    from tf1ref.modules import checkpoints
+
+    return checkpoints.latest(str(folder))
+
+
+def _report(module, name, mode, steps, trace, folder, as_json):
+    rows = figures_of(module, steps, trace)
+    if as_json:
+        result = {"name": name, "mode": mode, "steps": steps, "figures": rows, "out": folder and str(folder)}
+        json.dump(result, sys.stdout, indent=2)
+        console.say()
+        return
+    title = f"{name} ({mode}{f', {steps} steps' if steps else ''})"
+    table = [(row["key"], row["promised"], row["reached"], _met(row["met"], module)) for row in rows]
+    if not table:
+        table = [(key, "", figures.text(value), "") for key, value in trace.items() if key.startswith("final/")]
+    console.table(("figure", ">promised", ">reached", ""), table, title=title)
+    if folder:
+        console.say(f"trace: {folder / 'trace.npz'}; everything: {folder}")
+
+
+def _met(met, module):
+    if met is None:
+        return f"promised after {module.STEPS} steps"
+    return console.verdict(met, "ok", "missed")
