@@ -32,7 +32,8 @@ def main(argv=None):
     except InputError as e:
         return _failed(e, EXIT_USAGE, arguments)
     except Exception as e:
-        return _failed(f"{type(e).__name__}: {e} (--debug shows where)", EXIT_FAILED, arguments)
+        kind = "" if type(e).__module__.startswith("tf1ref.") else f"{type(e).__name__}: "
+        return _failed(f"{kind}{e} (--debug shows where)", EXIT_FAILED, arguments)
 
 
 def _failed(message, code, arguments):

@@ -4,6 +4,7 @@ rich is imported inside the functions: `tf1ref list --json` must not wait for it
 """
 
 import contextlib
+import os
 import sys
 import time
 
@@ -106,10 +107,10 @@ def table(columns, rows, title=None):
 
 
 def out():
-    """Returns the rich Console for standard output: 100 columns where there is no terminal."""
+    """Returns the rich Console for standard output: 100 columns where neither a terminal nor $COLUMNS says more."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 100)
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
 
 
 def verdict(good, yes="ok", no="FAILED"):
@@ -124,7 +125,6 @@ def import_tensorflow():
 
     The banner is written below Python and whatever the log level; an import that fails shows it.
     """
-    import os
     import tempfile
 
     sys.stderr.flush()

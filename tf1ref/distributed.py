@@ -1,7 +1,7 @@
 """The inside of one task of a ps/worker cluster: its server, its device setter, its session, its orderly end.
 
-The variables live in the ps processes: a session does not own them, and closing it leaves them as they are. Every
-worker builds the same graph (between-graph replication) and talks to the same variables by name.
+The variables live in the ps processes: a session does not own them, and closing it leaves them as they are.
+Every worker builds the same graph (between-graph replication) and talks to the same variables by name.
 
     from tf1ref import distributed
 
@@ -12,15 +12,13 @@ worker builds the same graph (between-graph replication) and talks to the same v
                 while not session.should_stop():
                     session.run(train_op)
 
-    distributed.run(train)      # alone, or as every task of `python -m cluster up local.yml -- python train.py`
+    distributed.run(train)    # alone, or as a task of `python -m cluster up local.yml -- python train.py`
 """
 
-import contextlib
 import functools
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -28,27 +26,23 @@ import traceback
 
 import tensorflow.compat.v1 as v1
 
-from cluster import description
-from cluster.contract import RUNNING, STARTING, parse_tf_config, report
+from cluster import contract, description
+from cluster.ending import end_in_time, leave, wait_for_end
 from cluster.errors import UsageError
-from cluster.ports import Ports, in_use
+from cluster.ports import Ports, in_use, wait_until_listening
 from tf1ref.errors import InputError
 
-START_SECONDS = 120.0
 # MonitoredTrainingSession lets a worker that looks before the chief is done sleep 30 s and hides the setting.
 POLL_SECONDS = 0.2
-# A thread that does not stop (a queue runner on a dead ps) holds a session's end for this long; TF's default is 120.
+# A thread that does not stop, say a queue runner on a dead ps, holds the end so long; TF's default is 120.
 STOP_GRACE_SECONDS = 2
 # Closing a session can hang for ever when another task is dead: it is left to itself after this time.
 CLOSE_SECONDS = 2.0
-# After Ctrl-C or SIGTERM a task that is stuck inside TensorFlow, where Python handles no signal, ends by then.
-SIGNAL_SECONDS = 5.0
 START_TIMEOUT, INTERRUPTED = 3, 130  # exit codes
 
 
-
 class StartTimeout(Exception):
-    """Another task was not there in time. The message names it and its address; `run` makes it exit code 3."""
+    """Another task was not there in time. The message names it and its address; the exit code is 3."""
 
 
 class Task:
@@ -58,38 +52,41 @@ class Task:
     alone: True where one process is the whole cluster, a ps and a worker; server: the v1.train.Server.
     """
 
-    def __init__(self, hosts, job, index, start_timeout=START_SECONDS, operation_timeout=None, alone=False):
-        """Starts the task's server. Normally called through `from_environment` or `from_description`.
+    def __init__(self, hosts, job, index, start_timeout=None, operation_timeout=None, alone=False):
+        """Starts the task's server; `from_environment` and `from_description` are the ways in.
 
-        start_timeout: seconds to wait for ps processes, and for the chief to initialize the variables.
+        start_timeout: seconds to wait for ps processes, and for the chief to initialize the variables; None
+        for the launcher's, or 120.
         operation_timeout: seconds after which any one session call raises DeadlineExceededError; None for no
         bound. It needs calls to one's own server to go through gRPC, at 15 % of the steps of a small MLP.
         Raises InputError when the port cannot be bound.
         """
-        self.hosts, self.job, self.index = hosts, job, index
-        self.start_timeout, self._operation_timeout, self.alone = start_timeout, operation_timeout, alone
-        report(STARTING)
+        self.hosts, self.job, self.index, self.alone = hosts, job, index, alone
+        self.start_timeout = contract.start_timeout() if start_timeout is None else start_timeout
+        self._operation_timeout = operation_timeout
+        contract.report(contract.STARTING)
         self.server = _server(json.dumps(hosts), job, index, self.config().SerializeToString())
         if not alone:
-            _end_in_time()
+            end_in_time()
 
     @classmethod
     def from_environment(cls, **timeouts):
-        """The task that TF_CONFIG describes; without TF_CONFIG a cluster of one ps and one worker in this process.
+        """The task that TF_CONFIG describes; without it, a cluster of one ps and one worker in this process.
 
-        Alone, every call makes a fresh cluster with ports of its own. InputError when TF_CONFIG cannot be used.
+        Alone, every call makes a fresh cluster with ports of its own. InputError when TF_CONFIG cannot be
+        used.
         """
         text = os.environ.get("TF_CONFIG")
         if not text:
             return _alone(cls, timeouts)
         try:
-            return cls(*parse_tf_config(text), **timeouts)
+            return cls(*contract.parse_tf_config(text), **timeouts)
         except UsageError as error:
             raise InputError(str(error)) from None
 
     @classmethod
     def from_description(cls, path, **timeouts):
-        """The task of a YAML file with ps_hosts, worker_hosts, job_name and task_id, as the source notes use it."""
+        """The task of a YAML file with ps_hosts, worker_hosts, job_name and task_id, as the source has it."""
         try:
             found = description.load(path)
         except UsageError as error:
@@ -115,7 +112,7 @@ class Task:
 
     @property
     def target(self):
-        """What a v1.Session takes as its first argument."""
+        """The server's address, as v1.Session takes it."""
         return self.server.target
 
     def config(self):
@@ -132,39 +129,42 @@ class Task:
         return config
 
     def device_setter(self):
-        """For `v1.device` (tf.device refuses it): variables round robin on the ps, everything else on this worker."""
+        """For v1.device (tf.device refuses it): variables round robin on the ps, all else on this worker."""
         worker = f"/job:worker/task:{self.index}"
         return v1.train.replica_device_setter(worker_device=worker, cluster=v1.train.ClusterSpec(self.hosts))
 
     def serve(self):
-        """Holds variables until SIGTERM (exit code 0) or Ctrl-C (130). Never returns. Call it in the main thread.
+        """Holds variables until SIGTERM (exit code 0) or Ctrl-C (130). Main thread only; never returns.
 
         `server.join()`, TF1's way, ignores Ctrl-C and has no end.
         """
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-        report(RUNNING)
-        while True:
-            signal.pause()
+        contract.report(contract.RUNNING)
+        leave(0 if wait_for_end() == signal.SIGTERM else INTERRUPTED)
 
-    def session(self, checkpoint_dir=None, hooks=(), save_checkpoint_steps=None, save_checkpoint_secs=None,
-                save_summaries_steps=100, scaffold=None):
-        """A v1.train.MonitoredSession on the default graph, which it finalizes: MonitoredTrainingSession for this task.
+    def session(
+        self,
+        checkpoint_dir=None,
+        hooks=(),
+        save_checkpoint_steps=None,
+        save_checkpoint_secs=None,
+        save_summaries_steps=100,
+        scaffold=None,
+    ):
+        """MonitoredTrainingSession for this task: a v1.train.MonitoredSession; finalizes the default graph.
 
-        The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where the
-        ps processes hold a live model already, goes on with that; the others wait until it has. With a
-        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s) and at the end,
-        and writes summaries. Raises StartTimeout when a ps or the chief is missing.
+        The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where
+        the ps processes hold a live model already, goes on with that; the others wait until it has. With a
+        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s) and at
+        the end, and writes summaries. Raises StartTimeout when a ps or the chief is missing.
         """
         scaffold = scaffold or v1.train.Scaffold()
         hooks = list(hooks)
         if self.is_chief and checkpoint_dir:
-            if save_checkpoint_steps is None and save_checkpoint_secs is None:
+            if not save_checkpoint_steps and not save_checkpoint_secs:
                 save_checkpoint_secs = 600
+            saving = {"save_secs": save_checkpoint_secs, "save_steps": save_checkpoint_steps}
             hooks += [
-                v1.train.CheckpointSaverHook(
-                    checkpoint_dir, save_checkpoint_secs, save_checkpoint_steps, scaffold=scaffold
-                ),
+                v1.train.CheckpointSaverHook(checkpoint_dir, **saving, scaffold=scaffold),
                 v1.train.SummarySaverHook(save_summaries_steps, output_dir=checkpoint_dir, scaffold=scaffold),
                 v1.train.StepCounterHook(save_summaries_steps, output_dir=checkpoint_dir),
             ]
@@ -193,7 +193,7 @@ class _SessionCreator(v1.train.SessionCreator):
         session = self._lead(manager) if self._task.is_chief else self._follow(manager)
         if not self._task.alone:
             session.close = functools.partial(_close, session)
-        report(RUNNING)
+        contract.report(contract.RUNNING)
         return session
 
     def _lead(self, manager):
@@ -210,7 +210,8 @@ class _SessionCreator(v1.train.SessionCreator):
     def _attached(self):
         """Returns a session on the model the ps processes hold, or None when they hold none.
 
-        A chief that was started again must not restore: that would roll the other workers back to the checkpoint.
+        A chief that was started again must not restore: that would roll the other workers back to the
+        checkpoint.
         """
         if self._task.alone:
             return None
@@ -219,6 +220,7 @@ class _SessionCreator(v1.train.SessionCreator):
             session.close()
             return None
         session.run(self._scaffold.local_init_op, feed_dict=self._scaffold.local_init_feed_dict)
+        v1.logging.info("The ps processes hold a live model: going on with it.")
         return session
 
     def _follow(self, manager):
@@ -226,16 +228,15 @@ class _SessionCreator(v1.train.SessionCreator):
         try:
             return manager.wait_for_session(task.target, task.config(), max_wait_secs=task.start_timeout)
         except v1.errors.DeadlineExceededError:
-            chief = f"worker 0 (the chief, {task.hosts['worker'][0]})"
-            seconds = f"{task.start_timeout:g} s"
-            raise StartTimeout(f"{chief} has not initialized the variables after {seconds}; start it") from None
+            what = f"worker 0 at {task.hosts['worker'][0]}: has not initialized the variables"
+            raise StartTimeout(f"{what} after {task.start_timeout:g} s; start it") from None
 
 
 def run(program, **timeouts):
     """Runs `program(task)` as this process's task, and ends the process. Never returns.
 
-    Exit codes: 0; 1 with a traceback when `program` raises; 2 when TF_CONFIG cannot be used; 3 when another task was
-    not there in time; 130 after Ctrl-C, 143 after SIGTERM; what sys.exit was given. A ps serves instead.
+    Exit codes: 0; 1 with a traceback when `program` raises; 2 when TF_CONFIG cannot be used; 3 when another
+    task was not there in time; 130 after Ctrl-C, 143 after SIGTERM; sys.exit's. A ps serves.
     """
     try:
         task = Task.from_environment(**timeouts)
@@ -257,21 +258,6 @@ def run(program, **timeouts):
     leave(code)
 
 
-def leave(code=0):
-    """Ends this process as sys.exit(code) does; in a cluster at once, without cleaning up.
-
-    Cleaning up can hang there when another task is dead, so files must be closed and atexit functions are not run.
-    """
-    if not os.environ.get("TF_CONFIG"):
-        sys.exit(code)
-    if isinstance(code, str):
-        code = _complain(code, 1)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code or 0)
-
-
 def _complain(error, code):
     print(f"tf1ref: error: {error}", file=sys.stderr)
     return code
@@ -282,7 +268,7 @@ def _server(hosts, job, index, config):
     hosts = json.loads(hosts)
     port = int(hosts[job][index].rpartition(":")[2])
     if problem := in_use(port):
-        raise InputError(f"{job} {index} cannot listen on port {port}: {problem}; end the other process first")
+        raise InputError(f"{job} {index} cannot listen on port {port}: {problem}; end what has it first")
     return v1.train.Server(hosts, job, index, config=v1.ConfigProto.FromString(config))
 
 
@@ -302,41 +288,11 @@ def _wait_for_ps(task):
     limit = time.monotonic() + task.start_timeout
     for index, address in enumerate(task.hosts["ps"]):
         host, _, port = address.rpartition(":")
-        while True:
-            try:
-                socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
-                break
-            except OSError as error:
-                if time.monotonic() > limit:
-                    seconds = f"{task.start_timeout:g} s"
-                    raise StartTimeout(f"ps {index} at {address}: {error} after {seconds}; start it") from None
-                time.sleep(POLL_SECONDS)
+        if problem := wait_until_listening(host, int(port), limit - time.monotonic()):
+            raise StartTimeout(f"ps {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
 
 
 def _close(session):
     closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
-
-
-def _end_in_time():
-    """Makes Ctrl-C and SIGTERM end this process also while it is stuck inside TensorFlow.
-
-    Python runs its handlers only between two of its own instructions, and a session call on a dead ps never comes
-    back to those. The wake-up descriptor is written by the C handler at once, and a thread reads it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return  # Python handles signals in the main thread alone.
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    threading.Thread(target=_force_end, args=(reader,), daemon=True).start()
-
-
-def _force_end(reader):
-    number = 0
-    while number not in (signal.SIGINT, signal.SIGTERM):
-        number = os.read(reader, 1)[0]
-    time.sleep(SIGNAL_SECONDS)
-    os._exit(128 + number)

@@ -53,6 +53,10 @@ class Report:
         return {k: v for k, v in asdict(self).items() if k != "rows"}
 
 
+class ProgramFailed(Exception):
+    """A program under comparison raised an error of its own; the message names the half and the error."""
+
+
 def without_onednn():
     """Turns oneDNN off: its convolution gradients differ in the last bits. Before TensorFlow is imported."""
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -92,7 +96,10 @@ def trace_of(function, steps, name):
     with tempfile.TemporaryDirectory() as folder:
         if "out" in takes:
             arguments["out"] = folder
-        trace = function(**arguments)
+        try:
+            trace = function(**arguments)
+        except Exception as e:
+            raise ProgramFailed(f"{name}.{function.__name__}: {type(e).__name__}: {e}") from e
     if not isinstance(trace, dict) or not all(isinstance(key, str) for key in trace):
         raise InputError(
             f"{name}.{function.__name__}: returned {type(trace).__name__}: return a dict of arrays by name"
@@ -141,7 +148,7 @@ def ulp_distance(a, b):
     low = np.iinfo(kind).min
 
     def order(x):
-        bits = np.ascontiguousarray(x).view(kind)
+        bits = np.array(x, order="C").view(kind)
         return np.where(bits < 0, low - bits - 1, bits).astype(object if kind is np.int64 else np.int64)
 
     distance = np.abs(order(a) - order(b))
@@ -173,11 +180,10 @@ def _import(name):
 
 def _array(value, where):
     array = np.asarray(value)
-    if array.dtype == object:
-        try:
-            array = array.astype(bytes)  # string tensors arrive as objects
-        except (ValueError, TypeError) as e:
-            raise InputError(f"{where}: not an array of numbers or strings: {e}") from e
+    if array.dtype == object:  # string tensors arrive as objects
+        if not all(isinstance(element, (bytes, str)) for element in array.flat):
+            raise InputError(f"{where}: {type(array.flat[0]).__name__}: not an array of numbers or strings")
+        array = array.astype(bytes)
     return array
 
 

@@ -30,9 +30,8 @@ IMAGE_SIZE = 28
 NUM_CHANNELS = 1
 NUM_LABELS = 10
 CONV1_DEEP = 32
-CONV1_SIZE = 5
 CONV2_DEEP = 64
-CONV2_SIZE = 5
+CONV_SIZE = 5
 FC_SIZE = 512
 DROPOUT = True
 KEEP_PROB = 0.5
@@ -46,6 +45,7 @@ LEARNING_RATE_DECAY = 0.99
 SAVE_EVERY = 500
 MODEL_NAME = "mnist_model"
 
+DECAY_STEPS = TRAIN_EXAMPLES / BATCH_SIZE
 NODES = (IMAGE_SIZE // 4) ** 2 * CONV2_DEEP
 
 EXPECTED = {"final/validation_accuracy": at_least(0.987)}  # S3 prints 0.9876 at step 9501
@@ -58,39 +58,45 @@ CONTROL = {
 }
 
 
+def batches(data):
+    """All of a data set in file order, a batch at a time."""
+    parts = (slice(i, i + BATCH_SIZE) for i in range(0, data.num_examples, BATCH_SIZE))
+    return [(data.images[part], data.labels[part]) for part in parts]
+
+
+def add_variables(shape, seed, bias_start):
+    """Adds a layer's weight (`shape`) and bias (its last dimension) to the scope that is open."""
+    start = v1.truncated_normal_initializer(stddev=WEIGHT_DEVIATION, seed=seed)
+    weight = v1.get_variable("weight", shape, initializer=start)
+    return weight, v1.get_variable("bias", shape[-1:], initializer=v1.constant_initializer(bias_start))
+
+
 def inference(input_tensor, train, regularizer):
     """Adds the network: (n, 28, 28, 1) to logits (n, 10). `train` adds dropout, `regularizer` (or None) L2."""
-    start = [v1.truncated_normal_initializer(stddev=WEIGHT_DEVIATION, seed=seed) for seed in (1, 2, 3, 4)]
-    zeros, fc_bias = v1.zeros_initializer(), v1.constant_initializer(FC_BIAS)
-
     with v1.variable_scope("layer1-conv1"):
-        weight = v1.get_variable("weight", [CONV1_SIZE, CONV1_SIZE, NUM_CHANNELS, CONV1_DEEP], initializer=start[0])
-        bias = v1.get_variable("bias", [CONV1_DEEP], initializer=zeros)
+        weight, bias = add_variables([CONV_SIZE, CONV_SIZE, NUM_CHANNELS, CONV1_DEEP], 1, 0.0)
         conv1 = v1.nn.conv2d(input_tensor, weight, strides=[1, 1, 1, 1], padding="SAME")
         relu1 = v1.nn.relu(v1.nn.bias_add(conv1, bias))
     with v1.name_scope("layer2-pool1"):
         pool1 = v1.nn.max_pool(relu1, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
     with v1.variable_scope("layer3-conv2"):
-        weight = v1.get_variable("weight", [CONV2_SIZE, CONV2_SIZE, CONV1_DEEP, CONV2_DEEP], initializer=start[1])
-        bias = v1.get_variable("bias", [CONV2_DEEP], initializer=zeros)
+        weight, bias = add_variables([CONV_SIZE, CONV_SIZE, CONV1_DEEP, CONV2_DEEP], 2, 0.0)
         conv2 = v1.nn.conv2d(pool1, weight, strides=[1, 1, 1, 1], padding="SAME")
         relu2 = v1.nn.relu(v1.nn.bias_add(conv2, bias))
     with v1.name_scope("layer4-pool2"):
         pool2 = v1.nn.max_pool(relu2, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
         reshaped = v1.reshape(pool2, [-1, NODES])
     with v1.variable_scope("layer5-fc1"):
-        weight = v1.get_variable("weight", [NODES, FC_SIZE], initializer=start[2])
+        weight, bias = add_variables([NODES, FC_SIZE], 3, FC_BIAS)
         if regularizer:
             v1.add_to_collection("losses", regularizer(weight))
-        bias = v1.get_variable("bias", [FC_SIZE], initializer=fc_bias)
         fc1 = v1.nn.relu(v1.matmul(reshaped, weight) + bias)
         if train:
             fc1 = v1.nn.dropout(fc1, rate=1 - KEEP_PROB, seed=5)
     with v1.variable_scope("layer6-fc2"):
-        weight = v1.get_variable("weight", [FC_SIZE, NUM_LABELS], initializer=start[3])
+        weight, bias = add_variables([FC_SIZE, NUM_LABELS], 4, FC_BIAS)
         if regularizer:
             v1.add_to_collection("losses", regularizer(weight))
-        bias = v1.get_variable("bias", [NUM_LABELS], initializer=fc_bias)
         return v1.matmul(fc1, weight) + bias
 
 
@@ -100,12 +106,8 @@ def build_graph():
     y_ = v1.placeholder(v1.float32, [None, NUM_LABELS], name="y-input")
     y = v1.identity(inference(x, False, None), name="y")
     correct = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))
-    return {
-        "x": x,
-        "y_": y_,
-        "y": y,
-        "accuracy": v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy"),
-    }
+    accuracy = v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy")
+    return {"x": x, "y_": y_, "y": y, "accuracy": accuracy}
 
 
 def build_training():
@@ -118,7 +120,7 @@ def build_training():
     # One add_n of all: a sum of sums is re-associated by the graph optimizer, in a session not as in a function.
     loss = v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses")])
     learning_rate = v1.train.exponential_decay(
-        LEARNING_RATE_BASE, global_step, TRAIN_EXAMPLES / BATCH_SIZE, LEARNING_RATE_DECAY, staircase=True
+        LEARNING_RATE_BASE, global_step, DECAY_STEPS, LEARNING_RATE_DECAY, staircase=True
     )
     optimizer = v1.train.GradientDescentOptimizer(learning_rate)
     gradients = optimizer.compute_gradients(loss)
@@ -130,14 +132,9 @@ def build_training():
         train_op = v1.no_op(name="train")
     v1.summary.scalar("loss", loss)
     v1.summary.scalar("learning_rate", learning_rate)
-    gradients = {f"gradient/{variable.op.name}": gradient for gradient, variable in gradients}
-    summary = v1.summary.merge_all()
-    return {"x": x, "y_": y_, "loss": loss, "gradients": gradients, "train": train_op, "summary": summary}
-
-
-def images(batch):
-    """Rows of 784 pixels as (n, 28, 28, 1)."""
-    return np.reshape(batch, (-1, IMAGE_SIZE, IMAGE_SIZE, NUM_CHANNELS))
+    endpoints = {"x": x, "y_": y_, "loss": loss, "train": train_op, "summary": v1.summary.merge_all()}
+    endpoints["gradients"] = {f"gradient/{variable.op.name}": gradient for gradient, variable in gradients}
+    return endpoints
 
 
 def train_graph(data, steps, folder):
@@ -154,17 +151,13 @@ def train_graph(data, steps, folder):
         bar = console.steps(steps)
         for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
-            fetches = {"train": graph["train"], "loss": graph["loss"]}
-            if step == 0:
-                fetches.update(graph["gradients"])
+            fetches = [graph["train"], graph["loss"], graph["summary"], graph["gradients"] if step == 0 else {}]
+            _, loss, summary, gradients = sess.run(fetches, feed_dict={graph["x"]: xs, graph["y_"]: ys})
+            losses.append(loss)
+            trace.update(gradients)
+            bar.show(loss=loss)
             if step % SAVE_EVERY == 0:
-                fetches["summary"] = graph["summary"]
-            values = sess.run(fetches, feed_dict={graph["x"]: images(xs), graph["y_"]: ys})
-            losses.append(values["loss"])
-            bar.show(loss=values["loss"])
-            trace.update({k: v for k, v in values.items() if k.startswith("gradient/")})
-            if step % SAVE_EVERY == 0:
-                writer.add_summary(values["summary"], step + 1)
+                writer.add_summary(summary, step + 1)
                 saver.save(sess, os.path.join(folder, MODEL_NAME), global_step=step + 1)
         saver.save(sess, os.path.join(folder, MODEL_NAME), global_step=steps)
         writer.close()
@@ -180,17 +173,13 @@ def evaluate_graph(data, folder):
         averages = v1.train.ExponentialMovingAverage(MOVING_AVERAGE_DECAY)
         saver = v1.train.Saver(averages.variables_to_restore())
         saver.restore(sess, v1.train.latest_checkpoint(folder))
-        scores = []
-        for start in range(0, data.num_examples, BATCH_SIZE):
-            batch = slice(start, start + BATCH_SIZE)
-            feed = {graph["x"]: images(data.images[batch]), graph["y_"]: data.labels[batch]}
-            scores.append(sess.run(graph["accuracy"], feed_dict=feed))
-    return np.mean(scores)
+        feeds = ({graph["x"]: xs, graph["y_"]: ys} for xs, ys in batches(data))
+        return np.mean([sess.run(graph["accuracy"], feed_dict=feed) for feed in feeds])
 
 
 def run_graph(steps=STEPS, out=None):
     """Training knows nothing of evaluation: all that passes between the two graphs is the checkpoint in `out`."""
-    data = mnist.read_data_sets(one_hot=True, seed=SEED)
+    data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
     with tempfile.TemporaryDirectory() as scratch:
         trace = train_graph(data, steps, out or scratch)
         trace["final/validation_accuracy"] = evaluate_graph(data.validation, out or scratch)
@@ -208,8 +197,8 @@ class LeNet5(tf.Module):
             weight = tf.Variable(start, name=f"{scope}/weight")
             return weight, tf.Variable(tf.fill(shape[-1:], bias), name=f"{scope}/bias")
 
-        self.conv1 = layer("layer1-conv1", [CONV1_SIZE, CONV1_SIZE, NUM_CHANNELS, CONV1_DEEP], 1, 0.0)
-        self.conv2 = layer("layer3-conv2", [CONV2_SIZE, CONV2_SIZE, CONV1_DEEP, CONV2_DEEP], 2, 0.0)
+        self.conv1 = layer("layer1-conv1", [CONV_SIZE, CONV_SIZE, NUM_CHANNELS, CONV1_DEEP], 1, 0.0)
+        self.conv2 = layer("layer3-conv2", [CONV_SIZE, CONV_SIZE, CONV1_DEEP, CONV2_DEEP], 2, 0.0)
         self.fc1 = layer("layer5-fc1", [NODES, FC_SIZE], 3, FC_BIAS)
         self.fc2 = layer("layer6-fc2", [FC_SIZE, NUM_LABELS], 4, FC_BIAS)
         self.all = [*self.conv1, *self.conv2, *self.fc1, *self.fc2]
@@ -245,13 +234,8 @@ class Training(tf.Module):
 
     def learning_rate(self):
         """The rate at the present step."""
-        return schedules.exponential_decay(
-            LEARNING_RATE_BASE,
-            self.global_step,
-            TRAIN_EXAMPLES / BATCH_SIZE,
-            LEARNING_RATE_DECAY,
-            staircase=True,
-        )
+        args = LEARNING_RATE_BASE, self.global_step, DECAY_STEPS, LEARNING_RATE_DECAY
+        return schedules.exponential_decay(*args, staircase=True)
 
     def variables_by_name(self):
         """What the graph's Saver would save."""
@@ -263,9 +247,8 @@ class Training(tf.Module):
         """One step, then the averages. Returns the loss before the step, its rate and its gradients."""
         network, rate = self.network, self.learning_rate()
         with tf.GradientTape() as tape:
-            cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                logits=network.logits(x, DROPOUT), labels=tf.argmax(y_, 1)
-            )
+            logits, labels = network.logits(x, DROPOUT), tf.argmax(y_, 1)
+            cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels)
             penalties = [REGULARIZATION_RATE * tf.nn.l2_loss(w) for w in (network.fc1[0], network.fc2[0])]
             loss = tf.add_n([tf.reduce_mean(cross_entropy), *penalties])
         gradients = self.optimizer.minimize(tape, loss, network.all, self.global_step)
@@ -284,7 +267,7 @@ def train_function(data, steps, folder):
     with tf.summary.create_file_writer(os.fspath(folder)).as_default():
         for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
-            loss, rate, gradients = training.train(tf.constant(images(xs)), tf.constant(ys, tf.float32))
+            loss, rate, gradients = training.train(tf.constant(xs), tf.constant(ys, tf.float32))
             losses.append(loss.numpy())
             bar.show(loss=losses[-1])
             if step == 0:
@@ -304,17 +287,13 @@ def evaluate_function(data, folder):
     network = LeNet5()
     averages = {f"{v.name.partition(':')[0]}/ExponentialMovingAverage": v for v in network.all}
     checkpoints.restore(checkpoints.latest(folder), averages)
-    scores = []
-    for start in range(0, data.num_examples, BATCH_SIZE):
-        batch = slice(start, start + BATCH_SIZE)
-        labels = tf.constant(data.labels[batch], tf.float32)
-        scores.append(network.accuracy(tf.constant(images(data.images[batch])), labels).numpy())
-    return np.mean(scores)
+    pairs = ((tf.constant(xs), tf.constant(ys, tf.float32)) for xs, ys in batches(data))
+    return np.mean([network.accuracy(*pair).numpy() for pair in pairs])
 
 
 def run_function(steps=STEPS, out=None):
     """Between the two objects, too, only the checkpoint passes; it is the graph's, name for name."""
-    data = mnist.read_data_sets(one_hot=True, seed=SEED)
+    data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
     with tempfile.TemporaryDirectory() as scratch:
         trace = train_function(data, steps, out or scratch)
         trace["final/validation_accuracy"] = evaluate_function(data.validation, out or scratch)

@@ -1,0 +1,38 @@
+"""What every test relies on: exact arithmetic, quiet logs, no leftovers."""
+
+import os
+import subprocess
+import sys
+
+# Before anything imports TensorFlow: convolution gradients are exact only without oneDNN.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+
+@pytest.fixture
+def tf1ref(tmp_path):
+    """Runs the command in a process of its own, in tmp_path; returns the CompletedProcess (text)."""
+
+    def run(*arguments, env=None, timeout=240, cwd=tmp_path):
+        command = [sys.executable, "-m", "tf1ref", *map(str, arguments)]
+        environment = {**os.environ, **(env or {})}
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=cwd, env=environment)
+
+    return run
+
+
+@pytest.fixture
+def refused(tf1ref):
+    """Runs the command and asserts bad input: exit code 2, one line on standard error. Returns that line."""
+
+    def run(*arguments, **options):
+        done = tf1ref(*arguments, **options)
+        assert done.returncode == 2, done.stderr
+        assert done.stdout == ""
+        (line,) = done.stderr.strip().split("\n")
+        assert line.startswith("tf1ref: ")
+        return line
+
+    return run

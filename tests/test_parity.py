@@ -1,0 +1,159 @@
+"""The two halves of every example are equal to the bit, and the engine sees what is not."""
+
+import ast
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tf1ref import catalog, parity
+
+STEPS = 20
+EXAMPLES = [example.name for example in catalog.examples()]
+
+
+@functools.lru_cache(maxsize=1)
+def graph_trace(name, **changes):
+    return parity.trace_of(catalog.load(name, changes).run_graph, STEPS, name)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_halves_are_equal_to_the_bit(name):
+    module = catalog.load(name)
+    report = parity.compare(
+        graph_trace(name), parity.trace_of(module.run_function, STEPS, name), getattr(module, "ULPS", 0)
+    )
+    assert report.equal, report.first
+    assert report.differing == 0 or module.ULPS
+
+
+def float_constants():
+    """Every float constant of every example, with the constants its CONTROL sets in both runs."""
+    for name in EXAMPLES:
+        known = catalog.constants(catalog.find(name).path)
+        control = known.get("CONTROL", {})
+        for constant, value in known.items():
+            if isinstance(value, float):
+                marks = pytest.mark.slow if "conv2d" in catalog.find(name).path.read_text() else ()
+                yield pytest.param(name, constant, control.get(constant, {}), id=f"{name}-{constant}", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "constant", "common"), list(float_constants()))
+def test_one_percent_more_is_caught(name, constant, common):
+    value = {**catalog.constants(catalog.find(name).path), **common}[constant]
+    other = catalog.load(name, {**common, constant: value * 1.01})
+    trace = parity.trace_of(other.run_function, STEPS, name)
+    report = parity.compare(graph_trace(name, **common), trace)
+    assert not report.equal, f"{constant} = {value * 1.01} went unnoticed"
+
+
+def neighbours(value, count):
+    for _ in range(count):
+        value = np.nextafter(value, np.float32(np.inf), dtype=np.float32)
+    return value
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False, max_value=2.0**100), st.integers(0, 40))
+def test_ulp_distance_counts_floats_between(value, count):
+    a = np.float32([value])
+    b = np.float32([neighbours(a[0], count)])
+    # From -0.0 the next float upwards is the smallest positive one: 0.0 lies between them.
+    extra = 1 if a[0] == 0 and np.signbit(a[0]) and count else 0
+    crossed = 1 if a[0] < 0 and (b[0] > 0 or (b[0] == 0 and not np.signbit(b[0]))) else 0
+    assert parity.ulp_distance(a, b)[0] == count + extra + crossed
+
+
+@given(hnp.arrays(np.float64, 5, elements=st.floats(allow_nan=True)))
+def test_distance_is_zero_exactly_for_equal_bits(values):
+    bits = values.view(np.int64)
+    changed = (bits ^ np.int64(1)).view(np.float64)
+    assert not parity.ulp_distance(values, values.copy()).any()
+    assert (parity.ulp_distance(values, changed) > 0).all()
+
+
+def trace(**changes):
+    base = {
+        "final/w": np.float32([1.0, 2.0]),
+        "steps/loss": np.float32([3.0, 2.0, 1.0]),
+        "initial/w": np.float32([0.0, 0.0]),
+        "forward/y": np.float32([[1.0, 2.0]]),
+        "gradient/w": np.float32([0.5, 0.5]),
+        "name": np.array(b"x"),
+    }
+    base.update({key.replace("__", "/"): value for key, value in changes.items()})
+    return {key: value for key, value in base.items() if value is not None}
+
+
+def test_equal_traces():
+    report = parity.compare(trace(), trace())
+    assert report.equal and report.first == "" and report.differing == 0
+    assert report.keys == 6 and report.elements == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({"final__w": np.float32([1.0, 2.0000002])}, "final/w: element [1]: 2.0 in the graph, 2.0000002 in the function"),
+        ({"steps__loss": np.float32([3.0, 2.5, 1.5])}, "steps/loss: step 1, element []: 2.0 in the graph, 2.5"),
+        ({"final__w": np.float32([9, 9]), "initial__w": np.float32([9, 9])}, "initial/w: element [0]"),
+        ({"final__w": np.float32([9, 9]), "gradient__w": np.float32([9, 9])}, "gradient/w: element [0]"),
+        ({"gradient__w": np.float32([9, 9]), "steps__loss": np.float32([9, 9, 9])}, "steps/loss: step 0"),
+        ({"forward__y": None}, "forward/y: missing in the function"),
+        ({"extra": np.zeros(1)}, "extra: missing in the graph"),
+        ({"forward__y": np.zeros((2, 1), np.float32)}, "forward/y: float32[1, 2] in the graph, float32[2, 1]"),
+        ({"forward__y": np.zeros((1, 2))}, "forward/y: float32[1, 2] in the graph, float64[1, 2]"),
+        ({"name": np.array(b"y")}, "name: element []"),
+        ({"initial__w": np.float32([0.0, -0.0])}, "initial/w: element [1]: 0.0 in the graph, -0.0"),
+        ({"initial__w": np.float32([0.0, np.nan])}, "initial/w: element [1]: 0.0 in the graph, nan"),
+    ],
+)
+def test_first_divergence(changes, first):
+    report = parity.compare(trace(), trace(**changes))
+    assert not report.equal
+    assert report.first.startswith(first)
+
+
+def test_a_missing_key_is_named_before_a_value_that_differs():
+    report = parity.compare(trace(), trace(final__w=None, initial__w=np.float32([5, 5])))
+    assert report.first == "final/w: missing in the function"
+
+
+def test_ulps_are_tolerated_only_as_far_as_said():
+    close = trace(final__w=np.float32([1.0, np.nextafter(np.float32(2), np.float32(3))]))
+    assert not parity.compare(trace(), close).equal
+    report = parity.compare(trace(), close, ulps=1)
+    assert report.equal and report.differing == 1 and report.max_ulp == 1
+
+
+@pytest.mark.parametrize(
+    "still",
+    [
+        {},
+        {"empty": np.zeros(0)},
+        {"initial/w": np.ones(2), "final/w": np.ones(2)},
+        {"steps/loss": np.ones(5)},
+        {"initial/w": np.ones(2), "final/w": np.ones(2), "steps/loss": np.ones(5)},
+    ],
+)
+def test_a_trace_that_proves_nothing_fails(still):
+    assert not parity.compare(still, dict(still)).equal
+
+
+def test_complex_and_integer_and_bfloat16_values():
+    import ml_dtypes
+
+    for dtype in (np.complex64, np.complex128, np.int64, np.uint8, np.bool_, ml_dtypes.bfloat16, np.float16):
+        a = {"x": np.array([1, 0], dtype)}
+        assert parity.compare(a, {"x": np.array([1, 0], dtype)}).equal
+        assert parity.compare(a, {"x": np.array([1, 1], dtype)}).first.startswith("x: element [1]"), dtype
+
+
+def test_catalog_is_read_as_source():
+    # The parametrization above reads literals only: a CONTROL that is computed would be passed over silently.
+    for name in EXAMPLES:
+        tree = ast.parse(catalog.find(name).path.read_text())
+        names = {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets}
+        assert ("CONTROL" in names) == ("CONTROL" in catalog.constants(catalog.find(name).path))

@@ -1,0 +1,187 @@
+"""tf1ref run, list, show and parity as people call them, in processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+
+def test_run_shows_promised_beside_reached(tf1ref):
+    done = tf1ref("run", "training.gradient_descent")
+    assert done.returncode == 0, done.stderr
+    assert "promised" in done.stdout and "reached" in done.stdout and "missed" not in done.stdout
+    assert done.stdout.count(" ok") == 3
+    assert all(len(line) <= 100 for line in done.stdout.split("\n"))
+    assert "step 40/40" in done.stderr
+
+
+def test_a_shorter_run_promises_nothing(tf1ref):
+    done = tf1ref("run", "training.gradient_descent", "--steps", 3, "--json")
+    figures = json.loads(done.stdout)["figures"]
+    assert [figure["met"] for figure in figures] == [None] * 3
+
+
+@pytest.mark.parametrize("mode", ["graph", "function"])
+def test_run_keeps_the_trace(tf1ref, tmp_path, mode):
+    done = tf1ref("run", "training.gradient_descent", "--mode", mode, "--out", "kept", "--plots", "--set", "START=3")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "kept" / mode / "trace.npz", allow_pickle=False) as trace:
+        assert trace["initial/w"] == np.float32(3)
+        # w1 = w - rate * (2w + 2), by hand
+        assert trace["steps/w"][0] == pytest.approx(3 - 0.2 * (2 * 3 + 2), abs=1e-6)
+    assert (tmp_path / "kept" / mode / "trace.png").read_bytes()[:4] == b"\x89PNG"
+    assert sorted(os.listdir(tmp_path / "kept" / mode)) == ["trace.npz", "trace.png"]
+
+
+def test_run_writes_events_that_tensorboard_reads(tf1ref, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    for mode in ("graph", "function"):
+        done = tf1ref("run", "regression.quadratic", "--steps", 201, "--mode", mode, "--out", "kept")
+        assert done.returncode == 0, done.stderr
+        events = EventAccumulator(str(tmp_path / "kept" / mode)).Reload()
+        written = [float(make_ndarray(event.tensor_proto)) for event in events.Tensors("loss")]
+        with np.load(tmp_path / "kept" / mode / "trace.npz") as trace:
+            assert written == [float(x) for x in trace["steps/loss"][::100]]
+
+
+def test_seed_changes_the_start(tf1ref, tmp_path):
+    for seed in (1, 2):
+        tf1ref("run", "regression.quadratic", "--steps", 1, "--seed", seed, "--out", f"seed{seed}")
+    one, two = (np.load(tmp_path / f"seed{n}/graph/trace.npz")["initial/layer1/weights"] for n in (1, 2))
+    assert (one != two).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "mnist.sotfmax"), "nearest: mnist.softmax"),
+        (("show", "nothing.like.it"), "`tf1ref list` shows all"),
+        (("list", "--chapter", "mnits"), "nearest: mnist"),
+        (("run", "training.gradient_descent", "--set", "LEARNING_RAT=1"), "nearest: LEARNING_RATE"),
+        (("run", "training.gradient_descent", "--set", "LEARNING_RATE=fast"), "LEARNING_RATE is float"),
+        (("run", "training.gradient_descent", "--seed", "3"), "no constant 'SEED'"),
+        (("run", "training.gradient_descent", "--steps", "0"), "give 1 or more"),
+        (("run", "training.gradient_descent", "--steps", "ten"), "give 1 or more"),
+        (("run", "basics.hello", "--steps", "3"), "has no steps"),
+        (("run", "mnist.softmax", "--data", "nowhere"), "no such folder"),
+        (("run", "basics.hello", "--plots"), "--out DIR"),
+        (("run", "basics.hello", "--mode", "eager"), "invalid choice"),
+        (("parity", "basics.hello", "--steps", "-1"), "give 1 or more"),
+        (("parity", "json"), "no function run_graph and no run_function"),
+        (("parity", "no_such_module"), "no example"),
+        (("parity", "missing.py"), "no such file"),
+        (("parity", "basics.hello", "--json", "nowhere/file.json"), "cannot be written"),
+        (("unknown",), "invalid choice"),
+        ((), "required"),
+    ],
+)
+def test_bad_input_is_one_line(refused, arguments, says):
+    assert says in refused(*arguments)
+
+
+def test_out_that_cannot_be_written(refused, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot be written" in refused("run", "basics.hello", "--out", "file")
+    assert (tmp_path / "file").read_text() == "in the way"
+    assert "cannot be written" in refused("run", "basics.hello", "--out", "/proc/nowhere")
+
+
+def test_nothing_is_overwritten_without_force(tf1ref, refused, tmp_path):
+    kept = tmp_path / "kept" / "graph"
+    kept.mkdir(parents=True)
+    (kept / "trace.npz").write_text("an earlier run")
+    assert "--force" in refused("run", "basics.hello", "--out", "kept")
+    assert (kept / "trace.npz").read_text() == "an earlier run"
+    assert tf1ref("run", "basics.hello", "--out", "kept", "--force").returncode == 0
+    assert np.load(kept / "trace.npz")["forward/sum"] == 42
+
+
+def test_parity_of_a_users_module(tf1ref, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "ported.py").write_text(
+        "import numpy as np\n"
+        "def run_graph(steps): return {'steps/x': np.arange(steps, dtype=np.float32)}\n"
+        "def run_function(steps): return {'steps/x': np.arange(steps, dtype=np.float32) * FACTOR}\n"
+        "FACTOR = np.float32(1)\n"
+    )
+    done = tf1ref("parity", "mine.ported", "--steps", 3, "--json", "report.json")
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads((tmp_path / "report.json").read_text())
+    assert report == {
+        "name": "mine.ported", "equal": True, "keys": 1, "elements": 3, "differing": 0, "max_ulp": 0, "first": "",
+    }  # fmt: skip
+    ported = tmp_path / "mine" / "ported.py"
+    ported.write_text(ported.read_text().replace("float32(1)", "float32(1.0000001)"))
+    done = tf1ref("parity", "mine/ported.py", "--steps", 3, "--json", "-")
+    assert done.returncode == 1
+    (report,) = json.loads(done.stdout)
+    assert (report["differing"], report["max_ulp"]) == (2, 1)
+    assert report["first"].startswith("steps/x: step 1, element []: 1.0 in the graph")
+    assert "--force" in tf1ref("parity", "mine.ported", "--json", "report.json").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def run_graph(: pass", "cannot be imported: SyntaxError"),
+        ("import nowhere_to_be_found", "cannot be imported: No module named"),
+        ("run_graph = lambda: 3\nrun_function = lambda: {}", "returned int: return a dict"),
+        ("run_graph = lambda: {'x': object()}\nrun_function = lambda: {}", "not an array"),
+        ("def run_graph(): return {}", "no function run_function"),
+    ],
+)
+def test_a_users_module_that_cannot_be_compared(refused, tmp_path, text, says):
+    (tmp_path / "bad.py").write_text(text)
+    assert says in refused("parity", "bad")
+
+
+def test_a_users_half_that_raises_is_one_line(tf1ref, tmp_path):
+    (tmp_path / "bad.py").write_text("def run_graph(): raise ValueError('no\\nluck')\nrun_function = dict")
+    done = tf1ref("parity", "bad")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "tf1ref: bad.run_graph: ValueError: no luck (--debug shows where)"
+    assert "Traceback" in tf1ref("parity", "bad", "--debug").stderr
+
+
+def test_show_prints_both_halves(tf1ref):
+    done = tf1ref("show", "basics.hello")
+    assert done.returncode == 0
+    assert done.stdout.index("Source: S0 91-115") < done.stdout.index("v1.Session") < done.stdout.index("@tf.function")
+    assert max(map(len, done.stdout.split("\n"))) <= 100
+
+
+def test_show_sets_the_halves_side_by_side_where_there_is_room(tf1ref):
+    wide = tf1ref("show", "basics.hello", env={"COLUMNS": "200"})
+    narrow = tf1ref("show", "basics.hello", env={"COLUMNS": "90"})
+    both = [line for line in wide.stdout.split("\n") if "build_graph" in line and "tf.function" in line]
+    assert both and not [x for x in narrow.stdout.split("\n") if "build_graph" in x and "tf.function" in x]
+
+
+def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path):
+    command = [sys.executable, "-m", "tf1ref", "run", "mnist.lenet5", "--out", "kept", "--set", "SAVE_EVERY=2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        state = tmp_path / "kept" / "graph" / "checkpoint"
+        deadline = time.monotonic() + 120
+        while not (state.exists() and "mnist_model-5" in state.read_text()) and time.monotonic() < deadline:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err and "the last checkpoint is kept/graph/mnist_model-" in err
+    prefix = tmp_path / err.split("the last checkpoint is ")[1].split("\n")[0]
+    import tensorflow as tf
+
+    values = {name: tf.train.load_variable(str(prefix), name) for name, _ in tf.train.list_variables(str(prefix))}
+    assert values["global_step"] == int(prefix.name.split("-")[1])
+    assert all(np.isfinite(value).all() for value in values.values())
