@@ -1,13 +1,13 @@
 """Freezing: a graph and its weights in one file
 
 Source: S3 1762-1808, S0 1032-1080
-TF1: convert_variables_to_constants prunes the graph to the outputs and puts each variable's value, which it asks the
-    session for, in the variable's place; import_graph_def adds the file to any graph.
-Now: a concrete function's graph receives its variables as captured inputs; freezing it is to write their values where
-    it reads them. The file is the same kind, and import_graph_def reads it inside a tf.function.
+TF1: convert_variables_to_constants prunes the graph to the outputs and puts each variable's value, which it
+    asks the session for, in the variable's place; import_graph_def adds the file to any graph.
+Now: a concrete function's graph receives its variables as captured inputs; freezing it is to write their
+    values where it reads them. The file is the same kind; import_graph_def reads it inside a tf.function.
     GFile stands where S3 and S0 read with FastGFile, which is deprecated and the same.
-Errata: S0 names the first variable "vl" (a letter for a digit) and asks for "add :0" with a space in it: no such name.
-    The conversion wants the node, "add"; the import the tensor, "add:0".
+Errata: S0 names the first variable "vl" (a letter for a digit) and asks for "add :0" with a space in it,
+    which is no name. The conversion wants the node, "add"; the import the tensor, "add:0".
 """
 
 import os

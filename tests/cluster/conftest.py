@@ -1,0 +1,89 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SECONDS = 60  # nothing here takes that long on a busy machine either; a test that waits so long has failed
+
+
+class Job:
+    """`python -m cluster up` as a process of its own, over a program that the test writes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        # Every process of the job inherits it, also those that leave its process group and its session.
+        self._mark = f"CLUSTER_TEST={folder}"
+        self.process = None
+
+    def start(self, program, *options, description="local"):
+        """Starts the job; `program` is Python text that finds `job`, `index` and `folder` defined."""
+        head = "import json, os, signal, subprocess, sys, time\n"
+        head += "task = json.loads(os.environ['TF_CONFIG'])['task']\n"
+        head += f"job, index, folder = task['type'], task['index'], {str(self.folder)!r}\n"
+        (self.folder / "task.py").write_text(head + program)
+        command = [sys.executable, str(self.folder / "task.py")]
+        return self.start_command(command, *options, description=description)
+
+    def start_command(self, command, *options, description="local"):
+        name, _, value = self._mark.partition("=")
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cluster", "up", str(description), *options, "--", *command],
+            env={**os.environ, name: value, "PYTHONPATH": path, "TMPDIR": str(self.folder)},
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return self
+
+    def end(self, seconds=SECONDS):
+        """Waits for the launcher; returns its exit code, standard output and standard error."""
+        out, err = self.process.communicate(timeout=seconds)
+        return self.process.returncode, out, err
+
+    def pids(self):
+        """Every process of this job, the launcher's too."""
+        return [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and self._owns(p)]
+
+    def _owns(self, process):
+        try:
+            return self._mark.encode() in (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    def wait_for_file(self, name):
+        """Returns the text of the file `name` that a task writes, once it is there and not empty."""
+        path = self.folder / name
+        return self.wait_for(lambda: path.exists() and path.read_text())
+
+    @staticmethod
+    def wait_for(found):
+        """Returns the first true value of `found()`; fails after SECONDS."""
+        limit = time.monotonic() + SECONDS
+        while not (value := found()):
+            assert time.monotonic() < limit, f"nothing after {SECONDS} s"
+            time.sleep(0.05)
+        return value
+
+    def clean(self):
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self.process is not None:
+            self.process.communicate()
+
+
+@pytest.fixture
+def job(tmp_path):
+    job = Job(tmp_path)
+    yield job
+    job.clean()

@@ -1,0 +1,111 @@
+"""Tasks started by hand, without a launcher: every one ends by itself, with the exit code that says how."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cluster.contract import tf_config
+from cluster.ports import Ports
+
+ROOT = pathlib.Path(__file__).parents[2]
+SECONDS = 60
+
+# python task.py STEPS [PID]: adds one to a shared counter STEPS times; then stops the process PID.
+PROGRAM = """
+import os, signal, sys, time
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+def count(task):
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        add = v1.assign_add(v1.train.get_or_create_global_step(), 1)
+        with task.session() as session:
+            for step in range(int(sys.argv[1])):
+                reached = session.run(add)
+                if step == 0:
+                    print("first", int(reached), flush=True)
+                time.sleep(.01)
+            if sys.argv[2:]:
+                os.kill(int(sys.argv[2]), signal.SIGSTOP)
+    print("left", flush=True)
+
+distributed.run(count)
+"""
+
+
+class Cluster:
+    """One ps and two workers, started one by one."""
+
+    def __init__(self, folder, ports):
+        self._folder, self._started = folder, []
+        self._hosts = {"ps": [_local(ports)], "worker": [_local(ports), _local(ports)]}
+        (folder / "task.py").write_text(PROGRAM)
+
+    def start(self, job, index, *arguments):
+        own = {"TF_CONFIG": tf_config(self._hosts, job, index), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        process = subprocess.Popen(
+            [sys.executable, str(self._folder / "task.py"), *map(str, arguments)],
+            env={**os.environ, **own, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def kill(self):
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+
+def _local(ports):
+    return f"localhost:{ports.pick()}"
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    ports = Ports()
+    cluster = Cluster(tmp_path, ports)
+    yield cluster
+    cluster.kill()
+    ports.close()
+
+
+def test_a_chief_that_is_started_again_goes_on_with_the_live_model(cluster):
+    ps = cluster.start("ps", 0)
+    assert cluster.start("worker", 0, 50).communicate(timeout=SECONDS)[0] == "first 1\nleft\n"
+    again = cluster.start("worker", 0, 50)
+    assert again.communicate(timeout=SECONDS)[0] == "first 51\nleft\n" and again.returncode == 0
+    ps.send_signal(signal.SIGTERM)
+    assert ps.wait(SECONDS) == 0
+
+
+def test_a_worker_ends_well_when_the_ps_no_longer_answers(cluster):
+    ps = cluster.start("ps", 0)
+    worker = cluster.start("worker", 0, 5, ps.pid)
+    assert worker.communicate(timeout=SECONDS)[0] == "first 1\nleft\n" and worker.returncode == 0
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_worker_that_is_stuck_on_a_stopped_ps_ends_by_a_signal(number, code, cluster):
+    ps = cluster.start("ps", 0)
+    worker = cluster.start("worker", 0, 100_000)
+    assert worker.stdout.readline() == "first 1\n"
+    ps.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)  # long enough for the worker to be inside a call that does not return
+    worker.send_signal(number)
+    assert worker.wait(SECONDS) == code
+
+
+def test_ctrl_c_ends_a_ps(cluster):
+    ps, worker = cluster.start("ps", 0), cluster.start("worker", 0, 1)
+    assert worker.wait(SECONDS) == 0
+    ps.send_signal(signal.SIGINT)
+    assert ps.wait(SECONDS) == 130
