@@ -24,22 +24,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout ne
 from tf1ref.data import folders
 from tf1ref.errors import InputError, nearest
 
-TIMEOUT = 20        # seconds without a byte,
-DEADLINE = 900      # seconds for one file: a mirror that only drips is given up too
+TIMEOUT = 20  # seconds without a byte,
+DEADLINE = 900  # seconds for one file: a mirror that only drips is given up too
 
 # Data set -> what it is, its mirrors, and file -> (bytes, SHA-256).
 SETS = {
     "mnist": (
         "handwritten digits, 60,000 and 10,000 pictures, 11 MB (LeCun and Cortes; commonly CC BY-SA 3.0)",
         ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
-        {"train-images-idx3-ubyte.gz":
-            (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-         "train-labels-idx1-ubyte.gz":
-            (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-         "t10k-images-idx3-ubyte.gz":
-            (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-         "t10k-labels-idx1-ubyte.gz":
-            (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6")}),
+        {
+            "train-images-idx3-ubyte.gz": (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+            "train-labels-idx1-ubyte.gz": (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+            "t10k-images-idx3-ubyte.gz": (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+            "t10k-labels-idx1-ubyte.gz": (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        },
+    ),
 }
 
 
@@ -54,8 +53,9 @@ def main(argv=None):
         if not options.name:
             print("\n".join(f"{name}: {SETS[name][0]}" for name in SETS))
         elif options.name not in SETS:
-            raise InputError(f"{options.name}: no data set known here{nearest(options.name, SETS)}: "
-                             f"choose one of {', '.join(SETS)}")
+            raise InputError(
+                f"{options.name}: no data set known here{nearest(options.name, SETS)}: choose one of {', '.join(SETS)}"
+            )
         else:
             fetch(options.name, options.to or folders.root() or folders.cache(), options.url, options.force)
     except InputError as error:
@@ -74,12 +74,17 @@ def fetch(name, root, url=None, force=False):
     folder = Path(root) / name
     wanted = [file for file in files if not _there(folder / file, files[file][1], force)]
     console = rich.console.Console(stderr=True)
-    with rich.progress.Progress(*rich.progress.Progress.get_default_columns(), rich.progress.DownloadColumn(),
-                                console=console, disable=not console.is_terminal) as progress:
+    with rich.progress.Progress(
+        *rich.progress.Progress.get_default_columns(),
+        rich.progress.DownloadColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
         for file in wanted:
             task = progress.add_task(file, total=files[file][0])
-            _fetch_file(mirrors, folder / file, *files[file], lambda done, task=task: progress.update(
-                task, completed=done))
+            _fetch_file(
+                mirrors, folder / file, *files[file], lambda done, task=task: progress.update(task, completed=done)
+            )
     print(f"{name}: {len(wanted)} files fetched, {len(files) - len(wanted)} were there, all in {folder}")
 
 
@@ -110,8 +115,9 @@ def _fetch_file(mirrors, path, size, checksum, report):
                     break
                 reasons.append(f"{mirror}: {reason}")
         if len(reasons) == len(mirrors):
-            raise InputError(f"{path.name}: not fetched ({'; '.join(reasons)}): check the network, or name a "
-                             "mirror with --from")
+            raise InputError(
+                f"{path.name}: not fetched ({'; '.join(reasons)}): check the network, or name a mirror with --from"
+            )
         os.chmod(temporary, 0o644)  # it was made 0600, which shuts out other users of a data folder
         os.replace(temporary, path)
     except OSError as error:

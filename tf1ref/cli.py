@@ -8,6 +8,8 @@ import os
 import sys
 import traceback
 
+from cluster import ending
+from cluster.errors import UsageError
 from tf1ref import __version__, catalog, console
 from tf1ref.errors import InputError
 
@@ -15,7 +17,17 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main(argv=None):
-    """Runs one command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 130 interrupted."""
+    """Runs one command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
+
+    As a task of a cluster it ends the process instead: TensorFlow's servers would keep it from ending.
+    """
+    code = _main(argv)
+    if os.environ.get("TF_CONFIG"):
+        ending.leave(code)
+    return code
+
+
+def _main(argv):
     argv = sys.argv[1:] if argv is None else argv
     # TensorFlow announces a missing GPU as an error; what is wrong arrives as an exception. A value that is set stays.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,7 +41,7 @@ def main(argv=None):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `tf1ref list | head`
         return 0
-    except InputError as e:
+    except (InputError, UsageError) as e:
         return _failed(e, EXIT_USAGE, arguments)
     except Exception as e:
         kind = "" if type(e).__module__.startswith("tf1ref.") else f"{type(e).__name__}: "
@@ -153,7 +165,10 @@ def _parity(arguments):
 def _add_freeze(verbs):
     verb = _verb(verbs, "freeze", _freeze, "Turn a checkpoint with its meta graph into one .pb, and verify it.")
     verb.add_argument("source", metavar="CHECKPOINT_OR_DIR", help="a prefix, one of its files, or its folder")
-    verb.add_argument("--outputs", metavar="A,B", default="", help="names of the nodes or tensors to answer")
+    verb.add_argument(
+        "--outputs", metavar="A,B", default="", help="nodes or tensors to answer; none: lists likely ones"
+    )
+    verb.add_argument("--inputs", metavar="X,Y", default="", help="nodes or tensors to become placeholders")
     verb.add_argument("-o", "--output", required=True, metavar="FILE.pb")
     verb.add_argument("--force", action="store_true", help="replace FILE.pb")
     verb.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
@@ -164,8 +179,16 @@ def _add_freeze(verbs):
 def _freeze(arguments):
     from tf1ref import showing
 
-    outputs = [name for name in arguments.outputs.split(",") if name]
-    showing.show_freeze(arguments, outputs)
+    outputs, inputs = arguments.outputs.split(","), arguments.inputs.split(",")
+    showing.show_freeze(
+        arguments.source,
+        [name for name in outputs if name],
+        arguments.output,
+        inputs=[name for name in inputs if name],
+        force=arguments.force,
+        trust=arguments.trust,
+        as_json=arguments.json,
+    )
 
 
 def _steps(word):

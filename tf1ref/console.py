@@ -24,42 +24,56 @@ def progress_shown():
 
 
 class steps:
-    """Iterates over range(total), showing progress and the values last given to `show`.
+    """Progress over `total` steps, with the values last given to `show`: silent unless `progress_shown`.
 
+    Iterate over it for range(total); or use it as a context and tell it the step by `reached`.
     On a terminal: a bar. In a log file: a line every five seconds and one at the end.
     """
 
     LINE_SECONDS = 5.0
     BAR_SECONDS = 0.1
 
-    def __init__(self, total, start=0):
-        self.total, self.start = total, start
-        self.values = {}
-        self._step = start
-        self._next = 0.0
+    def __init__(self, total):
+        self.total = total
+        self._values = {}
+        self._step = 0
+        self._bar = self._next = None
 
     def show(self, **values):
         """Sets the values shown beside the bar: loss=..., accuracy=... (numbers). Cheap: called every step."""
-        self.values = values
+        self._values = values
+
+    def reached(self, step, **values):
+        """Says that `step` of the steps are done, and sets the values; for loops that do not count themselves."""
+        self._step, self._values = min(int(step), self.total), values
+        if self._next is not None and time.monotonic() >= self._next:
+            self._draw()
 
     def __iter__(self):
-        if not _shown:
-            yield from range(self.start, self.total)
-            return
-        with _bar(self.total) if sys.stderr.isatty() else contextlib.nullcontext() as bar:
-            self._next = time.monotonic() + (0 if bar else self.LINE_SECONDS)
-            for step in range(self.start, self.total):
+        with self:
+            for step in range(self.total):
                 yield step
-                self._step = step + 1
-                if time.monotonic() >= self._next:
-                    self._draw(bar)
-            self._draw(bar)
+                self.reached(step + 1, **self._values)
 
-    def _draw(self, bar):
-        self._next = time.monotonic() + (self.BAR_SECONDS if bar else self.LINE_SECONDS)
-        words = "  ".join(f"{k} {float(v):.6g}" for k, v in self.values.items())
-        if bar:
-            bar.update(bar.task_ids[0], completed=self._step, description=words)
+    def __enter__(self):
+        if _shown:
+            self._bar = _bar(self.total) if sys.stderr.isatty() else None
+            if self._bar:
+                self._bar.start()
+            self._next = time.monotonic() + (0 if self._bar else self.LINE_SECONDS)
+        return self
+
+    def __exit__(self, *error):
+        if self._next is not None:
+            self._draw()
+        if self._bar:
+            self._bar.stop()
+
+    def _draw(self):
+        self._next = time.monotonic() + (self.BAR_SECONDS if self._bar else self.LINE_SECONDS)
+        words = "  ".join(f"{k} {float(v):.6g}" for k, v in self._values.items())
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=self._step, description=words)
         else:
             print(f"step {self._step}/{self.total}  {words}".rstrip(), file=sys.stderr, flush=True)
 

@@ -73,14 +73,11 @@ class Task:
     def from_environment(cls, **timeouts):
         """The task that TF_CONFIG describes; without it, a cluster of one ps and one worker in this process.
 
-        Alone, every call makes a fresh cluster with ports of its own. InputError when TF_CONFIG cannot be
-        used.
+        Alone, every call makes a fresh cluster on ports of its own. InputError: TF_CONFIG cannot be used.
         """
         text = os.environ.get("TF_CONFIG")
-        if not text:
-            return _alone(cls, timeouts)
         try:
-            return cls(*contract.parse_tf_config(text), **timeouts)
+            return cls(*contract.parse_tf_config(text), **timeouts) if text else _alone(cls, timeouts)
         except UsageError as error:
             raise InputError(str(error)) from None
 
@@ -210,8 +207,7 @@ class _SessionCreator(v1.train.SessionCreator):
     def _attached(self):
         """Returns a session on the model the ps processes hold, or None when they hold none.
 
-        A chief that was started again must not restore: that would roll the other workers back to the
-        checkpoint.
+        A chief that was started again must not restore: it would roll the others back to the checkpoint.
         """
         if self._task.alone:
             return None
@@ -235,8 +231,9 @@ class _SessionCreator(v1.train.SessionCreator):
 def run(program, **timeouts):
     """Runs `program(task)` as this process's task, and ends the process. Never returns.
 
-    Exit codes: 0; 1 with a traceback when `program` raises; 2 when TF_CONFIG cannot be used; 3 when another
-    task was not there in time; 130 after Ctrl-C, 143 after SIGTERM; sys.exit's. A ps serves.
+    A ps serves; `program` is not called. Exit codes: 0; 1 with a traceback when `program` raises; 2 when
+    TF_CONFIG cannot be used; 3 when another task was not there in time; 130 after Ctrl-C, 143 after SIGTERM;
+    what `program` gave to sys.exit.
     """
     try:
         task = Task.from_environment(**timeouts)
@@ -293,6 +290,10 @@ def _wait_for_ps(task):
 
 
 def _close(session):
+    # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
+    # waiting for one would be the very hang that this function is there to prevent.
+    if sys.is_finalizing():
+        return
     closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)

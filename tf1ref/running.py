@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cluster import contract
 from tf1ref import catalog, console, figures
 from tf1ref.errors import InputError
 
@@ -19,7 +20,10 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, 
     """
     known = catalog.constants(catalog.find(name).path)
     pairs = dict(catalog.parse_change(change, known) for change in changes)
-    folder = prepare(out, mode, force) if out else None
+    job, index = _task()
+    # Tasks of a cluster must not share files; a ps writes none, and the chief's are those of the job.
+    place = mode if (job, index) == ("worker", 0) else f"{mode}-{job}-{index}"
+    folder = prepare(out, place, force) if out and job != "ps" else None
     if plots:
         from tf1ref import plots as plotting
 
@@ -42,9 +46,15 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, 
     _report(module, name, mode, arguments.get("steps"), trace, folder, as_json)
 
 
-def prepare(out, mode, force):
-    """Creates out/mode and returns it. Raises InputError when it cannot be written or holds an earlier run."""
-    folder = Path(out) / mode
+def _task():
+    """Returns this process's (job, index) in a cluster; alone it is ("worker", 0)."""
+    text = os.environ.get("TF_CONFIG")
+    return contract.parse_tf_config(text)[1:] if text else ("worker", 0)
+
+
+def prepare(out, place, force):
+    """Creates out/place and returns it. Raises InputError when it cannot be written or holds an earlier run."""
+    folder = Path(out) / place
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

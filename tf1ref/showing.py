@@ -102,15 +102,28 @@ def _print_reports(reports):
             console.say(f"{report.name}: first divergence: {report.first}")
 
 
-def show_freeze(arguments, outputs):
-    """Freezes as the command line says and prints the report."""
+def show_freeze(source, outputs, destination, inputs=(), force=False, trust=False, as_json=False):
+    """Freezes `source` to `destination` and prints the report."""
     console.import_tensorflow()
     from tf1ref.artifacts.freeze import freeze
 
-    report = freeze(arguments.source, outputs, arguments.output, force=arguments.force, trust=arguments.trust)
-    if arguments.json:
-        json.dump(asdict(report), sys.stdout, indent=2, default=str)
+    report = freeze(source, outputs, destination, inputs=list(inputs) or None, force=force, trust=trust)
+    if as_json:
+        json.dump(asdict(report), sys.stdout, indent=2)
         console.say()
+        return
+    console.say(
+        f"{report.path}: {report.nodes} nodes, {report.bytes:,} bytes, {len(report.variables)} variables frozen"
+    )
+    ends = [("input", report.inputs), ("output", report.outputs)]
+    rows = [(kind, name, "any" if shape is None else shape) for kind, found in ends for name, shape in found.items()]
+    console.table(("", "tensor", "shape"), rows)
+    if report.compared:
+        console.say(
+            f"verified: read back, it answers as the session does, to the bit, on {report.compared} sets of inputs"
+        )
+    else:
+        console.say(f"NOT verified on inputs: {report.not_compared}")
 
 
 def _check_destination(path, force):

@@ -37,14 +37,34 @@ def count(task):
 distributed.run(count)
 """
 
+# python task.py CLOSES: leaves through Python's own exit, the session still referred to, closed or not.
+EXIT = """
+import sys
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+task = distributed.Task.from_environment()
+if task.is_ps:
+    task.serve()
+with v1.Graph().as_default(), v1.device(task.device_setter()):
+    add = v1.assign_add(v1.train.get_or_create_global_step(), 1)
+    session = task.session()
+    raw = session._tf_sess()
+    print("first", session.run(add), flush=True)
+    sys.stdin.readline()
+    if sys.argv[1] == "close":
+        session.close()
+sys.exit(7)
+"""
+
 
 class Cluster:
     """One ps and two workers, started one by one."""
 
-    def __init__(self, folder, ports):
+    def __init__(self, folder, ports, program=PROGRAM):
         self._folder, self._started = folder, []
         self._hosts = {"ps": [_local(ports)], "worker": [_local(ports), _local(ports)]}
-        (folder / "task.py").write_text(PROGRAM)
+        (folder / "task.py").write_text(program)
 
     def start(self, job, index, *arguments):
         own = {"TF_CONFIG": tf_config(self._hosts, job, index), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -52,6 +72,7 @@ class Cluster:
         process = subprocess.Popen(
             [sys.executable, str(self._folder / "task.py"), *map(str, arguments)],
             env={**os.environ, **own, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -70,9 +91,9 @@ def _local(ports):
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path, request):
     ports = Ports()
-    cluster = Cluster(tmp_path, ports)
+    cluster = Cluster(tmp_path, ports, getattr(request, "param", PROGRAM))
     yield cluster
     cluster.kill()
     ports.close()
@@ -109,3 +130,16 @@ def test_ctrl_c_ends_a_ps(cluster):
     assert worker.wait(SECONDS) == 0
     ps.send_signal(signal.SIGINT)
     assert ps.wait(SECONDS) == 130
+
+
+@pytest.mark.parametrize("cluster", [EXIT], indirect=True, ids=[""])
+@pytest.mark.parametrize("stop", [False, True], ids=["a ps that answers", "a ps that does not"])
+@pytest.mark.parametrize("closing", ["close", "leave open"])
+def test_pythons_own_exit_neither_hangs_nor_loses_the_exit_code(closing, stop, cluster):
+    ps, worker = cluster.start("ps", 0), cluster.start("worker", 0, closing)
+    assert worker.stdout.readline() == "first 1\n"
+    if stop:
+        ps.send_signal(signal.SIGSTOP)
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+    assert worker.wait(SECONDS) == 7

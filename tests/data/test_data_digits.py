@@ -22,8 +22,8 @@ def test_ink_and_classes_are_like_mnists():
     images, labels = digits.generate(4000, 1)
     assert np.bincount(labels, minlength=10).min() > 300
     dark = (images > 127).sum((1, 2))
-    assert 90 < dark.mean() < 118        # MNIST: 104 of the 784 pixels
-    assert 29 < images.mean() < 38       # MNIST: 33.3
+    assert 90 < dark.mean() < 118  # MNIST: 104 of the 784 pixels
+    assert 29 < images.mean() < 38  # MNIST: 33.3
     assert images.max((1, 2)).min() > 150 and dark.min() > 15
     frame = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], 1)
     assert (frame > 127).mean() < 0.003  # the strokes end inside the picture
@@ -49,5 +49,5 @@ def test_a_linear_model_gets_most_of_it_right_and_a_better_one_gets_more():
     nearest = labels[np.argpartition(distance, 3, 1)[:, :3]]
     votes = np.stack([(nearest == digit).sum(1) for digit in range(10)], 1).argmax(1)
     neighbours = (votes == expected[:2000]).mean()
-    assert 0.82 < linear < 0.87, linear          # MNIST: 0.86
+    assert 0.82 < linear < 0.87, linear  # MNIST: 0.86
     assert 0.95 < neighbours < 0.98, neighbours  # MNIST: 0.97

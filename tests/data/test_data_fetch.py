@@ -91,14 +91,18 @@ def test_more_than_the_file_is_not_waited_for(script, server, tmp_path, capsys):
     assert "more than 200000 bytes" in refused(capsys, script, "tiny", "--to", tmp_path, "--from", server.url)
 
 
-@pytest.mark.parametrize("content, length, says", [
-    (b"X" + CONTENT["a.gz"][1:], None, "wrong checksum"),
-    (CONTENT["a.gz"][:1000], 200_000, "1000 bytes, expected 200000"),
-    (CONTENT["a.gz"][:1000], None, "1000 bytes, expected 200000"),
-    (CONTENT["a.gz"] * 3, None, "more than 200000 bytes"),
-    (None, None, "404"),
-    (b"", 200_000, "timed out"),
-], ids=["checksum", "cut", "short", "long", "absent", "silent"])
+@pytest.mark.parametrize(
+    "content, length, says",
+    [
+        (b"X" + CONTENT["a.gz"][1:], None, "wrong checksum"),
+        (CONTENT["a.gz"][:1000], 200_000, "1000 bytes, expected 200000"),
+        (CONTENT["a.gz"][:1000], None, "1000 bytes, expected 200000"),
+        (CONTENT["a.gz"] * 3, None, "more than 200000 bytes"),
+        (None, None, "404"),
+        (b"", 200_000, "timed out"),
+    ],
+    ids=["checksum", "cut", "short", "long", "absent", "silent"],
+)
 def test_a_bad_answer_leaves_nothing(script, server, tmp_path, capsys, content, length, says):
     script.TIMEOUT = 20 if content != b"" else 0.3
     server.files["a.gz"] = content
@@ -141,14 +145,20 @@ def test_the_folder_is_the_loaders(script, server, tmp_path, monkeypatch, capsys
 def test_ctrl_c_ends_with_130_and_leaves_no_half_file(script, server, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(script.urllib.request, "urlopen", interrupt)
     assert script.main(["tiny", "--to", str(tmp_path)]) == 130
     assert list((tmp_path / "tiny").iterdir()) == []
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60, env={**os.environ, "no_proxy": "127.0.0.1"})
+    return subprocess.run(
+        [sys.executable, SCRIPT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "no_proxy": "127.0.0.1"},
+    )
 
 
 def test_as_a_command_it_lists_refuses_and_survives_no_network(tmp_path):

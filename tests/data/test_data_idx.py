@@ -38,18 +38,21 @@ def test_writing_replaces_the_file_and_leaves_no_other_and_no_clock_in_it(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["a.gz"]
 
 
-@pytest.mark.parametrize("content, says", [
-    (SMALL[:-1], "17 bytes, expected 18 for 2 x 3"),
-    (SMALL + b"!", "19 bytes, expected 18"),
-    (SMALL[:7], "inside the header: 7 bytes, expected 12"),
-    (b"", "starts with nothing"),
-    (b"\x89PNG\r\n\x1a\n", "starts with 89 50 4e 47"),
-    (b"\0\0\x07\1\0\0\0\0", "starts with 00 00 07 01"),
-    (struct.pack(">HBB3I", 0, 8, 3, *[0xFFFFFFFF] * 3), "expected 79228162458924105385300197391"),
-    (gzip.compress(SMALL)[:-9], "damaged gzip"),
-    (gzip.compress(SMALL)[:-8] + bytes(8), "damaged gzip"),
-    (gzip.compress(SMALL)[:10] + b"\xff" * 20, "damaged gzip"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (SMALL[:-1], "17 bytes, expected 18 for 2 x 3"),
+        (SMALL + b"!", "19 bytes, expected 18"),
+        (SMALL[:7], "inside the header: 7 bytes, expected 12"),
+        (b"", "starts with nothing"),
+        (b"\x89PNG\r\n\x1a\n", "starts with 89 50 4e 47"),
+        (b"\0\0\x07\1\0\0\0\0", "starts with 00 00 07 01"),
+        (struct.pack(">HBB3I", 0, 8, 3, *[0xFFFFFFFF] * 3), "expected 79228162458924105385300197391"),
+        (gzip.compress(SMALL)[:-9], "damaged gzip"),
+        (gzip.compress(SMALL)[:-8] + bytes(8), "damaged gzip"),
+        (gzip.compress(SMALL)[:10] + b"\xff" * 20, "damaged gzip"),
+    ],
+)
 def test_damage_is_one_line_naming_the_file(tmp_path, content, says):
     path = tmp_path / "damaged"
     path.write_bytes(content)

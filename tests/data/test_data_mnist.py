@@ -13,8 +13,7 @@ import pytest
 from tf1ref.data import digits, folders, mnist, mnist_files
 from tf1ref.errors import InputError
 
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 KERAS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -101,13 +100,13 @@ class Tf1DataSet:
             self.shuffle()
         if start + size <= count:
             self.at += size
-            return tuple(array[start:self.at] for array in self.arrays)
+            return tuple(array[start : self.at] for array in self.arrays)
         self.epochs += 1
         rest = tuple(array[start:] for array in self.arrays)
         if shuffle:
             self.shuffle()
         self.at = size - (count - start)
-        return tuple(np.concatenate([a, b[:self.at]]) for a, b in zip(rest, self.arrays))
+        return tuple(np.concatenate([a, b[: self.at]]) for a, b in zip(rest, self.arrays))
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 50])
@@ -155,9 +154,15 @@ def test_nobody_can_spoil_the_shared_arrays(small, home):
     assert mnist_files.read(str(home)) is mnist_files.read(str(home))
 
 
-@pytest.mark.parametrize("call", [lambda s: s.train.next_batch(0), lambda s: s.train.next_batch(-1),
-                                  lambda s: s.train.next_batch(5, True),
-                                  lambda s: mnist.read_data_sets(validation_size=0).validation.next_batch(1)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.train.next_batch(0),
+        lambda s: s.train.next_batch(-1),
+        lambda s: s.train.next_batch(5, True),
+        lambda s: mnist.read_data_sets(validation_size=0).validation.next_batch(1),
+    ],
+)
 def test_batches_that_make_no_sense_are_refused(small, call):
     with pytest.raises(InputError, match="next_batch"):
         call(small)
@@ -208,12 +213,15 @@ def npz(path, **changes):
     np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
 
 
-@pytest.mark.parametrize("changes, says", [
-    ({"y_test": None}, "no array y_test"),
-    ({"x_train": TRAIN[0].reshape(60, 784)}, r"mnist.npz\[x_train\]: 60 x 784 uint8, expected n x 28 x 28"),
-    ({"y_train": TRAIN[1].astype(np.int64)}, r"\[y_train\]: 60 int64, expected n uint8"),
-    ({"x_test": np.array([{"a": 1}])}, "no .npz of plain arrays"),
-])
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"y_test": None}, "no array y_test"),
+        ({"x_train": TRAIN[0].reshape(60, 784)}, r"mnist.npz\[x_train\]: 60 x 784 uint8, expected n x 28 x 28"),
+        ({"y_train": TRAIN[1].astype(np.int64)}, r"\[y_train\]: 60 int64, expected n uint8"),
+        ({"x_test": np.array([{"a": 1}])}, "no .npz of plain arrays"),
+    ],
+)
 def test_malformed_archives(home, changes, says):
     npz(home / "mnist.npz", **changes)
     with pytest.raises(InputError, match=says) as error:
@@ -246,8 +254,9 @@ def test_without_files_generated_digits_stand_in_and_say_so(home, capsys):
     assert sets.train.next_batch(100)[0].shape == (100, 784)
 
 
-@pytest.mark.skipif(not os.path.isdir(os.path.join(os.environ.get("TF1REF_DATA") or "none", "mnist")),
-                    reason="no $TF1REF_DATA/mnist")
+@pytest.mark.skipif(
+    not os.path.isdir(os.path.join(os.environ.get("TF1REF_DATA") or "none", "mnist")), reason="no $TF1REF_DATA/mnist"
+)
 def test_the_real_files_have_the_figures_everybody_knows():
     sets = mnist.read_data_sets(one_hot=True)
     assert [s.num_examples for s in sets] == [55_000, 5_000, 10_000]
@@ -261,8 +270,9 @@ def test_the_real_files_have_the_figures_everybody_knows():
 
 
 def test_the_data_room_does_not_import_tensorflow():
-    code = ("import sys; from tf1ref.data import digits, dots, folders, idx, iris, mnist, mnist_files; "
-            "print([m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'keras', 'pandas')])")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
-                          check=True)
+    code = (
+        "import sys; from tf1ref.data import digits, dots, folders, idx, iris, mnist, mnist_files; "
+        "print([m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'keras', 'pandas')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

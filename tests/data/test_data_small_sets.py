@@ -29,8 +29,15 @@ def test_iris_has_the_published_statistics():
 def test_iris_is_found_from_any_folder(tmp_path):
     code = "from tf1ref.data import iris; print(len(iris.load()[0]))"
     package = os.path.dirname(os.path.dirname(os.path.dirname(iris.__file__)))
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                          timeout=60, check=True, env={**os.environ, "PYTHONPATH": package})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "PYTHONPATH": package},
+    )
     assert done.stdout.strip() == "150"
 
 
@@ -60,24 +67,29 @@ def test_a_file_comes_before_the_generated_dots(home, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.skipif(not os.path.exists(os.path.join(os.environ.get("TF1REF_DATA") or "none", "dots/dot.csv")),
-                    reason="no $TF1REF_DATA/dots")
+@pytest.mark.skipif(
+    not os.path.exists(os.path.join(os.environ.get("TF1REF_DATA") or "none", "dots/dot.csv")),
+    reason="no $TF1REF_DATA/dots",
+)
 def test_the_real_file_and_the_generated_dots_agree():
     x, y = dots.load()
     generated, labels = dots.generate()
     assert np.abs(x - generated).max() < 2e-9 and np.array_equal(y, labels)  # written with nine decimals
 
 
-@pytest.mark.parametrize("lines, says", [
-    ([], "line 1: no column x1, x2, y_c"),
-    (["x1,x2,y"] + GOOD[1:], "line 1: no column y_c"),
-    (GOOD[:5] + ["0.1,red,1"] + GOOD[5:], "line 6: x2 is 'red', expected a number"),
-    (GOOD + ["0.1,2"], "line 42: y_c is None"),
-    (GOOD + ["nan,2,1"], "line 42: x1 is 'nan'"),
-    (GOOD[:32], "31 rows, expected 32 or more"),
-    (GOOD[:1], "0 rows"),
-    (["\0"], "dot.csv"),
-])
+@pytest.mark.parametrize(
+    "lines, says",
+    [
+        ([], "line 1: no column x1, x2, y_c"),
+        (["x1,x2,y"] + GOOD[1:], "line 1: no column y_c"),
+        (GOOD[:5] + ["0.1,red,1"] + GOOD[5:], "line 6: x2 is 'red', expected a number"),
+        (GOOD + ["0.1,2"], "line 42: y_c is None"),
+        (GOOD + ["nan,2,1"], "line 42: x1 is 'nan'"),
+        (GOOD[:32], "31 rows, expected 32 or more"),
+        (GOOD[:1], "0 rows"),
+        (["\0"], "dot.csv"),
+    ],
+)
 def test_malformed_csv_is_one_line(tmp_path, lines, says):
     path = tmp_path / "dot.csv"
     path.write_text("\n".join(lines))

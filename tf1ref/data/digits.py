@@ -11,42 +11,55 @@ import functools
 import numpy as np
 
 SIDE = 28
-SAMPLES = 72        # ink points along a digit's path; 0.5 to 0.9 pixels apart
-KNOTS = 7           # the pen's wobble is piecewise linear between this many points of the path
-CHUNK = 2000        # pictures drawn at once: about 15 MB of temporaries
-FINE = 16           # ink points lie on a grid of 1/16 pixel, so that the ink is summed in integers
+SAMPLES = 72  # ink points along a digit's path; 0.5 to 0.9 pixels apart
+KNOTS = 7  # the pen's wobble is piecewise linear between this many points of the path
+CHUNK = 2000  # pictures drawn at once: about 15 MB of temporaries
+FINE = 16  # ink points lie on a grid of 1/16 pixel, so that the ink is summed in integers
 
-HEIGHT = 8.6        # pixels from the middle of a digit to its top
-SHIFT = 1.0         # standard deviations of the random geometry: pixels,
-AFFINE = 0.11       # entries of the 2 x 2 matrix,
-SHEAR = 0.22        # slant of the writing,
-WARP = 0.06         # quadratic bending,
-WOBBLE = 0.075      # wobble of the pen, in units of half a height
-BETWEEN = 0.06      # share of shapes drawn between two digits ...
-NEAREST = 0.50      # ... at most this far on the way to the other one
-GAPS = 0.10         # share of digits in which the pen skipped
-FOOT = 0.3          # the blurred line is 1.7 high; what lies below this is cut off, for crisp edges
+HEIGHT = 8.6  # pixels from the middle of a digit to its top
+SHIFT = 1.0  # standard deviations of the random geometry: pixels,
+AFFINE = 0.11  # entries of the 2 x 2 matrix,
+SHEAR = 0.22  # slant of the writing,
+WARP = 0.06  # quadratic bending,
+WOBBLE = 0.075  # wobble of the pen, in units of half a height
+BETWEEN = 0.06  # share of shapes drawn between two digits ...
+NEAREST = 0.50  # ... at most this far on the way to the other one
+GAPS = 0.10  # share of digits in which the pen skipped
+FOOT = 0.3  # the blurred line is 1.7 high; what lies below this is cut off, for crisp edges
 
 # Paths of the pen, x right and y down in percent of half a height; "|" is a corner, a stroke may come twice.
 PATHS = {
-    0: ["10,-100 -40,-75 -58,0 -40,75 0,100 40,75 58,0 40,-75 5,-100",
-        "30,-90 -20,-80 -45,0 -40,80 -10,98 25,60 42,-20 35,-80 -5,-95"],
+    0: [
+        "10,-100 -40,-75 -58,0 -40,75 0,100 40,75 58,0 40,-75 5,-100",
+        "30,-90 -20,-80 -45,0 -40,80 -10,98 25,60 42,-20 35,-80 -5,-95",
+    ],
     1: ["0,-100 0,100", "-35,-60 0,-100 | 0,100", "-30,-62 0,-100 | 0,100 | -35,100 | 38,98"],
-    2: ["-50,-60 -30,-92 10,-100 45,-72 40,-30 0,20 -55,95 | 0,90 60,95",
-        "-48,-70 -10,-100 38,-80 35,-30 -10,40 -50,85 -60,60 -30,58 10,85 62,88"],
-    3: ["-50,-75 -10,-100 40,-80 40,-40 -5,-8 | 45,15 52,62 10,100 -35,95 -55,70",
-        "-50,-92 45,-95 | -5,-20 | 45,5 52,60 10,98 -50,85"],
+    2: [
+        "-50,-60 -30,-92 10,-100 45,-72 40,-30 0,20 -55,95 | 0,90 60,95",
+        "-48,-70 -10,-100 38,-80 35,-30 -10,40 -50,85 -60,60 -30,58 10,85 62,88",
+    ],
+    3: [
+        "-50,-75 -10,-100 40,-80 40,-40 -5,-8 | 45,15 52,62 10,100 -35,95 -55,70",
+        "-50,-92 45,-95 | -5,-20 | 45,5 52,60 10,98 -50,85",
+    ],
     4: ["-38,-90 -52,10 | 55,8 | 26,9 | 34,-75 | 22,100", "22,-100 -58,22 | 58,20 | 22,21 | 22,-98 | 22,100"],
-    5: ["52,-95 -35,-95 | -42,-12 | 10,-30 50,8 46,65 0,100 -52,80",
-        "-30,-95 -40,-15 | 10,-25 45,15 40,70 -5,100 -50,85 | -5,100 40,70 45,15 10,-25 -40,-15 | -30,-95 "
-        "| 55,-92"],
-    6: ["38,-97 -12,-60 -50,10 -40,75 0,100 42,75 45,30 10,5 -30,25 -48,52",
-        "10,-100 -25,-50 -42,20 -35,85 5,98 38,70 30,35 0,25 -38,55"],
+    5: [
+        "52,-95 -35,-95 | -42,-12 | 10,-30 50,8 46,65 0,100 -52,80",
+        "-30,-95 -40,-15 | 10,-25 45,15 40,70 -5,100 -50,85 | -5,100 40,70 45,15 10,-25 -40,-15 | -30,-95 | 55,-92",
+    ],
+    6: [
+        "38,-97 -12,-60 -50,10 -40,75 0,100 42,75 45,30 10,5 -30,25 -48,52",
+        "10,-100 -25,-50 -42,20 -35,85 5,98 38,70 30,35 0,25 -38,55",
+    ],
     7: ["-55,-90 52,-90 | 15,0 -10,100", "-50,-85 55,-92 | 12,5 -12,100 | 12,5 | -28,8 | 48,0"],
-    8: ["40,-70 0,-100 -40,-72 -30,-32 0,-2 45,40 35,85 0,100 -35,85 -45,40 0,-2 30,-32 40,-70",
-        "48,-85 5,-98 -38,-65 0,-15 35,30 30,80 -8,98 -40,65 -10,15 25,-30 50,-82"],
-    9: ["42,-60 10,-100 -35,-85 -48,-40 -20,-5 20,-15 42,-60 40,0 30,100",
-        "42,-60 8,-98 -35,-80 -46,-38 -15,-2 22,-15 42,-60 46,25 20,90 -38,92"],
+    8: [
+        "40,-70 0,-100 -40,-72 -30,-32 0,-2 45,40 35,85 0,100 -35,85 -45,40 0,-2 30,-32 40,-70",
+        "48,-85 5,-98 -38,-65 0,-15 35,30 30,80 -8,98 -40,65 -10,15 25,-30 50,-82",
+    ],
+    9: [
+        "42,-60 10,-100 -35,-85 -48,-40 -20,-5 20,-15 42,-60 40,0 30,100",
+        "42,-60 8,-98 -35,-80 -46,-38 -15,-2 22,-15 42,-60 46,25 20,90 -38,92",
+    ],
 }
 # The two digits that the shapes of 0, 1, 2 ... are mistaken for.
 ALIKE = ((6, 2), (7, 4), (7, 3), (5, 8), (9, 6), (3, 6), (0, 5), (9, 1), (3, 9), (4, 7))
@@ -58,8 +71,8 @@ def generate(count, seed):
     labels = random.integers(0, 10, count, dtype=np.uint8)
     images = np.empty((count, SIDE, SIDE), np.uint8)
     for start in range(0, count, CHUNK):
-        part = labels[start:start + CHUNK]
-        images[start:start + CHUNK] = _ink(random, _bend(random, _shapes(random, part)))
+        part = labels[start : start + CHUNK]
+        images[start : start + CHUNK] = _ink(random, _bend(random, _shapes(random, part)))
     return images, labels
 
 
@@ -147,8 +160,12 @@ def _ink(random, points):
     wet = ~((place >= begin) & (place < begin + length))
     at = np.arange(n, dtype=np.int32)[:, None] * SIDE * SIDE + y * SIDE + x
     sheet = np.zeros(n * SIDE * SIDE)  # float64 sums of integers: exact
-    for step, weight in ((0, (FINE - right) * (FINE - down)), (1, right * (FINE - down)),
-                         (SIDE, (FINE - right) * down), (SIDE + 1, right * down)):
+    for step, weight in (
+        (0, (FINE - right) * (FINE - down)),
+        (1, right * (FINE - down)),
+        (SIDE, (FINE - right) * down),
+        (SIDE + 1, right * down),
+    ):
         sheet += np.bincount((at + step).ravel(), (weight * wet).ravel(), n * SIDE * SIDE)
     sheet = _blur(_blur(sheet.astype(np.int32).reshape(n, SIDE, SIDE)))
     # A long path has its ink points further apart. The blurred line is drawn up to full black: the further it

@@ -8,7 +8,7 @@ from tf1ref.data import folders
 from tf1ref.errors import InputError
 
 COLUMNS = ("x1", "x2", "y_c")
-FEWEST = 32     # one batch of the source's
+FEWEST = 32  # one batch of the source's
 
 
 def load():
@@ -51,8 +51,9 @@ def read(path):
 def _rows(path, lines):
     missing = [name for name in COLUMNS if name not in (lines.fieldnames or ())]
     if missing:
-        raise InputError(f"{path}: line 1: no column {', '.join(missing)}, expected {','.join(COLUMNS)}: "
-                         "add the header line")
+        raise InputError(
+            f"{path}: line 1: no column {', '.join(missing)}, expected {','.join(COLUMNS)}: add the header line"
+        )
     for row in lines:
         yield [_number(path, lines.line_num, name, row[name]) for name in COLUMNS]
 

@@ -25,18 +25,22 @@ def read_idx(path):
     content = _content(path)
     code, axes = content[2:4] if len(content) >= 4 else (0, 0)
     if content[:2] != b"\0\0" or code not in TYPES:
-        raise InputError(f"{path}: not an idx file: it starts with {content[:4].hex(' ') or 'nothing'}, "
-                         "expected 00 00, a type (08 for bytes) and a number of axes: fetch the file again")
+        raise InputError(
+            f"{path}: not an idx file: it starts with {content[:4].hex(' ') or 'nothing'}, "
+            "expected 00 00, a type (08 for bytes) and a number of axes: fetch the file again"
+        )
     start = 4 + 4 * axes
     if len(content) < start:
-        raise InputError(f"{path}: cut short inside the header: {len(content)} bytes, expected {start}: "
-                         "fetch the file again")
+        raise InputError(
+            f"{path}: cut short inside the header: {len(content)} bytes, expected {start}: fetch the file again"
+        )
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", axes, 4))
     dtype = np.dtype(TYPES[code])
     size = start + math.prod(shape) * dtype.itemsize
     if len(content) != size:
-        raise InputError(f"{path}: {len(content)} bytes, expected {size} for {' x '.join(map(str, shape))}: "
-                         "fetch the file again")
+        raise InputError(
+            f"{path}: {len(content)} bytes, expected {size} for {' x '.join(map(str, shape))}: fetch the file again"
+        )
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
 
 

@@ -59,19 +59,21 @@ class DataSet:
         if fake_data:
             raise InputError("next_batch: no fake_data here: leave it out, generated digits stand in")
         if batch_size < 1 or not self.num_examples:
-            raise InputError(f"next_batch: {batch_size} examples asked for, {self.num_examples} here: ask "
-                             "for 1 or more, and give a validation set in use a validation_size above 0")
+            raise InputError(
+                f"next_batch: {batch_size} examples asked for, {self.num_examples} here: ask "
+                "for 1 or more, and give a validation set in use a validation_size above 0"
+            )
         if shuffle and self.epochs_completed == 0 and self._next == 0:
             self._shuffle()
         parts = []
         while self._next + batch_size > self.num_examples:
-            parts.append(self._order[self._next:])
+            parts.append(self._order[self._next :])
             batch_size -= len(parts[-1])
             self.epochs_completed += 1
             self._next = 0
             if shuffle:
                 self._shuffle()
-        parts.append(self._order[self._next:self._next + batch_size])
+        parts.append(self._order[self._next : self._next + batch_size])
         self._next += batch_size
         picked = np.concatenate(parts)
         return self._scaled(self._pixels[picked]), self.labels[picked]
@@ -88,8 +90,7 @@ class DataSet:
         return np.multiply(pixels, np.float32(1.0 / 255.0), dtype=np.float32)
 
 
-def read_data_sets(one_hot=False, dtype=np.float32, reshape=True, validation_size=5000, seed=None,
-                   where=None):
+def read_data_sets(one_hot=False, dtype=np.float32, reshape=True, validation_size=5000, seed=None, where=None):
     """MNIST as Datasets(train, validation, test): 55,000, 5000 and 10,000 examples of the official files.
 
     Reads the folder `where`, else folder("mnist") of $TF1REF_DATA or the cache; without files there, as many
@@ -105,13 +106,17 @@ def read_data_sets(one_hot=False, dtype=np.float32, reshape=True, validation_siz
         arrays = digits.load()
     images, labels, test_images, test_labels = arrays
     if not 0 <= validation_size < len(images):
-        raise InputError(f"validation_size is {validation_size}, there are {len(images)} training pictures: "
-                         f"choose from 0 to {len(images) - 1}")
+        raise InputError(
+            f"validation_size is {validation_size}, there are {len(images)} training pictures: "
+            f"choose from 0 to {len(images) - 1}"
+        )
 
     def data_set(images, labels):
         labels = np.eye(10)[labels] if one_hot else labels.copy()
         return DataSet(images, labels, source, dtype, reshape, seed)
 
-    return Datasets(data_set(images[validation_size:], labels[validation_size:]),
-                    data_set(images[:validation_size], labels[:validation_size]),
-                    data_set(test_images, test_labels))
+    return Datasets(
+        data_set(images[validation_size:], labels[validation_size:]),
+        data_set(images[:validation_size], labels[:validation_size]),
+        data_set(test_images, test_labels),
+    )

@@ -12,8 +12,7 @@ from tf1ref.data import folders
 from tf1ref.data.idx import read_idx
 from tf1ref.errors import InputError
 
-IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-       "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 NPZ = ("x_train", "y_train", "x_test", "y_test")
 KERAS = "use the mnist.npz of Keras"
 FETCH = "fetch the four files with scripts/fetch_data.py mnist"
@@ -54,8 +53,10 @@ def _find(folder, name):
 def _idx(path, axes):
     array = read_idx(path)
     if array.ndim != axes or array.dtype != np.uint8:
-        raise InputError(f"{path}: magic number of {array.ndim} axes of {array.dtype}, expected "
-                         f"{2048 + axes} ({axes} axes of uint8): {FETCH}")
+        raise InputError(
+            f"{path}: magic number of {array.ndim} axes of {array.dtype}, expected "
+            f"{2048 + axes} ({axes} axes of uint8): {FETCH}"
+        )
     return array
 
 

@@ -1,0 +1,45 @@
+"""Output files: written beside their target and renamed, so that a target is the old file or the new one."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from tf1ref.errors import InputError
+
+
+def target(path, force=False):
+    """Returns `path` as a Path that can be written.
+
+    Raises InputError when it exists (without `force`), is a folder, or its folder is missing or read-only.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder: name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}: make it first")
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already: choose another name or overwrite it with --force")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: the folder {path.parent} cannot be written to: choose another")
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path, data):
+    """Writes bytes beside `path` and yields that file; renames it to `path` unless the body raises.
+
+    Whatever is raised, the file beside is gone and `path` is as it was. Raises InputError when writing fails.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with open(beside, "wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())  # a rename on disk before its bytes would leave half a file
+        except OSError as e:
+            raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,182 @@
+"""GraphDefs as plain messages: names, pruning, cutting. Nothing here imports a graph or runs one."""
+
+import re
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.errors import InputError, nearest
+
+TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
+NO_ANSWERS = re.compile(
+    r"Const|NoOp|\w*Assign\w*|\w*Apply\w*|\w*Summary\w*|Placeholder\w*|Var\w+|ReadVariableOp|\w*Queue\w*|Exit"
+)
+INNER = re.compile(r"(^|/)(while|cond)(_\d+)?/")
+HEADS = re.compile(r"Softmax|Sigmoid|ArgMax|TopK(V2)?|CTC\w+Decoder")
+LOSSES = re.compile(r"\w*CrossEntropyWithLogits|CTCLoss|ArgMax")
+NOISE = re.compile(r"Graph execution error: |Detected at node .*?\(most recent call last\): |Node: '[^']*' ")
+
+# In a function body an output is named, not counted: these are the second outputs of Switch and Merge.
+SECOND_OUTPUTS = ("output_true", "value_index")
+
+
+def tensor(reference):
+    """Returns (node name, output index) of "a", "a:1", or a function body's "a:output:1"."""
+    name, *rest = reference.lstrip("^").split(":")
+    if len(rest) == 2:
+        return name, 1 if rest[0] in SECOND_OUTPUTS else int(rest[1])
+    return name, int(rest[0]) if rest else 0
+
+
+def tensor_names(names, graph_def, where):
+    """Returns "node:index" for node or tensor `names`, each once, in the order given.
+
+    Raises InputError when there are none (likely ones are listed) or one is not there (nearest are offered).
+    """
+    nodes = {node.name for node in graph_def.node}
+    names = [names] if isinstance(names, str) else [name.strip() for name in names or () if name.strip()]
+    if not names:
+        likely = ", ".join(likely_outputs(graph_def)) or "none found"
+        raise InputError(f"{where}: name the outputs; likely: {likely}")
+    found = {}
+    for name in names:
+        if not re.fullmatch(r"[^:^]+(:\d+)?", name):
+            raise InputError(f"{where}: {name!r} is no name of a node or tensor: write y or y:0")
+        if tensor(name)[0] not in nodes:
+            body = [n for n in sorted(nodes) if not TRAINING.match(n)]
+            first = sorted(nodes) if TRAINING.match(name) else body
+            near = nearest(tensor(name)[0], first) or nearest(tensor(name)[0], sorted(nodes))
+            raise InputError(f"{where}: holds no {name!r}{near}")
+        found[":".join(map(str, tensor(name)))] = None
+    return list(found)
+
+
+def likely_outputs(graph_def, most=8):
+    """Returns names of nodes that look like answers: heads, what a loss reads, what only training reads."""
+    body = [node for node in graph_def.node if not TRAINING.match(node.name) and not INNER.search(node.name)]
+    nodes = {node.name: node for node in graph_def.node}
+    read = {tensor(i)[0] for node in body for i in node.input if i[0] != "^"}
+    held = {node.name for node in body if node.op.startswith("Var")}
+    heads = [node.name for node in body if HEADS.fullmatch(node.op)]
+    losses = [node for node in body if LOSSES.fullmatch(node.op) and node.input]
+    logits = [nodes.get(tensor(node.input[0])[0], node) for node in losses]
+    logits = [
+        tensor(node.input[0])[0] if node.op == "Reshape" else node.name for node in logits if node.op != "Placeholder"
+    ]
+    leaves = [
+        node.name
+        for node in body
+        if node.name not in read
+        and not NO_ANSWERS.fullmatch(node.op)
+        and not {tensor(i)[0] for i in node.input} <= held
+    ]
+    return list(dict.fromkeys([*heads[::-1], *logits[::-1], *leaves[::-1]]))[:most] or sorted(held)[:most]
+
+
+def bare(graph_def):
+    """Returns a copy without what holds only where it was made: devices, colocation, recorded shapes.
+
+    A cluster's /job:ps does not exist here; a recorded shape is refused where TensorFlow now infers another.
+    """
+    graph_def = copy(graph_def)
+    for node in all_nodes(graph_def):
+        node.device = ""
+        for attribute in ("_class", "_output_shapes"):
+            node.attr.pop(attribute, None)
+    return graph_def
+
+
+def prune(graph_def, tensors, where):
+    """Returns the part of `graph_def` that the node or tensor names `tensors` need, in its order.
+
+    Functions are kept where something calls them, sorted by name. Raises InputError for a missing input.
+    """
+    nodes = {node.name: node for node in graph_def.node}
+    wanted, stack = set(), [tensor(t)[0] for t in tensors]
+    while stack:
+        name = stack.pop()
+        if name in wanted:
+            continue
+        if name not in nodes:
+            raise InputError(f"{where}: damaged: a node reads {name!r}, which is not in the graph")
+        wanted.add(name)
+        stack += [tensor(i)[0] for i in nodes[name].input]
+    pruned = v1.GraphDef(versions=graph_def.versions)
+    pruned.node.extend(node for node in graph_def.node if node.name in wanted)
+    library = {f.signature.name: f for f in graph_def.library.function}
+    pruned.library.function.extend(library[name] for name in sorted(called(pruned.node, library)))
+    return pruned
+
+
+def cut(graph_def, tensors, types):
+    """Returns `graph_def` with a Placeholder in the place of each of `tensors`, and their names {old: new}.
+
+    `types`: {tensor name: (DType, TensorShape)}. Output 0 of node a becomes "a", output 1 "a_1".
+    """
+    names, placeholders = {}, []
+    there = {node.name for node in graph_def.node}
+    for name in tensors:
+        node, index = tensor(name)
+        names[node, index] = node if index == 0 else free(f"{node}_{index}", there)
+        dtype, shape = types[name]
+        placeholder = v1.NodeDef(name=names[node, index], op="Placeholder")
+        placeholder.attr["dtype"].type = dtype.as_datatype_enum
+        placeholder.attr["shape"].shape.CopyFrom(shape.as_proto())
+        placeholders.append(placeholder)
+    taken = set(names.values())
+    kept = copy(graph_def)
+    del kept.node[:]
+    kept.node.extend(placeholders)
+    kept.node.extend(node for node in graph_def.node if node.name not in taken)
+    for node in kept.node:
+        node.input[:] = [i if i[0] == "^" else names.get(tensor(i), i) for i in node.input]
+    return kept, {name: names[tensor(name)] + ":0" for name in tensors}
+
+
+def free(name, taken):
+    """Returns `name`, with underscores after it as long as it is in `taken`."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def called(nodes, library):
+    """Returns the names in `library` {name: FunctionDef} of what `nodes` call, directly or not."""
+    found, stack = set(), list(nodes)
+    while stack:
+        for name in _functions(stack.pop()) & library.keys() - found:
+            found.add(name)
+            stack += library[name].node_def
+    return found
+
+
+def all_nodes(graph_def):
+    """Returns the NodeDefs of the graph and of its functions."""
+    return [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]
+
+
+def copy(message):
+    """Returns a copy of a protocol message."""
+    return type(message).FromString(message.SerializeToString())
+
+
+def imported(graph_def, where):
+    """Returns a new Graph that holds `graph_def`. Raises InputError when this TensorFlow refuses it."""
+    with v1.Graph().as_default() as graph:
+        try:
+            v1.import_graph_def(graph_def, name="")
+        except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
+            raise InputError(f"{where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
+    return graph
+
+
+def one_line(error, most=200):
+    """Returns the text of an exception as one line of at most `most` characters."""
+    text = NOISE.sub("", " ".join(str(getattr(error, "message", "") or error).split()))
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _functions(node):
+    functions = [value.func.name for value in node.attr.values() if value.HasField("func")]
+    functions += [f.name for value in node.attr.values() for f in value.list.func]
+    return {node.op, *functions}
