@@ -100,7 +100,10 @@ def note(text):
 
 def error(text):
     """Prints the one error format: a single line on standard error, whatever the text holds."""
-    print("tf1ref: " + " ".join(str(text).split()), file=sys.stderr, flush=True)
+    line = " ".join(str(text).split())
+    # A name out of a foreign file may hold what moves the cursor or colours the rest.
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    print(f"tf1ref: {line}", file=sys.stderr, flush=True)
 
 
 def table(columns, rows, title=None):

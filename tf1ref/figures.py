@@ -14,19 +14,30 @@ class Figure:
     within: float = 0.0
 
     def met(self, reached):
-        """True when `reached` (array-like) keeps the promise. Arrays are compared element by element."""
+        """True when `reached` (array-like) keeps the promise. Arrays are compared element by element.
+
+        One number may bound an array; otherwise both have the same shape. Nothing at all keeps no bound, NaN none.
+        """
         reached, value = np.asarray(reached), np.asarray(self.value)
         if self.kind == "equal":
-            if value.dtype.kind in "OSUb":
-                return bool(reached.shape == value.shape and np.all(reached == value))
-            return bool(reached.shape == value.shape and np.all(np.abs(reached - value) <= self.within))
-        if self.kind == "at least":
-            return bool(np.all(reached >= value))
-        return bool(np.all(reached <= value))
+            if reached.shape != value.shape:
+                return False
+            if not _numbers(value, reached):
+                return bool(np.all(reached == value))
+            same = reached == value  # infinity minus itself is NaN
+            with np.errstate(invalid="ignore"):
+                return bool(np.all(same | (np.abs(reached - value) <= self.within)))
+        if not reached.size or value.shape not in ((), reached.shape) or not _numbers(value, reached):
+            return False
+        return bool(np.all(reached >= value if self.kind == "at least" else reached <= value))
 
     def __str__(self):
         sign = {"equal": "", "at least": ">= ", "at most": "<= "}[self.kind]
         return sign + text(self.value) + (f" +- {self.within:.2g}" if self.within > 1e-3 else "")
+
+
+def _numbers(*arrays):
+    return all(array.dtype.kind in "iufc" for array in arrays)
 
 
 def text(value, most=4):

@@ -1,7 +1,6 @@
 """Pictures of traces. Needs matplotlib (the extra "plots")."""
 
 import os
-import tempfile
 
 import numpy as np
 
@@ -19,10 +18,12 @@ def need_matplotlib():
 def save(module, trace, path):
     """Writes the program's own picture of its trace, or its curves, to `path` (.png), renamed into place."""
     figure = module.plot(trace) if hasattr(module, "plot") else curves(trace, module.__doc__.split("\n")[0])
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    os.close(handle)
-    figure.savefig(partial, dpi=120)
-    os.replace(partial, path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        figure.savefig(partial, dpi=120, format=path.suffix[1:])
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def curves(trace, title=""):

@@ -43,7 +43,8 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, 
         save_trace(folder / "trace.npz", trace)
         if plots:
             plotting.save(module, trace, folder / "trace.png")
-    _report(module, name, mode, arguments.get("steps"), trace, folder, as_json)
+    if (job, index) == ("worker", 0):
+        _report(module, name, mode, arguments.get("steps"), pairs, trace, folder, as_json)
 
 
 def _task():
@@ -76,12 +77,13 @@ def save_trace(path, trace):
     os.replace(partial, path)
 
 
-def figures_of(module, steps, trace):
+def figures_of(module, steps, changes, trace):
     """Returns a dict for each promised figure: key, promised, reached, met.
 
-    `met` is None when the program ran another number of steps than the source's, which promises nothing.
+    `met` is None where the program ran otherwise than the source does (other steps, other constants than SEED):
+    that promises nothing.
     """
-    full = steps is None or steps == module.STEPS
+    full = (steps is None or steps == module.STEPS) and not set(changes) - {"SEED"}
     rows = []
     for key, promised in getattr(module, "EXPECTED", {}).items():
         reached = trace.get(key)
@@ -109,15 +111,15 @@ def _latest(folder):
     return checkpoints.latest(str(folder))
 
 
-def _report(module, name, mode, steps, trace, folder, as_json):
-    rows = figures_of(module, steps, trace)
+def _report(module, name, mode, steps, changes, trace, folder, as_json):
+    rows = figures_of(module, steps, changes, trace)
     if as_json:
         result = {"name": name, "mode": mode, "steps": steps, "figures": rows, "out": folder and str(folder)}
         json.dump(result, sys.stdout, indent=2)
         console.say()
         return
-    title = f"{name} ({mode}{f', {steps} steps' if steps else ''})"
-    table = [(row["key"], row["promised"], row["reached"], _met(row["met"], module)) for row in rows]
+    title = f"{name} ({mode}{f', {steps} steps' if steps else ''}{''.join(f', {k}={v}' for k, v in changes.items())})"
+    table = [(row["key"], row["promised"], row["reached"], _met(row["met"])) for row in rows]
     if not table:
         table = [(key, "", figures.text(value), "") for key, value in trace.items() if key.startswith("final/")]
     console.table(("figure", ">promised", ">reached", ""), table, title=title)
@@ -125,7 +127,5 @@ def _report(module, name, mode, steps, trace, folder, as_json):
         console.say(f"trace: {folder / 'trace.npz'}; everything: {folder}")
 
 
-def _met(met, module):
-    if met is None:
-        return f"promised after {module.STEPS} steps"
-    return console.verdict(met, "ok", "missed")
+def _met(met):
+    return "other than the source's run" if met is None else console.verdict(met, "ok", "missed")

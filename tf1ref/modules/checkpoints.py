@@ -38,24 +38,39 @@ def save(folder, name, variables, global_step=None, max_to_keep=5):
 
 
 def restore(prefix, variables):
-    """Assigns the tensors of the checkpoint `prefix` to {checkpoint name: variable}.
+    """Assigns the tensors of the checkpoint `prefix` to {checkpoint name: variable}: all of them, or none.
 
-    Raises InputError for a file that cannot be read, a name that is not in it, or a shape that differs.
+    Raises InputError for a file that cannot be read, a name that is not in it, or a shape or type that differs.
     """
-    try:
-        there = dict(tf.train.list_variables(prefix))
-    except (tf.errors.OpError, ValueError) as e:
-        raise InputError(f"{prefix}: not a checkpoint that can be read: {type(e).__name__}") from e
+    shapes, types = _contents(prefix)
     for name, variable in variables.items():
-        if name not in there:
-            raise InputError(f"{prefix}: holds no {name!r}{nearest(name, there)}")
-        if list(there[name]) != variable.shape.as_list():
-            raise InputError(f"{prefix}: {name} is {list(there[name])}, the variable {variable.shape.as_list()}")
+        if name not in shapes:
+            raise InputError(f"{prefix}: holds no {name!r}{nearest(name, shapes)}")
+        if not variable.shape.is_compatible_with(shapes[name]):
+            raise InputError(f"{prefix}: {name} is {shapes[name]}, the variable {variable.shape.as_list()}")
+        if types[name] != variable.dtype:
+            raise InputError(f"{prefix}: {name} is {types[name].name}, the variable {variable.dtype.name}")
     names = list(variables)
     types = [variables[n].dtype for n in names]
-    values = tf.raw_ops.RestoreV2(prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=types)
+    try:
+        values = tf.raw_ops.RestoreV2(
+            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=types
+        )
+    except tf.errors.OpError as e:
+        raise InputError(f"{prefix}: damaged, its values cannot be read: {type(e).__name__}") from e
     for name, value in zip(names, values):
         variables[name].assign(value)
+
+
+def _contents(prefix):
+    """Returns {name: shape} and {name: dtype} of a checkpoint; InputError where there is none."""
+    if not prefix or os.path.isdir(prefix):
+        raise InputError(f"{prefix}: not a checkpoint: give its prefix, such as folder/model-100")
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+    except (tf.errors.OpError, ValueError) as e:
+        raise InputError(f"{prefix}: not a checkpoint that can be read: {type(e).__name__}") from e
+    return reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
 
 
 def latest(folder):

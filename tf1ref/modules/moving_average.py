@@ -16,9 +16,14 @@ class ExponentialMovingAverage(tf.Module):
         self.shadows = {}
 
     def create(self, variables):
-        """Creates the shadows of `variables`. Once, outside of tf.function."""
+        """Creates the shadows of `variables`. Once, outside of tf.function.
+
+        Raises ValueError when two variables have one name: TF1 would have numbered them, TF2 does not.
+        """
         for variable in variables:
             name = self.average_name(variable)
+            if name in self.shadows:
+                raise ValueError(f"{name} exists: give every variable a name of its own, and create its shadow once")
             self.shadows[name] = tf.Variable(variable.read_value(), trainable=False, name=name)
 
     def average_name(self, variable):

@@ -10,7 +10,8 @@ import tensorflow as tf
 class Optimizer(tf.Module):
     """What all of them share: slots named as in TF1, and `apply`.
 
-    A subclass names its slots in SLOTS (the name TF1 gives them) and applies its kernel in `_apply`.
+    A subclass says in SLOTS what its slots are (TF1's words for get_slot), and applies its kernels in `_apply`
+    and, for the rows of a gradient that is a tf.IndexedSlices (from tf.gather), in `_apply_rows`.
     """
 
     SLOTS = ()
@@ -24,16 +25,22 @@ class Optimizer(tf.Module):
         """Creates the slots of `variables`, zeros of each one's shape. Once, outside of tf.function.
 
         TF1 creates them in minimize(); tf.function may create no variable after its first call.
+        Raises ValueError when two variables have one name: TF1 would have numbered them, TF2 does not.
         """
         for variable in variables:
             for slot in self.SLOTS:
-                name = f"{variable.name.partition(':')[0]}/{slot}"
+                name = self._slot_name(variable, slot)
+                if name in self.slots:
+                    raise ValueError(f"{name} exists: give every variable a name of its own, and create its slots once")
                 zeros = tf.zeros(variable.shape, variable.dtype)
                 self.slots[name] = tf.Variable(zeros, trainable=False, name=name)
 
     def slot(self, variable, slot):
-        """Returns the slot variable, such as `W/Momentum`."""
-        return self.slots[f"{variable.name.partition(':')[0]}/{slot}"]
+        """Returns the slot variable, such as W/Momentum for "momentum". Raises ValueError before `create`."""
+        name = self._slot_name(variable, slot)
+        if name not in self.slots:
+            raise ValueError(f"there is no {name}: call create() with the variables before the first step")
+        return self.slots[name]
 
     def variables_by_name(self):
         """Returns {checkpoint name: variable} of all the state that TF1's Saver would save."""
@@ -46,17 +53,39 @@ class Optimizer(tf.Module):
         return gradients
 
     def apply(self, pairs, global_step=None):
-        """Applies (gradient, variable) pairs; a gradient that is None is passed over, as in TF1."""
+        """Applies (gradient, variable) pairs; a gradient that is None is passed over, as in TF1.
+
+        Raises ValueError when all of them are None.
+        """
+        pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+        if not pairs:
+            raise ValueError("no gradients for any variable: the loss does not depend on them")
         rate = self.learning_rate() if callable(self.learning_rate) else self.learning_rate
         for gradient, variable in pairs:
-            if gradient is not None:
+            if isinstance(gradient, tf.IndexedSlices):
+                self._apply_sparse(gradient, variable, tf.cast(rate, variable.dtype))
+            else:
                 self._apply(gradient, variable, tf.cast(rate, variable.dtype))
         self._finish()
         if global_step is not None:
             global_step.assign_add(1)
 
+    def _slot_name(self, variable, slot):
+        # TF1 names slots after the optimizer and numbers them: W/Adam (m), W/Adam_1 (v).
+        number = self.SLOTS.index(slot)
+        return f"{variable.name.partition(':')[0]}/{self.name}" + (f"_{number}" if number else "")
+
     def _apply(self, gradient, variable, rate):
         raise TypeError(f"{type(self).__name__} names no kernel")
+
+    def _apply_sparse(self, gradient, variable, rate):
+        # Rows of the same index are added up first, as TF1's _deduplicate_indexed_slices does.
+        indices, places = tf.unique(gradient.indices)
+        rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.shape(indices)[0])
+        self._apply_rows(rows, indices, variable, rate)
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        raise TypeError(f"{type(self).__name__} names no kernel for a sparse gradient")
 
     def _finish(self):
         """What one step changes besides the variables."""
@@ -72,14 +101,20 @@ class GradientDescent(Optimizer):
     def _apply(self, gradient, variable, rate):
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
 
+    def _apply_sparse(self, gradient, variable, rate):
+        # One after the other, rows of the same index too: TF1 adds them to the variable without a sum before.
+        rows = -gradient.values * rate
+        tf.raw_ops.ResourceScatterAdd(resource=variable.handle, indices=gradient.indices, updates=rows)
+
 
 class Momentum(Optimizer):
     """Learning rule: accum = momentum * accum + gradient; variable -= learning_rate * accum.
 
-    Slot `<variable>/Momentum` (v1.train.MomentumOptimizer).
+    Slot `<variable>/Momentum` (v1.train.MomentumOptimizer). Of a sparse gradient's variable only the rows it
+    names move, and only their accum decays.
     """
 
-    SLOTS = ("Momentum",)
+    SLOTS = ("momentum",)
 
     def __init__(self, learning_rate, momentum, use_nesterov=False, name="Momentum"):
         super().__init__(learning_rate, name)
@@ -88,9 +123,20 @@ class Momentum(Optimizer):
     def _apply(self, gradient, variable, rate):
         tf.raw_ops.ResourceApplyMomentum(
             var=variable.handle,
-            accum=self.slot(variable, "Momentum").handle,
+            accum=self.slot(variable, "momentum").handle,
             lr=rate,
             grad=gradient,
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_nesterov=self.use_nesterov,
+        )
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        tf.raw_ops.ResourceSparseApplyMomentum(
+            var=variable.handle,
+            accum=self.slot(variable, "momentum").handle,
+            lr=rate,
+            grad=rows,
+            indices=indices,
             momentum=tf.cast(self.momentum, variable.dtype),
             use_nesterov=self.use_nesterov,
         )
@@ -101,10 +147,11 @@ class Adam(Optimizer):
 
     rate_t = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t); variable -= rate_t * m / (sqrt(v) + epsilon).
     Slots `<variable>/Adam` (m) and `<variable>/Adam_1` (v); the powers of the betas are the variables
-    `beta1_power` and `beta2_power` (v1.train.AdamOptimizer).
+    `beta1_power` and `beta2_power` (v1.train.AdamOptimizer). With a sparse gradient all rows move, by the m
+    they still have.
     """
 
-    SLOTS = ("Adam", "Adam_1")
+    SLOTS = ("m", "v")
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, name="Adam"):
         super().__init__(learning_rate, name)
@@ -119,8 +166,8 @@ class Adam(Optimizer):
         dtype = variable.dtype
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self.slot(variable, "Adam").handle,
-            v=self.slot(variable, "Adam_1").handle,
+            m=self.slot(variable, "m").handle,
+            v=self.slot(variable, "v").handle,
             beta1_power=tf.cast(self.beta1_power, dtype),
             beta2_power=tf.cast(self.beta2_power, dtype),
             lr=rate,
@@ -129,6 +176,18 @@ class Adam(Optimizer):
             epsilon=tf.cast(self.epsilon, dtype),
             grad=gradient,
         )
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        dtype = variable.dtype
+        m, v = self.slot(variable, "m"), self.slot(variable, "v")
+        beta1, beta2 = tf.cast(self.beta1, dtype), tf.cast(self.beta2, dtype)
+        rate *= tf.sqrt(1 - tf.cast(self.beta2_power, dtype))
+        rate /= 1 - tf.cast(self.beta1_power, dtype)
+        m.assign(m * beta1)
+        tf.raw_ops.ResourceScatterAdd(resource=m.handle, indices=indices, updates=rows * (1 - beta1))
+        v.assign(v * beta2)
+        tf.raw_ops.ResourceScatterAdd(resource=v.handle, indices=indices, updates=(rows * rows) * (1 - beta2))
+        variable.assign_sub(rate * m / (tf.sqrt(v) + tf.cast(self.epsilon, dtype)))
 
     def _finish(self):
         self.beta1_power.assign(self.beta1_power * self.beta1)

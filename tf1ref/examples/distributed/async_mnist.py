@@ -7,7 +7,7 @@ Now: the same step as a tf.function. One worker alone is deterministic, and ther
     several asynchronous workers reach differs from run to run in both worlds.
 Errata: S0 runs global_variables_initializer in its monitored session, which wipes what other workers learned or
     a checkpoint held. It starts weights at deviation 1 and puts relu6 on the logits, where LeNet stays at 9.8 %
-    (here .1, and none). Its rate of .99 diverges from there on (here .01, as in S3). Its placeholders are open but its
+    (here .1, and none). Its rate of .99 diverges from there on (here .02). Its placeholders are open but its
     reshape is bound to the batch size. It never ends its ps processes. Its batches are drawn with numpy's global
     random state, alike in all workers once seeded; here each worker draws from its own.
 """
@@ -34,7 +34,7 @@ FC_SIZE = 512
 NODES = 3136
 WEIGHT_DEVIATION = 0.1
 L2_RATE = 0.00005
-LEARNING_RATE = 0.01
+LEARNING_RATE = 0.02
 LEARNING_RATE_DECAY = 0.9
 DECAY_STEPS = 5000
 SAVE_EVERY = 200

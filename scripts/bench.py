@@ -1,0 +1,102 @@
+"""Benchmarks: several ways to do the same work, measured in turns within one run, as ratios with their spread.
+
+scripts/bench.py NAME [--rounds N] [--json FILE]. A benchmark is a file bench_NAME.py beside this one with
+`SUBJECT`, a line of text, and `contests()`, which yields a Contest each. Absolute numbers are this machine's;
+what compares between machines is a ratio.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tf1ref import console
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass
+class Contest:
+    """Ways to do the same work. `ways`: {name: function}, a call returns the rate of one round, in `unit`.
+
+    `baseline`: the way that the others are compared with.
+    """
+
+    name: str
+    unit: str
+    baseline: str
+    ways: dict
+
+
+def measure(contest, rounds):
+    """Runs every way once a round, after a warm-up; returns a dict for each way: rates and ratios, and medians.
+
+    A ratio compares a way with the baseline of the same round, so that what slows a whole round cancels out.
+    """
+    rates = {name: [] for name in contest.ways}
+    for way in contest.ways.values():
+        way()
+    for number in range(rounds):
+        console.note(f"{contest.name}: round {number + 1}/{rounds}")
+        for name, way in contest.ways.items():
+            rates[name].append(way())
+    rows = []
+    for name, values in rates.items():
+        ratios = [a / b for a, b in zip(values, rates[contest.baseline])]
+        rows.append(
+            {
+                "contest": contest.name,
+                "way": name,
+                "unit": contest.unit,
+                "rate": statistics.median(values),
+                "ratio": statistics.median(ratios),
+                "ratio_min": min(ratios),
+                "ratio_max": max(ratios),
+                "rounds": rounds,
+            }
+        )
+    return rows
+
+
+def show(contest, rows):
+    """Prints one contest as a table."""
+    cells = [
+        (r["way"], f"{r['rate']:,.1f}", f"{r['ratio']:.2f}", f"{r['ratio_min']:.2f} - {r['ratio_max']:.2f}")
+        for r in rows
+    ]
+    columns = (contest.name, f">{contest.unit}", f">times {contest.baseline}", ">spread")
+    console.table(columns, cells)
+
+
+def main(argv=None):
+    """Runs one benchmark; returns the exit code."""
+    names = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("name", choices=names)
+    parser.add_argument("--rounds", type=int, default=5, choices=range(1, 101), metavar="N", help="1 to 100 (5)")
+    parser.add_argument("--json", metavar="FILE", help="write the results there too; - for standard output alone")
+    arguments = parser.parse_args(argv)
+    console.import_tensorflow()
+    benchmark = importlib.import_module(f"bench_{arguments.name}")
+    console.note(benchmark.SUBJECT)
+    results = []
+    for contest in benchmark.contests():
+        rows = measure(contest, arguments.rounds)
+        results += rows
+        if arguments.json != "-":
+            show(contest, rows)
+    if arguments.json == "-":
+        json.dump(results, sys.stdout, indent=2)
+    elif arguments.json:
+        Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
