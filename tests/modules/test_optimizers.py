@@ -74,7 +74,7 @@ def assert_same(one, other):
 def test_variables_slots_and_names_are_the_sessions(rule, dtype, sparse):
     theirs, ours, arguments, options = RULES[rule]
     expected = in_session(lambda: theirs(*arguments, **options), dtype, sparse)
-    assert all((expected[name] != start).any() for name, start in starts(dtype).items() if not sparse)
+    assert all((expected[name] != start).any() for name, start in starts(dtype).items())
     assert_same(expected, in_function(ours(*arguments, **options), dtype, sparse))
 
 
@@ -114,7 +114,7 @@ def test_the_formula_in_numpy(rule):
     reached = in_function(ours(*arguments, **options), "float32", sparse=False)
     start = starts("float64")["scope/W"]
     expected = FORMULAS[rule](start, gradients_of("float32", (3, 2), 2).astype("float64"))
-    assert np.abs(expected - start).max() > 0.1
+    assert np.abs(expected - start).max() > 0.05
     np.testing.assert_allclose(reached["scope/W"], expected, rtol=0, atol=1e-5)
 
 

@@ -1,0 +1,29 @@
+"""Every figure that a source promises is reached, by the graph half at the source's own number of steps.
+
+Convolutional programs take minutes at full length; `tf1ref run` shows theirs. What hangs on the data is checked
+on whatever data there is: the stand-in is made to keep the source's figures.
+"""
+
+import pytest
+
+from tf1ref import catalog, parity
+
+QUICK_STEPS = 1000
+
+
+def programs():
+    for example in catalog.examples():
+        steps = catalog.constants(example.path).get("STEPS")
+        if steps is None or "conv2d" not in example.path.read_text():
+            slow = steps is not None and steps > QUICK_STEPS
+            yield pytest.param(example.name, steps, marks=pytest.mark.slow if slow else ())
+
+
+@pytest.mark.parametrize(("name", "steps"), list(programs()))
+def test_promised_figures_are_reached(name, steps):
+    module = catalog.load(name)
+    trace = parity.trace_of(module.run_graph, steps, name)
+    assert module.EXPECTED, "an example promises something"
+    for key, promised in module.EXPECTED.items():
+        assert key in trace
+        assert promised.met(trace[key]), f"{key}: {promised} promised, {trace[key]} reached"
