@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cluster import contract
 from tf1ref import catalog, console, figures
+from tf1ref.data import folders
 from tf1ref.errors import InputError
 
 
@@ -113,8 +114,16 @@ def _latest(folder):
 
 def _report(module, name, mode, steps, changes, trace, folder, as_json):
     rows = figures_of(module, steps, changes, trace)
+    stand_ins = sorted(folders.stood_in)
     if as_json:
-        result = {"name": name, "mode": mode, "steps": steps, "figures": rows, "out": folder and str(folder)}
+        result = {
+            "name": name,
+            "mode": mode,
+            "steps": steps,
+            "figures": rows,
+            "stand_ins": stand_ins,
+            "out": folder and str(folder),
+        }
         json.dump(result, sys.stdout, indent=2)
         console.say()
         return
@@ -123,9 +132,11 @@ def _report(module, name, mode, steps, changes, trace, folder, as_json):
     if not table:
         table = [(key, "", figures.text(value), "") for key, value in trace.items() if key.startswith("final/")]
     console.table(("figure", ">promised", ">reached", ""), table, title=title)
+    for data_set in stand_ins:
+        console.say(f"reached on generated data in place of {data_set}: not a figure of the real {data_set}")
     if folder:
         console.say(f"trace: {folder / 'trace.npz'}; everything: {folder}")
 
 
 def _met(met):
-    return "other than the source's run" if met is None else console.verdict(met, "ok", "missed")
+    return "not the source's run" if met is None else console.verdict(met, "ok", "missed")

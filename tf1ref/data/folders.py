@@ -47,4 +47,5 @@ def unreadable(path, error):
 @functools.cache  # the memory of what was said: once a process a data set
 def stand_in(name, what):
     """Says on standard error, in one line, that `what` is used because data set `name` has no files."""
+    stood_in.add(name)
     print(f"{name}: no files in $TF1REF_DATA or {cache() / name}: {what}", file=sys.stderr)
