@@ -86,6 +86,16 @@ def test_bad_input_is_one_line(refused, arguments, says):
     assert says in refused(*arguments)
 
 
+def test_a_stand_in_is_named_beside_its_figures(tf1ref, tmp_path):
+    nothing = {"TF1REF_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = tf1ref("run", "mnist.softmax", "--steps", 1, env=nothing)
+    assert "mnist: no files in" in done.stderr
+    assert "reached on generated data in place of mnist" in done.stdout
+    assert json.loads(tf1ref("run", "mnist.softmax", "--steps", 1, "--json", env=nothing).stdout)["stand_ins"] == [
+        "mnist"
+    ]
+
+
 def test_out_that_cannot_be_written(refused, tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert "cannot be written" in refused("run", "basics.hello", "--out", "file")

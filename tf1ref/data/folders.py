@@ -44,6 +44,10 @@ def unreadable(path, error):
     return InputError(f"{path}: cannot be read ({error.strerror or error}): check path and permissions")
 
 
+# Data sets that generated ones have stood in for in this process.
+stood_in = set()
+
+
 @functools.cache  # the memory of what was said: once a process a data set
 def stand_in(name, what):
     """Says on standard error, in one line, that `what` is used because data set `name` has no files."""
