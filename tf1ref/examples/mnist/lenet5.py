@@ -4,10 +4,9 @@ Source: S3 2476-2754
 TF1: inference() builds the network once to train and once, in a graph of its own, to evaluate a checkpoint
     whose moving averages are restored into the weights (variables_to_restore).
 Now: one object, two instances; the evaluating one reads the averages by name from the same kind of checkpoint.
-Errata: S3 defines dropout, then calls inference(x, False, ...) while training, so that it never acts; its figures
-    are those without it. DROPOUT is that flag: with True, 10,000 steps reach .9864 instead. The batch size is a
-    part of S3's graphs; here the first dimension is open, so that they can be served. The averages follow the
-    training step; S3 leaves their order open.
+Errata: S3 defines dropout, then calls inference(x, False, ...) while training: it never acts, and the figures are
+    those without it. DROPOUT is that flag; with True 10,000 steps reach .9864. S3's graphs are bound to the batch
+    size; here they can be served. The averages follow the training step, which S3 leaves open.
 """
 
 import os
@@ -51,8 +50,7 @@ NODES = (IMAGE_SIZE // 4) ** 2 * CONV2_DEEP
 
 EXPECTED = {"final/validation_accuracy": at_least(0.987)}  # S3 prints 0.9876 at step 9501
 
-# What 20 steps do not show of themselves (the average's decay counts from step 891, the rate falls every 550
-# steps, dropout is off) is compared with these constants in both runs as well.
+# 20 steps do not show these: the average's decay counts from step 891, the rate falls every 550, dropout is off.
 CONTROL = {
     "KEEP_PROB": {"DROPOUT": True},
     "MOVING_AVERAGE_DECAY": {"MOVING_AVERAGE_DECAY": 0.5},
