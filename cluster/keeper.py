@@ -63,12 +63,9 @@ def _say(channel, text):
 
 def _obey(channel, child):
     """Passes signals on until the launcher closes its end or dies; then kills everything."""
-    with channel.makefile("r") as orders:
-        try:
-            for order in orders:
-                _signal_group(child, int(order))
-        except OSError:
-            pass
+    with contextlib.suppress(OSError), channel.makefile("r") as orders:
+        for order in orders:
+            _signal_group(child, int(order))
     _kill_all(child)
     os._exit(1)
 

@@ -13,10 +13,10 @@ from tf1ref.errors import InputError
 from tf1ref.modules import checkpoints
 
 VALUES = {
-    "global_step": np.int64(7),
+    "words": np.array([b"one", b"", b"three"], object),
     "layer1/weights": np.random.RandomState(1).randn(40, 30).astype(np.float32),
     "layer1/weights/Adam_1": np.random.RandomState(2).rand(40, 30),
-    "words": np.array([b"one", b"", b"three"], object),
+    "global_step": np.int64(7),
 }
 
 
@@ -52,6 +52,16 @@ def test_saver_reads_what_save_wrote(prefix):
         read = sess.run(graph)
     for name, value in VALUES.items():
         assert np.array_equal(read[name], value), name
+
+
+def test_the_files_are_the_savers_byte_for_byte(prefix, tmp_path):
+    with v1.Graph().as_default(), v1.Session() as sess:
+        for name, value in VALUES.items():
+            v1.get_variable(name, initializer=tf.constant(value))
+        sess.run(v1.global_variables_initializer())
+        savers = v1.train.Saver().save(sess, str(tmp_path / "savers"), write_meta_graph=False)
+    for suffix in (".index", ".data-00000-of-00001"):
+        assert Path(prefix + suffix).read_bytes() == Path(savers + suffix).read_bytes()
 
 
 def test_load_checkpoint_reads_what_save_wrote(prefix):
@@ -162,6 +172,14 @@ def test_saver_and_save_take_turns_in_one_folder(tmp_path):
         saver.save(sess, str(tmp_path / "model"), global_step=2)
     checkpoints.save(str(tmp_path), "model", {"w": tf.Variable(3.0)}, global_step=3, max_to_keep=2)
     assert saved_steps(tmp_path) == [2, 3]
+
+
+def test_saving_a_step_again_replaces_it(tmp_path):
+    for step, value in [(1, 1.0), (2, 2.0), (2, 3.0)]:
+        prefix = checkpoints.save(str(tmp_path), "model", {"w": tf.Variable(value)}, global_step=step, max_to_keep=2)
+    assert saved_steps(tmp_path) == [1, 2]
+    assert len(v1.train.get_checkpoint_state(str(tmp_path)).all_model_checkpoint_paths) == 2
+    assert tf.train.load_variable(prefix, "w") == 3.0
 
 
 def test_max_to_keep_0_keeps_all_and_no_step_overwrites(tmp_path):

@@ -5,22 +5,61 @@ import numbers
 import tensorflow.compat.v1 as v1
 
 
+def l1_regularizer(scale, scope=None):
+    """Returns a function weights -> scale * sum(|weights|), a scalar op; of None for scale 0.
+
+    A scale may be a tensor. Raises ValueError for a negative one and for an integer, as contrib's did.
+    """
+    return _regularizer(scale, scope, "l1_regularizer", lambda weights: v1.reduce_sum(v1.abs(weights)))
+
+
 def l2_regularizer(scale, scope=None):
     """Returns a function weights -> scale * sum(weights^2) / 2, a scalar op; of None for scale 0.
 
     A scale may be a tensor. Raises ValueError for a negative one and for an integer, as contrib's did.
     """
+    return _regularizer(scale, scope, "l2_regularizer", v1.nn.l2_loss)
+
+
+def l1_l2_regularizer(scale_l1=1.0, scale_l2=1.0, scope=None):
+    """Returns a function weights -> scale_l1 * sum(|weights|) + scale_l2 * sum(weights^2) / 2, a scalar op.
+
+    Two scales, not one and its complement. With both 0 it returns None for any weights. Raises ValueError as the
+    two regularizers do.
+    """
+    scope = scope or "l1_l2_regularizer"
+    return sum_regularizer([l1_regularizer(scale_l1), l2_regularizer(scale_l2)], scope=scope)
+
+
+def sum_regularizer(regularizer_list, scope=None):
+    """Returns a function weights -> the sum of what the regularizers of the list give; None for an empty list.
+
+    Those that are None, or give None, are passed over.
+    """
+    regularizers = [regularizer for regularizer in regularizer_list if regularizer is not None]
+    if not regularizers:
+        return None
+
+    def total(weights):
+        with v1.name_scope(scope, "sum_regularizer", [weights]) as name:
+            terms = [term for term in (regularizer(weights) for regularizer in regularizers) if term is not None]
+            return v1.add_n(terms, name=name) if terms else None
+
+    return total
+
+
+def _regularizer(scale, scope, default, penalty):
     if isinstance(scale, numbers.Integral):
         raise ValueError(f"a regularizer's scale is a float, not the integer {scale}")
-    off = isinstance(scale, numbers.Real) and scale == 0.0
     if isinstance(scale, numbers.Real) and scale < 0.0:
         raise ValueError(f"a regularizer's scale must not be negative: {scale}")
+    off = isinstance(scale, numbers.Real) and scale == 0.0
 
-    def l2(weights):
+    def scaled(weights):
         if off:
             return None
-        with v1.name_scope(scope, "l2_regularizer", [weights]) as name:
+        with v1.name_scope(scope, default, [weights]) as name:
             factor = v1.convert_to_tensor(scale, dtype=weights.dtype.base_dtype, name="scale")
-            return v1.multiply(factor, v1.nn.l2_loss(weights), name=name)
+            return v1.multiply(factor, penalty(weights), name=name)
 
-    return l2
+    return scaled

@@ -1,5 +1,8 @@
 """TF1's learning-rate schedules as plain functions of the step, with TF1's arithmetic in float32."""
 
+import math
+import numbers
+
 import tensorflow as tf
 
 
@@ -13,3 +16,66 @@ def exponential_decay(learning_rate, global_step, decay_steps, decay_rate, stair
     if staircase:
         exponent = tf.floor(exponent)
     return learning_rate * tf.pow(tf.cast(decay_rate, tf.float32), exponent)
+
+
+def natural_exp_decay(learning_rate, global_step, decay_steps, decay_rate, staircase=False):
+    """Returns learning_rate * exp(-decay_rate) ^ (global_step / decay_steps), a float32 scalar.
+
+    A power of a rounded base, as v1.train.natural_exp_decay has it: exp(-decay_rate * p) differs in the last bits.
+    """
+    base = tf.exp(-tf.cast(decay_rate, tf.float32))
+    return exponential_decay(learning_rate, global_step, decay_steps, base, staircase)
+
+
+def inverse_time_decay(learning_rate, global_step, decay_steps, decay_rate, staircase=False):
+    """Returns learning_rate / (1 + decay_rate * global_step / decay_steps), a float32 scalar.
+
+    With `staircase` the quotient of steps is rounded down (v1.train.inverse_time_decay).
+    """
+    done = tf.cast(global_step, tf.float32) / tf.cast(decay_steps, tf.float32)
+    if staircase:
+        done = tf.floor(done)
+    return tf.cast(learning_rate, tf.float32) / (1.0 + tf.cast(decay_rate, tf.float32) * done)
+
+
+def polynomial_decay(learning_rate, global_step, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False):
+    """Returns (learning_rate - end_learning_rate) * (1 - p) ^ power + end_learning_rate, a float32 scalar.
+
+    p is global_step / decay_steps and stays at 1 after the end. With `cycle` the end moves away instead, to the
+    next multiple of decay_steps, and the rate jumps up again (v1.train.polynomial_decay). In a graph the division by
+    a constant becomes a product, so some cycles end a step early (7 steps: the third one), in TF1 as here.
+    """
+    learning_rate, end = tf.cast(learning_rate, tf.float32), tf.cast(end_learning_rate, tf.float32)
+    step, last = tf.cast(global_step, tf.float32), tf.cast(decay_steps, tf.float32)
+    if cycle:
+        last *= tf.where(tf.equal(step, 0.0), 1.0, tf.math.ceil(step / last))
+    else:
+        step = tf.minimum(step, last)
+    return (learning_rate - end) * tf.pow(1.0 - step / last, tf.cast(power, tf.float32)) + end
+
+
+def cosine_decay(learning_rate, global_step, decay_steps, alpha=0.0):
+    """Returns learning_rate * ((1 - alpha) * (1 + cos(pi * p)) / 2 + alpha), a float32 scalar.
+
+    p is global_step / decay_steps and stays at 1 after the end: the last rate is alpha times the first
+    (v1.train.cosine_decay; Loshchilov and Hutter, arXiv:1608.03983, without its restarts).
+    """
+    last = tf.cast(decay_steps, tf.float32)
+    done = tf.minimum(tf.cast(global_step, tf.float32), last) / last
+    cosine = 0.5 * (1.0 + tf.cos(tf.constant(math.pi) * done))
+    return tf.cast(learning_rate, tf.float32) * ((1 - alpha) * cosine + alpha)
+
+
+def piecewise_constant(global_step, boundaries, values):
+    """Returns values[i], a float32 scalar; i counts the boundaries below global_step, which may equal the last of them.
+
+    One value more than boundaries (v1.train.piecewise_constant). Raises ValueError for another number of them, for
+    no boundary, and for boundaries that are fractions while the step is an integer.
+    """
+    step = tf.convert_to_tensor(global_step)
+    if not boundaries or len(values) != len(boundaries) + 1:
+        raise ValueError(f"{len(boundaries)} boundaries and {len(values)} values: give one value more than boundaries")
+    if step.dtype.is_integer and not all(isinstance(boundary, numbers.Integral) for boundary in boundaries):
+        raise ValueError(f"boundaries {boundaries}: the step is an integer, give integers")
+    passed = tf.reduce_sum(tf.cast(step > tf.constant(boundaries, step.dtype), tf.int32))
+    return tf.gather(tf.constant(values, tf.float32), passed)
