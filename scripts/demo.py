@@ -58,9 +58,7 @@ def _say_where(folder, frozen, seconds):
     out.print(f"checkpoints, events   {folder / 'graph'}")
     out.print(f"one log a task        {folder / 'logs'}")
     out.print(f"frozen graph          {frozen}")
-    out.print(
-        f"TensorBoard           .venv/bin/tensorboard --logdir {folder / 'graph'}", soft_wrap=True
-    )
+    out.print(f"TensorBoard           .venv/bin/tensorboard --logdir {folder / 'graph'}", soft_wrap=True)
     out.print("more                  .venv/bin/tf1ref list")
 
 
