@@ -214,7 +214,7 @@ def _compare_key(key, a, b):
         ulps = ulp_distance(a, b)
         with np.errstate(all="ignore"):
             gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
-        difference = float(np.nanmax(gap, initial=0.0))
+        difference = float(np.fmax.reduce(gap, axis=None, initial=0.0))  # fmax passes over inf - inf
     else:
         ulps = (a != b).astype(np.int64)
         difference = float(np.max(ulps, initial=0))

@@ -24,11 +24,16 @@ def l2_regularizer(scale, scope=None):
 def l1_l2_regularizer(scale_l1=1.0, scale_l2=1.0, scope=None):
     """Returns a function weights -> scale_l1 * sum(|weights|) + scale_l2 * sum(weights^2) / 2, a scalar op.
 
-    Two scales, not one and its complement. With both 0 it returns None for any weights. Raises ValueError as the
-    two regularizers do.
+    Two scales, not one and its complement. With one of them 0 only the other's op is added, under the same name;
+    with both 0 none. Raises ValueError as the two regularizers do.
     """
     scope = scope or "l1_l2_regularizer"
-    return sum_regularizer([l1_regularizer(scale_l1), l2_regularizer(scale_l2)], scope=scope)
+    l1, l2 = l1_regularizer(scale_l1), l2_regularizer(scale_l2)
+    if isinstance(scale_l1, numbers.Real) and scale_l1 == 0.0:
+        return l2_regularizer(scale_l2, scope)
+    if isinstance(scale_l2, numbers.Real) and scale_l2 == 0.0:
+        return l1_regularizer(scale_l1, scope)
+    return sum_regularizer([l1, l2], scope=scope)
 
 
 def sum_regularizer(regularizer_list, scope=None):

@@ -1,0 +1,186 @@
+"""Batch normalization: the batch's moments in training, averages after
+
+Source: S4 3562-3629
+TF1: the updates of the moving averages are ops that nothing asks for: UPDATE_OPS collects them, the training op has
+    to depend on them, and inference is a second graph that reads the averages.
+Now: `training` is a Python bool; the averages move where the lines stand, and cannot be forgotten.
+Errata: S4 never says what its m counts: images times rows times columns, all that one kernel has put out in a batch.
+    It calls the result a normal distribution; mean and deviation change, the shape does not. Of inference, where
+    there is no batch, it says nothing. Its listing does not parse (full-width commas, MaxPoo12D).
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import console
+from tf1ref.figures import about, at_least, at_most
+from tf1ref.modules import optimizers
+
+SEED = 2
+STEPS = 300
+BATCH_SIZE = 32
+INPUTS = 4
+HIDDEN = 8
+# The inputs lie far from 0, as S4 says of deep layers: 5, give or take 3.
+SHIFT = 5.0
+SPREAD = 3.0
+DEVIATION = 0.5
+EPSILON = 0.001
+MOMENTUM = 0.9  # tf.layers has .99, contrib.layers .999: for thousands of steps
+LEARNING_RATE = 0.05
+
+EXPECTED = {
+    "forward/mean": about(np.zeros(HIDDEN), 1e-5),
+    "forward/deviation": about(np.ones(HIDDEN), 1e-3),
+    "final/test_loss": at_most(0.1),
+    # Without the updates the averages stay at 0 and 1, and inference is wrong while training looks well.
+    "final/test_loss_without_updates": at_least(1.0),
+}
+
+
+def batch(random, count=BATCH_SIZE):
+    """Returns x (count, 4) and y (count, 1), float32: y is the inputs' mean distance from SHIFT, in SPREADs."""
+    x = random.randn(count, INPUTS)
+    y = np.abs(x).mean(axis=1, keepdims=True)
+    return (SHIFT + SPREAD * x).astype(np.float32), y.astype(np.float32)
+
+
+def batch_norm(x, is_training):
+    """Adds gamma * (x - mean) / sqrt(variance + EPSILON) + beta; the moments are the batch's or the averages."""
+    size = x.shape[-1]
+    beta = v1.get_variable("beta", [size], initializer=v1.zeros_initializer())
+    gamma = v1.get_variable("gamma", [size], initializer=v1.ones_initializer())
+    moving_mean = v1.get_variable("moving_mean", [size], initializer=v1.zeros_initializer(), trainable=False)
+    moving_variance = v1.get_variable("moving_variance", [size], initializer=v1.ones_initializer(), trainable=False)
+    if not is_training:
+        return v1.nn.batch_normalization(x, moving_mean, moving_variance, beta, gamma, EPSILON)
+    mean, variance = v1.nn.moments(x, axes=[0])
+    for moving, now in ((moving_mean, mean), (moving_variance, variance)):
+        v1.add_to_collection(v1.GraphKeys.UPDATE_OPS, moving.assign_sub((moving - now) * (1 - MOMENTUM)))
+    return v1.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+
+
+def build_graph(is_training=False):
+    """Adds the 4-8-1 network to the default graph, for inference or for training; the variables are the same."""
+    x, y_ = v1.placeholder(v1.float32, [None, INPUTS], "x"), v1.placeholder(v1.float32, [None, 1], "y-input")
+    start = v1.truncated_normal_initializer
+    weights1 = v1.get_variable("weights1", [INPUTS, HIDDEN], initializer=start(stddev=DEVIATION, seed=1))
+    with v1.variable_scope("bn"):
+        normalized = batch_norm(v1.matmul(x, weights1), is_training)
+    weights2 = v1.get_variable("weights2", [HIDDEN, 1], initializer=start(stddev=DEVIATION, seed=2))
+    y = v1.matmul(v1.nn.relu(normalized), weights2, name="y")
+    loss = v1.reduce_mean(v1.square(y - y_))
+    graph = {"x": x, "y_": y_, "y": y, "normalized": normalized, "loss": loss}
+    graph["variables"] = {v.op.name: v for v in v1.global_variables()}
+    if is_training:
+        with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
+            graph["train"] = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)
+    return graph
+
+
+def run_graph(steps=STEPS):
+    """Two graphs: what the first has learned is loaded into the second, as a Saver would."""
+    random, losses, means = np.random.RandomState(SEED), [], []
+    test = batch(random, 500)
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(SEED)
+        graph = build_graph(is_training=True)
+        sess.run(v1.global_variables_initializer())
+        trace = {f"initial/{name}": value for name, value in sess.run(graph["variables"]).items()}
+        trace["forward/normalized"] = sess.run(graph["normalized"], {graph["x"]: test[0]})
+        bar = console.steps(steps)
+        for _ in bar:
+            x, y = batch(random)
+            _, loss = sess.run([graph["train"], graph["loss"]], {graph["x"]: x, graph["y_"]: y})
+            losses.append(loss)
+            means.append(sess.run(graph["variables"]["bn/moving_mean"]))
+            bar.show(loss=loss)
+        values = sess.run(graph["variables"])
+    with v1.Graph().as_default(), v1.Session() as sess:
+        graph = build_graph()
+        feed = {graph["x"]: test[0], graph["y_"]: test[1]}
+        for name, variable in graph["variables"].items():
+            variable.load(values[name], sess)
+        trace["final/y"], trace["final/test_loss"] = sess.run([graph["y"], graph["loss"]], feed)
+        for name in ("bn/moving_mean", "bn/moving_variance"):
+            graph["variables"][name].load(trace[f"initial/{name}"], sess)
+        trace["final/test_loss_without_updates"] = sess.run(graph["loss"], feed)
+    trace |= {f"final/{name}": value for name, value in values.items()}
+    trace |= {"steps/loss": np.array(losses), "steps/moving_mean": np.array(means)}
+    return trace | moments(trace["forward/normalized"])
+
+
+def moments(normalized):
+    """Mean and deviation of each column, which should be 0 and 1."""
+    return {"forward/mean": normalized.mean(axis=0), "forward/deviation": normalized.std(axis=0)}
+
+
+class Network(tf.Module):
+    """The same network; the averages are variables like the others, only not trained."""
+
+    def __init__(self):
+        super().__init__()
+        start = tf.random.truncated_normal([INPUTS, HIDDEN], stddev=DEVIATION, seed=1)
+        self.weights1 = tf.Variable(start, name="weights1")
+        self.beta = tf.Variable(tf.zeros([HIDDEN]), name="bn/beta")
+        self.gamma = tf.Variable(tf.ones([HIDDEN]), name="bn/gamma")
+        self.mean = tf.Variable(tf.zeros([HIDDEN]), name="bn/moving_mean", trainable=False)
+        self.variance = tf.Variable(tf.ones([HIDDEN]), name="bn/moving_variance", trainable=False)
+        start = tf.random.truncated_normal([HIDDEN, 1], stddev=DEVIATION, seed=2)
+        self.weights2 = tf.Variable(start, name="weights2")
+        self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
+
+    @tf.function
+    def normalized(self, x, training):
+        """The hidden layer (n, 8) before its relu; with `training` it moves the averages as well."""
+        hidden = tf.matmul(x, self.weights1)
+        mean, variance = self.mean, self.variance
+        if training:
+            mean, variance = tf.nn.moments(hidden, axes=[0])
+            self.mean.assign_sub((self.mean - mean) * (1 - MOMENTUM))
+            self.variance.assign_sub((self.variance - variance) * (1 - MOMENTUM))
+        return tf.nn.batch_normalization(hidden, mean, variance, self.beta, self.gamma, EPSILON)
+
+    @tf.function
+    def loss(self, x, y_, training):
+        """The mean square error, and the answers (n, 1)."""
+        y = tf.matmul(tf.nn.relu(self.normalized(x, training)), self.weights2)
+        return tf.reduce_mean(tf.square(y - y_)), y
+
+    @tf.function
+    def train(self, x, y_):
+        """One step, with the averages. Returns the loss before it."""
+        with tf.GradientTape() as tape:
+            loss, _ = self.loss(x, y_, True)
+        self.optimizer.minimize(tape, loss, [self.weights1, self.beta, self.gamma, self.weights2])
+        return loss
+
+
+def run_function(steps=STEPS):
+    """One object: inference is the same function with another argument."""
+    random, losses, means = np.random.RandomState(SEED), [], []
+    tf.random.set_seed(SEED)
+    network = Network()
+    test = [tf.constant(array) for array in batch(random, 500)]
+    names = {v.name.partition(":")[0]: v for v in network.variables}
+    trace = {f"initial/{name}": variable.numpy() for name, variable in names.items()}
+    trace["forward/normalized"] = network.normalized(test[0], True).numpy()
+    restart(network)  # the line before has moved the averages; the graph only fetched the values
+    bar = console.steps(steps)
+    for _ in bar:
+        losses.append(network.train(*(tf.constant(array) for array in batch(random))).numpy())
+        means.append(network.mean.numpy())
+        bar.show(loss=losses[-1])
+    trace |= {f"final/{name}": variable.numpy() for name, variable in names.items()}
+    trace["final/test_loss"], trace["final/y"] = (result.numpy() for result in network.loss(*test, False))
+    restart(network)
+    trace["final/test_loss_without_updates"] = network.loss(*test, False)[0].numpy()
+    trace |= {"steps/loss": np.array(losses), "steps/moving_mean": np.array(means)}
+    return trace | moments(trace["forward/normalized"])
+
+
+def restart(network):
+    """Sets the averages to where they begin."""
+    network.mean.assign(tf.zeros([HIDDEN]))
+    network.variance.assign(tf.ones([HIDDEN]))

@@ -1,0 +1,171 @@
+"""Dropout: a mask, a scale, and a probability that is fed
+
+Source: S4 3685-3708, S1 478-487
+TF1: keep_prob is a placeholder, .5 in training and 1 in testing; every run draws a new mask.
+Now: tf.nn.dropout takes rate = 1 - keep_prob; a Python argument `training` says whether it is there at all.
+Errata: S4's argument is the share that goes, S1's the share that stays: .2 and .8 are one thing, and TF1's second
+    argument read as a rate is a silent mistake. S4's listing does not parse (full-width commas and colons,
+    MaxPoo12D, a quotation mark missing). S1's placeholder takes any shape; a scalar is meant.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import console
+from tf1ref.figures import about, exactly
+from tf1ref.modules import optimizers
+
+SEED = 5
+STEPS = 100
+KEEP_PROB = 0.5
+# S4's layer: a fifth of the units goes.
+S4_RATE = 0.2
+UNITS = 1000
+# A regression whose hidden layer is dropped: 20 inputs, 50 hidden units, 1 output.
+EXAMPLES = 64
+INPUTS = 20
+HIDDEN = 50
+DEVIATION = 0.2
+LEARNING_RATE = 0.01
+
+EXPECTED = {
+    "forward/test": exactly(np.ones(UNITS)),
+    # The mean is kept: of 1000 units a fifth goes, the others become 1 / .8 = 1.25.
+    "forward/mean_of_mask": about(1.0, 0.05),
+    "forward/values": exactly([0.0, 1.25]),
+    "forward/share_dropped": about(0.2, 0.04),
+}
+
+
+def points():
+    """Returns x (64, 20) and y (64, 1), float32: y is the first input's sign, with noise."""
+    random = np.random.RandomState(SEED)
+    x = random.randn(EXAMPLES, INPUTS).astype(np.float32)
+    return x, (np.sign(x[:, :1]) + 0.1 * random.randn(EXAMPLES, 1)).astype(np.float32)
+
+
+def build_graph():
+    """Adds a mask on ones, and a network whose hidden layer is dropped with the probability that is fed."""
+    ones = v1.ones([UNITS])
+    keep_prob = v1.placeholder(v1.float32, [], name="keep_prob")
+    x, y_ = v1.placeholder(v1.float32, [None, INPUTS], "x"), v1.placeholder(v1.float32, [None, 1], "y-input")
+    weights1 = v1.get_variable(
+        "weights1", [INPUTS, HIDDEN], initializer=v1.truncated_normal_initializer(stddev=DEVIATION, seed=1)
+    )
+    weights2 = v1.get_variable(
+        "weights2", [HIDDEN, 1], initializer=v1.truncated_normal_initializer(stddev=DEVIATION, seed=2)
+    )
+    hidden = v1.nn.relu(v1.matmul(x, weights1))
+    dropped = v1.nn.dropout(hidden, keep_prob=keep_prob, seed=3)
+    y = v1.matmul(dropped, weights2)
+    loss = v1.reduce_mean(v1.square(y - y_))
+    return {
+        "mask": v1.nn.dropout(ones, keep_prob=keep_prob, seed=4),
+        "keep_prob": keep_prob,
+        "x": x,
+        "y_": y_,
+        "y": v1.identity(y, name="y"),
+        "dropped": dropped,
+        "loss": loss,
+        "variables": {v.op.name: v for v in (weights1, weights2)},
+        "train": v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss),
+    }
+
+
+def run_graph(steps=STEPS):
+    """One graph trains and tests: what is fed for keep_prob is all the difference."""
+    x, y = points()
+    losses, share = [], []
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(SEED)
+        graph = build_graph()
+        sess.run(v1.global_variables_initializer())
+        keep_prob = graph["keep_prob"]
+        trace = {"forward/mask": sess.run(graph["mask"], {keep_prob: 1 - S4_RATE})}
+        trace["forward/another_mask"] = sess.run(graph["mask"], {keep_prob: 1 - S4_RATE})
+        trace["forward/test"] = sess.run(graph["mask"], {keep_prob: 1.0})
+        trace |= {f"initial/{name}": value for name, value in sess.run(graph["variables"]).items()}
+        feed = {graph["x"]: x, graph["y_"]: y, keep_prob: KEEP_PROB}
+        bar = console.steps(steps)
+        for _ in bar:
+            _, loss, hidden = sess.run([graph["train"], graph["loss"], graph["dropped"]], feed)
+            losses.append(loss)
+            share.append(np.mean(hidden == 0.0))
+            bar.show(loss=loss)
+        trace |= {f"final/{name}": value for name, value in sess.run(graph["variables"]).items()}
+        trace["final/y"], trace["final/loss"] = sess.run([graph["y"], graph["loss"]], feed | {keep_prob: 1.0})
+    trace |= {"steps/loss": np.array(losses), "steps/share_of_zeros": np.array(share)}
+    return trace | measures(trace["forward/mask"])
+
+
+def measures(mask):
+    """What a mask on ones says: its mean, its different values, the share of zeros."""
+    return {
+        "forward/mean_of_mask": mask.mean(),
+        "forward/values": np.unique(mask),
+        "forward/share_dropped": np.mean(mask == 0.0),
+    }
+
+
+class Network(tf.Module):
+    """The same two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights1 = tf.Variable(
+            tf.random.truncated_normal([INPUTS, HIDDEN], stddev=DEVIATION, seed=1), name="weights1"
+        )
+        self.weights2 = tf.Variable(tf.random.truncated_normal([HIDDEN, 1], stddev=DEVIATION, seed=2), name="weights2")
+        self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
+
+    @tf.function
+    def mask(self, ones, rate):
+        """Dropout of ones: 0 or 1 / (1 - rate)."""
+        return tf.nn.dropout(ones, rate=rate, seed=4)
+
+    @tf.function
+    def outputs(self, x, training):
+        """The answers (n, 1) and the hidden layer. `training` is a Python bool: two traces, one without any mask."""
+        hidden = tf.nn.relu(tf.matmul(x, self.weights1))
+        if training:
+            hidden = tf.nn.dropout(hidden, rate=1 - tf.constant(KEEP_PROB), seed=3)
+        return tf.matmul(hidden, self.weights2), hidden
+
+    @tf.function
+    def loss(self, x, y_):
+        """The mean square error of the whole network, nothing dropped."""
+        return tf.reduce_mean(tf.square(self.outputs(x, False)[0] - y_))
+
+    @tf.function
+    def train(self, x, y_):
+        """One step with a new mask. Returns the loss before it and the hidden layer as it was dropped."""
+        with tf.GradientTape() as tape:
+            y, hidden = self.outputs(x, True)
+            loss = tf.reduce_mean(tf.square(y - y_))
+        self.optimizer.minimize(tape, loss, [self.weights1, self.weights2])
+        return loss, hidden
+
+
+def run_function(steps=STEPS):
+    """Testing is another trace of the same function, made by the value of a Python argument."""
+    tf.random.set_seed(SEED)
+    x, y = (tf.constant(array) for array in points())
+    network = Network()
+    names = {"weights1": network.weights1, "weights2": network.weights2}
+    ones, keep_prob = tf.ones([UNITS]), tf.constant(1 - S4_RATE)
+    trace = {"forward/mask": network.mask(ones, 1 - keep_prob).numpy()}
+    trace["forward/another_mask"] = network.mask(ones, 1 - keep_prob).numpy()
+    trace["forward/test"] = network.mask(ones, tf.constant(0.0)).numpy()
+    trace |= {f"initial/{name}": variable.numpy() for name, variable in names.items()}
+    losses, share = [], []
+    bar = console.steps(steps)
+    for _ in bar:
+        loss, hidden = network.train(x, y)
+        losses.append(loss.numpy())
+        share.append(np.mean(hidden.numpy() == 0.0))
+        bar.show(loss=losses[-1])
+    trace |= {f"final/{name}": variable.numpy() for name, variable in names.items()}
+    trace["final/y"], trace["final/loss"] = network.outputs(x, False)[0].numpy(), network.loss(x, y).numpy()
+    trace |= {"steps/loss": np.array(losses), "steps/share_of_zeros": np.array(share)}
+    return trace | measures(trace["forward/mask"])
