@@ -151,7 +151,8 @@ def ulp_distance(a, b):
         bits = np.array(x, order="C").view(kind)
         return np.where(bits < 0, low - bits - 1, bits).astype(object if kind is np.int64 else np.int64)
 
-    distance = np.abs(order(a) - order(b))
+    with np.errstate(over="ignore"):  # np.where computes the unwanted side too, which may not fit
+        distance = np.abs(order(a) - order(b))
     return np.minimum(distance, np.iinfo(np.int64).max).astype(np.int64)
 
 

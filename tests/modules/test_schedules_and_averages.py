@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref.modules import schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 
-STRIDES = [*range(0, 30), *range(30, 2001, 23), 2000]
+STRIDES = [*range(30), *range(30, 2001, 23), 2000]
 
 
 @pytest.mark.parametrize("staircase", [False, True], ids=["smooth", "staircase"])

@@ -1,6 +1,6 @@
 """Variables: values that outlive a run
 
-Source: S1 86-112, S3 581-679, S2 92-98, S4 499-510, 797-822
+Source: S1 86-112, S3 581-679, S2 111-118, S4 499-510, 797-822
 TF1: a variable is a node; its value lives in the session and must be initialized there before it is read.
 Now: a variable is an object that has a value from its first line on.
     The method initialized_value() is gone from today's (resource) variables: `initialized_value` below is what it did.
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.examples.basics._errors import raises
 from tf1ref.figures import exactly
 
 STEPS = 3
@@ -63,21 +64,13 @@ def build_graph():
     }
 
 
-def uninitialized_is_error(sess, variable):
-    """True when reading `variable` fails with FailedPreconditionError, as it must before its initializer."""
-    try:
-        sess.run(variable)
-    except v1.errors.FailedPreconditionError:
-        return True
-    return False
-
-
 def run_graph(steps=STEPS):
     """global_variables_initializer leaves local variables alone; those have an initializer of their own."""
     trace = {}
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
-        trace["forward/uninitialized_is_error"] = uninitialized_is_error(sess, graph["state"])
+        unread = v1.errors.FailedPreconditionError
+        trace["forward/uninitialized_is_error"] = raises(lambda: sess.run(graph["state"]), unread)
         trace["forward/initialized_value"] = sess.run(graph["pair"])
         sess.run([v1.global_variables_initializer(), v1.local_variables_initializer()])
         trace["initial/counter"] = sess.run(graph["state"])
@@ -132,11 +125,7 @@ def uninitialized_raises():
     def creates_one_each_call():
         return tf.Variable(0)
 
-    try:
-        creates_one_each_call()
-    except ValueError:
-        return True
-    return False
+    return raises(creates_one_each_call, ValueError)
 
 
 def run_function(steps=STEPS):

@@ -1,0 +1,114 @@
+"""The wheel, built from the files git has and unpacked alone: it needs no checkout and works from any folder."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="what belongs to the project is what git tracks"),
+]
+
+
+def pip(*arguments, cwd):
+    """Runs pip; its output where it fails."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def builds_here():
+    """True where the setuptools at hand is the one pyproject.toml asks for; else pip fetches that one."""
+    return int(importlib.metadata.version("setuptools").split(".")[0]) >= 77
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The path of a wheel of the files that git tracks."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (CHECKOUT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(CHECKOUT / name, source / name)
+    pip("wheel", ".", "--no-deps", "-w", out, *["--no-build-isolation"] * builds_here(), cwd=source)
+    (path,) = out.iterdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory):
+    """Runs Python in an empty folder, where tf1ref is the unpacked wheel and nothing else."""
+    unpacked, elsewhere = tmp_path_factory.mktemp("unpacked"), tmp_path_factory.mktemp("elsewhere")
+    pip("install", "--no-deps", "--target", unpacked, wheel, cwd=elsewhere)
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run.unpacked = unpacked
+    return run
+
+
+def test_it_holds_the_two_packages_and_their_data(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    rooms = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert rooms == {"tf1ref", "cluster"}
+    assert {"tf1ref/data/iris.csv", "cluster/local.yml", "tf1ref/examples/mnist/lenet5.py"} <= set(names)
+    assert [name for name in names if name.endswith("/licenses/LICENSE")]
+
+
+def test_it_holds_every_module_that_git_has(wheel):
+    listed = subprocess.run(
+        ["git", "ls-files", "tf1ref", "cluster"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    there = {name for name in listed.stdout.split("\n") if name.endswith(".py") and (CHECKOUT / name).exists()}
+    assert there <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_both_entry_points_are_declared(python):
+    (distribution,) = importlib.metadata.distributions(name="tf1ref", path=[str(python.unpacked)])
+    declared = {(point.group, point.name, point.value) for point in distribution.entry_points}
+    assert declared == {
+        ("console_scripts", "tf1ref", "tf1ref.cli:main"),
+        ("pytest11", "tf1ref", "tf1ref.pytest_plugin"),
+    }
+    assert (python.unpacked / "bin" / "tf1ref").exists()
+
+
+def test_it_is_what_python_finds(python):
+    code = "import tf1ref, cluster; print(tf1ref.__file__, cluster.__file__)"
+    found = [Path(name) for name in python("-c", code).split()]
+    assert found == [python.unpacked / package / "__init__.py" for package in ("tf1ref", "cluster")]
+
+
+def test_the_command_lists_and_runs_examples(python):
+    names = [example["name"] for example in json.loads(python("-m", "tf1ref", "list", "--json"))]
+    assert {"basics.hello", "mnist.lenet5", "saving.freeze"} <= set(names)
+    assert json.loads(python("-m", "tf1ref", "run", "basics.hello", "--json"))["name"] == "basics.hello"
+    assert "v1.Session" in python("-m", "tf1ref", "show", "basics.hello")
+
+
+def test_the_data_that_ships_is_found(python):
+    code = "from tf1ref.data import iris; x, y = iris.load(); print(x.shape, y.sum(), round(x.sum(), 1))"
+    assert python("-c", code) == "(150, 4) 150 2078.7\n"  # means of 5.843, 3.057, 3.758 and 1.199 cm
+
+
+def test_the_launcher_finds_the_description_that_ships(python):
+    code = "import json, os; print('I am', json.loads(os.environ['TF_CONFIG'])['task'])"
+    said = python("-m", "cluster", "up", "local.yml", "--", sys.executable, "-c", code)
+    for task, index in (("ps", 0), ("worker", 0), ("worker", 1)):
+        assert f"[{task} {index}] I am {{'type': '{task}', 'index': {index}}}" in said

@@ -1,0 +1,173 @@
+"""Devices: where an op is asked to run, and where it runs
+
+Source: S0 1943-1987, S2 123-129, S3 505-510
+TF1: v1.device asks; the session places all nodes of its graph, and with soft placement takes what there is.
+Now: tf.device asks; soft placement is on for the whole process unless tf.config switches it off.
+    v1.device also takes a function that chooses for every op; tf.device refuses one (RuntimeError).
+    Two CPUs: ConfigProto(device_count={"CPU": 2}) a session; tf.config.set_logical_device_configuration
+    before the first op of the process, which an example that shares a process cannot do.
+Errata: S2 and S0 ask for a GPU without soft placement: without a GPU the session refuses every run.
+    S2 initializes before it has built the net that holds the variable; only initialized_value() saves it.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.figures import exactly
+
+CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
+# No machine has it: what happens without a GPU happens here with one, too.
+NO_SUCH_GPU = "/gpu:99"
+NO_SUCH_JOB = "/job:nobody"
+ONE = 1.0
+TWO = 2.0
+THREE = 3.0
+FOUR = 4.0
+PAIR = (1.0, 2.0)
+CPUS = 2
+
+EXPECTED = {
+    "forward/sum": exactly(3),
+    "devices/sum": exactly(CPU),
+    "forward/c": exactly(3.0),
+    "forward/f": exactly(7.0),
+    "devices/f": exactly(CPU),
+    "forward/result": exactly([2.0, 4.0]),
+    "forward/unknown_job_is_error": exactly("InvalidArgumentError"),
+    "forward/bad_device_is_error": exactly("ValueError"),
+}
+
+
+def error_of(call, *arguments):
+    """The class name of the error that `call` raises, or "" when it returns."""
+    try:
+        call(*arguments)
+    except Exception as e:
+        return type(e).__name__
+    return ""
+
+
+def build_graph():
+    """Adds sums on the CPU and on a missing GPU to the default graph. Inner devices override outer ones."""
+    pair = v1.placeholder(v1.float32, [2], name="pair")
+    one = v1.placeholder(v1.int32, [], name="one")
+    with v1.device("/cpu:0"):
+        total = v1.add(one, 2, name="sum")
+        c = v1.add(v1.constant(ONE), v1.constant(TWO), name="c")
+    with v1.device(NO_SUCH_GPU):
+        # Neither a GPU kernel nor a GPU is there: soft placement moves variable and sum to the CPU.
+        d = v1.Variable(THREE, name="d")
+        f = v1.add(d.read_value(), FOUR, name="f")
+        result = v1.add(pair, pair, name="result")
+        with v1.device("/cpu:0"):
+            inner = v1.constant(ONE)
+        with v1.device(None):
+            anywhere = v1.constant(ONE)
+    asked = [total.device, f.device, inner.device, anywhere.device]
+    return {"pair": pair, "one": one, "sum": total, "c": c, "f": f, "result": result, "asked": asked}
+
+
+def joined_device():
+    """The device of a node under two scopes. Its graph is never run: no session here has a job `ps`."""
+    with v1.Graph().as_default(), v1.device("/job:ps"), v1.device("/cpu:0"):
+        return v1.constant(ONE).device
+
+
+def placed(metadata):
+    """Where the nodes of a run went: {name: device}. What log_device_placement=True prints, as data."""
+    return {node.name: node.device for graph in metadata.partition_graphs for node in graph.node}
+
+
+def run_on(device, soft=True):
+    """Runs one sum on `device` in a session of two CPUs; returns the sum and where it ran."""
+    config = v1.ConfigProto(device_count={"CPU": CPUS, "GPU": 0}, allow_soft_placement=soft)
+    options, metadata = v1.RunOptions(output_partition_graphs=True), v1.RunMetadata()
+    with v1.Graph().as_default(), v1.Session(config=config) as sess:
+        x = v1.placeholder(v1.float32, [], name="x")
+        with v1.device(device):
+            total = v1.add(x, TWO, name="total")
+        value = sess.run(total, {x: ONE}, options=options, run_metadata=metadata)
+    return value, placed(metadata)["total"]
+
+
+def run_graph():
+    """One node that cannot be placed spoils every run of its session: InvalidArgumentError at the first."""
+    config = v1.ConfigProto(allow_soft_placement=True, log_device_placement=False)
+    options, metadata = v1.RunOptions(output_partition_graphs=True), v1.RunMetadata()
+    with v1.Graph().as_default():
+        g = build_graph()
+        with v1.Session(config=config) as sess:
+            sess.run(v1.global_variables_initializer())
+            fetched = {key: g[key] for key in ("sum", "c", "f", "result")}
+            values = sess.run(fetched, {g["one"]: 1, g["pair"]: PAIR}, options=options, run_metadata=metadata)
+    where = placed(metadata)
+    trace = {f"forward/{key}": value for key, value in values.items()}
+    trace |= {f"devices/{key}": where[key] for key in ("sum", "f", "result")}
+    trace["devices/asked"] = [*g["asked"], joined_device()]
+    trace["forward/second_cpu"], second = run_on("/cpu:1", soft=False)
+    assert second == CPU[:-1] + "1"
+    assert error_of(run_on, NO_SUCH_GPU, False) == "InvalidArgumentError"
+    trace["forward/unknown_job_is_error"] = error_of(run_on, NO_SUCH_JOB)
+    trace["forward/bad_device_is_error"] = error_of(lambda: v1.device("/nonsense:x").__enter__())
+    return {key: np.array(value) for key, value in trace.items()}
+
+
+class Net(tf.Module):
+    """Sums on the CPU and on a GPU that does not exist; `asked` keeps the devices named in the trace."""
+
+    def __init__(self):
+        super().__init__()
+        with tf.device(NO_SUCH_GPU):
+            self.d = tf.Variable(THREE, name="d")
+        self.asked = []
+
+    @tf.function
+    def on_cpu(self, one):
+        """Returns an int32 and a float32 sum."""
+        with tf.device("/cpu:0"):
+            total = tf.add(one, 2)
+            c = tf.add(tf.constant(ONE), tf.constant(TWO))
+        self.asked.append(total.device)
+        return total, c
+
+    @tf.function
+    def on_gpu(self, pair):
+        """Returns 3 + 4 and the doubled pair; inner devices override outer ones, part by part."""
+        with tf.device(NO_SUCH_GPU):
+            f = tf.add(self.d.read_value(), FOUR)
+            result = tf.add(pair, pair)
+            with tf.device("/cpu:0"):
+                inner = tf.constant(ONE)
+            with tf.device(None):
+                anywhere = tf.constant(ONE)
+        self.asked.extend([f.device, inner.device, anywhere.device])
+        return f, result
+
+    @tf.function
+    def on_two(self):
+        """A node under two scopes; to be traced only, for no process here has a job `ps`."""
+        with tf.device("/job:ps"), tf.device("/cpu:0"):
+            self.asked.append(tf.constant(ONE).device)
+
+    @tf.function
+    def on(self, device, x):
+        """x + TWO on `device`, a string."""
+        with tf.device(device):
+            return tf.add(x, TWO)
+
+
+def run_function():
+    """A result knows where it lies: tensor.device. The second CPU is a wish here, granted if there is one."""
+    net = Net()
+    total, c = net.on_cpu(tf.constant(1))
+    f, result = net.on_gpu(tf.constant(PAIR))
+    trace = {"forward/sum": total, "forward/c": c, "forward/f": f, "forward/result": result}
+    trace["forward/second_cpu"] = net.on("/cpu:1", tf.constant(ONE))
+    trace = {key: value.numpy() for key, value in trace.items()}
+    trace |= {"devices/sum": total.device, "devices/f": f.device, "devices/result": result.device}
+    net.on_two.get_concrete_function()
+    trace["devices/asked"] = net.asked
+    trace["forward/unknown_job_is_error"] = error_of(net.on, NO_SUCH_JOB, tf.constant(ONE))
+    trace["forward/bad_device_is_error"] = error_of(lambda: tf.device("/nonsense:x").__enter__())
+    return {key: np.array(value) for key, value in trace.items()}

@@ -1,0 +1,146 @@
+"""Fetch and feed: several results of one run, and values put in from outside
+
+Source: S1 114-150, S2 100-107, S3 568-580
+TF1: session.run takes what to fetch and what to feed; any tensor of the graph can be fed, placeholders must be.
+Now: a tf.function returns several results and takes arguments; what may be replaced has to be an argument.
+Errata: S2 says that the order of the fetch list must follow the dependencies; the order is free.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.examples.basics._errors import raises
+from tf1ref.figures import exactly
+
+INPUT1 = 3.0
+INPUT2 = 2.0
+INPUT3 = 5.0
+LEFT = (7.0,)
+RIGHT = (2.0,)
+A = (1.0, 2.0)
+B = (2.0, 3.0)
+W = 0.1
+BIAS = 0.2
+X = 10.0
+# Fed in place of the sum INPUT2 + INPUT3, which is then never computed.
+REPLACEMENT = 10.0
+DEFAULT = 4.0
+
+EXPECTED = {
+    "forward/mul_and_sum": exactly([21.0, 7.0]),
+    "forward/product": exactly([14.0]),
+    "forward/adder_node": exactly([3.0, 5.0]),
+    "forward/y1": exactly(1.2),
+    "forward/y2": exactly(0.32),
+    "forward/missing_feed_is_error": exactly(True),
+    "forward/wrong_shape_is_error": exactly(True),
+}
+
+
+def build_graph():
+    """Adds the source's four small programs to the default graph; placeholders are the names a feed may use."""
+    intermed = v1.add(v1.constant(INPUT2), v1.constant(INPUT3), name="intermed")
+    left, right = v1.placeholder(v1.float32, [1], name="left"), v1.placeholder(v1.float32, [1], name="right")
+    a, b = v1.placeholder(v1.float32, name="a"), v1.placeholder(v1.float32, name="b")
+    x = v1.placeholder(v1.float32, name="x")
+    y1 = v1.add(v1.multiply(W, x), BIAS, name="y1")
+    optional = v1.placeholder_with_default(v1.constant(DEFAULT), [], name="optional")
+    return {
+        "intermed": intermed,
+        "mul": v1.multiply(v1.constant(INPUT1), intermed, name="mul"),
+        "left": left,
+        "right": right,
+        "product": v1.multiply(left, right, name="product"),
+        "a": a,
+        "b": b,
+        "adder_node": a + b,
+        "x": x,
+        "y1": y1,
+        "y2": v1.add(v1.multiply(W, y1), BIAS, name="y2"),
+        "y3": v1.add(v1.multiply(v1.constant(W), BIAS), 1.0, name="y3"),
+        "optional": optional,
+        "root": v1.sqrt(optional, name="root"),
+    }
+
+
+def run_graph():
+    """A feed lasts for one run. A placeholder without one is InvalidArgumentError, a wrong shape ValueError."""
+    trace = {}
+    with v1.Graph().as_default(), v1.Session() as sess:
+        g = build_graph()
+        trace["forward/mul_and_sum"] = sess.run([g["mul"], g["intermed"]])
+        trace["forward/replaced"] = sess.run(g["mul"], {g["intermed"]: REPLACEMENT})
+        trace["forward/not_replaced"] = sess.run(g["mul"])
+        trace["forward/product"] = sess.run(g["product"], {g["left"]: LEFT, g["right"]: RIGHT})
+        trace["forward/adder_node"] = sess.run(g["adder_node"], {g["a"]: A, g["b"]: B})
+        # Fetches may be nested in lists, tuples and dicts; the answer has the same form.
+        answer = sess.run({"ys": (g["y2"], g["y1"]), "y3": g["y3"]}, {g["x"]: X})
+        (trace["forward/y2"], trace["forward/y1"]), trace["forward/y3"] = answer["ys"], answer["y3"]
+        # y3 does not hang on x: nothing has to be fed for it. y2 does, by way of y1.
+        trace["forward/y3_alone"] = sess.run(g["y3"])
+        trace["forward/missing_feed_is_error"] = raises(lambda: sess.run(g["y2"]), v1.errors.InvalidArgumentError)
+        trace["forward/wrong_shape_is_error"] = raises(
+            lambda: sess.run(g["product"], {g["left"]: (1.0, 2.0), g["right"]: RIGHT}), ValueError
+        )
+        trace["forward/default"] = sess.run(g["root"])
+        trace["forward/given"] = sess.run(g["root"], {g["optional"]: X})
+    return {key: np.array(value) for key, value in trace.items()}
+
+
+@tf.function
+def mul_and_sum(intermed=None):
+    """Returns the product and the sum, two scalars. What a feed would replace is an argument with a default."""
+    if intermed is None:
+        intermed = tf.add(tf.constant(INPUT2), tf.constant(INPUT3))
+    return tf.multiply(tf.constant(INPUT1), intermed), intermed
+
+
+@tf.function(input_signature=[tf.TensorSpec([1], tf.float32), tf.TensorSpec([1], tf.float32)])
+def product(left, right):
+    """Multiplies two vectors of one element; the signature is what the placeholders' shapes were."""
+    return tf.multiply(left, right)
+
+
+@tf.function
+def adder_node(a, b):
+    """Adds two tensors of any shape."""
+    return a + b
+
+
+@tf.function
+def chain(x):
+    """Returns y1 and y2: the same line W * x + BIAS applied once and twice."""
+    y1 = tf.add(tf.multiply(W, x), BIAS)
+    return y1, tf.add(tf.multiply(W, y1), BIAS)
+
+
+@tf.function
+def y3():
+    """W * BIAS + 1, which needs no x."""
+    return tf.add(tf.multiply(tf.constant(W), BIAS), 1.0)
+
+
+@tf.function
+def root(optional=DEFAULT):
+    """The square root of the argument, or of its default."""
+    return tf.sqrt(tf.convert_to_tensor(optional, tf.float32))
+
+
+def run_function():
+    """Arguments last for one call by nature. A missing one, or one of a wrong shape, is TypeError."""
+    trace = {}
+    trace["forward/mul_and_sum"] = [r.numpy() for r in mul_and_sum()]
+    trace["forward/replaced"] = mul_and_sum(tf.constant(REPLACEMENT))[0].numpy()
+    trace["forward/not_replaced"] = mul_and_sum()[0].numpy()
+    trace["forward/product"] = product(tf.constant(LEFT), tf.constant(RIGHT)).numpy()
+    trace["forward/adder_node"] = adder_node(tf.constant(A), tf.constant(B)).numpy()
+    trace["forward/y1"], trace["forward/y2"] = (y.numpy() for y in chain(tf.constant(X)))
+    trace["forward/y3"] = trace["forward/y3_alone"] = y3().numpy()
+    trace["forward/missing_feed_is_error"] = raises(lambda: chain(), TypeError)
+    trace["forward/wrong_shape_is_error"] = raises(
+        lambda: product(tf.constant((1.0, 2.0)), tf.constant(RIGHT)), TypeError
+    )
+    trace["forward/default"] = root().numpy()
+    trace["forward/given"] = root(tf.constant(X)).numpy()
+    return {key: np.array(value) for key, value in trace.items()}
