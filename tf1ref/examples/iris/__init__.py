@@ -1,0 +1,1 @@
+"""Three kinds of flowers, four measures: one layer of weights, trained in full view."""

@@ -1,0 +1,192 @@
+"""Dots: a 2-11-1 network with and without L2, and its boundary
+
+Source: S4 1743-2060
+TF1: one graph, two training ops, two sessions; the penalty is a term of one loss and not of the other.
+Now: two objects of one class, one with the penalty; batches are tensors made once.
+Errata: S4's loss is that of each epoch's last batch, 12 of the 300 points; kept, and the mean over the epoch beside
+    it. Its formula of the L2 loss lacks the half that tf.nn.l2_loss takes, its comment spreads that function's one
+    number over three columns. It draws w1 and w2 without seeds and predicts 3600 points one by one; here a start is
+    seeded and one call answers for all. Comments speak of every 200 epochs (it is 20) and steps of .01 (.1).
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import console
+from tf1ref.data import dots
+from tf1ref.figures import about, at_least, at_most
+from tf1ref.modules import optimizers
+
+SEED = 1
+STEPS = 400  # epochs, of ten batches each
+BATCH_SIZE = 32
+HIDDEN_NODES = 11
+BIAS_START = 0.01
+LEARNING_RATE = 0.01
+REGULARIZER = 0.03
+PRINTED_EPOCH = 380
+NAMES = ("mse", "l2")
+
+# S4 prints .0228 and .1235 after epoch 380, of starts without a seed, and shows the boundaries as pictures.
+EXPECTED = {
+    "printed/mse": at_most(0.05),
+    "printed/l2": about(0.1235, within=0.03),
+    "final/mse/accuracy": at_least(0.95),
+    "final/l2/accuracy": at_least(0.9),
+    "final/weights_l2_over_mse": at_most(0.5),
+}
+
+
+def batches():
+    """The ten batches of an epoch in file order, float32 (32, 2) and (32, 1); the last one has 12 points."""
+    x, y = (array.astype(np.float32) for array in dots.load())
+    return [(x[i : i + BATCH_SIZE], y[i : i + BATCH_SIZE]) for i in range(0, len(x), BATCH_SIZE)]
+
+
+def grid():
+    """(rows of points of the plane float32 (3600, 2), the coordinates (2, 60, 60)), for the boundary."""
+    plane = np.mgrid[-3:3:60j, -3:3:60j]
+    return plane.reshape(2, -1).T.astype(np.float32), plane
+
+
+def figures(trace, losses, y):
+    """Adds the losses (steps, 2 networks, 10 batches) and what is computed of them and of the predictions."""
+    losses = np.array(losses)
+    trace["steps/loss"], trace["steps/mean_loss"] = losses[:, :, -1], losses.mean(axis=2)
+    squares = {}
+    for number, name in enumerate(NAMES):
+        trace[f"printed/{name}"] = losses[: PRINTED_EPOCH + 1, number, -1][-1]
+        trace[f"final/{name}/accuracy"] = np.mean((trace[f"final/{name}/prediction"] > 0.5) == y)
+        squares[name] = sum(np.sum(np.square(trace[f"final/{name}/{w}"])) for w in ("w1", "w2"))
+    trace["final/weights_l2_over_mse"] = squares["l2"] / squares["mse"]
+    return trace
+
+
+def build_graph():
+    """Adds the network, both losses and a training op for each to the default graph."""
+    x = v1.placeholder(v1.float32, [None, 2], name="x")
+    y_ = v1.placeholder(v1.float32, [None, 1], name="y_")
+    w1 = v1.get_variable("w1", [2, HIDDEN_NODES], initializer=v1.random_normal_initializer(seed=1))
+    b1 = v1.get_variable("b1", [HIDDEN_NODES], initializer=v1.constant_initializer(BIAS_START))
+    w2 = v1.get_variable("w2", [HIDDEN_NODES, 1], initializer=v1.random_normal_initializer(seed=2))
+    b2 = v1.get_variable("b2", [1], initializer=v1.constant_initializer(BIAS_START))
+    y = v1.matmul(v1.nn.relu(v1.matmul(x, w1) + b1), w2) + b2
+    loss_mse = v1.reduce_mean(v1.square(y_ - y))
+    # One add_n of all terms: a sum of sums is put in another order by the session's graph optimizer.
+    loss = v1.add_n([loss_mse, REGULARIZER * v1.nn.l2_loss(w1), REGULARIZER * v1.nn.l2_loss(w2)])
+    graph = {"x": x, "y_": y_, "y": v1.identity(y, name="y"), "train": {}, "gradients": {}}
+    graph["loss"] = dict(zip(NAMES, (loss_mse, loss)))
+    for name in NAMES:
+        optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+        gradients = optimizer.compute_gradients(graph["loss"][name], [w1, b1, w2, b2])
+        graph["gradients"][name] = {variable.op.name: gradient for gradient, variable in gradients}
+        graph["train"][name] = optimizer.apply_gradients(gradients)
+    return graph
+
+
+def run_graph(steps=STEPS):
+    """One step is an epoch: ten runs in each session."""
+    epoch = batches()
+    x, y = (np.concatenate(arrays) for arrays in zip(*epoch))
+    losses, trace = [], {}
+    with v1.Graph().as_default():
+        v1.set_random_seed(SEED)
+        graph = build_graph()
+        variables = {v.op.name: v for v in v1.trainable_variables()}
+        initialize = v1.global_variables_initializer()
+        feeds = [{graph["x"]: xs, graph["y_"]: ys} for xs, ys in epoch]
+        with v1.Session() as plain, v1.Session() as regularized:
+            sessions = dict(zip(NAMES, (plain, regularized)))
+            for name, sess in sessions.items():
+                sess.run(initialize)
+                trace.update({f"initial/{name}/{k}": v for k, v in sess.run(variables).items()})
+                first = sess.run(graph["gradients"][name], feeds[0])
+                trace.update({f"gradient/{name}/{k}": v for k, v in first.items()})
+            fetches = {name: [graph["train"][name], graph["loss"][name]] for name in NAMES}
+            bar = console.steps(steps)
+            for _ in bar:
+                losses.append([[s.run(fetches[name], feed)[1] for feed in feeds] for name, s in sessions.items()])
+                bar.show(**{name: row[-1] for name, row in zip(NAMES, losses[-1])})
+            for name, sess in sessions.items():
+                trace.update({f"final/{name}/{k}": v for k, v in sess.run(variables).items()})
+                trace[f"final/{name}/prediction"] = sess.run(graph["y"], {graph["x"]: x})
+                trace[f"final/{name}/grid"] = sess.run(graph["y"], {graph["x"]: grid()[0]})
+    return figures(trace, losses, y)
+
+
+class Network(tf.Module):
+    """Eleven relu nodes and one sum; `regularized` says whether the loss has the penalty of both weights."""
+
+    def __init__(self, regularized):
+        super().__init__()
+        self.regularized = regularized
+        self.w1 = tf.Variable(tf.random.normal([2, HIDDEN_NODES], seed=1), name="w1")
+        self.b1 = tf.Variable(tf.fill([HIDDEN_NODES], BIAS_START), name="b1")
+        self.w2 = tf.Variable(tf.random.normal([HIDDEN_NODES, 1], seed=2), name="w2")
+        self.b2 = tf.Variable(tf.fill([1], BIAS_START), name="b2")
+        self.all = [self.w1, self.b1, self.w2, self.b2]
+        self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
+
+    def variables_by_name(self):
+        """{name in the graph: variable}."""
+        return dict(zip(("w1", "b1", "w2", "b2"), self.all))
+
+    @tf.function
+    def predict(self, x):
+        """(n, 2) to (n, 1): above .5 is red."""
+        return tf.matmul(tf.nn.relu(tf.matmul(x, self.w1) + self.b1), self.w2) + self.b2
+
+    @tf.function
+    def loss_and_gradients(self, x, y_):
+        """The loss before a step, and its gradients."""
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(y_ - self.predict(x)))
+            if self.regularized:
+                loss = tf.add_n([loss, REGULARIZER * tf.nn.l2_loss(self.w1), REGULARIZER * tf.nn.l2_loss(self.w2)])
+        return loss, tape.gradient(loss, self.all)
+
+    @tf.function
+    def train(self, x, y_):
+        """One step; returns the loss before it."""
+        loss, gradients = self.loss_and_gradients(x, y_)
+        self.optimizer.apply(zip(gradients, self.all))
+        return loss
+
+
+def run_function(steps=STEPS):
+    """The seed is set before each network: both start with the same weights."""
+    epoch = [(tf.constant(xs), tf.constant(ys)) for xs, ys in batches()]
+    x, y = (np.concatenate(arrays) for arrays in zip(*batches()))
+    networks, losses, trace = {}, [], {}
+    for name in NAMES:
+        tf.random.set_seed(SEED)
+        network = networks[name] = Network(regularized=name == "l2")
+        variables = network.variables_by_name()
+        trace.update({f"initial/{name}/{k}": v.numpy() for k, v in variables.items()})
+        _, gradients = network.loss_and_gradients(*epoch[0])
+        trace.update({f"gradient/{name}/{k}": g.numpy() for k, g in zip(variables, gradients)})
+    bar = console.steps(steps)
+    for _ in bar:
+        losses.append([[network.train(*batch).numpy() for batch in epoch] for network in networks.values()])
+        bar.show(**{name: row[-1] for name, row in zip(NAMES, losses[-1])})
+    for name, network in networks.items():
+        trace.update({f"final/{name}/{k}": v.numpy() for k, v in network.variables_by_name().items()})
+        trace[f"final/{name}/prediction"] = network.predict(tf.constant(x)).numpy()
+        trace[f"final/{name}/grid"] = network.predict(tf.constant(grid()[0])).numpy()
+    return figures(trace, losses, y)
+
+
+def plot(trace):
+    """The dots and the line where the network says .5, without and with L2."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    x, y = dots.load()
+    plane = grid()[1]
+    for name, axes in zip(NAMES, figure.subplots(1, 2)):
+        axes.scatter(*x.T, color=np.where(y[:, 0] > 0, "red", "blue"), s=10)
+        axes.contour(*plane, trace[f"final/{name}/grid"].reshape(plane[0].shape), levels=[0.5], colors="black")
+        title = {"mse": "without L2", "l2": "with L2"}[name]
+        axes.set(title=f"{title}: accuracy {trace[f'final/{name}/accuracy']:.3g}", aspect="equal")
+    return figure
