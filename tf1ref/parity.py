@@ -157,7 +157,8 @@ def ulp_distance(a, b):
 
 
 def _import(name):
-    sys.path.insert(0, os.getcwd())
+    here = os.getcwd()
+    sys.path.insert(0, here)
     try:
         if name.endswith(".py"):
             if not Path(name).is_file():
@@ -176,7 +177,7 @@ def _import(name):
     except Exception as e:
         raise InputError(f"{name}: cannot be imported: {type(e).__name__}: {e}") from e
     finally:
-        sys.path.remove(os.getcwd())
+        sys.path.remove(here)
 
 
 def _array(value, where):
