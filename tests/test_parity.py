@@ -20,11 +20,16 @@ def graph_trace(name, **changes):
     return parity.trace_of(catalog.load(name, changes).run_graph, STEPS, name)
 
 
+def cost(name):
+    """Convolutional programs are slow: seconds where the others take a tenth of one."""
+    return pytest.mark.slow if "conv2d" in catalog.find(name).path.read_text() else ()
+
+
 def controls():
     """(name, constants) for every set of constants that some example's CONTROL gives both runs."""
     for name in EXAMPLES:
         for common in catalog.constants(catalog.find(name).path).get("CONTROL", {}).values():
-            yield pytest.param(name, common, id=f"{name}-{'-'.join(common)}")
+            yield pytest.param(name, common, id=f"{name}-{'-'.join(common)}", marks=cost(name))
 
 
 @pytest.mark.parametrize(("name", "common"), list(controls()))
@@ -34,7 +39,7 @@ def test_halves_are_equal_with_the_constants_of_the_controls(name, common):
     assert report.equal, report.first
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=cost(name)) for name in EXAMPLES])
 def test_halves_are_equal_to_the_bit(name):
     module = catalog.load(name)
     report = parity.compare(
@@ -51,8 +56,7 @@ def float_constants():
         control = known.get("CONTROL", {})
         for constant, value in known.items():
             if isinstance(value, float):
-                marks = pytest.mark.slow if "conv2d" in catalog.find(name).path.read_text() else ()
-                yield pytest.param(name, constant, control.get(constant, {}), id=f"{name}-{constant}", marks=marks)
+                yield pytest.param(name, constant, control.get(constant, {}), id=f"{name}-{constant}", marks=cost(name))
 
 
 @pytest.mark.parametrize(("name", "constant", "common"), list(float_constants()))

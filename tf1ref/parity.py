@@ -92,6 +92,7 @@ def trace_of(function, steps, name):
     `out` is a folder that is gone afterwards.
     """
     takes = inspect.signature(function).parameters
+    half = f"{name}.{getattr(function, '__name__', 'function')}"  # a partial has no name
     arguments = {"steps": steps} if "steps" in takes else {}
     with tempfile.TemporaryDirectory() as folder:
         if "out" in takes:
@@ -99,12 +100,10 @@ def trace_of(function, steps, name):
         try:
             trace = function(**arguments)
         except Exception as e:
-            raise ProgramFailed(f"{name}.{function.__name__}: {type(e).__name__}: {e}") from e
+            raise ProgramFailed(f"{half}: {type(e).__name__}: {e}") from e
     if not isinstance(trace, dict) or not all(isinstance(key, str) for key in trace):
-        raise InputError(
-            f"{name}.{function.__name__}: returned {type(trace).__name__}: return a dict of arrays by name"
-        )
-    return {key: _array(value, f"{name}.{function.__name__}: {key}") for key, value in trace.items()}
+        raise InputError(f"{half}: returned {type(trace).__name__}: return a dict of arrays by name")
+    return {key: _array(value, f"{half}: {key}") for key, value in trace.items()}
 
 
 def compare(graph, function, ulps=0, name="trace"):

@@ -1,9 +1,10 @@
 """Pictures of traces. Needs matplotlib (the extra "plots")."""
 
-import os
+import io
 
 import numpy as np
 
+from tf1ref import files
 from tf1ref.errors import InputError
 
 
@@ -18,12 +19,9 @@ def need_matplotlib():
 def save(module, trace, path):
     """Writes the program's own picture of its trace, or its curves, to `path` (.png), renamed into place."""
     figure = module.plot(trace) if hasattr(module, "plot") else curves(trace, module.__doc__.split("\n")[0])
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        figure.savefig(partial, dpi=120, format=path.suffix[1:])
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format=path.suffix[1:])
+    files.write(path, picture.getvalue())
 
 
 def curves(trace, title=""):

@@ -27,7 +27,7 @@ def _parity(program, function=None, steps=20, ulps=0):
         halves = program.run_graph, program.run_function
         ulps = max(ulps, getattr(program, "ULPS", 0))
     else:
-        name, halves = function.__module__, (program, function)
+        name, halves = getattr(function, "__module__", "the port"), (program, function)
     traces = [engine.trace_of(half, steps, name) for half in halves]
     report = engine.compare(*traces, ulps=ulps, name=name)
     if not report.equal:

@@ -1,6 +1,7 @@
 """`tf1ref run`: one half of one example, with progress, files and the figures promised beside those reached."""
 
 import inspect
+import io
 import json
 import os
 import sys
@@ -8,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from cluster import contract
-from tf1ref import catalog, console, figures
+from tf1ref import catalog, console, figures, files
 from tf1ref.data import folders
 from tf1ref.errors import InputError
 
@@ -69,13 +70,12 @@ def prepare(out, place, force):
 
 
 def save_trace(path, trace):
-    """Writes a trace as .npz without pickle, beside its place first, then renamed."""
+    """Writes a trace as .npz without pickle."""
     import numpy as np
 
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-    with os.fdopen(handle, "wb") as file:
-        np.savez(file, **{key: np.asarray(value) for key, value in trace.items()})
-    os.replace(partial, path)
+    buffer = io.BytesIO()
+    np.savez(buffer, **{key: np.asarray(value) for key, value in trace.items()})
+    files.write(path, buffer.getvalue())
 
 
 def figures_of(module, steps, changes, trace):

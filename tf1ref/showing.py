@@ -1,14 +1,10 @@
 """What the verbs print: lists, programs, parity reports, freeze reports - for people, or as JSON."""
 
 import json
-import os
 import sys
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 
-from tf1ref import catalog, console
-from tf1ref.errors import InputError
+from tf1ref import catalog, console, files
 
 WIDE = 160  # columns from which the two halves stand side by side
 
@@ -64,7 +60,8 @@ def show_parity(names, steps, json_file=None, onednn=False, force=False):
 
     if not onednn:
         parity.without_onednn()
-    _check_destination(json_file, force)
+    if json_file and json_file != "-":
+        files.target(json_file, force)
     console.import_tensorflow()
     modules = [(name, parity.module_named(name)) for name in names]
     reports = []
@@ -126,24 +123,9 @@ def show_freeze(source, outputs, destination, inputs=(), force=False, trust=Fals
         console.say(f"NOT verified on inputs: {report.not_compared}")
 
 
-def _check_destination(path, force):
-    if not path or path == "-":
-        return
-    if os.path.exists(path) and not force:
-        raise InputError(f"--json {path}: exists already: choose another name, or --force")
-    try:
-        with tempfile.TemporaryFile(dir=Path(path).parent):
-            pass
-    except OSError as e:
-        raise InputError(f"--json {path}: cannot be written: {e.strerror or e}") from e
-
-
 def _write_json(value, path):
     text = json.dumps(value, indent=2) + "\n"
     if path == "-":
         sys.stdout.write(text)
-        return
-    handle, partial = tempfile.mkstemp(dir=Path(path).parent)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    os.replace(partial, path)
+    else:
+        files.write(path, text.encode())

@@ -11,6 +11,8 @@ import pytest
 from cluster.contract import tf_config
 from cluster.ports import Ports
 
+pytestmark = pytest.mark.slow  # real TensorFlow servers: a minute and a half in all
+
 ROOT = pathlib.Path(__file__).parents[2]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 SECONDS = 60

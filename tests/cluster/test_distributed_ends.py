@@ -12,6 +12,8 @@ import pytest
 from cluster.contract import tf_config
 from cluster.ports import Ports
 
+pytestmark = pytest.mark.slow  # real TensorFlow servers: a minute and a half in all
+
 ROOT = pathlib.Path(__file__).parents[2]
 SECONDS = 60
 

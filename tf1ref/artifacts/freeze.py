@@ -6,7 +6,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError, EncodeError
 
-from tf1ref.artifacts import CheckFailed, answers, checkpoint, constants, effects, files, graphs
+from tf1ref import files
+from tf1ref.artifacts import CheckFailed, answers, checkpoint, constants, effects, graphs
 from tf1ref.artifacts.graphs import one_line
 from tf1ref.errors import InputError
 

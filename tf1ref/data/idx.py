@@ -2,13 +2,12 @@
 
 import gzip
 import math
-import os
-import tempfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from tf1ref import files
 from tf1ref.data import folders
 from tf1ref.errors import InputError
 
@@ -59,7 +58,7 @@ def write_idx(path, array):
     content += array.astype(TYPES[code]).tobytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)  # no clock in the file: the same array gives the same bytes
-    _write(path, content)
+    files.write(path, content)
 
 
 def _content(path):
@@ -71,17 +70,3 @@ def _content(path):
         raise InputError(f"{path}: damaged gzip file ({error}): fetch the file again") from error
     except OSError as error:
         raise folders.unreadable(path, error) from error
-
-
-def _write(path, content):
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name + ".", delete=False) as file:
-            temporary = file.name
-            file.write(content)
-        os.chmod(temporary, 0o644)  # it was made 0600, which shuts out other users of a data folder
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            os.unlink(temporary)
-        raise InputError(f"{path}: cannot be written ({error.strerror}): choose another place") from error

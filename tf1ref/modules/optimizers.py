@@ -22,7 +22,7 @@ class Optimizer(tf.Module):
         self.slots = {}
 
     def create(self, variables):
-        """Creates the slots of `variables`, zeros of each one's shape. Once, outside of tf.function.
+        """Creates the slots of `variables`, each of its variable's shape. Once, outside of tf.function.
 
         TF1 creates them in minimize(); tf.function may create no variable after its first call.
         Raises ValueError when two variables have one name: TF1 would have numbered them, TF2 does not.
@@ -32,8 +32,8 @@ class Optimizer(tf.Module):
                 name = self._slot_name(variable, slot)
                 if name in self.slots:
                     raise ValueError(f"{name} exists: give every variable a name of its own, and create its slots once")
-                zeros = tf.zeros(variable.shape, variable.dtype)
-                self.slots[name] = tf.Variable(zeros, trainable=False, name=name)
+                start = tf.constant(self._initial(slot), variable.dtype, variable.shape)
+                self.slots[name] = tf.Variable(start, trainable=False, name=name)
 
     def slot(self, variable, slot):
         """Returns the slot variable, such as W/Momentum for "momentum". Raises ValueError before `create`."""
@@ -74,6 +74,10 @@ class Optimizer(tf.Module):
         # TF1 names slots after the optimizer and numbers them: W/Adam (m), W/Adam_1 (v).
         number = self.SLOTS.index(slot)
         return f"{variable.name.partition(':')[0]}/{self.name}" + (f"_{number}" if number else "")
+
+    def _initial(self, slot):
+        # The number that a new slot is full of.
+        return 0
 
     def _apply(self, gradient, variable, rate):
         raise TypeError(f"{type(self).__name__} names no kernel")

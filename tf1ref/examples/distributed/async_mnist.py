@@ -78,7 +78,7 @@ def build_graph():
     y_ = v1.placeholder(v1.float32, [None, 10], name="y_")
     y = v1.identity(inference(x), name="y")
     cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=y)
-    loss = v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses")], name="loss")
+    loss = v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses")])
     v1.summary.scalar("loss", loss)
     learning_rate = v1.train.exponential_decay(
         LEARNING_RATE, global_step, DECAY_STEPS, LEARNING_RATE_DECAY, staircase=True

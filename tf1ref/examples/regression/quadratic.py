@@ -54,10 +54,10 @@ def build_graph():
     out = x
     for number, (in_size, out_size) in enumerate(LAYERS, 1):
         out = add_layer(out, in_size, out_size, number)
-    loss = v1.reduce_sum(v1.square(out - y), name="loss")
+    loss = v1.reduce_sum(v1.square(out - y))
     optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
     gradients = optimizer.compute_gradients(loss)
-    v1.summary.scalar("loss", loss)
+    v1.summary.scalar("loss", loss)  # the tag is an op's name: were the loss named so, it would become loss_1
     return {
         "x": x,
         "y": y,

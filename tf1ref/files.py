@@ -24,6 +24,12 @@ def target(path, force=False):
     return path
 
 
+def write(path, data):
+    """Writes bytes to `path`, which is then whole or as it was. Raises InputError when writing fails."""
+    with replacing(Path(path), data):
+        pass
+
+
 @contextlib.contextmanager
 def replacing(path, data):
     """Writes bytes beside `path` and yields that file; renames it to `path` unless the body raises.
@@ -40,6 +46,9 @@ def replacing(path, data):
         except OSError as e:
             raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
         yield beside
-        os.replace(beside, path)
+        try:
+            os.replace(beside, path)
+        except OSError as e:
+            raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
     finally:
         beside.unlink(missing_ok=True)
