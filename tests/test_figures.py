@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tf1ref import plots
+from tf1ref.errors import InputError
 from tf1ref.figures import about, at_least, at_most, exactly, text
 
 NAN, INF = float("nan"), float("inf")
@@ -133,6 +134,6 @@ def test_a_picture_that_fails_leaves_the_older_one_and_nothing_else(tmp_path):
 def test_a_picture_that_cannot_be_renamed_leaves_nothing(tmp_path):
     path = tmp_path / "trace.png"
     path.mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(InputError, match="Is a directory"):
         plots.save(Program, TRACE, path)
     assert [p.name for p in tmp_path.iterdir()] == ["trace.png"]

@@ -32,6 +32,8 @@ def project(tmp_path):
             (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
         (tmp_path / "pytest.ini").write_text("[pytest]\n")  # nothing above this folder counts
         environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+        # A file written twice within a second and of one size would be taken from its stale bytecode.
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env={**environment, **(env or {})}
