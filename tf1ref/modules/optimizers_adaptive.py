@@ -1,0 +1,290 @@
+"""TF1's other optimizers for tf.function code: adaptive rates, and rules that make weights exactly zero.
+
+As in modules.optimizers: the kernels, slot names, initial slots and defaults of `tf.compat.v1.train`. All of
+them take sparse gradients (tf.IndexedSlices) too, and move only the rows that these name.
+"""
+
+import tensorflow as tf
+
+from tf1ref.modules.optimizers import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Learning rule: accum += gradient^2; variable -= learning_rate * gradient / sqrt(accum).
+
+    Slot `<variable>/Adagrad`, which starts at 0.1 (v1.train.AdagradOptimizer).
+    """
+
+    SLOTS = ("accumulator",)
+
+    def __init__(self, learning_rate, initial_accumulator_value=0.1, name="Adagrad"):
+        super().__init__(learning_rate, name)
+        self.initial_accumulator_value = _positive(initial_accumulator_value, "initial_accumulator_value")
+
+    def _initial(self, slot):
+        return self.initial_accumulator_value
+
+    def _apply(self, gradient, variable, rate):
+        accum = self.slot(variable, "accumulator").handle
+        tf.raw_ops.ResourceApplyAdagrad(var=variable.handle, accum=accum, lr=rate, grad=gradient)
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        accum = self.slot(variable, "accumulator").handle
+        tf.raw_ops.ResourceSparseApplyAdagrad(var=variable.handle, accum=accum, lr=rate, grad=rows, indices=indices)
+
+
+class AdagradDA(Optimizer):
+    """Dual averaging: the variable is computed anew each step from the sums since the first one.
+
+    sum += gradient; squares += gradient^2; variable = -learning_rate * shrunk(sum, l1 * t) /
+    (sqrt(squares) + l2 * t * learning_rate), where shrunk(x, by) moves x towards 0 by that much, at most to 0,
+    and t is `global_step` + 1. Where the variable starts is forgotten by the first step.
+    `global_step` is an int64 variable; give it to `apply` or `minimize` too, which count it up.
+    Slots `<variable>/AdagradDA` (sum) and `<variable>/AdagradDA_1` (squares, from 0.1;
+    v1.train.AdagradDAOptimizer).
+    """
+
+    SLOTS = ("gradient_accumulator", "gradient_squared_accumulator")
+
+    def __init__(
+        self,
+        learning_rate,
+        global_step,
+        initial_gradient_squared_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        name="AdagradDA",
+    ):
+        super().__init__(learning_rate, name)
+        self.global_step = global_step
+        self.initial_gradient_squared_accumulator_value = _positive(
+            initial_gradient_squared_accumulator_value, "initial_gradient_squared_accumulator_value"
+        )
+        self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
+
+    def _initial(self, slot):
+        return self.initial_gradient_squared_accumulator_value if slot == "gradient_squared_accumulator" else 0
+
+    def _arguments(self, variable, rate):
+        return {
+            "var": variable.handle,
+            "gradient_accumulator": self.slot(variable, "gradient_accumulator").handle,
+            "gradient_squared_accumulator": self.slot(variable, "gradient_squared_accumulator").handle,
+            "lr": rate,
+            "l1": tf.cast(self.l1, variable.dtype),
+            "l2": tf.cast(self.l2, variable.dtype),
+            "global_step": tf.identity(self.global_step) + 1,
+        }
+
+    def _apply(self, gradient, variable, rate):
+        tf.raw_ops.ResourceApplyAdagradDA(grad=gradient, **self._arguments(variable, rate))
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        tf.raw_ops.ResourceSparseApplyAdagradDA(grad=rows, indices=indices, **self._arguments(variable, rate))
+
+
+class Adadelta(Optimizer):
+    """Learning rule of Zeiler (arXiv:1212.5701), times a learning rate; the paper's own form has 1.0.
+
+    accum = rho * accum + (1 - rho) * gradient^2; update = gradient * sqrt(accum_update + epsilon) /
+    sqrt(accum + epsilon); accum_update = rho * accum_update + (1 - rho) * update^2;
+    variable -= learning_rate * update. Slots `<variable>/Adadelta` (accum) and `<variable>/Adadelta_1`
+    (accum_update; v1.train.AdadeltaOptimizer).
+    """
+
+    SLOTS = ("accum", "accum_update")
+
+    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-8, name="Adadelta"):
+        super().__init__(learning_rate, name)
+        self.rho, self.epsilon = rho, epsilon
+
+    def _arguments(self, variable, rate):
+        return {
+            "var": variable.handle,
+            "accum": self.slot(variable, "accum").handle,
+            "accum_update": self.slot(variable, "accum_update").handle,
+            "lr": rate,
+            "rho": tf.cast(self.rho, variable.dtype),
+            "epsilon": tf.cast(self.epsilon, variable.dtype),
+        }
+
+    def _apply(self, gradient, variable, rate):
+        tf.raw_ops.ResourceApplyAdadelta(grad=gradient, **self._arguments(variable, rate))
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        tf.raw_ops.ResourceSparseApplyAdadelta(grad=rows, indices=indices, **self._arguments(variable, rate))
+
+
+class RMSProp(Optimizer):
+    """Learning rule: momentum = m * momentum + learning_rate * gradient / sqrt(rms + epsilon).
+
+    rms = decay * rms + (1 - decay) * gradient^2; variable -= momentum. `centered` takes the square of the
+    gradient's own mean mg, which decays alike, off rms under the root. Slots `<variable>/RMSProp` (rms, which
+    starts at ones), `<variable>/RMSProp_1` (mg, only when centered) and the next one (momentum;
+    v1.train.RMSPropOptimizer).
+    """
+
+    SLOTS = ("rms", "momentum")
+
+    def __init__(self, learning_rate, decay=0.9, momentum=0.0, epsilon=1e-10, centered=False, name="RMSProp"):
+        super().__init__(learning_rate, name)
+        self.decay, self.momentum, self.epsilon, self.centered = decay, momentum, epsilon, centered
+        if centered:
+            self.SLOTS = ("rms", "mg", "momentum")
+
+    def _initial(self, slot):
+        return 1 if slot == "rms" else 0
+
+    def _arguments(self, variable, rate):
+        centered = {"mg": self.slot(variable, "mg").handle} if self.centered else {}
+        return {
+            "var": variable.handle,
+            "ms": self.slot(variable, "rms").handle,
+            "mom": self.slot(variable, "momentum").handle,
+            "lr": rate,
+            "rho": tf.cast(self.decay, variable.dtype),
+            "momentum": tf.cast(self.momentum, variable.dtype),
+            "epsilon": tf.cast(self.epsilon, variable.dtype),
+            **centered,
+        }
+
+    def _apply(self, gradient, variable, rate):
+        kernel = tf.raw_ops.ResourceApplyCenteredRMSProp if self.centered else tf.raw_ops.ResourceApplyRMSProp
+        kernel(grad=gradient, **self._arguments(variable, rate))
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        raw = tf.raw_ops
+        kernel = raw.ResourceSparseApplyCenteredRMSProp if self.centered else raw.ResourceSparseApplyRMSProp
+        kernel(grad=rows, indices=indices, **self._arguments(variable, rate))
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader (McMahan et al., 2013): weights that matter little become exactly zero.
+
+    With p = -learning_rate_power: new = accum + gradient^2; linear += gradient - (new^p - accum^p) /
+    learning_rate * variable; variable = (sign(linear) * l1 - linear) / (new^p / learning_rate + 2 * l2) where
+    |linear| > l1, else 0; accum = new. `beta` adds beta / (2 * learning_rate) to l2; l2 shrinkage adds
+    2 * shrinkage * variable to the gradient, in linear alone. Slots `<variable>/Ftrl` (accum, from 0.1) and
+    `<variable>/Ftrl_1` (linear; v1.train.FtrlOptimizer without its accum_name and linear_name).
+    """
+
+    SLOTS = ("accum", "linear")
+
+    def __init__(
+        self,
+        learning_rate,
+        learning_rate_power=-0.5,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        name="Ftrl",
+        l2_shrinkage_regularization_strength=0.0,
+        beta=0.0,
+    ):
+        super().__init__(learning_rate, name)
+        if learning_rate_power > 0:
+            raise ValueError(f"learning_rate_power is {learning_rate_power}: it must not be above 0")
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = _not_negative(initial_accumulator_value, "initial_accumulator_value")
+        self.l1 = _not_negative(l1_regularization_strength, "l1_regularization_strength")
+        self.l2 = _not_negative(l2_regularization_strength, "l2_regularization_strength")
+        self.l2_shrinkage = _not_negative(l2_shrinkage_regularization_strength, "l2_shrinkage_regularization_strength")
+        self.beta = beta
+
+    def _initial(self, slot):
+        return self.initial_accumulator_value if slot == "accum" else 0
+
+    def _arguments(self, variable, rate):
+        # TF1 works l2 and beta out in float32, whatever the variable is.
+        l2 = self.l2 + self.beta / (2 * tf.maximum(tf.cast(rate, tf.float32), 1e-36))
+        shrinkage = {"l2_shrinkage": tf.cast(self.l2_shrinkage, variable.dtype)} if self.l2_shrinkage else {}
+        return {
+            "var": variable.handle,
+            "accum": self.slot(variable, "accum").handle,
+            "linear": self.slot(variable, "linear").handle,
+            "lr": rate,
+            "l1": tf.cast(self.l1, variable.dtype),
+            "l2": tf.cast(l2, variable.dtype),
+            "lr_power": tf.cast(self.learning_rate_power, variable.dtype),
+            **shrinkage,
+        }
+
+    def _apply(self, gradient, variable, rate):
+        kernel = tf.raw_ops.ResourceApplyFtrlV2 if self.l2_shrinkage else tf.raw_ops.ResourceApplyFtrl
+        kernel(grad=gradient, **self._arguments(variable, rate))
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        kernel = tf.raw_ops.ResourceSparseApplyFtrlV2 if self.l2_shrinkage else tf.raw_ops.ResourceSparseApplyFtrl
+        kernel(grad=rows, indices=indices, **self._arguments(variable, rate))
+
+
+class ProximalGradientDescent(Optimizer):
+    """A step of gradient descent, then one towards zero: l1 by a fixed length, l2 by a share.
+
+    variable = shrunk(variable - learning_rate * gradient, learning_rate * l1) / (1 + learning_rate * l2), where
+    shrunk(x, by) moves x towards 0 by that much, at most to 0 (v1.train.ProximalGradientDescentOptimizer, which
+    takes dense gradients of float32 alone; this one takes float64 too).
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        name="ProximalGradientDescent",
+    ):
+        super().__init__(learning_rate, name)
+        self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
+
+    def _arguments(self, variable, rate):
+        l1, l2 = tf.cast(self.l1, variable.dtype), tf.cast(self.l2, variable.dtype)
+        return {"var": variable.handle, "alpha": rate, "l1": l1, "l2": l2}
+
+    def _apply(self, gradient, variable, rate):
+        tf.raw_ops.ResourceApplyProximalGradientDescent(delta=gradient, **self._arguments(variable, rate))
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        arguments = self._arguments(variable, rate)
+        tf.raw_ops.ResourceSparseApplyProximalGradientDescent(grad=rows, indices=indices, **arguments)
+
+
+class ProximalAdagrad(Adagrad):
+    """Adagrad's accum and rate, learning_rate / sqrt(accum), in the rule of ProximalGradientDescent.
+
+    Slot `<variable>/ProximalAdagrad`, which starts at 0.1 (v1.train.ProximalAdagradOptimizer, which takes dense
+    gradients of float32 alone; this one takes float64 too).
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        name="ProximalAdagrad",
+    ):
+        super().__init__(learning_rate, initial_accumulator_value, name)
+        self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
+
+    def _arguments(self, variable, rate):
+        l1, l2 = tf.cast(self.l1, variable.dtype), tf.cast(self.l2, variable.dtype)
+        accum = self.slot(variable, "accumulator").handle
+        return {"var": variable.handle, "accum": accum, "lr": rate, "l1": l1, "l2": l2}
+
+    def _apply(self, gradient, variable, rate):
+        tf.raw_ops.ResourceApplyProximalAdagrad(grad=gradient, **self._arguments(variable, rate))
+
+    def _apply_rows(self, rows, indices, variable, rate):
+        tf.raw_ops.ResourceSparseApplyProximalAdagrad(grad=rows, indices=indices, **self._arguments(variable, rate))
+
+
+def _positive(value, name):
+    if value <= 0:
+        raise ValueError(f"{name} is {value}: it must be above 0")
+    return value
+
+
+def _not_negative(value, name):
+    if value < 0:
+        raise ValueError(f"{name} is {value}: it must not be below 0")
+    return value
