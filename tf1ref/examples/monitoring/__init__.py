@@ -1,0 +1,1 @@
+"""Event files, summaries and traces: what a running graph shows of itself."""

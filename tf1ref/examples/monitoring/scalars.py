@@ -1,0 +1,216 @@
+"""Scalars, histograms, a picture and the graph in an event file
+
+Source: S0 199-240, S2 149-155, S3 4398-4411
+TF1: a summary is an op that returns bytes; merge_all gathers them, a FileWriter puts what a run returned into a file.
+Now: tf.summary writes where its line is reached, to the writer in scope, under the step given to it.
+Errata: S0 runs the graph twice a step, once for y and once for the summaries; one run fetches both.
+    S2 summarizes weight and bias of a layer under the same names, which the unnamed Mean, Max and Min ops have
+    taken before (upper case or lower is one): its tags are layer1/mean_2, max_1, min_1 for the weight and
+    mean_5, stddev_1, max_3, min_3 for the bias. Here each has a scope. It puts all 55,000 images through the net
+    a hundred times and changes nothing: a hundred equal records. Here another picture comes at every step.
+    S3's tf.train.SummaryWriter is older than TF 1.0: FileWriter.
+    Not the same in both: v1 keeps histograms in buckets that grow by a tenth (with their minimum and maximum),
+    tf.summary in 30 of equal width. And v1 names a picture `input/picture/image`, tf.summary `input/picture`.
+"""
+
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.figures import exactly
+
+SEED = 7
+STEPS = 100
+SIDE = 4
+UNITS = 3
+K = 5.0
+BIAS = 0.1
+
+EXPECTED = {
+    "steps/line/x": exactly([float(i) for i in range(100)]),
+    "steps/line/y": exactly([5.0 * i for i in range(100)]),
+}
+
+
+def picture(step):
+    """Returns one gray picture, uint8 (1, SIDE, SIDE, 1): a ramp that moves by a pixel a step."""
+    ramp = np.arange(SIDE * SIDE, dtype=np.uint8) * 16
+    return np.roll(ramp, step).reshape(1, SIDE, SIDE, 1)
+
+
+def as_trace(events, products):
+    """Returns the trace of [(tag, step, value)] and the names of the products in the graph that was written.
+
+    tags: in the order written. at/TAG: the steps. steps/TAG: the values, a row a step.
+    """
+    values = {}
+    for tag, step, value in events:
+        values.setdefault(tag, []).append((step, value))
+    trace = {"tags": np.array(list(values), dtype=bytes), "products": np.array(sorted(products), dtype=bytes)}
+    for tag, rows in values.items():
+        trace[f"at/{tag}"] = np.array([step for step, _ in rows])
+        trace[f"steps/{tag}"] = np.array([value for _, value in rows])
+    return trace
+
+
+def add_statistics(tensor, name):
+    """Adds the summaries of one tensor, under `name`: mean, standard deviation, extremes and histogram."""
+    with v1.name_scope(name):
+        # A summary's tag is its op's name: it has to be free, and "Mean", the default of reduce_mean, takes "mean".
+        mean = v1.reduce_mean(tensor, name="average")
+        variance = v1.reduce_mean(v1.square(tensor - mean), name="variance")
+        v1.summary.scalar("mean", mean)
+        v1.summary.scalar("stddev", v1.sqrt(variance))
+        v1.summary.scalar("max", v1.reduce_max(tensor, name="greatest"))
+        v1.summary.scalar("min", v1.reduce_min(tensor, name="least"))
+        v1.summary.histogram("histogram", tensor)
+
+
+def build_graph():
+    """Adds the line, the layer and their summaries to the default graph; each scope is a box in TensorBoard."""
+    with v1.name_scope("input"):
+        x = v1.placeholder(v1.float32, [1, 1], name="x")
+        pixels = v1.placeholder(v1.uint8, [1, SIDE, SIDE, 1], name="pixels")
+        v1.summary.image("picture", pixels, max_outputs=1)
+        flat = v1.reshape(v1.cast(pixels, v1.float32), [1, SIDE * SIDE], name="flat")
+    with v1.variable_scope("line"):
+        k = v1.get_variable("k", initializer=[[K]])
+        y = v1.matmul(k, x, name="product")
+        v1.summary.scalar("x", v1.reduce_mean(x))
+        v1.summary.scalar("y", v1.reduce_mean(y))
+    with v1.variable_scope("layer1"):
+        start = v1.random_normal_initializer(seed=1)
+        weight = v1.get_variable("weight", [SIDE * SIDE, UNITS], initializer=start)
+        bias = v1.get_variable("bias", [UNITS], initializer=v1.constant_initializer(BIAS))
+        # Not "weight": a scope of that name exists, the variable's, and the second would become weight_1.
+        add_statistics(weight, "weights")
+        add_statistics(bias, "biases")
+        layer = v1.add(v1.matmul(flat, weight, name="product"), bias, name="sum")
+        v1.summary.histogram("out", layer)
+    return {"x": x, "pixels": pixels, "y": y, "layer": layer, "summary": v1.summary.merge_all()}
+
+
+def read_graph_events(folder):
+    """Returns [(tag, step, value)] of an event file, and the names of the products in its graph.
+
+    Of a histogram: how many values, the least and the greatest. Of a picture: its pixels.
+    """
+    events, products = [], []
+    (file,) = (os.path.join(folder, name) for name in os.listdir(folder) if "tfevents" in name)
+    for record in v1.python_io.tf_record_iterator(file):
+        event = v1.Event.FromString(record)
+        if event.graph_def:
+            nodes = v1.GraphDef.FromString(event.graph_def).node
+            products = [node.name for node in nodes if node.op == "MatMul"]
+        for value in event.summary.value:
+            kind = value.WhichOneof("value")
+            if kind == "histo":
+                array = np.float32([value.histo.num, value.histo.min, value.histo.max])
+            elif kind == "image":
+                array = decode(value.image.encoded_image_string)
+            else:
+                array = np.float32(value.simple_value)
+            events.append((value.tag.removesuffix("/image"), event.step, array))
+    return events, products
+
+
+def decode(encoded):
+    """Decodes a PNG in a graph of its own; returns its pixels."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        return sess.run(v1.image.decode_png(encoded))
+
+
+def run_graph(steps=STEPS, out=None):
+    """One run a step fetches y and the summaries. `out`: where the event file goes; None: into a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = out or folder
+        with v1.Graph().as_default(), v1.Session() as sess:
+            v1.set_random_seed(SEED)
+            graph = build_graph()
+            sess.run(v1.global_variables_initializer())
+            writer = v1.summary.FileWriter(folder, sess.graph)
+            layers = []
+            for i in range(steps):
+                feed = {graph["x"]: [[i]], graph["pixels"]: picture(i)}
+                summary, layer = sess.run([graph["summary"], graph["layer"]], feed)
+                writer.add_summary(summary, i)
+                layers.append(layer)
+            writer.close()
+        return {**as_trace(*read_graph_events(folder)), "steps/layer": np.array(layers)}
+
+
+class Model(tf.Module):
+    """The same line and layer; the summaries are lines of the function."""
+
+    def __init__(self):
+        super().__init__()
+        self.k = tf.Variable([[K]], name="line/k")
+        self.weight = tf.Variable(tf.random.normal([SIDE * SIDE, UNITS], seed=1), name="layer1/weight")
+        self.bias = tf.Variable(tf.fill([UNITS], BIAS), name="layer1/bias")
+
+    def write_statistics(self, tensor, name, step):
+        """Writes the five summaries of one tensor."""
+        with tf.name_scope(name):
+            mean = tf.reduce_mean(tensor)
+            tf.summary.scalar("mean", mean, step)
+            tf.summary.scalar("stddev", tf.sqrt(tf.reduce_mean(tf.square(tensor - mean))), step)
+            tf.summary.scalar("max", tf.reduce_max(tensor), step)
+            tf.summary.scalar("min", tf.reduce_min(tensor), step)
+            tf.summary.histogram("histogram", tensor, step)
+
+    @tf.function
+    def run(self, x, pixels, step):
+        """Writes all summaries of one step (an int64 scalar); returns the layer (1, UNITS)."""
+        with tf.name_scope("input"):
+            tf.summary.image("picture", pixels, step)
+            flat = tf.reshape(tf.cast(pixels, tf.float32), [1, SIDE * SIDE], name="flat")
+        with tf.name_scope("line"):
+            y = tf.matmul(self.k, x, name="product")
+            tf.summary.scalar("x", tf.reduce_mean(x), step)
+            tf.summary.scalar("y", tf.reduce_mean(y), step)
+        with tf.name_scope("layer1"):
+            self.write_statistics(self.weight, "weights", step)
+            self.write_statistics(self.bias, "biases", step)
+            layer = tf.add(tf.matmul(flat, self.weight, name="product"), self.bias, name="sum")
+            tf.summary.histogram("out", layer, step)
+        return layer
+
+
+def read_function_events(folder):
+    """Returns what `read_graph_events` returns. Here every value is a tensor; a plugin's name says what it shows."""
+    events, products = [], []
+    (file,) = (os.path.join(folder, name) for name in os.listdir(folder) if "tfevents" in name)
+    for record in tf.data.TFRecordDataset(file):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        if event.graph_def:
+            nodes = tf.compat.v1.GraphDef.FromString(event.graph_def).node
+            products = [node.name for node in nodes if node.op == "MatMul"]
+        for value in event.summary.value:
+            array = tf.make_ndarray(value.tensor)
+            kind = value.metadata.plugin_data.plugin_name
+            if kind == "histograms":  # rows of (left edge, right edge, count)
+                array = np.float32([array[:, 2].sum(), array[0, 0], array[-1, 1]])
+            elif kind == "images":  # width, height, then a PNG each
+                array = tf.io.decode_png(array[2]).numpy()
+            events.append((value.tag, event.step, array))
+    return events, products
+
+
+def run_function(steps=STEPS, out=None):
+    """The writer is a context, and the graph of a traced function is written like any summary."""
+    tf.random.set_seed(SEED)
+    model = Model()
+    layers = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = out or folder
+        writer = tf.summary.create_file_writer(os.fspath(folder))
+        with writer.as_default():
+            for i in range(steps):
+                x, pixels, step = tf.constant([[float(i)]]), tf.constant(picture(i)), tf.constant(i, tf.int64)
+                layers.append(model.run(x, pixels, step).numpy())
+            tf.summary.graph(model.run.get_concrete_function(x, pixels, step).graph)
+        writer.close()
+        return {**as_trace(*read_function_events(folder)), "steps/layer": np.array(layers)}
