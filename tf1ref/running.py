@@ -22,14 +22,14 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, 
     """
     known = catalog.constants(catalog.find(name).path)
     pairs = dict(catalog.parse_change(change, known) for change in changes)
-    job, index = _task()
-    # Tasks of a cluster must not share files; a ps writes none, and the chief's are those of the job.
-    place = mode if (job, index) == ("worker", 0) else f"{mode}-{job}-{index}"
-    folder = prepare(out, place, force) if out and job != "ps" else None
     if plots:
         from tf1ref import plots as plotting
 
         plotting.need_matplotlib()
+    job, index = _task()
+    # Tasks of a cluster must not share files; a ps writes none, and the chief's are those of the job.
+    place = mode if (job, index) == ("worker", 0) else f"{mode}-{job}-{index}"
+    folder = prepare(out, place, force) if out and job != "ps" else None
     console.import_tensorflow()
     module = catalog.load(name, pairs)
     function = getattr(module, f"run_{mode}")
