@@ -8,3 +8,12 @@ def raises(call, *errors):
     except errors:
         return True
     return False
+
+
+def error_of(call, *arguments):
+    """The class name of the error that `call` raises, or "" when it returns."""
+    try:
+        call(*arguments)
+    except Exception as e:
+        return type(e).__name__
+    return ""

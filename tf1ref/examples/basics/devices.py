@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.examples.basics._errors import error_of
 from tf1ref.figures import exactly
 
 CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
@@ -37,15 +38,6 @@ EXPECTED = {
     "forward/unknown_job_is_error": exactly("InvalidArgumentError"),
     "forward/bad_device_is_error": exactly("ValueError"),
 }
-
-
-def error_of(call, *arguments):
-    """The class name of the error that `call` raises, or "" when it returns."""
-    try:
-        call(*arguments)
-    except Exception as e:
-        return type(e).__name__
-    return ""
 
 
 def build_graph():

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.examples.basics._errors import error_of
 from tf1ref.figures import exactly
 
 THREE = 3.0
@@ -42,15 +43,6 @@ EXPECTED = {
     "forward/flat_shape": exactly([6, 5]),
     "forward/inner_mismatch_is_error": exactly("ValueError"),
 }
-
-
-def error_of(call, *arguments):
-    """The class name of the error that `call` raises, or "" when it returns."""
-    try:
-        call(*arguments)
-    except Exception as e:
-        return type(e).__name__
-    return ""
 
 
 def elementwise():

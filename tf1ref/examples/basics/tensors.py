@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.examples.basics._errors import error_of
 from tf1ref.figures import at_most, exactly
 
 SEED = 1
@@ -49,15 +50,6 @@ EXPECTED = {
     "forward/truncated_deviations": at_most(2.0),
     "forward/uniform": at_most(1.0),
 }
-
-
-def error_of(call, *arguments):
-    """The class name of the error that `call` raises, or "" when it returns."""
-    try:
-        call(*arguments)
-    except Exception as e:
-        return type(e).__name__
-    return ""
 
 
 def build_graph():

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.examples.basics._errors import error_of
 from tf1ref.figures import exactly
 
 STEPS = 5
@@ -25,15 +26,6 @@ EXPECTED = {
     "forward/static_shape_is_known": exactly(False),
     "forward/other_shape_is_error": exactly("ValueError"),
 }
-
-
-def error_of(call, *arguments):
-    """The class name of the error that `call` raises, or "" when it returns."""
-    try:
-        call(*arguments)
-    except Exception as e:
-        return type(e).__name__
-    return ""
 
 
 def build_graph():
