@@ -173,5 +173,6 @@ def test_catalog_is_read_as_source():
     # The parametrization above reads literals only: a CONTROL that is computed would be passed over silently.
     for name in EXAMPLES:
         tree = ast.parse(catalog.find(name).path.read_text())
-        names = {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets}
+        targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+        names = {t.id for t in targets if isinstance(t, ast.Name)}
         assert ("CONTROL" in names) == ("CONTROL" in catalog.constants(catalog.find(name).path))
