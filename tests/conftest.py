@@ -36,3 +36,16 @@ def refused(tf1ref):
         return line
 
     return run
+
+
+@pytest.fixture
+def assert_same():
+    """Asserts that two dicts hold arrays of the same names, types and bits."""
+
+    def check(one, other):
+        assert sorted(one) == sorted(other)
+        for name, value in one.items():
+            assert (value.dtype, value.shape) == (other[name].dtype, other[name].shape), name
+            assert value.tobytes() == other[name].tobytes(), name
+
+    return check

@@ -44,15 +44,7 @@ def values(folder):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-def assert_same(one, other):
-    """The same names, types and bits."""
-    assert sorted(one) == sorted(other)
-    for name, value in one.items():
-        assert (value.dtype, value.shape) == (other[name].dtype, other[name].shape), name
-        assert value.tobytes() == other[name].tobytes(), name
-
-
-def test_the_checkpoints_are_the_same(trained):
+def test_the_checkpoints_are_the_same(trained, assert_same):
     graph, function = (values(folder) for _, folder in trained.values())
     assert graph["global_step"] == STEPS
     assert (graph["layer1-conv1/weight"] != graph["layer1-conv1/weight/ExponentialMovingAverage"]).any()
@@ -81,7 +73,7 @@ def graph_from(prefix, batch):
         return restored, loss, sess.run(named)
 
 
-def test_each_half_goes_on_from_the_others_checkpoint(trained, pictures):
+def test_each_half_goes_on_from_the_others_checkpoint(trained, pictures, assert_same):
     batch = data_sets(pictures).train.next_batch(lenet5.BATCH_SIZE)
     (_, of_graph), (_, of_function) = trained["graph"], trained["function"]
     restored, loss, after = function_from(checkpoints.latest(of_graph), batch)

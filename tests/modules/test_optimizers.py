@@ -60,18 +60,10 @@ def in_function(optimizer, dtype, sparse):
     return {name: variable.numpy() for name, variable in named.items()}
 
 
-def assert_same(one, other):
-    """The same names, types and bits."""
-    assert sorted(one) == sorted(other)
-    for name, value in one.items():
-        assert (value.dtype, value.shape) == (other[name].dtype, other[name].shape), name
-        assert value.tobytes() == other[name].tobytes(), name
-
-
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)
-def test_variables_slots_and_names_are_the_sessions(rule, dtype, sparse):
+def test_variables_slots_and_names_are_the_sessions(rule, dtype, sparse, assert_same):
     theirs, ours, arguments, options = RULES[rule]
     expected = in_session(lambda: theirs(*arguments, **options), dtype, sparse)
     assert all((expected[name] != start).any() for name, start in starts(dtype).items())
@@ -140,7 +132,7 @@ def test_rows_without_a_gradient(rule):
 
 
 @pytest.mark.parametrize("rule", ["gradient_descent", "momentum", "adam"])
-def test_an_embedding_trained_by_minimize(rule):
+def test_an_embedding_trained_by_minimize(rule, assert_same):
     """tf.gather's gradient is sparse in both worlds; global_step counts in both."""
     theirs, ours, arguments, options = RULES[rule]
     start, ids = starts("float32")["embedding"], [4, 0, 4, 4, 2]

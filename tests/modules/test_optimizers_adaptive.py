@@ -81,18 +81,10 @@ def in_function(rule, dtype, sparse=False, steps=STEPS):
     return {name: variable.numpy() for name, variable in named.items()}
 
 
-def assert_same(one, other):
-    """The same names, types and bits."""
-    assert sorted(one) == sorted(other)
-    for name, value in one.items():
-        assert (value.dtype, value.shape) == (other[name].dtype, other[name].shape), name
-        assert value.tobytes() == other[name].tobytes(), name
-
-
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)
-def test_variables_slots_and_names_are_the_sessions(rule, dtype, sparse):
+def test_variables_slots_and_names_are_the_sessions(rule, dtype, sparse, assert_same):
     if dtype == "float64" and rule.startswith("proximal"):
         with pytest.raises((TypeError, ValueError), match="(?i)float"):
             in_session(rule, dtype, sparse)
@@ -105,7 +97,7 @@ def test_variables_slots_and_names_are_the_sessions(rule, dtype, sparse):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)
-def test_slots_start_as_the_sessions(rule, dtype):
+def test_slots_start_as_the_sessions(rule, dtype, assert_same):
     if dtype == "float64" and rule.startswith("proximal"):
         pytest.skip("TF1's proximal optimizers take dense gradients of float32 alone")
     assert_same(in_session(rule, dtype, steps=0), in_function(rule, dtype, steps=0))

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.examples.regression import _plots
 from tf1ref.figures import at_least, at_most
 from tf1ref.legacy.regularizers import l2_regularizer
 from tf1ref.modules import optimizers
@@ -195,14 +196,5 @@ def run_function(steps=STEPS):
 
 def plot(trace):
     """The points and the line where the network says .5, without and with L2."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5), layout="constrained")
     x, y = points()
-    plane = grid()[1]
-    for name, axes in zip(NAMES, figure.subplots(1, 2)):
-        axes.scatter(*x.T, c=y[:, 0], cmap="coolwarm", s=10)
-        axes.contour(*plane, trace[f"final/{name}/grid"].reshape(plane[0].shape), levels=[0.5], colors="black")
-        title = {"mse": "without L2", "l2": "with L2"}[name]
-        axes.set(title=f"{title}: accuracy {trace[f'final/{name}/accuracy']:.3g}", aspect="equal")
-    return figure
+    return _plots.boundaries(trace, x, np.where(y[:, 0] > 0, "firebrick", "royalblue"), grid()[1])

@@ -15,6 +15,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 from tf1ref.data import dots
+from tf1ref.examples.regression import _plots
 from tf1ref.figures import about, at_least, at_most
 from tf1ref.modules import optimizers
 
@@ -179,14 +180,5 @@ def run_function(steps=STEPS):
 
 def plot(trace):
     """The dots and the line where the network says .5, without and with L2."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
     x, y = dots.load()
-    plane = grid()[1]
-    for name, axes in zip(NAMES, figure.subplots(1, 2)):
-        axes.scatter(*x.T, color=np.where(y[:, 0] > 0, "red", "blue"), s=10)
-        axes.contour(*plane, trace[f"final/{name}/grid"].reshape(plane[0].shape), levels=[0.5], colors="black")
-        title = {"mse": "without L2", "l2": "with L2"}[name]
-        axes.set(title=f"{title}: accuracy {trace[f'final/{name}/accuracy']:.3g}", aspect="equal")
-    return figure
+    return _plots.boundaries(trace, x, np.where(y[:, 0] > 0, "red", "blue"), grid()[1])
