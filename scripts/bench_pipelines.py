@@ -1,0 +1,127 @@
+"""Examples a second that arrive in Python: plain queues, batched queues, tf.data, on the same TFRecords."""
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from bench import Contest
+
+from tf1ref import queues
+from tf1ref.data import mnist, records
+
+SUBJECT = "Batches of 128 decoded pictures of 784 bytes with labels, from two files of 27,500 records, over and over."
+BATCH = 128
+SHARDS = 2
+READ = 512  # records a read_up_to
+CAPACITY = 8 * READ
+# Examples a round: about a second each, so that what lies ready in queues and buffers does not count.
+ROUND = {"one a run": 6_000, "plain queues": 30_000, "batched queues": 300_000, "tf.data": 300_000}
+
+
+def contests():
+    """Yields the Contest on MNIST-sized records."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        paths = [str(path) for path in write(folder / "mnist.tfrecord")]
+        makers = {
+            "one a run": lambda: one_a_run(paths),
+            "plain queues": lambda: plain_queues(paths),
+            "batched queues": lambda: batched_queues(paths),
+        }
+        ways = {name: queue_way(make, ROUND[name]) for name, make in makers.items()}
+        ways["tf.data"] = lambda: data_rate(paths, ROUND["tf.data"])
+        yield Contest("MNIST-sized records", "examples/s", "tf.data", ways)
+
+
+def write(path):
+    """Writes the training pictures as records in SHARDS files; returns their paths."""
+    train = mnist.read_data_sets(dtype=np.uint8).train
+
+    def example(image, label):
+        feature = {
+            "image_raw": v1.train.Feature(bytes_list=v1.train.BytesList(value=[image.tobytes()])),
+            "label": v1.train.Feature(int64_list=v1.train.Int64List(value=[label])),
+        }
+        return v1.train.Example(features=v1.train.Features(feature=feature)).SerializeToString()
+
+    return records.write(path, map(example, train.images, train.labels), shards=SHARDS)
+
+
+def features():
+    """What a record holds."""
+    return {"image_raw": v1.FixedLenFeature([], v1.string), "label": v1.FixedLenFeature([], v1.int64)}
+
+
+def decoded(parsed):
+    """Picture and label of one record or of a batch."""
+    image = v1.reshape(v1.decode_raw(parsed["image_raw"], v1.uint8), [*parsed["label"].shape, 784])
+    return [image, v1.cast(parsed["label"], v1.int32)]
+
+
+def plain_example(paths):
+    """A reader, and the example it reads next."""
+    names = v1.train.string_input_producer(paths, shuffle=False)
+    _, serialized = v1.TFRecordReader().read(names)
+    return decoded(v1.parse_single_example(serialized, features()))
+
+
+def one_a_run(paths):
+    """The tutorials' first form: no batch, a run an example."""
+    return plain_example(paths)
+
+
+def plain_queues(paths):
+    """The tutorials' second form: parsed one by one, enqueued one by one."""
+    return v1.train.batch(plain_example(paths), BATCH, capacity=1000 + 3 * BATCH)
+
+
+def batched_queues(paths):
+    """A reader a file, many records a read; strings go through the queue and are parsed a batch at a time."""
+    names = v1.train.string_input_producer(paths, shuffle=False)
+    read = [[v1.TFRecordReader().read_up_to(names, READ)[1]] for _ in paths]
+    batch = v1.train.batch_join(read, BATCH, capacity=CAPACITY, enqueue_many=True)
+    ready = v1.train.batch(decoded(v1.parse_example(batch, features())), 1, capacity=16, enqueue_many=False)
+    return [part[0] for part in ready]
+
+
+def queue_way(make, examples):
+    """A function that runs the pipeline for `examples` examples in a session of its own; returns their rate."""
+
+    def rate():
+        with v1.Graph().as_default(), v1.Session() as sess:
+            fetch = make()
+            with queues.running(sess) as runners:
+                call = sess.make_callable(fetch)
+                batch = call()[0].size // 784
+                began = time.perf_counter()
+                for _ in range(examples // batch):
+                    call()
+                seconds = time.perf_counter() - began
+                assert not runners.coord.should_stop()
+        return examples // batch * batch / seconds
+
+    return rate
+
+
+def data_rate(paths, examples):
+    """Runs the data set for `examples` examples; returns their rate."""
+
+    def parse(serialized):
+        spec = {"image_raw": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
+        parsed = tf.io.parse_example(serialized, spec)
+        return tf.io.decode_raw(parsed["image_raw"], tf.uint8), tf.cast(parsed["label"], tf.int32)
+
+    files = tf.data.Dataset.from_tensor_slices(paths).repeat()
+    serialized = files.interleave(tf.data.TFRecordDataset, SHARDS, num_parallel_calls=SHARDS, deterministic=False)
+    batches = serialized.batch(BATCH, drop_remainder=True).map(parse, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    iterator = batches.as_numpy_iterator()
+    image, _ = next(iterator)
+    assert image.shape == (BATCH, 784)
+    began = time.perf_counter()
+    for _ in range(examples // BATCH):
+        next(iterator)
+    return examples // BATCH * BATCH / (time.perf_counter() - began)

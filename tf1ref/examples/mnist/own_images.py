@@ -1,0 +1,224 @@
+"""Pictures of one's own: files and labels, made into .npy, trained on
+
+Source: S4 2734-2812
+TF1: Python reads the files before the session starts; the arrays are fed, a batch a run.
+Now: the same arrays, a batch a call.
+Errata: S4 loads the .npy files wherever they exist, also when the pictures have changed since; here they are made
+    anew then. It counts on every line and file being right; here each mistake is named with its line.
+"""
+
+import io
+import math
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from PIL import Image
+
+from tf1ref import console, files
+from tf1ref.data import labelled_images, mnist
+from tf1ref.errors import InputError
+from tf1ref.figures import at_least, exactly
+from tf1ref.modules import optimizers
+
+SEED = 1
+STEPS = 940  # 5 epochs
+BATCH_SIZE = 32
+TRAIN_PICTURES = 6000  # S4: 60,000, and 9375 steps; removing so many files again takes minutes on some disks
+TEST_PICTURES = 1000  # S4: 10,000
+SIDE = 28
+INPUT_NODE = 784
+HIDDEN_NODE = 128
+OUTPUT_NODE = 10
+LEARNING_RATE = 0.001
+BETA1 = 0.9
+BETA2 = 0.999
+EPSILON = 1e-7  # Keras' number; TF1's is 1e-8
+# Folders of pictures of 28 x 28 and their texts, a line `name label` a picture; none: MNIST's, written as .jpg files.
+TRAIN_PATH = ""
+TRAIN_TXT = ""
+TEST_PATH = ""
+TEST_TXT = ""
+
+WEIGHTS = ("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias")
+
+EXPECTED = {
+    "forward/train_pictures": exactly(6000),
+    "forward/test_pictures": exactly(1000),
+    "final/test_accuracy": at_least(0.88),  # with S4's numbers .9775
+}
+
+
+def write_pictures(data, folder, kind):
+    """Writes a data set as .jpg files in a folder, with their labels in a text, as S4 has MNIST."""
+    path = os.path.join(folder, f"mnist_{kind}_jpg_{data.num_examples}")
+    os.makedirs(path, exist_ok=True)
+    lines = []
+    for number, (image, label) in enumerate(zip(data.images, data.labels)):
+        lines.append(f"{number}_{label}.jpg {label}\n")
+        content = io.BytesIO()
+        Image.fromarray(image[..., 0]).save(content, "JPEG")
+        # Plainly: to make sure of thousands of files on disk one by one takes minutes. The text comes last, and is.
+        with open(os.path.join(path, f"{number}_{label}.jpg"), "wb") as file:
+            file.write(content.getvalue())
+    files.write(f"{path}.txt", "".join(lines).encode())
+    return path, f"{path}.txt"
+
+
+def limited(data, count):
+    """The first `count` examples of a data set."""
+    return mnist.DataSet(data.images[:count], data.labels[:count], data.source, np.uint8, reshape=False)
+
+
+def read_pictures(folder, steps):
+    """((x, y) to train, (x, y) to test): float32 (n, 28, 28) from 0 to 1, int64 (n,); .npy files go to `folder`.
+
+    Of MNIST no more training pictures are written than `steps` use. Raises InputError for pictures or labels that
+    cannot be used, and when only some of the four constants are set.
+    """
+    given = {"train": (TRAIN_PATH, TRAIN_TXT), "test": (TEST_PATH, TEST_TXT)}
+    named = [bool(word) for pair in given.values() for word in pair]
+    if any(named) and not all(named):
+        raise InputError("only some of TRAIN_PATH, TRAIN_TXT, TEST_PATH, TEST_TXT are set: set all four, or none")
+    if not any(named):
+        data = mnist.read_data_sets(dtype=np.uint8, reshape=False, validation_size=0)
+        most = steps * BATCH_SIZE
+        sets = {"train": limited(data.train, min(TRAIN_PICTURES, most)), "test": limited(data.test, TEST_PICTURES)}
+        given = {kind: write_pictures(sets[kind], folder, kind) for kind in sets}
+    pairs = [labelled_images.load(*given[kind], os.path.join(folder, f"mnist_{kind}")) for kind in given]
+    return [(np.multiply(x, np.float32(1 / 255), dtype=np.float32), y) for x, y in pairs]
+
+
+def batches(x, y, steps):
+    """`steps` batches, shuffled anew every epoch; an epoch's last one may be smaller, as in Keras' fit."""
+    random, order = np.random.RandomState(SEED), np.arange(0)
+    for _ in range(steps):
+        if not len(order):
+            order = random.permutation(len(y))
+        yield x[order[:BATCH_SIZE]], y[order[:BATCH_SIZE]]
+        order = order[BATCH_SIZE:]
+
+
+def first_of(trace, x, y, test_y):
+    """Adds the numbers of pictures, and the first ten with their labels."""
+    trace |= {"forward/train_pictures": len(y), "forward/test_pictures": len(test_y)}
+    return {**trace, "forward/pictures": x[:10], "forward/labels": y[:10]}
+
+
+def build_graph():
+    """Adds the network to the default graph: pictures (n, 28, 28) in, probabilities (n, 10) out."""
+    x = v1.placeholder(v1.float32, [None, SIDE, SIDE], name="x-input")
+    y_ = v1.placeholder(v1.int64, [None], name="y-input")
+    with v1.variable_scope("dense"):
+        start = v1.glorot_uniform_initializer(seed=1)
+        kernel = v1.get_variable("kernel", [INPUT_NODE, HIDDEN_NODE], initializer=start)
+        bias = v1.get_variable("bias", [HIDDEN_NODE], initializer=v1.zeros_initializer())
+        hidden = v1.nn.relu(v1.matmul(v1.reshape(x, [-1, INPUT_NODE]), kernel) + bias)
+    with v1.variable_scope("dense_1"):
+        start = v1.glorot_uniform_initializer(seed=2)
+        kernel = v1.get_variable("kernel", [HIDDEN_NODE, OUTPUT_NODE], initializer=start)
+        bias = v1.get_variable("bias", [OUTPUT_NODE], initializer=v1.zeros_initializer())
+        logits = v1.matmul(hidden, kernel) + bias
+    accuracy = v1.reduce_mean(v1.cast(v1.equal(v1.argmax(logits, 1), y_), v1.float32), name="accuracy")
+    return {"x": x, "y_": y_, "logits": logits, "y": v1.nn.softmax(logits, name="y"), "accuracy": accuracy}
+
+
+def run_graph(steps=STEPS, out=None):
+    """Writes and reads the pictures in `out`, then trains in one session."""
+    with tempfile.TemporaryDirectory() as scratch:
+        (x, y), (test_x, test_y) = read_pictures(os.fspath(out or scratch), steps)
+    trace, losses = first_of({}, x, y, test_y), []
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(SEED)
+        graph = build_graph()
+        cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=graph["logits"], labels=graph["y_"])
+        loss = v1.reduce_mean(cross_entropy)
+        train = v1.train.AdamOptimizer(LEARNING_RATE, BETA1, BETA2, EPSILON).minimize(loss)
+        weights = {v.op.name: v for v in v1.trainable_variables()}
+        sess.run(v1.global_variables_initializer())
+        trace |= {f"initial/{k}": v for k, v in sess.run(weights).items()}
+        bar = console.steps(steps)
+        for _, (xs, ys) in zip(bar, batches(x, y, steps)):
+            losses.append(sess.run([train, loss], {graph["x"]: xs, graph["y_"]: ys})[1])
+            bar.show(loss=losses[-1])
+        trace |= {f"final/{k}": v for k, v in sess.run(weights).items()}
+        trace["final/test_accuracy"] = sess.run(graph["accuracy"], {graph["x"]: test_x, graph["y_"]: test_y})
+    trace["steps/loss"] = np.array(losses)
+    return trace
+
+
+class Network(tf.Module):
+    """The four weights, named as in the graph."""
+
+    def __init__(self):
+        super().__init__()
+
+        def kernel(name, inputs, outputs, seed):
+            limit = math.sqrt(3.0 * (1.0 / ((inputs + outputs) / 2)))  # glorot_uniform
+            return tf.Variable(tf.random.uniform([inputs, outputs], -limit, limit, seed=seed), name=name)
+
+        self.kernel = kernel("dense/kernel", INPUT_NODE, HIDDEN_NODE, seed=1)
+        self.bias = tf.Variable(tf.zeros([HIDDEN_NODE]), name="dense/bias")
+        self.kernel_1 = kernel("dense_1/kernel", HIDDEN_NODE, OUTPUT_NODE, seed=2)
+        self.bias_1 = tf.Variable(tf.zeros([OUTPUT_NODE]), name="dense_1/bias")
+        self.weights = [self.kernel, self.bias, self.kernel_1, self.bias_1]
+        self.optimizer = optimizers.Adam(LEARNING_RATE, BETA1, BETA2, EPSILON)
+        self.optimizer.create(self.weights)
+
+    def variables_by_name(self):
+        """{name in the graph: variable} of the weights."""
+        return dict(zip(WEIGHTS, self.weights))
+
+    def logits(self, x):
+        """(n, 28, 28) to (n, 10)."""
+        hidden = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, INPUT_NODE]), self.kernel) + self.bias)
+        return tf.matmul(hidden, self.kernel_1) + self.bias_1
+
+    @tf.function
+    def train(self, x, y_):
+        """One step; returns the loss before it."""
+        with tf.GradientTape() as tape:
+            cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
+            loss = tf.reduce_mean(cross_entropy)
+        self.optimizer.minimize(tape, loss, self.weights)
+        return loss
+
+    @tf.function
+    def accuracy(self, x, y_):
+        """The share of right answers."""
+        return tf.reduce_mean(tf.cast(tf.equal(tf.argmax(self.logits(x), 1), y_), tf.float32))
+
+
+def run_function(steps=STEPS, out=None):
+    """Writes and reads the pictures in `out`, then trains one object."""
+    with tempfile.TemporaryDirectory() as scratch:
+        (x, y), (test_x, test_y) = read_pictures(os.fspath(out or scratch), steps)
+    tf.random.set_seed(SEED)
+    network, losses = Network(), []
+    trace = first_of({}, x, y, test_y)
+    trace |= {f"initial/{k}": v.numpy() for k, v in network.variables_by_name().items()}
+    bar = console.steps(steps)
+    for _, (xs, ys) in zip(bar, batches(x, y, steps)):
+        losses.append(network.train(tf.constant(xs), tf.constant(ys)).numpy())
+        bar.show(loss=losses[-1])
+    trace |= {f"final/{k}": v.numpy() for k, v in network.variables_by_name().items()}
+    trace["final/test_accuracy"] = network.accuracy(tf.constant(test_x), tf.constant(test_y)).numpy()
+    trace["steps/loss"] = np.array(losses)
+    return trace
+
+
+def plot(trace):
+    """The first ten pictures as they are read back from their files, with their labels, and the loss."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2])
+    for axis, image, label in zip(top.subplots(1, 10), trace["forward/pictures"], trace["forward/labels"]):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[], title=label)
+    axis = bottom.subplots()
+    axis.plot(trace["steps/loss"], linewidth=0.5)
+    axis.set(xlabel="step", ylabel="loss", title=f"test accuracy {trace['final/test_accuracy']:.4f}")
+    return figure
