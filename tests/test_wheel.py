@@ -67,7 +67,12 @@ def test_it_holds_the_two_packages_and_their_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     rooms = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert rooms == {"tf1ref", "cluster"}
-    assert {"tf1ref/data/iris.csv", "cluster/local.yml", "tf1ref/examples/mnist/lenet5.py"} <= set(names)
+    assert {
+        "tf1ref/data/iris.csv",
+        "tf1ref/gallery.css",
+        "cluster/local.yml",
+        "tf1ref/examples/mnist/lenet5.py",
+    } <= set(names)
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
 
 

@@ -10,7 +10,7 @@ import traceback
 
 from cluster import ending
 from cluster.errors import UsageError
-from tf1ref import __version__, catalog, console
+from tf1ref import __version__, catalog, cli_programs, console, data_tools
 from tf1ref.errors import InputError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -64,10 +64,16 @@ def _parser():
     parser = _Parser(prog="tf1ref", description="TensorFlow 1 that works today: reference programs and tools.")
     parser.add_argument("--version", action="version", version=f"tf1ref {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb_name")
-    for add in (_add_list, _add_show, _add_run, _add_parity, _add_freeze):
-        verb = add(verbs)
-        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    for add in (_add_list, _add_show, _add_run, _add_parity, _add_gallery, _add_freeze):
+        _with_debug(add(verbs))
+    for add in (cli_programs.add_exec, cli_programs.add_check):
+        _with_debug(add(verbs, _verb))
+    data_tools.add_verbs(verbs)
     return parser
+
+
+def _with_debug(verb):
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def _verb(verbs, name, function, text):
@@ -160,6 +166,27 @@ def _parity(arguments):
     names = arguments.names or [example.name for example in catalog.examples()]
     equal = showing.show_parity(names, arguments.steps, arguments.json, arguments.onednn, arguments.force)
     return 0 if equal else EXIT_FAILED
+
+
+def _add_gallery(verbs):
+    verb = _verb(verbs, "gallery", _gallery, "Run the examples and write one page of all of them, for a browser.")
+    verb.add_argument(
+        "--out", metavar="DIR", default="gallery", help="the page goes to DIR/index.html (default: gallery)"
+    )
+    verb.add_argument("--chapter", metavar="C", help="only this chapter")
+    verb.add_argument(
+        "--steps", type=_steps, default=20, metavar="N", help="of the comparison to the bit (default: 20)"
+    )
+    verb.add_argument("--full", action="store_true", help="figures of the slow ones too: the whole takes hours")
+    verb.add_argument("--force", action="store_true", help="replace the page in DIR, or put one beside other files")
+    return verb
+
+
+def _gallery(arguments):
+    from tf1ref import gallery
+
+    good = gallery.make(arguments.out, arguments.chapter, arguments.steps, arguments.full, arguments.force)
+    return 0 if good else EXIT_FAILED
 
 
 def _add_freeze(verbs):

@@ -68,3 +68,19 @@ def _regularizer(scale, scope, default, penalty):
             return v1.multiply(factor, penalty(weights), name=name)
 
     return scaled
+
+
+def apply_regularization(regularizer, weights_list=None):
+    """Returns the sum of the penalties of `weights_list` (default: the collection WEIGHTS), a scalar op.
+
+    The sum goes to REGULARIZATION_LOSSES. Raises ValueError when there is nothing to regularize.
+    """
+    weights_list = weights_list or v1.get_collection(v1.GraphKeys.WEIGHTS)
+    if not weights_list:
+        raise ValueError("No weights to regularize.")
+    with v1.name_scope("get_regularization_penalty", values=weights_list) as scope:
+        penalties = [regularizer(weights) for weights in weights_list]
+        penalties = [v1.constant(0.0) if penalty is None else penalty for penalty in penalties]
+        total = v1.add_n(penalties, name=scope)
+    v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, total)
+    return total

@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 from tf1ref.data import mnist
-from tf1ref.figures import at_least
+from tf1ref.figures import about, at_least
 from tf1ref.legacy.regularizers import l2_regularizer
 from tf1ref.modules import optimizers, schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
@@ -33,7 +33,13 @@ LEARNING_RATE_BASE = 0.8
 LEARNING_RATE_DECAY = 0.99
 EVALUATE_EVERY = 1000
 
-EXPECTED = {"final/test_accuracy": at_least(0.982)}  # S3 prints 0.984
+# S3 prints 0.984 twice: validation at step 9000, test at the end. Ten seeds on MNIST: validation .9838 to .9856 at the
+# end (mean .9849), test .9819 to .9844 (mean .9833, deviation .0009): S3's test figure is within the spread, this
+# SEED's is .9824. The generated digits give .9792 and .9855.
+EXPECTED = {
+    "final/validation_accuracy": at_least(0.975),
+    "final/test_accuracy": about(0.984, within=0.003),
+}
 
 # With num_updates the average's decay is (1 + n) / (10 + n) until that passes .99, at step 891. For the negative
 # control both runs get a decay that is reached at once.
@@ -134,7 +140,7 @@ def run_graph(steps=STEPS):
         averages = sess.run(graph["averages"])
         trace.update({f"final/{k}/ExponentialMovingAverage": v for k, v in averages.items()})
     trace["steps/loss"], trace["steps/learning_rate"] = np.array(losses), np.array(rates)
-    trace["validation_accuracy"] = np.array(validation)
+    trace["validation_accuracy"], trace["final/validation_accuracy"] = np.array(validation), validation[-1]
     return trace
 
 
@@ -225,5 +231,5 @@ def run_function(steps=STEPS):
     trace.update({f"final/{k}": v.numpy() for k, v in names.items()})
     trace.update({f"final/{k}": v.numpy() for k, v in network.averages.variables_by_name().items()})
     trace["steps/loss"], trace["steps/learning_rate"] = np.array(losses), np.array(rates)
-    trace["validation_accuracy"] = np.array(validation)
+    trace["validation_accuracy"], trace["final/validation_accuracy"] = np.array(validation), validation[-1]
     return trace

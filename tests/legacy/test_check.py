@@ -1,0 +1,173 @@
+"""`tf1ref check` says of each TensorFlow name whether it runs, and is held against the TensorFlow that is installed."""
+
+import ast
+import json
+
+import pytest
+import tensorflow as tf
+
+from tf1ref import catalog, checking
+from tf1ref.errors import InputError
+from tf1ref.legacy import calls, namespace, surface, table
+
+
+def found(tmp_path, text, name="program.py"):
+    (tmp_path / name).write_text(text)
+    return checking.check([str(tmp_path / name)])
+
+
+def test_each_use_of_what_was_dropped_is_found(tmp_path):
+    text = (
+        "import tensorflow as tf\n"
+        "import tensorflow.contrib.tensor_forest as forest\n"
+        "from tensorflow.examples.tutorials.mnist import input_data as digits\n"
+        "cells = tf.nn.rnn_cell\n"
+        "a = cells.BasicLSTMCell(3)\n"
+        "b = tf.layers.dense(a, 3)\n"
+        "c = tf.reduce_sum(b, 0)\n"
+        "d = tf.reduce_sum(b, keep_dims=True)\n"
+        "e = tf.nn.dropout(b, 0.5)\n"
+        "f = forest.python\n"
+        "tf.not_there\n"
+        "tf.concat(0, [b, b])\n"
+        "tf.concat([b, b], 0)\n"
+        "not_tensorflow.concat(0)\n"
+    )
+    _, uses, problems = found(tmp_path, text)
+    verdicts = {(u.line, u.name): u.verdict for u in uses}
+    assert not problems
+    assert verdicts == {
+        (2, "tf.contrib.tensor_forest"): "missing",
+        (3, "tf.examples.tutorials.mnist.input_data"): "exec",
+        (4, "tf.nn.rnn_cell"): "exec",
+        (5, "tf.nn.rnn_cell.BasicLSTMCell"): "exec",
+        (6, "tf.layers.dense"): "exec",
+        (7, "tf.reduce_sum"): "runs",
+        (8, "tf.reduce_sum"): "exec",
+        (9, "tf.nn.dropout"): "exec",
+        (10, "tf.contrib.tensor_forest.python"): "missing",
+        (11, "tf.not_there"): "missing",
+        (12, "tf.concat"): "exec",
+        (13, "tf.concat"): "runs",
+    }
+    instead = {u.line: u.instead for u in uses}
+    assert "rate=1 - keep_prob" in instead[9] and "keep_dims" in instead[8] and "scikit-learn" in instead[2]
+
+
+def test_our_own_examples_miss_nothing():
+    files, uses, problems = checking.check([str(catalog.FOLDER)])
+    assert files > 40 and not problems
+    assert [u for u in uses if u.verdict != "runs"] == []
+
+
+V1 = sorted(n for n in dir(tf.compat.v1) if not n.startswith("_"))
+
+
+def test_names_read_from_the_sources_are_those_of_the_imported_module():
+    # The other way round, by import, for every public name of tf.compat.v1 and of its modules.
+    paths = [
+        *V1,
+        *(f"{m}.{n}" for m in ("train", "nn", "image", "losses", "summary") for n in dir(getattr(tf.compat.v1, m))),
+    ]
+    paths = [p for p in paths if not p.split(".")[-1].startswith("_") and p not in ("keras", "layers", "nn.rnn_cell")]
+    assert len(paths) > 900
+    assert [p for p in paths if surface.verdict(p) == surface.MISSING] == []
+    runs = {p for p in paths if surface.verdict(p) == surface.RUNS}
+    for path in paths:
+        place, ok = tf, True
+        for part in path.split("."):
+            if not hasattr(place, part):
+                ok = False
+                break
+            place = getattr(place, part)
+        # tf.losses and tf.metrics are Keras' in TensorFlow 2: by name there, not TF1's.
+        assert (path in runs) == (ok and path.split(".")[0] not in ("losses", "metrics", "initializers")), path
+
+
+def test_what_is_promised_under_exec_is_there():
+    root = namespace.root()
+    for path in [*table.MODULES, *table.RENAMED, *table.FUNCTIONS]:
+        place = root
+        for part in path.split("."):
+            place = getattr(place, part)
+        assert surface.verdict(path) in (surface.EXEC, surface.RUNS), path
+
+
+@pytest.mark.parametrize(
+    ("call", "version_2_takes_it"),
+    [
+        ("tf.argmax(a, axis=1)", True),
+        ("tf.argmax(a, dimension=1)", False),
+        ("tf.expand_dims(a, axis=1)", True),
+        ("tf.expand_dims(a, dim=1)", False),
+        ("tf.squeeze(a, squeeze_dims=[0])", False),
+        ("tf.reduce_mean(a, axis=0, keepdims=True)", True),
+        ("tf.nn.max_pool2d(a, ksize=1, strides=1, padding='SAME')", True),
+    ],
+)
+def test_arguments_are_held_against_the_function(call, version_2_takes_it):
+    node = ast.parse(call).body[0].value
+    assert (calls.changed(ast.unparse(node.func)[3:], node) is None) == version_2_takes_it
+    taken = {"a": tf.zeros([1, 1, 1, 1]), "tf": tf}
+    if version_2_takes_it:
+        eval(call, taken)
+    else:
+        with pytest.raises(TypeError, match="unexpected keyword"):
+            eval(call, taken)
+
+
+def test_notebooks_and_folders(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["import tensorflow as tf"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import tensorflow as tf\n", "tf.placeholder"]},
+        {"cell_type": "code", "source": ["import tensorflow as tf\n", "print 'a'\n"]},
+    ]
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells}))
+    (tmp_path / "b.py").write_text("x = 1\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "c.py").write_text("print 'not mine'\n")
+    files, uses, problems = checking.check([str(tmp_path)])
+    assert files == 2
+    assert [(u.file.rpartition("/")[2], u.line, u.name) for u in uses] == [("a.ipynb[cell 2]", 3, "tf.placeholder")]
+    assert [(p.line, p.text) for p in problems] == [(2, "Python 2: print 'a': print is a function: print(...)")]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("print 'a', b", "print(...)"),
+        ("try: x\nexcept ValueError, e: pass", "except Error as e"),
+        ("raise ValueError, 'a'", "raise Error(text)"),
+        ("exec 'a'", "exec(...)"),
+        ("a <> b", "!="),
+        ("a = `b`", "repr"),
+        ("a = 0777", "0o17"),
+        ("a = ur'b'", "ur'"),
+        ("a = 10L", "no L"),
+        ("if a:\n        b\n\tc", "tabs and spaces"),
+        ("a = = b", "invalid syntax"),
+    ],
+)
+def test_python_2_is_said_so(tmp_path, line, says):
+    _, _, problems = found(tmp_path, line + "\n")
+    assert len(problems) == 1 and says in problems[0].text
+
+
+def test_exit_codes_and_bad_paths(tf1ref, tmp_path, refused):
+    (tmp_path / "good.py").write_text("import tensorflow as tf\ntf.constant(1)\n")
+    (tmp_path / "bad.py").write_text("import tensorflow as tf\ntf.nothing\n")
+    assert tf1ref("check", tmp_path / "good.py").returncode == 0
+    done = tf1ref("check", tmp_path / "bad.py", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["uses"][0]["name"] == "tf.nothing"
+    (tmp_path / "notes.txt").write_text("a")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.ipynb").write_text("{}")
+    for name, says in (
+        ("notes.txt", "neither"),
+        ("nowhere", "no such"),
+        ("empty", "no .py"),
+        ("broken.ipynb", "no notebook"),
+    ):
+        with pytest.raises(InputError, match=says):
+            checking.check([str(tmp_path / name)])

@@ -1,0 +1,169 @@
+"""`tf1ref exec` runs TF1 programs unchanged, in real processes, and says in one line what it cannot give."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+HEAD = "import tensorflow as tf\nimport numpy as np\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Writes a program to the test's own folder and runs it there; returns the finished process."""
+
+    def run(text, *arguments, options=(), name="program.py", **environment):
+        (tmp_path / name).write_text(text)
+        display = {"DISPLAY": "", "WAYLAND_DISPLAY": "", **environment}
+        command = [sys.executable, "-m", "tf1ref", "exec", *options, name, *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, **display}, capture_output=True, text=True, timeout=120
+        )
+
+    return run
+
+
+def test_the_first_years_of_tensorflow_in_one_program(run):
+    text = HEAD + (
+        "x = tf.placeholder(tf.float32, [None, 2], name='x')\n"
+        "with tf.device('/gpu:0'):\n"
+        "    w = tf.Variable(tf.zeros([2, 3]), name='w')\n"
+        "    y = tf.add(tf.matmul(x, w), tf.neg(tf.ones([3])))\n"
+        "joined = tf.concat(0, [y, tf.mul(y, 2.0)])\n"
+        "parts = tf.split(1, 3, joined)\n"
+        "loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, tf.pack([[1.0, 0.0, 0.0]])))\n"
+        "train = tf.train.GradientDescentOptimizer(0.3).minimize(loss)\n"
+        "tf.scalar_summary('a loss', loss)\n"
+        "merged = tf.merge_all_summaries()\n"
+        "with tf.Session() as sess:\n"
+        "    sess.run(tf.initialize_all_variables())\n"
+        "    writer = tf.train.SummaryWriter('logs', sess.graph)\n"
+        "    feed = {x: np.ones((1, 2), np.float)}\n"
+        "    summary, before, _ = sess.run([merged, loss, train], feed)\n"
+        "    writer.add_summary(summary, 0)\n"
+        "    writer.close()\n"
+        "    print(before, sess.run('w:0').tolist())\n"
+        "    print([p.shape for p in sess.run(parts, feed)], x.get_shape()[1].value, tf.__version__)\n"
+    )
+    done = run(text)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    loss, weights = first.split(" ", 1)
+    assert float(loss) == pytest.approx(np.log(3), abs=1e-6)
+    # d(cross entropy)/dw = x' (softmax - labels) with softmax 1/3 each; times the rate.
+    assert np.array(eval(weights)) == pytest.approx(np.tile([0.2, -0.1, -0.1], (2, 1)), abs=1e-6)
+    assert second == "[(2, 1), (2, 1), (2, 1)] 2 1.15.5"
+    assert done.stderr.count("no GPU here") == 1
+
+
+def test_flags_app_and_exit_codes_are_the_programs_own(run):
+    text = HEAD + (
+        "flags = tf.app.flags\n"
+        "flags.DEFINE_string('log_dir', 'a', 'where')\n"
+        "flags.DEFINE_integer('steps', 3, 'how many')\n"
+        "def main(argv):\n"
+        "    print(flags.FLAGS.log_dir, flags.FLAGS.steps, argv[1:])\n"
+        "    raise SystemExit(flags.FLAGS.steps)\n"
+        "if __name__ == '__main__':\n"
+        "    tf.app.run()\n"
+    )
+    done = run(text, "--log_dir=/b", "--steps", "7", "rest")
+    assert (done.returncode, done.stdout) == (7, "/b 7 ['rest']\n"), done.stderr
+
+
+def test_a_module_its_folder_and_its_helpers(run, tmp_path):
+    (tmp_path / "helper.py").write_text("import tensorflow as tf\nplace = tf.placeholder\n")
+    text = "import helper, sys\nprint(__name__, helper.place.__name__, sys.argv[1:])\n"
+    done = run(text, "a", "--b", name="program.py")
+    assert done.stdout == "__main__ placeholder ['a', '--b']\n", done.stderr
+    command = [sys.executable, "-m", "tf1ref", "exec", "-m", "program", "c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "__main__ placeholder ['c']\n", done.stderr
+
+
+def test_the_seed_fixes_every_source_of_chance(run):
+    text = HEAD + (
+        "import random\n"
+        "with tf.Graph().as_default(), tf.Session() as sess:\n"
+        "    print(sess.run(tf.random_normal([])), np.random.rand(), random.random())\n"
+    )
+    first, second, other = (run(text, options=["--seed", s]).stdout for s in ("5", "5", "6"))
+    assert first == second and len(first.split()) == 3
+    assert not set(first.split()) & set(other.split())
+
+
+def test_plots_go_to_files_where_there_is_no_display(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    text = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure()\nplt.show()\n"
+    done = run(text)
+    assert done.returncode == 0, done.stderr
+    assert "figure-1.png" in done.stderr
+    pictures = sorted(p.name for p in tmp_path.glob("*.png"))
+    assert pictures == ["figure-1.png", "figure-2.png"]
+    assert (tmp_path / "figure-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pickles_are_read_with_trust_alone(run, tmp_path):
+    np.save(tmp_path / "weights.npy", np.array({"fc": np.arange(3)}, dtype=object), allow_pickle=True)
+    text = "import numpy as np\nprint(np.load('weights.npy').item()['fc'].sum())\n"
+    refused = run(text)
+    assert refused.returncode == 1 and "allow_pickle" in refused.stderr
+    assert run(text, options=["--trust"]).stdout == "3\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("\ntf.contrib.tensor_forest.python\n", 4, "scikit-learn"),
+        ("x = 1\nfrom tensorflow.contrib import nothing\n", 4, "tensorflow.contrib.nothing is not in TensorFlow"),
+        ("import tensorflow.keras.layers\n", 3, "tf.layers"),
+        ("print 'a'\n", 3, "Python 2: print 'a': print is a function"),
+    ],
+    ids=["attribute", "from-import", "keras", "python-2"],
+)
+def test_what_is_gone_is_one_line_with_file_and_line(run, text, line, says):
+    done = run(HEAD + text)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert f"program.py:{line}:" in done.stderr and says in done.stderr
+
+
+def test_hasattr_and_try_still_work(run):
+    text = HEAD + (
+        "print(hasattr(tf, 'mul'), hasattr(tf.nn, 'nothing'))\n"
+        "try:\n    from tensorflow.contrib import nothing\nexcept ImportError:\n    print('caught')\n"
+    )
+    assert run(text).stdout == "True False\ncaught\n"
+
+
+def test_a_traceback_shows_the_programs_own_frames(run):
+    text = HEAD + ("def build():\n    return tf.matmul(tf.zeros([2, 3]), tf.zeros([2, 3]))\n\nbuild()\n")
+    done = run(text)
+    assert done.returncode == 1
+    files = [line for line in done.stderr.splitlines() if line.startswith("  File")]
+    assert files == ['  File "program.py", line 6, in <module>', '  File "program.py", line 4, in build']
+    assert done.stderr.splitlines()[-1].startswith("ValueError: Dimensions must be equal")
+
+
+def test_no_such_program(tmp_path):
+    for words, says in (
+        (["nowhere.py"], "no such script"),
+        ([str(tmp_path)], "is a folder"),
+        (["-m", "no.such"], "no such module"),
+    ):
+        command = [sys.executable, "-m", "tf1ref", "exec", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_eager_programs_of_1_5_to_1_15(run):
+    text = HEAD + (
+        "tf.enable_eager_execution()\n"
+        "x = tf.constant(3.0)\n"
+        "with tf.GradientTape() as tape:\n    tape.watch(x)\n    y = x * x\n"
+        "print(tape.gradient(y, x).numpy())\n"
+    )
+    done = run(text)
+    assert done.stdout == "6.0\n", done.stderr

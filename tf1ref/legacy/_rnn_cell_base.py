@@ -1,0 +1,109 @@
+"""What the rnn cells have in common: the state's shape, zero states, and the rules of their variable scopes."""
+
+from collections import namedtuple
+
+import tensorflow.compat.v1 as v1
+from tensorflow.python.framework import tensor_util
+from tensorflow.python.util import nest
+
+from tf1ref.legacy._layer import InputSpec, Layer, activation
+
+
+class LSTMStateTuple(namedtuple("LSTMStateTuple", ("c", "h"))):
+    """State of an LSTM: c, the memory, and h, the output; both [batch, units]."""
+
+    __slots__ = ()
+
+    @property
+    def dtype(self):
+        """The dtype of both. Raises TypeError where they differ."""
+        if self.c.dtype != self.h.dtype:
+            raise TypeError(f"Inconsistent internal state: {self.c.dtype} vs {self.h.dtype}")
+        return self.c.dtype
+
+
+class RNNCell(Layer):
+    """Base class: call(inputs, state) -> (output, next state), where `call` may use tf.get_variable.
+
+    Subclasses have state_size (an integer, a TensorShape, or a nest of them) and output_size.
+    """
+
+    @property
+    def state_size(self):
+        raise NotImplementedError("Abstract method")
+
+    @property
+    def output_size(self):
+        raise NotImplementedError("Abstract method")
+
+    def __call__(self, inputs, state, scope=None):
+        if scope is not None:
+            with v1.variable_scope(scope, custom_getter=self._getter) as scope:
+                return super().__call__(inputs, state, scope=scope)
+        with v1.variable_scope(v1.get_variable_scope(), custom_getter=self._getter):
+            return super().__call__(inputs, state)
+
+    def _getter(self, getter, *args, **kwargs):
+        """Keeps note of the variables that `call` gets."""
+        variable = getter(*args, **kwargs)
+        if all(variable is not known for known in self._trainable_weights + self._non_trainable_weights):
+            self._remember(variable, list(variable) if hasattr(variable, "as_tensor") else [variable], True)
+        return variable
+
+    def zero_state(self, batch_size, dtype):
+        """Returns zeros of state_size: [batch_size, size] each. batch_size: an integer or a scalar tensor."""
+        with v1.name_scope(f"{type(self).__name__}ZeroState"):
+            return nest.map_structure(lambda size: _zeros(size, batch_size, dtype), self.state_size)
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        """Returns zero_state for inputs of [batch, ...], or for batch_size and dtype. Raises ValueError for neither."""
+        if inputs is not None:
+            inputs = v1.convert_to_tensor(inputs, name="inputs")
+            known = inputs.get_shape().as_list()[0]
+            batch_size, dtype = v1.shape(inputs)[0] if known is None else known, inputs.dtype
+        if batch_size is None or dtype is None:
+            raise ValueError(f"an initial state needs inputs, or batch_size and dtype; got {batch_size} and {dtype}")
+        return self.zero_state(batch_size, dtype)
+
+
+class LayerRNNCell(RNNCell):
+    """A cell that makes its variables in `build`, once, for inputs of [batch, depth]."""
+
+    def __init__(self, trainable=True, name=None, dtype=None, **kwargs):
+        super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
+        self.input_spec = InputSpec(ndim=2)
+        self._check_floating(self.dtype)
+
+    def __call__(self, inputs, state, scope=None, *args, **kwargs):
+        return Layer.__call__(self, inputs, state, *args, scope=scope, **kwargs)
+
+    def _depth(self, input_shape):
+        """Returns the inputs' depth, which later calls must have too: one cell object is one layer."""
+        depth = v1.TensorShape(input_shape).as_list()[-1]
+        if depth is None:
+            raise ValueError(f"Expected inputs.shape[-1] of {self.scope_name} to be known, saw shape: {input_shape}")
+        self._check_floating(self.dtype)
+        self.input_spec = InputSpec(ndim=2, axes={1: depth})
+        return depth
+
+    def _check_floating(self, dtype):
+        if dtype is not None and not (dtype.is_floating or dtype.is_complex):
+            raise ValueError(f"RNN cell only supports floating point inputs, but saw dtype: {dtype}")
+
+    def _check_dtypes(self, inputs, state):
+        for what, tensor in [("inputs", inputs), *(("state", each) for each in nest.flatten(state))]:
+            if tensor.dtype.base_dtype != self.dtype:
+                raise TypeError(f"{self.weights[0].name} is {self.dtype.name}, its {what} are {tensor.dtype.name}")
+
+
+def cell_activation(identifier):
+    """Returns the function that `activation` names; tanh for None."""
+    return activation(identifier) if identifier else v1.tanh
+
+
+def _zeros(size, batch_size, dtype):
+    inner = v1.TensorShape(size).as_list()
+    zeros = v1.zeros(v1.stack([batch_size, *inner]) if v1.is_tensor(batch_size) else [batch_size, *inner], dtype)
+    known = tensor_util.constant_value(batch_size) if v1.is_tensor(batch_size) else batch_size
+    zeros.set_shape([known, *inner])
+    return zeros

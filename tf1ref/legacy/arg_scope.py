@@ -1,0 +1,73 @@
+"""tf.contrib.framework.arg_scope: default arguments for functions that take part, within a context.
+
+The scopes nest: what an inner one does not say, the outer one says; what a call says itself wins.
+"""
+
+import contextlib
+import functools
+
+_stack = [{}]
+
+
+def current_arg_scope():
+    """Returns {function: {argument: default}} as it stands now."""
+    return _stack[-1]
+
+
+def has_arg_scope(func):
+    """Whether `func` takes part."""
+    return hasattr(func, "_arg_scope_names")
+
+
+def arg_scoped_arguments(func):
+    """Returns the names of the arguments of `func` that have defaults. Raises ValueError when it takes no part."""
+    _check(func)
+    return func._arg_scope_names
+
+
+def _check(func):
+    if not has_arg_scope(func):
+        raise ValueError(f"{getattr(func, '__name__', func)} is not decorated with @add_arg_scope")
+
+
+@contextlib.contextmanager
+def arg_scope(list_ops_or_scope, **kwargs):
+    """Gives each function of a list the defaults `kwargs`, or enters a scope that was kept (`with ... as scope`).
+
+    Raises ValueError for a function that takes no part or has no such argument, TypeError for another argument.
+    """
+    if isinstance(list_ops_or_scope, dict):
+        if kwargs:
+            raise ValueError("a kept scope is entered as it is: arguments belong to a list of functions")
+        entered = dict(list_ops_or_scope)
+    elif not isinstance(list_ops_or_scope, (list, tuple)):
+        raise TypeError(f"list_ops_or_scope must be a list, a tuple or a kept scope, not {list_ops_or_scope!r}")
+    else:
+        entered = dict(current_arg_scope())
+        for func in list_ops_or_scope:
+            _check(func)
+            entered[_key(func)] = {**entered.get(_key(func), {}), **kwargs}
+    _stack.append(entered)
+    try:
+        yield entered
+    finally:
+        _stack.pop()
+
+
+def _key(func):
+    return func._arg_scope_key
+
+
+def add_arg_scope(func):
+    """Makes `func` take its defaults from the arg_scope that is open."""
+
+    @functools.wraps(func)
+    def with_defaults(*args, **kwargs):
+        defaults = current_arg_scope().get(with_defaults._arg_scope_key)
+        return func(*args, **({**defaults, **kwargs} if defaults else kwargs))
+
+    code = func.__code__
+    count = len(func.__defaults__ or ())
+    with_defaults._arg_scope_names = code.co_varnames[code.co_argcount - count : code.co_argcount]
+    with_defaults._arg_scope_key = f"{func.__module__}.{func.__qualname__}"
+    return with_defaults

@@ -1,0 +1,133 @@
+"""SavedModels of an Estimator: what serving feeds, what it gets, and the folder that holds it."""
+
+import os
+import shutil
+import time
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.errors import InputError
+
+
+class ServingInputReceiver:
+    """Features for the model, and the placeholders that serving feeds: {name: tensor} or one tensor."""
+
+    def __init__(self, features, receiver_tensors, receiver_tensors_alternatives=None):
+        del receiver_tensors_alternatives
+        self.features = features if isinstance(features, dict) else {"feature": features}
+        self.receiver_tensors = receiver_tensors if isinstance(receiver_tensors, dict) else {"input": receiver_tensors}
+
+
+class TensorServingInputReceiver(ServingInputReceiver):
+    """The same for a model whose features are one tensor."""
+
+    def __init__(self, features, receiver_tensors, receiver_tensors_alternatives=None):
+        super().__init__(features, receiver_tensors, receiver_tensors_alternatives)
+        self.features = features
+
+
+def build_raw_serving_input_receiver_fn(features, default_batch_size=None):
+    """Returns a function that makes a placeholder like each of `features`, {name: tensor}."""
+
+    def receiver():
+        fed = {
+            name: v1.placeholder(t.dtype, [default_batch_size, *t.get_shape().as_list()[1:]], name=t.op.name)
+            for name, t in features.items()
+        }
+        return ServingInputReceiver(dict(fed), fed)
+
+    return receiver
+
+
+def build_parsing_serving_input_receiver_fn(feature_spec, default_batch_size=None):
+    """Returns a function that parses serialized tf.Examples by `feature_spec`, as for v1.parse_example."""
+
+    def receiver():
+        serialized = v1.placeholder(v1.string, [default_batch_size], name="input_example_tensor")
+        return ServingInputReceiver(v1.parse_example(serialized, feature_spec), {"examples": serialized})
+
+    return receiver
+
+
+class PredictOutput:
+    """Any tensors by name."""
+
+    method = v1.saved_model.signature_constants.PREDICT_METHOD_NAME
+
+    def __init__(self, outputs):
+        self.outputs = outputs if isinstance(outputs, dict) else {"output": outputs}
+
+
+class ClassificationOutput:
+    """Scores [batch, classes], classes as strings, or both."""
+
+    method = v1.saved_model.signature_constants.CLASSIFY_METHOD_NAME
+
+    def __init__(self, scores=None, classes=None):
+        if scores is None and classes is None:
+            raise ValueError("At least one of scores and classes must be set.")
+        self.outputs = {k: v for k, v in (("scores", scores), ("classes", classes)) if v is not None}
+
+
+class RegressionOutput:
+    """A value for each example."""
+
+    method = v1.saved_model.signature_constants.REGRESS_METHOD_NAME
+
+    def __init__(self, value):
+        self.outputs = {"outputs": value}
+
+
+def write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text):
+    """Restores `checkpoint` into the default graph and writes the SavedModel; returns its folder as bytes."""
+    outputs = spec.export_outputs or {"serving_default": PredictOutput(spec.predictions)}
+    key = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+    if len(outputs) == 1:
+        outputs = {key: next(iter(outputs.values())), **outputs}
+    if key not in outputs:
+        raise ValueError(f"Multiple export_outputs were provided, but none of them is specified as the default: {key}")
+    signatures = {name: _signature(receiver.receiver_tensors, output) for name, output in outputs.items()}
+    folder = _new_folder(export_dir_base)
+    part = os.path.join(os.path.dirname(folder), f"temp-{os.path.basename(folder)}")
+    try:
+        with v1.Session() as sess:
+            (spec.scaffold and spec.scaffold.saver or v1.train.Saver()).restore(sess, checkpoint)
+            initializers = v1.get_collection(v1.GraphKeys.TABLE_INITIALIZERS)
+            sess.run([v1.local_variables_initializer(), *initializers])
+            builder = v1.saved_model.Builder(part)
+            builder.add_meta_graph_and_variables(
+                sess,
+                [v1.saved_model.tag_constants.SERVING],
+                signature_def_map=signatures,
+                assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
+                main_op=v1.group(v1.local_variables_initializer(), *initializers),
+                strip_default_attrs=True,
+            )
+            builder.save(as_text)
+        for name, source in (assets_extra or {}).items():
+            target = os.path.join(part, "assets.extra", name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target)
+        os.rename(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder.encode()
+
+
+def _signature(inputs, output):
+    build = v1.saved_model.signature_def_utils.build_signature_def
+    info = v1.saved_model.utils.build_tensor_info
+    named = ({name: info(tensor) for name, tensor in each.items()} for each in (inputs, output.outputs))
+    return build(*named, output.method)
+
+
+def _new_folder(base):
+    base = base.decode() if isinstance(base, bytes) else os.fspath(base)
+    try:
+        os.makedirs(base, exist_ok=True)
+    except OSError as e:
+        raise InputError(f"{base}: cannot be written: {e.strerror}") from e
+    stamp = int(time.time())
+    while os.path.exists(os.path.join(base, str(stamp))):
+        stamp += 1
+    return os.path.join(base, str(stamp))

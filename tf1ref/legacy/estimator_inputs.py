@@ -1,0 +1,111 @@
+"""tf.estimator.inputs: arrays and data frames as input functions, a batch a run."""
+
+import numpy as np
+import tensorflow.compat.v1 as v1
+
+
+def numpy_input_fn(
+    x, y=None, batch_size=128, num_epochs=1, shuffle=None, queue_capacity=1000, num_threads=1, seed=None
+):
+    """Returns an input_fn that gives ({name: [batch, ...]}, labels) of arrays of one length.
+
+    x: an array or {name: array}; y: an array, {name: array} or None (features alone are given then). num_epochs: None
+    is for ever; a batch goes on into the next epoch. shuffle: a bool, which must be given, over `queue_capacity`.
+    Raises ValueError for arrays of other lengths and for a shuffle that is no bool, TypeError for other types of x.
+    """
+    del num_threads  # the order of an unshuffled input does not hang on it
+    if not isinstance(shuffle, bool):
+        raise ValueError(
+            "shuffle must be provided and explicitly set as boolean (it is recommended to set it as True for training);"
+            f" got {shuffle}"
+        )
+    if not isinstance(x, (dict, np.ndarray)):
+        raise TypeError(f"x must be a dict or array; got {type(x).__name__}")
+    if isinstance(x, dict) and not x:
+        raise ValueError("x cannot be an empty dict")
+
+    def input_fn():
+        features = x if isinstance(x, dict) else {"__direct_np_input__": x}
+        labels = {} if y is None else y if isinstance(y, dict) else {"__target__": y}
+        lengths = {name: np.shape(value)[0] for name, value in [*features.items(), *labels.items()]}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(
+                f"Length of tensors in x and y is mismatched. All elements must have the same length: {lengths}"
+            )
+        found = _batches([*features.values(), *labels.values()], batch_size, num_epochs, shuffle, queue_capacity, seed)
+        given = dict(zip(features, found))
+        given = given if isinstance(x, dict) else given["__direct_np_input__"]
+        if y is None:
+            return given
+        targets = dict(zip(labels, found[len(features) :]))
+        return given, (targets if isinstance(y, dict) else targets["__target__"])
+
+    return input_fn
+
+
+def pandas_input_fn(
+    x,
+    y=None,
+    batch_size=128,
+    num_epochs=1,
+    shuffle=None,
+    queue_capacity=1000,
+    num_threads=1,
+    target_column="target",
+    seed=None,
+):
+    """numpy_input_fn of a DataFrame, a feature a column; y: a Series, a DataFrame (labels by name) or None.
+
+    Raises ValueError where the indices of x and y differ.
+    """
+    if y is not None and not np.array_equal(x.index, y.index):
+        raise ValueError("Index for x and y are mismatched.")
+    labels = None
+    if y is not None:
+        several = hasattr(y, "columns")
+        labels = {name: y[name].values for name in y.columns} if several else {target_column: y.values}
+    inner = numpy_input_fn(
+        {name: x[name].values for name in x.columns}, labels, batch_size, num_epochs, shuffle, queue_capacity,
+        num_threads, seed,
+    )  # fmt: skip
+
+    def input_fn():
+        if y is None:
+            return inner()
+        features, found = inner()
+        return features, (found if hasattr(y, "columns") else found[target_column])
+
+    return input_fn
+
+
+def _batches(arrays, batch_size, num_epochs, shuffle, capacity, seed):
+    """Adds tensors of a batch each. The arrays stay outside the graph: its file would hold them else."""
+    arrays = [np.asarray(a) for a in arrays]
+    arrays = [a.astype(object) if a.dtype.kind in "US" else a for a in arrays]
+    types = [v1.string if a.dtype == object else v1.as_dtype(a.dtype) for a in arrays]
+    rows = v1.data.Dataset.range(len(arrays[0]))
+    rows = rows.shuffle(capacity, seed=seed) if shuffle else rows
+    rows = rows.repeat(num_epochs).batch(batch_size)
+
+    def cut(indices):
+        found = v1.numpy_function(lambda i: [_encoded(a[i]) for a in arrays], [indices], types)
+        for tensor, array in zip(found, arrays):
+            tensor.set_shape([None, *array.shape[1:]])
+        return tuple(found)
+
+    return tensors_of(rows.map(cut).prefetch(1))
+
+
+def _encoded(values):
+    return (
+        np.array([str(v).encode() for v in values.ravel()], object).reshape(values.shape)
+        if values.dtype == object
+        else values
+    )
+
+
+def tensors_of(dataset):
+    """Returns the tensors of the next element; the session that is monitored starts the iterator with its tables."""
+    iterator = v1.data.make_initializable_iterator(dataset)
+    v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
+    return iterator.get_next()

@@ -1,0 +1,122 @@
+"""What an Estimator's model_fn gets and gives: modes, EstimatorSpec, RunConfig, outputs for export."""
+
+import copy
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as v1
+
+
+class ModeKeys:
+    """The three things a model function is called for."""
+
+    TRAIN, EVAL, PREDICT = "train", "eval", "infer"
+
+
+class _Spec(NamedTuple):
+    mode: str
+    predictions: object
+    loss: object
+    train_op: object
+    eval_metric_ops: dict
+    export_outputs: dict
+    training_chief_hooks: tuple
+    training_hooks: tuple
+    scaffold: object
+    evaluation_hooks: tuple
+    prediction_hooks: tuple
+
+
+class EstimatorSpec(_Spec):
+    """What a model function returns for its mode: train_op and loss, loss and metrics, or predictions.
+
+    Raises ValueError for what the mode needs and is missing, and for a loss that is no scalar.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        mode,
+        predictions=None,
+        loss=None,
+        train_op=None,
+        eval_metric_ops=None,
+        export_outputs=None,
+        training_chief_hooks=None,
+        training_hooks=None,
+        scaffold=None,
+        evaluation_hooks=None,
+        prediction_hooks=None,
+    ):
+        needed = {ModeKeys.TRAIN: {"train_op": train_op, "loss": loss}, ModeKeys.EVAL: {"loss": loss}}
+        needed[ModeKeys.PREDICT] = {"predictions": predictions}
+        if mode not in needed:
+            raise ValueError(f"mode is one of tf.estimator.ModeKeys, not {mode!r}")
+        for name, value in needed[mode].items():
+            if value is None:
+                raise ValueError(f"Missing {name}.")
+        if loss is not None:
+            loss = v1.convert_to_tensor(loss)
+            if loss.shape.num_elements() not in (None, 1):
+                raise ValueError(f"Loss must be scalar, given: {loss}")
+            loss = v1.reshape(loss, []) if loss.shape.rank else loss
+        for name, pair in (eval_metric_ops or {}).items():
+            if not (isinstance(pair, tuple) and len(pair) == 2):
+                raise TypeError(f"eval_metric_ops['{name}'] must be (value, update_op) from tf.metrics, not {pair!r}")
+        return super().__new__(
+            cls, mode, {} if predictions is None else predictions, loss, train_op, dict(eval_metric_ops or {}),
+            export_outputs, tuple(training_chief_hooks or ()), tuple(training_hooks or ()), scaffold,
+            tuple(evaluation_hooks or ()), tuple(prediction_hooks or ()),
+        )  # fmt: skip
+
+
+_UNSET = object()
+
+
+class RunConfig:
+    """Where and how often an Estimator saves, and how its sessions are configured.
+
+    save_checkpoints_secs (600) and save_checkpoints_steps exclude one another: ValueError.
+    """
+
+    def __init__(
+        self,
+        model_dir=None,
+        tf_random_seed=None,
+        save_summary_steps=100,
+        save_checkpoints_steps=_UNSET,
+        save_checkpoints_secs=_UNSET,
+        session_config=None,
+        keep_checkpoint_max=5,
+        keep_checkpoint_every_n_hours=10000,
+        log_step_count_steps=100,
+        **others,
+    ):
+        if others:
+            raise ValueError(f"RunConfig: tf1ref knows no {', '.join(sorted(others))}: one process, one device scope")
+        if all(given is not _UNSET and given is not None for given in (save_checkpoints_steps, save_checkpoints_secs)):
+            raise ValueError("Can not provide both save_checkpoints_steps and save_checkpoints_secs.")
+        steps = None if save_checkpoints_steps is _UNSET else save_checkpoints_steps
+        seconds = save_checkpoints_secs
+        if seconds is _UNSET:
+            seconds = 600 if save_checkpoints_steps is _UNSET else None
+        self.model_dir, self.tf_random_seed = model_dir, tf_random_seed
+        self.save_summary_steps, self.save_checkpoints_steps = save_summary_steps, steps
+        self.save_checkpoints_secs, self.session_config = seconds, session_config
+        self.keep_checkpoint_max = keep_checkpoint_max
+        self.keep_checkpoint_every_n_hours = keep_checkpoint_every_n_hours
+        self.log_step_count_steps = log_step_count_steps
+        self.master, self.is_chief, self.task_type, self.task_id, self.num_worker_replicas = "", True, "worker", 0, 1
+
+    def replace(self, **kwargs):
+        """Returns a copy with other values. Raises ValueError for a name that is none."""
+        changed = copy.copy(self)
+        for name, value in kwargs.items():
+            if not hasattr(self, name):
+                raise ValueError(f"RunConfig has no {name}")
+            setattr(changed, name, value)
+        if "save_checkpoints_steps" in kwargs and "save_checkpoints_secs" not in kwargs:
+            changed.save_checkpoints_secs = None
+        if "save_checkpoints_secs" in kwargs and "save_checkpoints_steps" not in kwargs:
+            changed.save_checkpoints_steps = None
+        return changed

@@ -1,0 +1,103 @@
+"""tf.estimator.train_and_evaluate in one process: training, with an evaluation after every checkpoint."""
+
+import os
+import time
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as v1
+
+
+class TrainSpec(NamedTuple):
+    """What train_and_evaluate trains on."""
+
+    input_fn: object
+    max_steps: int = None
+    hooks: tuple = ()
+
+
+class EvalSpec(NamedTuple):
+    """What it evaluates, how often at most, and what it exports after."""
+
+    input_fn: object
+    steps: int = 100
+    name: str = None
+    hooks: tuple = ()
+    exporters: object = ()
+    start_delay_secs: int = 120
+    throttle_secs: int = 600
+
+
+class FinalExporter:
+    """Exports a SavedModel after the last evaluation, to model_dir/export/name."""
+
+    def __init__(self, name, serving_input_receiver_fn, assets_extra=None, as_text=False):
+        self.name, self._receiver = name, serving_input_receiver_fn
+        self._assets, self._as_text = assets_extra, as_text
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        """Returns the folder written, or None."""
+        if not is_the_final_export:
+            return None
+        return self._write(estimator, export_path, checkpoint_path)
+
+    def _write(self, estimator, export_path, checkpoint_path):
+        return estimator.export_savedmodel(export_path, self._receiver, self._assets, self._as_text, checkpoint_path)
+
+
+class LatestExporter(FinalExporter):
+    """Exports after every evaluation, and keeps the last `exports_to_keep`."""
+
+    def __init__(self, name, serving_input_receiver_fn, assets_extra=None, as_text=False, exports_to_keep=5):
+        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
+        self._keep = exports_to_keep
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        """Returns the folder written."""
+        written = self._write(estimator, export_path, checkpoint_path)
+        if self._keep:
+            stamps = sorted(int(name) for name in os.listdir(export_path) if name.isdigit())
+            for stamp in stamps[: -self._keep]:
+                v1.gfile.DeleteRecursively(os.path.join(export_path, str(stamp)))
+        return written
+
+
+class _EvaluateListener(v1.train.CheckpointSaverListener):
+    def __init__(self, evaluate, throttle_secs):
+        self._evaluate, self._throttle, self._last = evaluate, throttle_secs, None
+
+    def after_save(self, session, global_step_value):
+        now = time.monotonic()
+        if self._last is None or now - self._last >= self._throttle:
+            # The first checkpoint, before any training, is no news.
+            if self._last is not None:
+                self._evaluate(final=False)
+            self._last = now
+
+
+def train_and_evaluate(estimator, train_spec, eval_spec):
+    """Trains to max_steps (or the input's end) and evaluates; returns (the last metrics, what was exported)."""
+    exporters = eval_spec.exporters or ()
+    exporters = list(exporters.values()) if isinstance(exporters, dict) else exporters
+    exporters = exporters if isinstance(exporters, (list, tuple)) else [exporters]
+    found = {}
+
+    def evaluate(final):
+        found["metrics"] = estimator.evaluate(
+            eval_spec.input_fn, eval_spec.steps, list(eval_spec.hooks or ()), name=eval_spec.name
+        )
+        found["exports"] = [
+            exporter.export(
+                estimator,
+                os.path.join(estimator.model_dir, "export", exporter.name),
+                estimator.latest_checkpoint(),
+                found["metrics"],
+                final,
+            )
+            for exporter in exporters
+        ]
+
+    listener = _EvaluateListener(evaluate, eval_spec.throttle_secs)
+    hooks = list(train_spec.hooks or ())
+    estimator.train(train_spec.input_fn, hooks, max_steps=train_spec.max_steps, saving_listeners=[listener])
+    evaluate(final=True)
+    return found["metrics"], found["exports"]

@@ -1,0 +1,79 @@
+"""tf.layers' pools: the largest or the mean of windows over one, two or three axes."""
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last
+from tf1ref.legacy._layer import InputSpec, Layer, functional
+
+
+class _Pooling(Layer):
+    """pool_size, strides: one number or one for each axis; strides None: those of the windows.
+
+    Raises ValueError for an unknown padding or data_format and for inputs of another rank.
+    """
+
+    rank = None
+    _pool = None
+
+    def __init__(self, pool_size, strides, padding="valid", data_format="channels_last", name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.pool_size = sizes(pool_size, self.rank, "pool_size")
+        self.strides = sizes(pool_size if strides is None else strides, self.rank, "strides")
+        self.padding, self.data_format = padding_of(padding), data_format_of(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs):
+        x = to_last(inputs, self.data_format)
+        windows, steps = (1, *self.pool_size, 1), (1, *self.strides, 1)
+        if self.rank == 1:
+            # As TF1 did: a picture of width one.
+            x = v1.expand_dims(x, 2)
+            windows, steps = (1, *self.pool_size, 1, 1), (1, *self.strides, 1, 1)
+        outputs = self._pool(x, windows, steps, self.padding.upper())
+        if self.rank == 1:
+            outputs = v1.squeeze(outputs, 2)
+        return from_last(outputs, self.data_format)
+
+
+class MaxPooling1D(_Pooling):
+    """[batch, length, depth] -> [batch, windows, depth]."""
+
+    rank, _pool = 1, staticmethod(v1.nn.max_pool)
+
+
+class MaxPooling2D(_Pooling):
+    """[batch, height, width, depth] -> [batch, rows, columns, depth]."""
+
+    rank, _pool = 2, staticmethod(v1.nn.max_pool)
+
+
+class MaxPooling3D(_Pooling):
+    """[batch, planes, height, width, depth] -> [batch, planes', rows, columns, depth]."""
+
+    rank, _pool = 3, staticmethod(v1.nn.max_pool3d)
+
+
+class AveragePooling1D(_Pooling):
+    """[batch, length, depth] -> [batch, windows, depth]."""
+
+    rank, _pool = 1, staticmethod(v1.nn.avg_pool)
+
+
+class AveragePooling2D(_Pooling):
+    """[batch, height, width, depth] -> [batch, rows, columns, depth]."""
+
+    rank, _pool = 2, staticmethod(v1.nn.avg_pool)
+
+
+class AveragePooling3D(_Pooling):
+    """[batch, planes, height, width, depth] -> [batch, planes', rows, columns, depth]."""
+
+    rank, _pool = 3, staticmethod(v1.nn.avg_pool3d)
+
+
+max_pooling1d = functional(MaxPooling1D, takes_reuse=False)
+max_pooling2d = functional(MaxPooling2D, takes_reuse=False)
+max_pooling3d = functional(MaxPooling3D, takes_reuse=False)
+average_pooling1d = functional(AveragePooling1D, takes_reuse=False)
+average_pooling2d = functional(AveragePooling2D, takes_reuse=False)
+average_pooling3d = functional(AveragePooling3D, takes_reuse=False)

@@ -1,0 +1,74 @@
+"""Functions whose arguments changed at TensorFlow 1.0: they take the old order and the new one.
+
+`tf.concat(axis, values)`, `tf.split(axis, number, value)`, the cross entropies by position, and the summaries that
+took a tag of their own.
+"""
+
+import tensorflow.compat.v1 as v1
+
+
+def concat(values, axis, name="concat"):
+    """Joins tensors along `axis`; takes (axis, values) too, as it was before 1.0."""
+    if isinstance(values, int) and not isinstance(axis, int):
+        values, axis = axis, values
+    return v1.concat(values, axis, name=name)
+
+
+def split(*args, **kwargs):
+    """tf.split(value, num_or_size_splits, axis=0); takes (axis, number, value) too, as it was before 1.0."""
+    if "split_dim" in kwargs:
+        kwargs["axis"] = kwargs.pop("split_dim")
+    if "num_split" in kwargs:
+        kwargs["num_or_size_splits"] = kwargs.pop("num_split")
+    if len(args) == 3 and isinstance(args[0], int) and not isinstance(args[2], int):
+        args = args[2], args[1], args[0]
+    return v1.split(*args, **kwargs)
+
+
+def _by_position(args, kwargs):
+    """Before 1.0 the cross entropies took (logits, labels, name) by position; since then names are required."""
+    for name, value in zip(("logits", "labels", "name"), args):
+        if name in kwargs:
+            raise TypeError(f"{name} is given twice, by position and by name")
+        kwargs[name] = value
+    if "targets" in kwargs:
+        kwargs["labels"] = kwargs.pop("targets")
+    return kwargs
+
+
+def softmax_cross_entropy_with_logits(*args, **kwargs):
+    """tf.nn.softmax_cross_entropy_with_logits, with (logits, labels) by position too."""
+    kwargs.pop("_sentinel", None)
+    return v1.nn.softmax_cross_entropy_with_logits(**_by_position(args, kwargs))
+
+
+def sparse_softmax_cross_entropy_with_logits(*args, **kwargs):
+    """tf.nn.sparse_softmax_cross_entropy_with_logits, with (logits, labels) by position too."""
+    kwargs.pop("_sentinel", None)
+    return v1.nn.sparse_softmax_cross_entropy_with_logits(**_by_position(args, kwargs))
+
+
+def sigmoid_cross_entropy_with_logits(*args, **kwargs):
+    """tf.nn.sigmoid_cross_entropy_with_logits, with (logits, targets) by position too."""
+    kwargs.pop("_sentinel", None)
+    return v1.nn.sigmoid_cross_entropy_with_logits(**_by_position(args, kwargs))
+
+
+def scalar_summary(tags, values, collections=None, name=None):
+    """tf.summary.scalar under the tag `tags` (a string)."""
+    return v1.summary.scalar(name or tags, values, collections=collections)
+
+
+def histogram_summary(tag, values, collections=None, name=None):
+    """tf.summary.histogram under the tag `tag`."""
+    return v1.summary.histogram(name or tag, values, collections=collections)
+
+
+def image_summary(tag, tensor, max_images=3, collections=None, name=None):
+    """tf.summary.image under the tag `tag`: (n, height, width, channels)."""
+    return v1.summary.image(name or tag, tensor, max_outputs=max_images, collections=collections)
+
+
+def audio_summary(tag, tensor, sample_rate, max_outputs=3, collections=None, name=None):
+    """tf.summary.audio under the tag `tag`: (n, frames) or (n, frames, channels)."""
+    return v1.summary.audio(name or tag, tensor, sample_rate, max_outputs=max_outputs, collections=collections)

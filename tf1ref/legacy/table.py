@@ -1,0 +1,168 @@
+"""What stands where under `tensorflow` when an old program runs: old path -> what gives it back.
+
+Pure data, read by `exec` (the importer), by `check` and by the README's table. Paths are written without the
+leading `tensorflow.`; the longest that fits wins.
+"""
+
+# Old module -> module of tf1ref.legacy. Only what exists may stand here: tests/legacy/test_table.py looks.
+MODULES = {
+    "layers": "layers",
+    "nn.rnn_cell": "rnn_cell",
+    "python.layers.base": "layers",
+    "python.layers.convolutional": "layers",
+    "python.layers.core": "layers",
+    "python.layers.layers": "layers",
+    "python.layers.normalization": "layers",
+    "python.layers.pooling": "layers",
+    "python.ops.rnn_cell": "rnn_cell",
+    "python.ops.rnn_cell_impl": "rnn_cell",
+    "contrib.framework": "contrib_framework",
+    "contrib.framework.python.ops.arg_scope": "arg_scope",
+    "contrib.layers": "contrib_layers",
+    "contrib.layers.python.layers": "contrib_layers",
+    "contrib.layers.python.layers.utils": "slim_utils",
+    "contrib.learn.datasets": "learn_datasets",
+    "contrib.learn.datasets.base": "learn_datasets",
+    "contrib.learn.datasets.mnist": "input_data",
+    "contrib.learn.python.learn.datasets": "learn_datasets",
+    "contrib.learn.python.learn.datasets.base": "learn_datasets",
+    "contrib.learn.python.learn.datasets.mnist": "input_data",
+    "contrib.losses": "slim_losses",
+    "contrib.metrics": "slim_metrics",
+    "contrib.legacy_seq2seq": "legacy_seq2seq",
+    "contrib.rnn": "contrib_rnn",
+    "contrib.rnn.python.ops.core_rnn_cell": "contrib_rnn",
+    "contrib.rnn.python.ops.rnn": "contrib_rnn",
+    "contrib.rnn.python.ops.rnn_cell": "contrib_rnn",
+    "contrib.seq2seq": "seq2seq",
+    "contrib.slim": "slim",
+    "contrib.slim.python.slim.learning": "slim_learning",
+    "contrib.slim.python.slim.evaluation": "slim_evaluation",
+    "contrib.training": "contrib_training",
+    "contrib.training.python.training.hparam": "contrib_training",
+    "estimator": "estimator",
+    "estimator.export": "estimator_export",
+    "estimator.inputs": "estimator_inputs",
+    "examples.tutorials.mnist.input_data": "input_data",
+    "examples.tutorials.mnist.mnist": "tutorial_mnist",
+    "keras.datasets.mnist": "mnist_arrays",
+    "keras.utils.np_utils": "np_utils",
+    "models.rnn.rnn_cell": "rnn_cell",
+    "nn.seq2seq": "legacy_seq2seq",
+    "python.keras.datasets.mnist": "mnist_arrays",
+}
+
+# Old name -> today's name in tf.compat.v1 with the same arguments. Most were renamed before 1.0.
+RENAMED = {
+    "batch_cholesky": "cholesky",
+    "batch_fft": "fft",
+    "batch_ifft": "ifft",
+    "batch_matmul": "matmul",
+    "batch_matrix_band_part": "matrix_band_part",
+    "batch_matrix_determinant": "matrix_determinant",
+    "batch_matrix_diag": "matrix_diag",
+    "batch_matrix_diag_part": "matrix_diag_part",
+    "batch_matrix_inverse": "matrix_inverse",
+    "batch_matrix_solve": "matrix_solve",
+    "batch_matrix_solve_ls": "matrix_solve_ls",
+    "batch_matrix_transpose": "matrix_transpose",
+    "batch_matrix_triangular_solve": "matrix_triangular_solve",
+    "batch_self_adjoint_eig": "self_adjoint_eig",
+    "batch_svd": "svd",
+    "complex_abs": "abs",
+    "image.per_image_whitening": "image.per_image_standardization",
+    "inv": "reciprocal",
+    "listdiff": "setdiff1d",
+    "merge_all_summaries": "summary.merge_all",
+    "merge_summary": "summary.merge",
+    "models.rnn.rnn": "nn",
+    "mul": "multiply",
+    "neg": "negative",
+    "nn.bidirectional_rnn": "nn.static_bidirectional_rnn",
+    "nn.dynamic_bidirectional_rnn": "nn.bidirectional_dynamic_rnn",
+    "nn.rnn": "nn.static_rnn",
+    "nn.state_saving_rnn": "nn.static_state_saving_rnn",
+    "pack": "stack",
+    "python.framework.graph_util.convert_variables_to_constants": "graph_util.convert_variables_to_constants",
+    "python.framework.graph_util_impl.convert_variables_to_constants": "graph_util.convert_variables_to_constants",
+    "select": "where",
+    "sub": "subtract",
+    "train.SummaryWriter": "summary.FileWriter",
+    "unpack": "unstack",
+}
+
+# Old function -> function of tf1ref.legacy that takes its old arguments too.
+FUNCTIONS = {
+    "audio_summary": "old_names.audio_summary",
+    "concat": "old_names.concat",
+    "histogram_summary": "old_names.histogram_summary",
+    "image_summary": "old_names.image_summary",
+    "keras.utils.normalize": "np_utils.normalize",
+    "keras.utils.to_categorical": "np_utils.to_categorical",
+    "nn.sigmoid_cross_entropy_with_logits": "old_names.sigmoid_cross_entropy_with_logits",
+    "nn.softmax_cross_entropy_with_logits": "old_names.softmax_cross_entropy_with_logits",
+    "nn.sparse_softmax_cross_entropy_with_logits": "old_names.sparse_softmax_cross_entropy_with_logits",
+    "scalar_summary": "old_names.scalar_summary",
+    "split": "old_names.split",
+}
+
+# What nobody gives back, and what to use instead.
+GONE = {
+    "contrib": "nothing here stands in for it",
+    "contrib.boosted_trees": "use a gradient boosting library such as scikit-learn's HistGradientBoosting",
+    "contrib.cudnn_rnn": "use tf.contrib.rnn.LSTMBlockFusedCell or tf.nn.rnn_cell; they compute the same on any device",
+    "contrib.distribute": "use tf.distribute of TensorFlow 2",
+    "contrib.factorization": "use scikit-learn (KMeans, GaussianMixture) or write the graph out",
+    "contrib.keras": "layers: tf.layers; or keep the program on tf_keras with TF_USE_LEGACY_KERAS=1",
+    "contrib.lite": "use tf.lite",
+    "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",
+    "contrib.tpu": "use tf.distribute.TPUStrategy of TensorFlow 2",
+    "keras": "Keras 3 builds no TF1 graphs; layers: tf.layers; or keep the program on tf_keras, TF_USE_LEGACY_KERAS=1",
+    "python.keras": "what is left of it is private to TensorFlow; layers: tf.layers",
+    "contrib.quantize": "nothing here stands in for it; quantize the frozen graph with tf.lite",
+}
+
+# Where new code finds the same arithmetic: old path -> modules of tf1ref.modules.
+NEW_CODE = {
+    "train.GradientDescentOptimizer": "optimizers.GradientDescent",
+    "train.MomentumOptimizer": "optimizers.Momentum",
+    "train.AdamOptimizer": "optimizers.Adam",
+    "train.AdagradOptimizer": "optimizers_adaptive.Adagrad",
+    "train.AdagradDAOptimizer": "optimizers_adaptive.AdagradDA",
+    "train.AdadeltaOptimizer": "optimizers_adaptive.Adadelta",
+    "train.RMSPropOptimizer": "optimizers_adaptive.RMSProp",
+    "train.FtrlOptimizer": "optimizers_adaptive.Ftrl",
+    "train.ProximalGradientDescentOptimizer": "optimizers_adaptive.ProximalGradientDescent",
+    "train.ProximalAdagradOptimizer": "optimizers_adaptive.ProximalAdagrad",
+    "train.ExponentialMovingAverage": "moving_average.ExponentialMovingAverage",
+    "train.exponential_decay": "schedules.exponential_decay",
+    "train.piecewise_constant": "schedules.piecewise_constant",
+    "train.polynomial_decay": "schedules.polynomial_decay",
+    "train.natural_exp_decay": "schedules.natural_exp_decay",
+    "train.inverse_time_decay": "schedules.inverse_time_decay",
+    "train.cosine_decay": "schedules.cosine_decay",
+    "train.Saver": "checkpoints.save",
+}
+
+
+def below(path):
+    """Whether something here stands deeper than `path`."""
+    start = f"{path}." if path else ""
+    return (
+        any(key.startswith(start) for each in (MODULES, RENAMED, FUNCTIONS, GONE) for key in each) or path == "compat"
+    )
+
+
+def new_code(path):
+    """Returns where tf1ref.modules has the arithmetic of `path`, or None: the longest entry of NEW_CODE."""
+    return _longest(NEW_CODE, path)
+
+
+def advice(path):
+    """Returns what to do without `path`, or None: the longest entry of GONE that `path` begins with."""
+    return _longest(GONE, path)
+
+
+def _longest(entries, path):
+    parts = path.split(".")
+    return next((entries[start] for i in range(len(parts), 0, -1) if (start := ".".join(parts[:i])) in entries), None)
