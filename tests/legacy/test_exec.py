@@ -1,6 +1,7 @@
 """`tf1ref exec` runs TF1 programs unchanged, in real processes, and says in one line what it cannot give."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -160,10 +161,32 @@ def test_no_such_program(tmp_path):
 
 def test_eager_programs_of_1_5_to_1_15(run):
     text = HEAD + (
-        "tf.enable_eager_execution()\n"
-        "x = tf.constant(3.0)\n"
-        "with tf.GradientTape() as tape:\n    tape.watch(x)\n    y = x * x\n"
-        "print(tape.gradient(y, x).numpy())\n"
+        "import tensorflow.contrib.eager as tfe\n"
+        "tfe.enable_eager_execution()\n"
+        "w = tfe.Variable(3.0)\n"
+        "def loss(x):\n    return w * w * x\n"
+        "print([(g.numpy(), v is w) for g, v in tfe.implicit_gradients(loss)(2.0)])\n"
+        "print([g.numpy() for g in tfe.gradients_function(lambda a, b: a * a * b)(3.0, 2.0)])\n"
+        "print([x.numpy() for x in tfe.Iterator(tf.data.Dataset.range(3))])\n"
+        "tf.train.GradientDescentOptimizer(0.1).apply_gradients(tfe.implicit_gradients(loss)(2.0))\n"
+        "print(w.numpy())\n"
     )
     done = run(text)
-    assert done.stdout == "6.0\n", done.stderr
+    assert done.returncode == 0, done.stderr
+    gradients, by_arguments, elements, moved = done.stdout.splitlines()
+    assert gradients == "[(np.float32(12.0), True)]" or gradients == "[(12.0, True)]"
+    assert [float(n) for n in re.findall(r"\d+\.\d+", by_arguments)] == [12.0, 9.0]
+    assert re.findall(r"\d+(?=[\),\]])", elements) == ["0", "1", "2"]
+    assert float(moved) == pytest.approx(3 - 0.1 * 12)
+
+
+def test_helpers_of_keras_that_need_no_layer(run):
+    text = (
+        "from keras.utils import np_utils\n"
+        "from keras.datasets import mnist\n"
+        "import tensorflow as tf\n"
+        "(x, y), _ = mnist.load_data()\n"
+        "print(np_utils.to_categorical(y[:2]).shape[0], x.shape, tf.keras.utils.to_categorical([1]).tolist())\n"
+    )
+    done = run(text)
+    assert done.stdout == "2 (60000, 28, 28) [[0.0, 1.0]]\n", done.stderr

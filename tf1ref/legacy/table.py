@@ -16,6 +16,8 @@ MODULES = {
     "python.layers.pooling": "layers",
     "python.ops.rnn_cell": "rnn_cell",
     "python.ops.rnn_cell_impl": "rnn_cell",
+    "contrib.eager": "contrib_eager",
+    "contrib.eager.python.tfe": "contrib_eager",
     "contrib.framework": "contrib_framework",
     "contrib.framework.python.ops.arg_scope": "arg_scope",
     "contrib.layers": "contrib_layers",

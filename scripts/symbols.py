@@ -1,0 +1,64 @@
+"""Prints the README's table of old symbols: what `tf1ref exec` gives back, and what stands in for it in new code."""
+
+import ast
+import sys
+
+from tf1ref.legacy import surface, table
+
+HEAD = ("old symbol", "under `exec`", "for new code")
+
+
+def _names(module):
+    """What a module of tf1ref.legacy offers: its __all__, else its functions, classes, names and what it passes on."""
+    path = surface.LEGACY / f"{module}.py"
+    found, tree = set(), surface.tree(path)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tf1ref.legacy"):
+            stars = any(alias.name == "*" for alias in node.names)
+            found |= _names(node.module.rpartition(".")[2]) if stars else {a.asname or a.name for a in node.names}
+    return {name for name in found if not name.startswith("_")}
+
+
+def rows():
+    """Yields (old, under exec, new) as Markdown."""
+    modules = {}
+    for path, module in table.MODULES.items():
+        modules.setdefault(module, []).append(path)
+    for module, paths in sorted(modules.items(), key=lambda item: item[1][0]):
+        shown = [p for p in paths if ".python." not in p and not p.startswith("python.")]
+        if not shown:
+            continue  # a longer way to names that stand in another row
+        new = sorted({table.new_code(path) for path in paths} - {None})
+        old = ", ".join(f"`tf.{path}`" for path in shown)
+        yield (
+            old,
+            f"{len(_names(module))} name{'s' * (len(_names(module)) > 1)}",
+            ", ".join(f"`modules.{name}`" for name in new),
+        )
+    grouped = {}
+    for path, new in table.NEW_CODE.items():
+        if not any(path == p or path.startswith(p + ".") for p in table.MODULES):
+            grouped.setdefault(new.partition(".")[0], []).append(f"`tf.{path}`")
+    for module, paths in grouped.items():
+        yield ", ".join(paths), "as it was", f"`modules.{module}`"
+    yield ", ".join(f"`{p}`" for p in table.RENAMED if not p.startswith("python.")), "renamed before or at 1.0", ""
+    yield ", ".join(f"`{p}`" for p in table.FUNCTIONS), "take their old arguments too", ""
+    for path, advice in table.GONE.items():
+        if path != "contrib":
+            yield f"`tf.{path}`", "missing", advice
+
+
+def main():
+    """Prints the table."""
+    for cells in (HEAD, ("---",) * len(HEAD), *rows()):
+        sys.stdout.write(f"| {' | '.join(cells)} |\n")
+
+
+if __name__ == "__main__":
+    main()
