@@ -11,6 +11,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """Says which tests share a process: a file's, so that TensorFlow loads once for it.
+
+    Of the files that go through the whole catalog, a chapter's, so that no process is left with all of it.
+    """
+    for item in items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        chapter = str(name).partition(".")[0] if item.path.name in ("test_parity.py", "test_expected.py") else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{chapter}"))
+
+
 @pytest.fixture
 def tf1ref(tmp_path):
     """Runs the command in a process of its own, in tmp_path; returns the CompletedProcess (text)."""
