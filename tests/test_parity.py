@@ -23,7 +23,8 @@ def graph_trace(name, steps=STEPS, **changes):
 
 def cost(name):
     """Convolutional programs are slow: seconds where the others take a tenth of one."""
-    return pytest.mark.slow if "conv2d" in catalog.find(name).path.read_text() else ()
+    text = catalog.find(name).path.read_text()
+    return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
 
 def controls():

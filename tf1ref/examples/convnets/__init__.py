@@ -1,0 +1,1 @@
+"""Convolutional networks, from one kernel by hand to ResNet."""

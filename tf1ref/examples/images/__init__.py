@@ -1,0 +1,1 @@
+"""Decoding, resizing, flipping and recolouring pictures inside the graph."""

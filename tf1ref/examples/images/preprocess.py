@@ -1,0 +1,174 @@
+"""The whole preprocessing of a training picture: crop, resize, recolour
+
+Source: S3 3254-3304
+TF1: the random choice of method and order is Python's, made while the graph is built: every run of it is resized alike.
+Now: the same for tf.function: a Python value is fixed when it is traced, and each combination is traced once.
+Errata: S3 samples the box twice and throws the first away; it draws method and order from numpy's global generator,
+    without a seed; its loop adds a preprocessor to the graph for every picture that it shows. Here nine are built,
+    with seeds of their own, and then run. Its decode_jpeg leaves the channels open, which a gray file would decide.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.examples.images import _pictures
+from tf1ref.examples.images.resize_and_crop import resize_images
+from tf1ref.figures import at_least, at_most, exactly
+
+SEED = 1
+PICTURES = 9
+SIZE = (299, 299)
+BOXES = (((0.05, 0.05, 0.9, 0.7), (0.35, 0.47, 0.5, 0.56)),)
+MAX_BRIGHTNESS = 32 / 255
+LOWER = 0.5
+UPPER = 1.5
+MAX_HUE = 0.2
+
+EXPECTED = {
+    "forward/shapes": exactly([[299, 299, 3]] * 9),
+    "final/least": at_least(0.0),
+    "final/greatest": at_most(1.0),
+}
+
+
+def choices():
+    """(method of resizing, order of the colours) of every picture, by chance."""
+    random = np.random.RandomState(SEED)
+    return [(random.randint(4), random.randint(2)) for _ in range(PICTURES)]
+
+
+def distort_color(image, color_ordering, seed):
+    """Adds the four random colour ops in one of two orders, then clips; values from 0 to 1."""
+
+    def brightness(image):
+        return v1.image.random_brightness(image, max_delta=MAX_BRIGHTNESS, seed=seed + 1)
+
+    def saturation(image):
+        return v1.image.random_saturation(image, lower=LOWER, upper=UPPER, seed=seed + 2)
+
+    def hue(image):
+        return v1.image.random_hue(image, max_delta=MAX_HUE, seed=seed + 3)
+
+    def contrast(image):
+        return v1.image.random_contrast(image, lower=LOWER, upper=UPPER, seed=seed + 4)
+
+    if color_ordering == 0:
+        image = contrast(hue(saturation(brightness(image))))
+    else:
+        image = hue(contrast(brightness(saturation(image))))
+    return v1.clip_by_value(image, 0.0, 1.0)
+
+
+def preprocess_for_train(image, size, bbox, method, color_ordering, seed):
+    """Adds the preprocessor: a picture of any size to float32 (*size, 3). bbox: (1, n, 4), or None for all of it."""
+    if bbox is None:
+        bbox = v1.constant([0.0, 0.0, 1.0, 1.0], shape=[1, 1, 4])
+    if image.dtype != v1.float32:
+        image = v1.image.convert_image_dtype(image, dtype=v1.float32)
+    begin, extent, _ = v1.image.sample_distorted_bounding_box(
+        v1.shape(image), bounding_boxes=bbox, seed=SEED, seed2=seed, min_object_covered=0.1
+    )
+    distorted_image = v1.slice(image, begin, extent)
+    distorted_image.set_shape([None, None, 3])  # slice forgets the channels, too
+    distorted_image = v1.image.resize_images(distorted_image, size, method=method)
+    distorted_image = v1.image.random_flip_left_right(distorted_image, seed=seed + 5)
+    return distort_color(distorted_image, color_ordering, seed)
+
+
+def build_graph():
+    """Adds nine preprocessors of one picture to the default graph."""
+    jpeg = v1.placeholder(v1.string, [], name="jpeg")
+    img_data = v1.image.decode_jpeg(jpeg, channels=3)
+    boxes = v1.constant(BOXES)
+    each = enumerate(choices())
+    return {
+        "jpeg": jpeg,
+        "pictures": [preprocess_for_train(img_data, SIZE, boxes, *choice, seed=10 * i + 1) for i, choice in each],
+    }
+
+
+def as_trace(first, second):
+    """The pictures of two runs, and their extremes."""
+    pictures = np.array([*first, *second])
+    return {
+        "forward/shapes": np.array([picture.shape for picture in first]),
+        "forward/choices": np.array(choices()),
+        "steps/pictures": pictures,
+        "final/least": pictures.min(),
+        "final/greatest": pictures.max(),
+    }
+
+
+def run_graph():
+    """Two runs of one graph: other crops and colours, but the same ways of resizing."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(SEED)
+        graph = build_graph()
+        feed = {graph["jpeg"]: _pictures.jpeg()}
+        return as_trace(*(sess.run(graph["pictures"], feed) for _ in range(2)))
+
+
+class Colors:
+    """The four random colour ops of one preprocessor."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def brightness(self, image):
+        """Up to 32 levels of 255 more or less."""
+        return tf.image.random_brightness(image, max_delta=MAX_BRIGHTNESS, seed=self.seed + 1)
+
+    def saturation(self, image):
+        """Half to one and a half times as colourful."""
+        return tf.image.random_saturation(image, lower=LOWER, upper=UPPER, seed=self.seed + 2)
+
+    def hue(self, image):
+        """Up to a fifth of the colour wheel."""
+        return tf.image.random_hue(image, max_delta=MAX_HUE, seed=self.seed + 3)
+
+    def contrast(self, image):
+        """Half to one and a half times as far from the mean."""
+        return tf.image.random_contrast(image, lower=LOWER, upper=UPPER, seed=self.seed + 4)
+
+    def distort(self, image, color_ordering):
+        """All four in one of two orders, then clipped."""
+        if color_ordering == 0:
+            image = self.contrast(self.hue(self.saturation(self.brightness(image))))
+        else:
+            image = self.hue(self.contrast(self.brightness(self.saturation(image))))
+        return tf.clip_by_value(image, 0.0, 1.0)
+
+
+def preprocess(image, bbox, method, color_ordering, seed):
+    """A picture of any size to float32 (*SIZE, 3)."""
+    image = tf.image.convert_image_dtype(image, tf.float32)
+    begin, extent, _ = tf.image.sample_distorted_bounding_box(
+        tf.shape(image), bounding_boxes=bbox, seed=seed, min_object_covered=0.1
+    )
+    distorted_image = tf.ensure_shape(tf.slice(image, begin, extent), [None, None, 3])
+    distorted_image = tf.cast(resize_images(distorted_image, SIZE, method), tf.float32)
+    distorted_image = tf.image.random_flip_left_right(distorted_image, seed=seed + 5)
+    return Colors(seed).distort(distorted_image, color_ordering)
+
+
+@tf.function
+def preprocess_all(jpeg):
+    """Nine preprocessors of one picture; the loop is Python's, so each has ops of its own."""
+    img_data = tf.io.decode_jpeg(jpeg, channels=3)
+    each = enumerate(choices())
+    return [preprocess(img_data, tf.constant(BOXES), *choice, seed=10 * i + 1) for i, choice in each]
+
+
+def run_function():
+    """Two calls of one traced function: other crops and colours, but the same ways of resizing."""
+    tf.random.set_seed(SEED)
+    jpeg = tf.constant(_pictures.jpeg())
+    return as_trace(*([picture.numpy() for picture in preprocess_all(jpeg)] for _ in range(2)))
+
+
+def plot(trace):
+    """The eighteen pictures."""
+    names = [f"method {method}, order {order}" for method, order in trace["forward/choices"]] * 2
+    pictures = {f"{i}: {name}": picture for i, (name, picture) in enumerate(zip(names, trace["steps/pictures"]))}
+    return _pictures.sheet(pictures, "preprocess", columns=6)

@@ -1,0 +1,1 @@
+"""One model on several devices of a machine: towers with shared variables and averaged gradients."""
