@@ -18,7 +18,7 @@ SIDE = 32
 CHANNELS = 3
 PIXELS = SIDE * SIDE * CHANNELS
 RECORD = 1 + PIXELS  # bytes
-FETCH = "fetch the files with scripts/fetch_data.py cifar10"
+FETCH = "take the files from the home of the data set, www.cs.toronto.edu/~kriz/cifar.html"
 
 # The stand-in: one training file's pictures, and fewer for the test.
 TRAIN_EXAMPLES, TEST_EXAMPLES = 10_000, 2000

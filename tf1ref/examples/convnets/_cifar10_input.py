@@ -44,10 +44,11 @@ def read_cifar10(filename_queue):
     return v1.transpose(depth_major, [1, 2, 0]), v1.cast(record[0], v1.int32)
 
 
-def distorted_inputs(files, distortion):
+def distorted_inputs(files, distortion, threads=1):
     """Adds files -> queue of names -> records -> distortion -> shuffle queue -> images, labels, and the queue's size.
 
-    images: float32 (batch, size, size, 3), standardized; labels: int32 (batch,).
+    threads: more than one bring another order in every run. images: float32 (batch, size, size, 3), standardized;
+    labels: int32 (batch,).
     """
     size, lower_upper = distortion.size, distortion.contrast
     filename_queue = v1.train.string_input_producer(files, seed=11)
@@ -60,7 +61,7 @@ def distorted_inputs(files, distortion):
     images, labels = v1.train.shuffle_batch(
         [image, label],
         batch_size=distortion.batch,
-        num_threads=1,
+        num_threads=threads,
         capacity=distortion.capacity,
         min_after_dequeue=distortion.min_queue,
         seed=16,
