@@ -15,6 +15,7 @@ from tf1ref.legacy import (
     learn_datasets,
     legacy_seq2seq,
     np_utils,
+    penalties,
     seq2seq,
     tutorial_mnist,
 )
@@ -187,6 +188,13 @@ def test_data_sets_of_contrib_learn(tmp_path):
         path.write_text(text)
         with pytest.raises(InputError, match=says):
             learn_datasets.load_csv_with_header(str(path), np.int64, np.float32)
+
+
+def test_keras_penalties_count_the_whole_square():
+    weights = v1.constant([[1.0, -2.0], [3.0, 0.0]])
+    assert run([penalties.l1(0.1)(weights), penalties.l2(0.1)(weights), penalties.l1_l2(0.1, 0.2)(weights)]) == (
+        pytest.approx([0.6, 1.4, 3.4])
+    )
 
 
 def test_to_categorical():
