@@ -10,7 +10,6 @@ from tf1ref.legacy import surface
 
 # Same name, same arguments by position, another meaning: what to write in TensorFlow 2.
 REREAD = {
-    "gradients": "tf.GradientTape: tf.gradients works in graphs alone",
     "nn.dropout": "tf.nn.dropout(x, rate=1 - keep_prob): the second argument is what is dropped now",
 }
 

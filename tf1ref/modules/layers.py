@@ -1,0 +1,122 @@
+"""TF1's tf.layers for tf.function code: dense, conv2d, dropout; batch_normalization is in layers_norm.
+
+Each computes by the ops that TF1's layer adds to a graph, and names its variables as TF1 does. A kernel starts as
+glorot uniform, with `seed` as its op seed, unless `kernel_initializer`, a function of (shape, dtype), says otherwise:
+v1.truncated_normal_initializer and its like, with a seed, give what they give in a graph.
+"""
+
+import tensorflow as tf
+
+from tf1ref.modules._layer import Layer, activation, glorot, probability
+
+
+class Dense(Layer):
+    """activation(inputs @ kernel + bias) over the last axis: [..., depth] -> [..., units] (tf.layers.dense).
+
+    Variables: `<name>/kernel` [depth, units], `<name>/bias` [units].
+    """
+
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer=None,
+        bias_initializer=tf.zeros,
+        seed=None,
+        name="dense",
+        dtype=tf.float32,
+    ):
+        super().__init__(name, dtype)
+        self.units, self.use_bias, self.activation = units, use_bias, _activation(activation, name)
+        self.kernel_initializer, self.bias_initializer = glorot(kernel_initializer, seed), bias_initializer
+
+    def create(self, depth):
+        """Makes the variables for inputs of [..., depth]; returns the layer."""
+        self.kernel = self._variable("kernel", [depth, self.units], self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self._variable("bias", [self.units], self.bias_initializer)
+        return self
+
+    def __call__(self, inputs):
+        """Raises ValueError where the last axis is not depth, TypeError for another dtype."""
+        inputs = self._checked(inputs, self.kernel.shape[0] if self._named else None)
+        rank = inputs.shape.rank
+        outputs = tf.tensordot(inputs, self.kernel, [[rank - 1], [0]]) if rank > 2 else tf.matmul(inputs, self.kernel)
+        return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
+
+
+class Conv2D(Layer):
+    """Convolution of [batch, height, width, channels] -> [batch, ..., filters] (tf.layers.conv2d).
+
+    kernel_size, strides, dilation_rate: one number or two. Variables: `<name>/kernel` [height, width, channels,
+    filters], `<name>/bias` [filters]. Raises ValueError for sizes that are none and an unknown padding.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer=None,
+        bias_initializer=tf.zeros,
+        seed=None,
+        name="conv2d",
+        dtype=tf.float32,
+    ):
+        super().__init__(name, dtype)
+        if str(padding).lower() not in ("valid", "same"):
+            raise ValueError(f'{name}: padding must be "valid" or "same", not {padding!r}')
+        self.filters, self.padding = filters, padding.upper()
+        self.kernel_size = _pair(kernel_size, "kernel_size", name)
+        self.strides, self.dilation_rate = _pair(strides, "strides", name), _pair(dilation_rate, "dilation_rate", name)
+        self.use_bias, self.activation = use_bias, _activation(activation, name)
+        self.kernel_initializer, self.bias_initializer = glorot(kernel_initializer, seed), bias_initializer
+
+    def create(self, channels):
+        """Makes the variables for inputs of [batch, height, width, channels]; returns the layer."""
+        shape = [*self.kernel_size, channels, self.filters]
+        self.kernel = self._variable("kernel", shape, self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self._variable("bias", [self.filters], self.bias_initializer)
+        return self
+
+    def __call__(self, inputs):
+        """Raises ValueError for inputs of another rank or number of channels, TypeError for another dtype."""
+        inputs = self._checked(inputs, self.kernel.shape[2] if self._named else None, rank=4)
+        outputs = tf.nn.convolution(inputs, self.kernel, self.strides, self.padding, dilations=self.dilation_rate)
+        return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
+
+
+class Dropout(Layer):
+    """Keeps each element with probability 1 - rate, scaled by 1 / (1 - rate), while training (tf.layers.dropout).
+
+    rate: a number or a scalar tensor. noise_shape: 1 where the elements of an axis live and die together, None where
+    they do not. With one seed and one global seed the masks are the graph's, call for call.
+    """
+
+    def __init__(self, rate=0.5, noise_shape=None, seed=None, name="dropout"):
+        super().__init__(name)
+        self.rate, self.noise_shape, self.seed = probability(rate, "rate", name), noise_shape, seed
+
+    def __call__(self, inputs, training=False):
+        if not training:
+            return tf.identity(inputs)
+        shape = self.noise_shape
+        if shape is not None:
+            shape = [tf.shape(inputs)[axis] if size is None else size for axis, size in enumerate(shape)]
+        return tf.nn.dropout(inputs, rate=self.rate, noise_shape=shape, seed=self.seed)
+
+
+_activation = activation  # the constructors' argument of that name hides it
+
+
+def _pair(value, what, scope):
+    values = (value,) * 2 if isinstance(value, int) else tuple(value)
+    if len(values) != 2 or not all(isinstance(each, int) and each > 0 for each in values):
+        raise ValueError(f"{scope}: {what} must be a positive integer or two of them, not {value}")
+    return values

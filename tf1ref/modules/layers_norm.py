@@ -1,0 +1,70 @@
+"""TF1's tf.layers.batch_normalization for tf.function code.
+
+(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis. While training, the moments are the batch's,
+and the call itself moves the moving averages, which a TF1 program does by running UPDATE_OPS beside the step.
+"""
+
+import tensorflow as tf
+
+from tf1ref.modules._layer import Layer
+
+
+class BatchNormalization(Layer):
+    """Variables: `<name>/gamma`, `/beta`, and, not trained, `/moving_mean`, `/moving_variance`, each [depth].
+
+    As in TF1, inputs of rank 4 go through the fused kernel, whose moving variance is of a sample (divided by n - 1);
+    others through single ops, where it is of a population (divided by n). moving -= (moving - batch) * (1 - momentum).
+    """
+
+    def __init__(
+        self,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        fused=True,
+        name="batch_normalization",
+        dtype=tf.float32,
+    ):
+        super().__init__(name, dtype)
+        self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
+        self.fused = fused and self.dtype == tf.float32
+
+    def create(self, depth):
+        """Makes the variables for inputs of [..., depth]; returns the layer."""
+        self.gamma = self._variable("gamma", [depth], tf.ones) if self.scale else None
+        self.beta = self._variable("beta", [depth], tf.zeros) if self.center else None
+        self.moving_mean = self._variable("moving_mean", [depth], tf.zeros, trainable=False)
+        self.moving_variance = self._variable("moving_variance", [depth], tf.ones, trainable=False)
+        return self
+
+    def __call__(self, inputs, training=False):
+        """Raises ValueError where the last axis is not depth, TypeError for another dtype."""
+        inputs = self._checked(inputs, self.moving_mean.shape[0] if self._named else None)
+        if self.fused and inputs.shape.rank == 4:
+            return self._fused(inputs, training)
+        mean, variance = self.moving_mean.read_value(), self.moving_variance.read_value()
+        if training:
+            mean, variance = tf.nn.moments(inputs, list(range(inputs.shape.rank - 1)))
+            self._move(mean, variance, tf.constant(1.0 - self.momentum, self.dtype))
+        return tf.nn.batch_normalization(inputs, mean, variance, self.beta, self.gamma, self.epsilon)
+
+    def _fused(self, inputs, training):
+        depth = self.moving_mean.shape
+        step = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma if self.scale else tf.ones(depth),
+            offset=self.beta if self.center else tf.zeros(depth),
+            mean=tf.zeros([0]) if training else self.moving_mean,
+            variance=tf.zeros([0]) if training else self.moving_variance,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        if training:
+            # TF1 subtracts in float32 here: 1 - 0.99 is 0.00999999, not the 0.01 of the single ops.
+            self._move(step.batch_mean, step.batch_variance, 1.0 - tf.constant(self.momentum))
+        return step.y
+
+    def _move(self, mean, variance, rate):
+        self.moving_mean.assign_sub((self.moving_mean - mean) * rate)
+        self.moving_variance.assign_sub((self.moving_variance - variance) * rate)

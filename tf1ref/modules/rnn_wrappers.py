@@ -1,0 +1,118 @@
+"""TF1's cells made of cells, for tf.function code: stacked, and with dropout."""
+
+import hashlib
+
+import tensorflow as tf
+
+from tf1ref.modules._layer import Layer, probability
+from tf1ref.modules.rnn import LSTMStateTuple
+
+
+class MultiRNNCell(Layer):
+    """Cells one on top of the other: the output of each is the input of the next; the state is a tuple of theirs.
+
+    Variables: `<scope>/multi_rnn_cell/cell_0/<cell's own>`, cell_1... Give each layer a cell object of its own.
+    """
+
+    def __init__(self, cells, name="multi_rnn_cell"):
+        super().__init__(name)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise ValueError(f"{name}: cells must be a list of at least one cell, not {cells}")
+        self.cells = list(cells)
+        if len({id(cell) for cell in self.cells}) < len(self.cells):
+            raise ValueError(f"{name}: a cell stands in its list twice; make one object for each layer")
+
+    state_size = property(lambda self: tuple(cell.state_size for cell in self.cells))
+    output_size = property(lambda self: self.cells[-1].output_size)
+
+    def create(self, depth, scope=""):
+        """Makes the variables for inputs of [batch, depth], below `scope`; returns the cell."""
+        self.scope = f"{scope}/{self.scope}" if scope else self.scope
+        for number, cell in enumerate(self.cells):
+            cell.create(depth, f"{self.scope}/cell_{number}")
+            depth = cell.output_size
+        return self
+
+    def variables_by_name(self):
+        return {name: variable for cell in self.cells for name, variable in cell.variables_by_name().items()}
+
+    def zero_state(self, batch_size):
+        """Returns the cells' zero states."""
+        return tuple(cell.zero_state(batch_size) for cell in self.cells)
+
+    def __call__(self, inputs, state):
+        """Raises ValueError for a state that is no tuple of one for each cell, and what the cells raise."""
+        if not isinstance(state, (tuple, list)) or len(state) != len(self.cells):
+            raise ValueError(f"{self.scope}: its state must be a tuple of {len(self.cells)}, not {state}")
+        states = []
+        for cell, each in zip(self.cells, state):
+            inputs, each = cell(inputs, each)
+            states.append(each)
+        return inputs, tuple(states)
+
+
+class DropoutWrapper(Layer):
+    """Drops inputs, outputs and next states of a cell, at every step anew; never the memory c of an LSTMStateTuple.
+
+    The keep probabilities are numbers or scalar tensors; 1 is no dropout. seed: an integer; each place gets its own of
+    it, as in TF1. For evaluation wrap the same cell again with keep probabilities of 1, or use the cell itself: the
+    wrapper has neither variables nor a scope.
+    """
+
+    def __init__(self, cell, input_keep_prob=1.0, output_keep_prob=1.0, state_keep_prob=1.0, seed=None):
+        super().__init__("dropout_wrapper")
+        if not isinstance(cell, Layer) or not hasattr(cell, "state_size"):
+            raise TypeError(f"DropoutWrapper: {cell} is no cell")
+        self.cell, self.seed = cell, seed
+        self.keep = {
+            "input": probability(input_keep_prob, "input_keep_prob", cell.scope),
+            "state": probability(state_keep_prob, "state_keep_prob", cell.scope),
+            "output": probability(output_keep_prob, "output_keep_prob", cell.scope),
+        }
+
+    state_size = property(lambda self: self.cell.state_size)
+    output_size = property(lambda self: self.cell.output_size)
+
+    def create(self, depth, scope=""):
+        """Makes the cell's variables; returns the wrapper."""
+        self.cell.create(depth, scope)
+        return self
+
+    def variables_by_name(self):
+        return self.cell.variables_by_name()
+
+    def zero_state(self, batch_size):
+        """Returns the cell's zero state."""
+        return self.cell.zero_state(batch_size)
+
+    def __call__(self, inputs, state):
+        output, state = self.cell(self._dropped("input", inputs), state)
+        state = self._dropped("state", state)
+        return self._dropped("output", output), state
+
+    def _dropped(self, place, values):
+        keep = self.keep[place]
+        if isinstance(keep, (int, float)) and keep == 1:
+            return values
+        flat = tf.nest.flatten(values)
+        dropped = [
+            each if is_memory else tf.nn.dropout(each, rate=1.0 - keep, seed=self._place_seed(place, number))
+            for number, (each, is_memory) in enumerate(zip(flat, _memories(values)))
+        ]
+        return tf.nest.pack_sequence_as(values, dropped)
+
+    def _place_seed(self, place, number):
+        if self.seed is None:
+            return None
+        # TF1's own: a program with a seed must get the masks it got.
+        digest = hashlib.md5(f"{self.seed}{place}_{number}".encode()).hexdigest()
+        return int(digest[:8], 16) & 0x7FFFFFFF
+
+
+def _memories(values):
+    """Returns for each tensor of a nest, flattened, whether it is the c of an LSTMStateTuple."""
+    if isinstance(values, LSTMStateTuple):
+        return [True, False]
+    if isinstance(values, (list, tuple)):
+        return [memory for each in values for memory in _memories(each)]
+    return [False]
