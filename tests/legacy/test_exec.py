@@ -133,10 +133,11 @@ def test_what_is_gone_is_one_line_with_file_and_line(run, text, line, says):
 
 def test_hasattr_and_try_still_work(run):
     text = HEAD + (
-        "print(hasattr(tf, 'mul'), hasattr(tf.nn, 'nothing'))\n"
+        "import sys\n"
+        "print(hasattr(tf, 'mul'), hasattr(tf.nn, 'nothing'), tf.layers.dense and 'tf_keras' in sys.modules)\n"
         "try:\n    from tensorflow.contrib import nothing\nexcept ImportError:\n    print('caught')\n"
     )
-    assert run(text).stdout == "True False\ncaught\n"
+    assert run(text).stdout == "True False False\ncaught\n"
 
 
 def test_a_traceback_shows_the_programs_own_frames(run):
