@@ -1,0 +1,211 @@
+"""What both halves of this chapter's programs are given: a trained network's graph, pictures, batches of them."""
+
+import io
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tensorflow.compat.v1 import GraphDef
+
+from tf1ref import console, files
+from tf1ref.artifacts import effects, graphs
+from tf1ref.data import class_folders, features, folders
+from tf1ref.errors import InputError
+from tf1ref.examples.transfer import _body
+
+DECODED = ("JPEG", "MPO", "PNG", "GIF")  # what DecodeJpeg reads, by Pillow's names
+
+
+class Body(NamedTuple):
+    """The part of a frozen graph from its input to its features, the bottleneck.
+
+    `jpeg`, `bottleneck`: tensor names; `side`: (height, width) of the pictures it takes, None where it takes a
+    JPEG's bytes; `size`: the number of features; `maker`: bytes that change whenever the features would.
+    """
+
+    graph_def: object
+    jpeg: str
+    bottleneck: str
+    side: tuple
+    size: int
+    maker: bytes
+
+
+def body(path, jpeg, bottleneck, folder):
+    """The Body of a frozen .pb from tensor `jpeg` to tensor `bottleneck`; path "": the project's own, in `folder`.
+
+    `jpeg` takes a JPEG's bytes, or pictures as floats (1, height, width, 3). Raises InputError for a file that is
+    no frozen graph, a tensor that is not there (with the nearest names) or cannot be used, and for a graph whose
+    ops would touch files, the network or Python.
+    """
+    path = Path(path or _body.paths(folder)[0])
+    graph_def = _read(path)
+    names = [graphs.tensor_names(name, graph_def, path)[0] for name in (jpeg, bottleneck)]
+    graph = graphs.imported(graph_def, path)
+    ends = [_tensor(graph, name, path) for name in names]
+    graph_def, placeholders = graphs.cut(graph_def, names[:1], {names[0]: (ends[0].dtype, ends[0].shape)})
+    graph_def = graphs.prune(graph_def, names[1:], path)
+    if placeholders[names[0]].partition(":")[0] not in {node.name for node in graph_def.node}:
+        raise InputError(f"{path}: {names[1]} does not depend on {names[0]}: name an input before it")
+    outside = effects.outside(graphs.all_nodes(graph_def))
+    if outside:
+        raise InputError(f"{path}: {next(iter(outside))} touches files, the network or Python: such graphs are not run")
+    size = _size(ends[1], path)
+    maker = graph_def.SerializeToString(deterministic=True) + names[1].encode()
+    return Body(graph_def, placeholders[names[0]], names[1], _side(ends[0], path), size, maker)
+
+
+def vectors(body, paths, folder, extract, *made_with):
+    """The features of picture files, float32 (n, body.size), kept in `folder` for the next run.
+
+    extract(path, bytes) computes one picture's. made_with: what they hang on besides the graph; oneDNN's
+    convolutions differ in the last bits, so they are kept apart.
+    """
+    maker = body.maker + repr((*made_with, os.environ.get("TF_ENABLE_ONEDNN_OPTS"))).encode()
+    return features.cached(folder, maker, paths, extract, counted)
+
+
+def pictures(folder, scratch):
+    """The class_folders.Pictures of `folder`; "": flower_photos, or generated flowers in `scratch`.
+
+    Raises InputError for a file that DecodeJpeg does not read by its kind, before anything is computed.
+    """
+    found = class_folders.read(folder) if folder else class_folders.flowers(scratch, count=30, size=64)
+    for path in found.paths:
+        with _opened(path) as image:  # the first bytes alone: .1 ms
+            if image.format not in DECODED:
+                raise InputError(f"{path}: {image.format}, which DecodeJpeg does not read: save it as JPEG or PNG")
+    return found
+
+
+def lists(found, validation, testing):
+    """features.lists of Pictures. Raises InputError when a class has no picture to train on, or a list has none."""
+    chosen = features.lists(found.paths, validation, testing)
+    trained = {found.labels[i] for i in chosen["training"]}
+    for label, name in enumerate(found.classes):
+        if label not in trained:
+            raise InputError(f"{name}: no picture of it is left to train on: add some, or lower the percentages")
+    for name, wanted in (("validation", validation), ("testing", testing)):
+        if wanted and not len(chosen[name]):
+            raise InputError(f"{len(found.paths)} pictures, none of them for {name}: add some, or raise its percentage")
+    return chosen
+
+
+def batch(random, labels, indices, count):
+    """`count` of `indices`: each a class drawn at random, then a picture of it, as S3 draws them."""
+    classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
+    return np.array([random.choice(classes[random.randint(len(classes))]) for _ in range(count)])
+
+
+def write_features(path, vectors, found, chosen):
+    """Writes features and labels of Pictures as .npz, and between which ends those of the training pictures lie."""
+    trained, content = vectors[chosen["training"]], io.BytesIO()
+    labels = np.reshape(found.labels, (-1, 1))
+    np.savez(content, x=vectors, y=labels, lowest=trained.min(), highest=trained.max())
+    files.write(Path(path), content.getvalue())
+
+
+def read_features(path):
+    """(x from 0 to 1 where the training pictures are, y one-hot, a function that scales another picture's)."""
+    with np.load(path, allow_pickle=False) as data:
+        lowest, highest, x, y = (data[name] for name in ("lowest", "highest", "x", "y"))
+
+    def scaled(vectors):
+        return (vectors - lowest) / max(highest - lowest, np.float32(1e-12))
+
+    return scaled(x), np.eye(y.max() + 1, dtype=np.float32)[y[:, 0]], scaled
+
+
+def counted(items):
+    """The items, with progress shown where there are any."""
+    return (item for _, item in zip(console.steps(len(items)), items)) if items else iter(())
+
+
+def undecodable(path, error):
+    """The InputError for a picture that the graph's decoder refuses, from TensorFlow's error."""
+    return InputError(f"{path}: not a picture that the graph can decode: replace it ({graphs.one_line(error, 90)})")
+
+
+def pixels(path, side):
+    """A picture file as float32 (side, side, 3) from -1 to 1. InputError where it is none."""
+    small = _rgb(path).resize((side, side), Image.Resampling.BOX)
+    return np.asarray(small, np.float32) / np.float32(127.5) - 1
+
+
+def labelled(path, text):
+    """A PNG's bytes: the picture of a file with `text` written over its lower edge. InputError where it is none."""
+    image = _rgb(path)
+    if image.width < 224:  # letters need some pixels
+        image = image.resize((224, max(1, image.height * 224 // image.width)))
+    font = ImageFont.load_default(size=max(14, image.width // 14))
+    pen, high = ImageDraw.Draw(image), max(14, image.width // 14)
+    pen.rectangle((0, image.height - high * 1.6, image.width, image.height), fill=(20, 20, 20))
+    pen.text((high // 2, image.height - high * 1.4), text, fill=(255, 255, 255), font=font)
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+def write(folder, written):
+    """Writes {file name: bytes} to `folder`, each file whole."""
+    for name, data in written.items():
+        files.write(Path(folder) / name, data)
+
+
+def _opened(path):
+    try:
+        return Image.open(path)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a picture: replace it or take it away") from error
+
+
+def _rgb(path):
+    with _opened(path) as image:
+        try:
+            return image.convert("RGB")
+        except (OSError, ValueError, SyntaxError) as error:  # damaged behind its first bytes
+            raise InputError(f"{path}: not a picture that can be decoded: replace it ({error})") from error
+
+
+def _read(path):
+    try:
+        graph_def = GraphDef.FromString(path.read_bytes())
+    except OSError as error:
+        raise folders.unreadable(path, error) from error
+    except Exception as error:  # DecodeError, whose module differs from protobuf to protobuf
+        raise InputError(f"{path}: not a frozen graph: name a .pb file that holds a GraphDef") from error
+    if not graph_def.node:
+        raise InputError(f"{path}: a graph without nodes: name a .pb file that holds a GraphDef")
+    return graph_def
+
+
+def _tensor(graph, name, path):
+    try:
+        return graph.get_tensor_by_name(name)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: has no {name}: {graphs.one_line(error)}") from error
+
+
+def _size(tensor, path):
+    """The number of features that a tensor has for one picture."""
+    shape = tensor.shape
+    size = shape[1:].num_elements() if (shape.rank or 0) > 1 and shape[0] in (None, 1) else None
+    if not size or not tensor.dtype.is_floating:
+        wrong = f"{tensor.name} is {tensor.dtype.name} {shape}"
+        raise InputError(f"{path}: {wrong}, not a known number of features for a picture: name another tensor")
+    return size
+
+
+def _side(tensor, path):
+    """(height, width) of an input of pictures, None of one of bytes."""
+    shape = tensor.shape
+    if tensor.dtype.name == "string":
+        return None
+    if not tensor.dtype.is_floating or shape.rank != 4 or None in shape[1:].as_list() or shape[3] != 3:
+        raise InputError(
+            f"{path}: {tensor.name} is {tensor.dtype.name} {shape}, neither a JPEG's bytes nor pictures of a known "
+            "size as floats: name another"
+        )
+    return shape[1], shape[2]

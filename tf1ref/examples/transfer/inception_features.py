@@ -1,0 +1,294 @@
+"""Features of all pictures in one .npz, a classifier, a label on a picture
+
+Source: S0 1533-1877
+TF1: three programs: a frozen graph run over every picture; a network of two layers, its losses in a collection,
+    saved; import_meta_graph and get_tensor_by_name find input and answer of the saved one again.
+Now: three functions; a tf.Module is restored by its variables' names, and called.
+Errata: S0 validates on batches of what it trains on, of all pictures; here a list by the names' hash is kept back.
+    It divides by 9.333495 to predict, its own pictures' largest feature: here the .npz has both ends. The number of
+    pictures (3670), of features and the order of the classes are written into its code. Its comment says .96 every
+    100 steps for what is .7 every 1000. leaky_relu on the last layer is S0's; it is kept, as its tensor is asked for.
+    The three shuffles "with the same state" set the state to what it already is.
+"""
+
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import console
+from tf1ref.examples.transfer import _function, _inputs, _session
+from tf1ref.figures import at_least
+from tf1ref.modules import checkpoints, optimizers, schedules
+
+SEED = 1
+STEPS = 20000
+BATCH_SIZE = 500
+HIDDEN = 512
+LEARNING_RATE = 0.9
+DECAY_STEPS = 1000
+DECAY_RATE = 0.7
+REGULARIZATION_RATE = 0.000005
+LEAK = 0.2
+EVALUATE_EVERY = 500
+VALIDATION_PERCENTAGE = 10
+TEST_PERCENTAGE = 10
+# S0's names in Inception v3 of 2015. Of MobileNet: input:0 and MobilenetV1/Logits/AvgPool_1a/AvgPool:0.
+JPEG_DATA_TENSOR_NAME = "DecodeJpeg/contents:0"
+BOTTLENECK_TENSOR_NAME = "pool_3/_reshape:0"
+# For a graph that takes pictures, not a JPEG's bytes: (pixel - mean) / deviation is what it gets.
+INPUT_MEAN = 127.5
+INPUT_STD = 127.5
+INCEPTION_V3_PB_FILE = ""  # a frozen .pb; none: a small one trained on CIFAR-10, with S0's names
+IMG_FILE = ""  # a folder with a folder of pictures for each class; none: flower_photos
+CACHE_DIR = ""  # where features are kept between runs; none: with the program's other files
+PICTURE = ""  # the file to label in the end; none: the first of the test pictures
+
+OUTPUT_FILE = "dataset_inception_v3_feature_01.npz"
+MODEL_FILE = "model.ckpt"
+LABELLED_FILE = "labelled.png"
+VARIABLES = ("layer1/weights", "layer1/biases", "layer2/weights", "layer2/biases")
+
+# S0 prints no figure.
+EXPECTED = {"final/train_accuracy": at_least(0.5), "final/test_accuracy": at_least(0.3)}
+
+# Only a graph that takes pictures has use for the first two; 20 steps reach the first decay where it is at 10.
+CONTROL = {
+    "INPUT_MEAN": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
+    "INPUT_STD": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
+    "DECAY_RATE": {"DECAY_STEPS": 10},
+}
+
+
+def prepare(folder):
+    """(Body, Pictures, lists, the picture to label, where features are kept), checked before anything is computed."""
+    cache = CACHE_DIR or os.path.join(folder, "bottleneck")
+    body = _inputs.body(INCEPTION_V3_PB_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, cache)
+    found = _inputs.pictures(IMG_FILE, folder)
+    chosen = _inputs.lists(found, VALIDATION_PERCENTAGE, TEST_PERCENTAGE)
+    picture = PICTURE or found.paths[chosen["testing"][0]]
+    _inputs.labelled(picture, "")
+    return body, found, chosen, picture, cache
+
+
+def finish(trace, answer, found, picture, folder):
+    """Adds the picture's class to the trace and writes the picture with its name on it."""
+    trace["final/answer"] = answer
+    _inputs.write(folder, {LABELLED_FILE: _inputs.labelled(picture, found.classes[answer])})
+    return trace
+
+
+def add_layer(x, in_size, out_size, scope, seed):
+    """Adds leaky_relu(x * weights + biases), and the weights' penalty to the collection of losses."""
+    with v1.name_scope(scope):
+        weights = v1.Variable(v1.random_normal([in_size, out_size], seed=seed), name="weights")
+        biases = v1.Variable(v1.random_normal([1, out_size], seed=seed + 1), name="biases")
+    v1.add_to_collection("losses", REGULARIZATION_RATE * v1.reduce_sum(v1.square(weights)))
+    return v1.nn.leaky_relu(v1.matmul(x, weights) + biases, LEAK)
+
+
+def build_graph(size=64, n_classes=5):
+    """Adds the classifier of features: (n, size) to (n, n_classes), its losses and the training op."""
+    global_step = v1.Variable(0, trainable=False, name="global_step")
+    x = v1.placeholder(v1.float32, [None, size])  # S0 finds it by the name it gets: Placeholder
+    y_ = v1.placeholder(v1.float32, [None, n_classes])
+    y = add_layer(add_layer(x, size, HIDDEN, "layer1", seed=1), HIDDEN, n_classes, "layer2", seed=3)  # LeakyRelu_1
+    cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(logits=y, labels=y_)
+    v1.add_to_collection("losses", v1.reduce_mean(cross_entropy))
+    loss = v1.add_n(v1.get_collection("losses"))
+    learning_rate = v1.train.exponential_decay(LEARNING_RATE, global_step, DECAY_STEPS, DECAY_RATE, staircase=True)
+    optimizer = v1.train.GradientDescentOptimizer(learning_rate)
+    gradients = optimizer.compute_gradients(loss)
+    correct_prediction = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))
+    return {
+        "x": x,
+        "y_": y_,
+        "y": y,
+        "loss": loss,
+        "gradients": {v.op.name: gradient for gradient, v in gradients},
+        "train": optimizer.apply_gradients(gradients, global_step=global_step),
+        "accuracy": v1.reduce_mean(v1.cast(correct_prediction, v1.float32)),
+        "variables": {v.op.name: v for v in v1.trainable_variables()},
+    }
+
+
+def extract_graph(body, found, picture, cache):
+    """The first program: a session runs the frozen graph over every picture, and over the one to label."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        jpeg, bottleneck = _session.add_body(body, INPUT_MEAN, INPUT_STD)
+        extract = _session.extractor(sess, jpeg, bottleneck)
+        paths = [*found.paths, picture]
+        return _inputs.vectors(body, paths, cache, extract, "graph", INPUT_MEAN, INPUT_STD)
+
+
+def train_graph(folder, chosen, steps):
+    """The second program: trains the classifier and saves it. The trace."""
+    x, y, _ = _inputs.read_features(os.path.join(folder, OUTPUT_FILE))
+    random, losses, accuracies = np.random.RandomState(SEED), [], []
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(SEED)
+        graph = build_graph(x.shape[1], y.shape[1])
+        sess.run(v1.global_variables_initializer())
+
+        def feed(indices):
+            return {graph["x"]: x[indices], graph["y_"]: y[indices]}
+
+        trace = {f"initial/{k}": v for k, v in sess.run(graph["variables"]).items()}
+        bar = console.steps(steps)
+        for i in bar:
+            training = chosen["training"]
+            batch = feed(random.choice(training, min(BATCH_SIZE, len(training)), replace=False))
+            if i == 0:
+                trace |= {f"gradient/{k}": v for k, v in sess.run(graph["gradients"], batch).items()}
+            losses.append(sess.run([graph["train"], graph["loss"]], batch)[1])
+            if i % EVALUATE_EVERY == 0:
+                accuracies.append(sess.run(graph["accuracy"], feed(chosen["validation"])))
+            bar.show(loss=losses[-1], validation=accuracies[-1])
+        v1.train.Saver().save(sess, os.path.join(folder, MODEL_FILE))
+        trace |= {f"final/{k}": v for k, v in sess.run(graph["variables"]).items()}
+        trace["final/train_accuracy"] = sess.run(graph["accuracy"], feed(chosen["training"]))
+        trace["final/test_accuracy"] = sess.run(graph["accuracy"], feed(chosen["testing"]))
+    return trace | {"steps/loss": np.array(losses), "validation_accuracy": np.array(accuracies)}
+
+
+def apply_graph(folder, features):
+    """The third program: the saved graph, its input and answer by name. (its output (1, n_classes), the class)."""
+    with v1.Graph().as_default() as graph, v1.Session() as sess:
+        model = os.path.join(folder, MODEL_FILE)
+        v1.train.import_meta_graph(model + ".meta").restore(sess, model)
+        x, y = graph.get_tensor_by_name("Placeholder:0"), graph.get_tensor_by_name("LeakyRelu_1:0")
+        result = sess.run(y, {x: features})
+        return result, sess.run(v1.argmax(v1.nn.softmax(result), -1))[0]
+
+
+def run_graph(steps=STEPS, out=None):
+    """What one program leaves on disk is all that the next one knows."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = os.fspath(out or scratch)
+        body, found, chosen, picture, cache = prepare(folder)
+        vectors = extract_graph(body, found, picture, cache)
+        _inputs.write_features(os.path.join(folder, OUTPUT_FILE), vectors[:-1], found, chosen)
+        trace = {"forward/features": vectors, **train_graph(folder, chosen, steps)}
+        scaled = _inputs.read_features(os.path.join(folder, OUTPUT_FILE))[2]
+        trace["final/result"], answer = apply_graph(folder, scaled(vectors[-1:]))
+        return finish(trace, answer, found, picture, folder)
+
+
+class Network(tf.Module):
+    """Two layers, named as in the graph."""
+
+    def __init__(self, size, n_classes):
+        super().__init__()
+
+        def normal(shape, seed, name):
+            return tf.Variable(tf.random.normal(shape, seed=seed), name=name)
+
+        self.all = [
+            normal([size, HIDDEN], 1, VARIABLES[0]),
+            normal([1, HIDDEN], 2, VARIABLES[1]),
+            normal([HIDDEN, n_classes], 3, VARIABLES[2]),
+            normal([1, n_classes], 4, VARIABLES[3]),
+        ]
+        self.global_step = tf.Variable(0, trainable=False, name="global_step")
+        self.optimizer = optimizers.GradientDescent(self.learning_rate)
+
+    def learning_rate(self):
+        """The rate at the present step."""
+        return schedules.exponential_decay(LEARNING_RATE, self.global_step, DECAY_STEPS, DECAY_RATE, staircase=True)
+
+    def variables_by_name(self):
+        """{name in the graph: variable}: what the Saver saves."""
+        return {**dict(zip(VARIABLES, self.all)), "global_step": self.global_step}
+
+    @tf.function
+    def result(self, x):
+        """Features (n, size) to (n, n_classes)."""
+        hidden = tf.nn.leaky_relu(tf.matmul(x, self.all[0]) + self.all[1], LEAK)
+        return tf.nn.leaky_relu(tf.matmul(hidden, self.all[2]) + self.all[3], LEAK)
+
+    @tf.function
+    def loss_and_gradients(self, x, y_):
+        """The loss before a step, and its gradients."""
+        with tf.GradientTape() as tape:
+            cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=self.result(x), labels=y_)
+            penalties = [REGULARIZATION_RATE * tf.reduce_sum(tf.square(w)) for w in (self.all[0], self.all[2])]
+            loss = tf.add_n([*penalties, tf.reduce_mean(cross_entropy)])
+        return loss, tape.gradient(loss, self.all)
+
+    @tf.function
+    def train(self, x, y_):
+        """One step; the loss before it."""
+        loss, gradients = self.loss_and_gradients(x, y_)
+        self.optimizer.apply(zip(gradients, self.all), self.global_step)
+        return loss
+
+    @tf.function
+    def accuracy(self, x, y_):
+        """The share of right answers."""
+        correct_prediction = tf.equal(tf.argmax(self.result(x), 1), tf.argmax(y_, 1))
+        return tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
+
+
+def extract_function(body, found, picture, cache):
+    """The first program: a function wraps the frozen graph."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def bottleneck(jpeg):
+        return _function.add_body(body, jpeg, INPUT_MEAN, INPUT_STD)
+
+    extract = _function.extractor(bottleneck)
+    paths = [*found.paths, picture]
+    return _inputs.vectors(body, paths, cache, extract, "function", INPUT_MEAN, INPUT_STD)
+
+
+def train_function(folder, chosen, steps):
+    """The second program; the checkpoint is the graph's, name for name."""
+    x, y, _ = _inputs.read_features(os.path.join(folder, OUTPUT_FILE))
+    random, losses, accuracies = np.random.RandomState(SEED), [], []
+    tf.random.set_seed(SEED)
+    network = Network(x.shape[1], y.shape[1])
+    by_name = dict(zip(VARIABLES, network.all))
+
+    def given(indices):
+        return tf.constant(x[indices]), tf.constant(y[indices])
+
+    trace = {f"initial/{k}": v.numpy() for k, v in by_name.items()}
+    bar = console.steps(steps)
+    for i in bar:
+        training = chosen["training"]
+        batch = given(random.choice(training, min(BATCH_SIZE, len(training)), replace=False))
+        if i == 0:
+            gradients = network.loss_and_gradients(*batch)[1]
+            trace |= {f"gradient/{k}": v.numpy() for k, v in zip(VARIABLES, gradients)}
+        losses.append(network.train(*batch).numpy())
+        if i % EVALUATE_EVERY == 0:
+            accuracies.append(network.accuracy(*given(chosen["validation"])).numpy())
+        bar.show(loss=losses[-1], validation=accuracies[-1])
+    checkpoints.save(folder, MODEL_FILE, network.variables_by_name())
+    trace |= {f"final/{k}": v.numpy() for k, v in by_name.items()}
+    trace["final/train_accuracy"] = network.accuracy(*given(chosen["training"])).numpy()
+    trace["final/test_accuracy"] = network.accuracy(*given(chosen["testing"])).numpy()
+    return trace | {"steps/loss": np.array(losses), "validation_accuracy": np.array(accuracies)}
+
+
+def apply_function(folder, features, n_classes):
+    """The third program: another object, restored."""
+    network = Network(features.shape[1], n_classes)
+    checkpoints.restore(os.path.join(folder, MODEL_FILE), network.variables_by_name())
+    result = network.result(tf.constant(features))
+    return result.numpy(), tf.argmax(tf.nn.softmax(result), -1)[0].numpy()
+
+
+def run_function(steps=STEPS, out=None):
+    """The same three files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = os.fspath(out or scratch)
+        body, found, chosen, picture, cache = prepare(folder)
+        vectors = extract_function(body, found, picture, cache)
+        _inputs.write_features(os.path.join(folder, OUTPUT_FILE), vectors[:-1], found, chosen)
+        trace = {"forward/features": vectors, **train_function(folder, chosen, steps)}
+        scaled = _inputs.read_features(os.path.join(folder, OUTPUT_FILE))[2]
+        trace["final/result"], answer = apply_function(folder, scaled(vectors[-1:]), len(found.classes))
+        return finish(trace, answer, found, picture, folder)
