@@ -1,18 +1,30 @@
-"""What launcher and task say to each other: TF_CONFIG to the task, its state back."""
+"""What launcher and task say to each other: TF_CONFIG to the task, its state and global step back."""
 
 import contextlib
 import json
 import os
+import threading
 
 from cluster.description import ADDRESS, JOBS, SETTINGS
 from cluster.errors import UsageError
 
-# Names the file in which a task may tell its state, one line. Without it only its life and death are watched.
+# Names the file in which a task may tell its state and global step, one line such as "running 120". Without it
+# only the task's life and death are watched.
 PROGRESS = "CLUSTER_PROGRESS"
-STARTING, RUNNING = "starting", "running"
+# In its own code; inside a session call, where it may wait for another task; after its last session.
+STARTING, RUNNING, CALLING, ENDING = STATES = ("starting", "running", "calling", "ending")
+UNDER_WAY = (RUNNING, CALLING)
+# Seconds between two looks of the thread that writes what `note` was told: a training step costs no file.
+NOTE_SECONDS = 0.2
 # Holds the seconds a task may wait for the others at its start.
 START_TIMEOUT = "CLUSTER_START_TIMEOUT"
+# Names the job's checkpoint folder, where the launcher was given one.
+CHECKPOINT_DIR = "CLUSTER_CHECKPOINT_DIR"
 EXAMPLE = '{"cluster": {"ps": [...], "worker": [...]}, "task": {"type": "worker", "index": 0}}'
+
+_lock = threading.Lock()
+_noted = None  # what was told last
+_thread = None
 
 
 def tf_config(hosts, job, index):
@@ -48,18 +60,50 @@ def start_timeout():
         raise UsageError(f"{START_TIMEOUT}: {text!r} is no number of seconds") from None
 
 
-def report(state):
-    """Tells the launcher, if there is one, what this task does: STARTING or RUNNING."""
-    if path := os.environ.get(PROGRESS):
-        # A full disk must not end a job that does not need it.
-        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-            file.write(f"{state}\n")
+def report(state, step=None):
+    """Tells the launcher, if there is one, what this task does, and the global step it has seen: at once."""
+    global _noted
+    with _lock:
+        _noted = (state, step)
+        _write(state, step)
+
+
+def note(state, step=None):
+    """As `report`, within NOTE_SECONDS and at no cost: for every step of a training loop."""
+    global _noted, _thread
+    if not os.environ.get(PROGRESS):
+        return
+    _noted = (state, step)
+    if _thread is None:
+        _thread = threading.Thread(target=_write_notes, daemon=True)
+        _thread.start()
+
+
+def _write_notes():
+    written, pause = None, threading.Event()
+    while True:
+        pause.wait(NOTE_SECONDS)
+        with _lock:
+            if _noted != written:
+                written = _noted
+                _write(*written)
+
+
+def _write(state, step):
+    if not (path := os.environ.get(PROGRESS)):
+        return
+    # A full disk must not end a job that does not need it. Renamed, so that nobody reads half a line.
+    with contextlib.suppress(OSError):
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            file.write(f"{state}\n" if step is None else f"{state} {int(step)}\n")
+        os.replace(f"{path}.new", path)
 
 
 def reported(path):
-    """Returns the state that the task with the progress file `path` told last, "" when it told none."""
+    """Returns (state, step or None), as the task with the progress file `path` told last; None for nothing new."""
     try:
         with open(path, encoding="utf-8") as file:
-            return file.readline().rstrip("\n")
-    except (OSError, UnicodeDecodeError):
-        return ""
+            state, *step = file.read(64).split()
+        return (state, int(step[0]) if step else None) if state in STATES else None
+    except (OSError, ValueError):
+        return None

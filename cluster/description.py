@@ -6,8 +6,8 @@
       - localhost:0
       - localhost:0
 
-Optional: job_name and task_id, where a file describes one process of the cluster, and the settings in
-SETTINGS.
+Optional: job_name and task_id, where a file describes one process of the cluster, and the fields in SETTINGS
+and POLICY.
 """
 
 import dataclasses
@@ -22,8 +22,11 @@ from cluster.errors import UsageError
 JOBS = ("ps", "worker")
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(?P<port>[0-9]{1,5})")
 # Seconds: name, default.
-SETTINGS = {"grace": 10.0, "start_timeout": 120.0}
-FIELDS = ("ps_hosts", "worker_hosts", "job_name", "task_id", *SETTINGS)
+SETTINGS = {"grace": 10.0, "start_timeout": 120.0, "stall_timeout": 300.0, "end_timeout": 600.0}
+# What is done when a task fails, and which tasks decide success: name, the choices, the default first.
+CHOICES = {"restart": ("never", "on-failure"), "success": ("chief", "all")}
+POLICY = (*CHOICES, "max_restarts", "checkpoint_dir")
+FIELDS = ("ps_hosts", "worker_hosts", "job_name", "task_id", *SETTINGS, *POLICY)
 SHIPPED = pathlib.Path(__file__).parent
 
 
@@ -49,6 +52,12 @@ class Description:
     task_id: int | None = None
     grace: float = SETTINGS["grace"]
     start_timeout: float = SETTINGS["start_timeout"]
+    stall_timeout: float = SETTINGS["stall_timeout"]
+    end_timeout: float = SETTINGS["end_timeout"]
+    restart: str = CHOICES["restart"][0]
+    success: str = CHOICES["success"][0]
+    max_restarts: int = 3
+    checkpoint_dir: str | None = None
 
     @property
     def hosts(self):
@@ -79,6 +88,22 @@ def load(path):
     except yaml.YAMLError as error:
         raise UsageError(_yaml_message(path, error)) from None
     return _checked(str(path), fields)
+
+
+def change(description, **changes):
+    """Returns `description` with `changes` from a command line (None: as described); checks what goes together.
+
+    Raises UsageError for restarts without a checkpoint folder, and for a folder that is none.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None}
+    description = dataclasses.replace(description, **changes)
+    folder = description.checkpoint_dir
+    if description.restart != "never" and folder is None:
+        why = "a ps that is started again without one begins at step 0 without a word"
+        raise UsageError(f"restart {description.restart} needs a checkpoint folder (--checkpoint-dir): {why}")
+    if folder is not None and pathlib.Path(folder).exists() and not pathlib.Path(folder).is_dir():
+        raise UsageError(f"{folder}: not a folder; give --checkpoint-dir another")
+    return description
 
 
 def _yaml_message(path, error):
@@ -122,7 +147,7 @@ def _checked(path, fields):
         other = first.setdefault((address.host.lower(), address.port or object()), address)
         if other is not address:
             raise UsageError(f"{address.where}: {address} is given twice; give every task a port of its own")
-    settings = {name: _seconds(path, fields, name) for name in SETTINGS if name in fields}
+    settings = {name: _setting(path, fields, name) for name in (*SETTINGS, *POLICY) if name in fields}
     return Description(path, jobs, *_own_task(path, fields, jobs), **settings)
 
 
@@ -146,11 +171,23 @@ def _address(item, where):
     return Address(match["host"], int(match["port"]), where)
 
 
-def _seconds(path, fields, name):
+def _setting(path, fields, name):
     value, line, _ = fields[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise UsageError(f"{path}:{line}: {name}: must be a number of seconds, not {value!r}")
-    return float(value)
+    if problem := _problem(name, value):
+        raise UsageError(f"{path}:{line}: {name}: {problem}, not {value!r}")
+    return float(value) if name in SETTINGS else value
+
+
+def _problem(name, value):
+    """Returns what `value` should have been ("must be ..."), or None where the field `name` takes it."""
+    if name in CHOICES:
+        return None if value in CHOICES[name] else f"must be {' or '.join(CHOICES[name])}"
+    if name == "checkpoint_dir":
+        return None if isinstance(value, str) and value else "must be the path of a folder"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name == "max_restarts":
+        return None if number and isinstance(value, int) and value >= 0 else "must be a whole number"
+    return None if number and 0 <= value < float("inf") else "must be a number of seconds"
 
 
 def _own_task(path, fields, jobs):

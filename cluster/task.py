@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from cluster.contract import PROGRESS, START_TIMEOUT, reported, tf_config
+from cluster.contract import CHECKPOINT_DIR, PROGRESS, START_TIMEOUT, STARTING, UNDER_WAY, reported, tf_config
 
 KEEPER = pathlib.Path(__file__).with_name("keeper.py")
 # Only where unset: TensorFlow and gRPC say nothing but errors, Python prints at once though its output is a
@@ -23,51 +23,80 @@ DEFAULTS = {
 
 
 class Task:
-    """One process of the job. `returncode` is None while it runs, then as in subprocess: -N for signal N."""
+    """One task of the job, a process at a time: `start` again is a restart.
+
+    returncode: None while it runs, then as in subprocess: -N for signal N. state: what it said last, one of
+    contract.STATES, or "" while it has said nothing. step: the global step it saw last, in any of its runs,
+    or None. Monotonic seconds: started; starting: since when it makes itself ready, also anew after a ps was
+    lost; changed: when it said something new; ended; halted: since when a signal has stopped it, or None.
+    """
 
     def __init__(self, job, index, log_dir):
         self.job, self.index = job, index
         self.name = f"{job} {index}"
         self.log = pathlib.Path(log_dir) / f"{job}-{index}.log"
         self._progress = self.log.with_suffix(".progress")
-        self.pid = self.returncode = self.started = self.ended = None
+        self.pid = self.returncode = self.halted = self.step = None
+        self.started = self.starting = self.changed = self.ended = None
+        self.state, self.restarts = "", 0
         self._channel = self._keeper = None
-        self._received = b""
+        self._told, self._received = None, b""
 
     def start(self, command, description):
         """Starts `command` (a list) as this task of `description`; its output is appended to the log."""
-        own = {
-            "TF_CONFIG": tf_config(description.hosts, self.job, self.index),
-            START_TIMEOUT: str(description.start_timeout),
-            PROGRESS: str(self._progress.absolute()),
-        }
-        self._progress.unlink(missing_ok=True)
+        if self._channel is not None:
+            self.close()
+            self.restarts += 1
+        self.pid = self.returncode = self.ended = self.halted = None
+        self.state, self._told, self._received = "", None, b""
         self._channel, theirs = socket.socketpair()
         descriptor = theirs.fileno()
         # -I -S: the keeper needs no site packages, and without them it is there in 20 ms.
         keeper = [sys.executable, "-I", "-S", str(KEEPER), str(descriptor), *command]
-        self.started = time.monotonic()
+        self.started = self.starting = self.changed = time.monotonic()
         with theirs, open(self.log, "ab") as log:
             self._keeper = subprocess.Popen(
                 keeper,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**DEFAULTS, **os.environ, **own},
+                env={**DEFAULTS, **os.environ, **self._environment(description)},
                 pass_fds=(descriptor,),
                 start_new_session=True,
             )
         self._channel.setblocking(False)
+
+    def _environment(self, description):
+        own = {
+            "TF_CONFIG": tf_config(description.hosts, self.job, self.index),
+            START_TIMEOUT: str(description.start_timeout),
+            PROGRESS: str(self._progress.absolute()),
+        }
+        if description.checkpoint_dir is not None:
+            own[CHECKPOINT_DIR] = os.path.abspath(description.checkpoint_dir)
+        return own
 
     @property
     def running(self):
         """True from `start` until the command and everything it started are gone."""
         return self._channel is not None and self.returncode is None
 
-    @property
-    def state(self):
-        """What the task says of itself: contract.STARTING, RUNNING, or "" when it says nothing."""
-        return reported(self._progress)
+    def look(self):
+        """Takes in what the task says of itself; returns (before, now) when its global step has fallen."""
+        now, told, fell = time.monotonic(), reported(self._progress), None
+        if told:
+            state, step = told
+            if state == STARTING and self.state not in ("", STARTING):
+                self.starting = now
+            # In and out of session calls without a new step is no progress.
+            if self._told != (told := (state in UNDER_WAY or state, step)):
+                self.changed, self._told = now, told
+            self.state = state
+            if step is not None and self.step is not None and step < self.step:
+                fell = (self.step, step)
+            self.step = self.step if step is None else step
+        self.halted = (self.halted or now) if self.pid and _is_halted(self.pid) else None
+        return fell
 
     def fileno(self):
         """The keeper's socket, for select."""
@@ -114,7 +143,8 @@ class Task:
 
     def close(self):
         """Removes the progress file and closes the socket, at which the keeper kills what it has."""
-        self._progress.unlink(missing_ok=True)
+        for path in (self._progress, self._progress.with_suffix(".progress.new")):
+            path.unlink(missing_ok=True)
         if self._channel is not None:
             self._channel.close()
 
@@ -127,3 +157,12 @@ class Task:
             return f"{self.name} was killed by {signal.Signals(-self.returncode).name} {seconds}"
         except ValueError:
             return f"{self.name} was killed by signal {-self.returncode} {seconds}"
+
+
+def _is_halted(pid):
+    """True where a signal such as SIGSTOP has stopped the process (Linux; elsewhere never)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[:1] == [b"T"]
+    except OSError:
+        return False

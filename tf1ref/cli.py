@@ -10,7 +10,7 @@ import traceback
 
 from cluster import ending
 from cluster.errors import UsageError
-from tf1ref import __version__, catalog, cli_programs, console, data_tools
+from tf1ref import __version__, catalog, cli_artifacts, cli_cluster, cli_programs, console, data_tools
 from tf1ref.errors import InputError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -66,9 +66,10 @@ def _parser():
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb_name")
     for add in (_add_list, _add_show, _add_run, _add_parity, _add_gallery, _add_freeze):
         _with_debug(add(verbs))
-    for add in (cli_programs.add_exec, cli_programs.add_check):
+    for add in (cli_programs.add_exec, cli_programs.add_check, cli_artifacts.add_inspect):
         _with_debug(add(verbs, _verb))
     data_tools.add_verbs(verbs)
+    cli_cluster.add_verbs(verbs)
     return parser
 
 

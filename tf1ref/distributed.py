@@ -20,8 +20,6 @@ import json
 import os
 import signal
 import sys
-import threading
-import time
 import traceback
 
 import tensorflow.compat.v1 as v1
@@ -29,20 +27,13 @@ import tensorflow.compat.v1 as v1
 from cluster import contract, description
 from cluster.ending import end_in_time, leave, wait_for_end
 from cluster.errors import UsageError
-from cluster.ports import Ports, in_use, wait_until_listening
+from cluster.ports import Ports, in_use
+from tf1ref.distributed_session import BySize, Progress, SessionCreator, StartTimeout
 from tf1ref.errors import InputError
 
-# MonitoredTrainingSession lets a worker that looks before the chief is done sleep 30 s and hides the setting.
-POLL_SECONDS = 0.2
 # A thread that does not stop, say a queue runner on a dead ps, holds the end so long; TF's default is 120.
 STOP_GRACE_SECONDS = 2
-# Closing a session can hang for ever when another task is dead: it is left to itself after this time.
-CLOSE_SECONDS = 2.0
 START_TIMEOUT, INTERRUPTED = 3, 130  # exit codes
-
-
-class StartTimeout(Exception):
-    """Another task was not there in time. The message names it and its address; the exit code is 3."""
 
 
 class Task:
@@ -125,10 +116,15 @@ class Task:
             config.rpc_options.use_rpc_for_inprocess_master = True
         return config
 
-    def device_setter(self):
-        """For v1.device (tf.device refuses it): variables round robin on the ps, all else on this worker."""
-        worker = f"/job:worker/task:{self.index}"
-        return v1.train.replica_device_setter(worker_device=worker, cluster=v1.train.ClusterSpec(self.hosts))
+    def device_setter(self, by_size=False):
+        """For v1.device (tf.device refuses it): variables on the ps, all else on this worker.
+
+        Round robin, or by_size: each variable to the ps that holds the fewest bytes so far. Then too every
+        worker, building the same graph, gets the same places.
+        """
+        strategy = BySize(len(self.hosts["ps"])) if by_size else None
+        worker, cluster = f"/job:worker/task:{self.index}", v1.train.ClusterSpec(self.hosts)
+        return v1.train.replica_device_setter(worker_device=worker, cluster=cluster, ps_strategy=strategy)
 
     def serve(self):
         """Holds variables until SIGTERM (exit code 0) or Ctrl-C (130). Main thread only; never returns.
@@ -152,8 +148,10 @@ class Task:
         The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where
         the ps processes hold a live model already, goes on with that; the others wait until it has. With a
         `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s) and at
-        the end, and writes summaries. Raises StartTimeout when a ps or the chief is missing.
+        the end, and writes summaries; None is the folder that was given to the launcher, if any. Under a
+        launcher, tells it the global step. Raises StartTimeout when a ps or the chief is missing.
         """
+        checkpoint_dir = checkpoint_dir or os.environ.get(contract.CHECKPOINT_DIR)
         scaffold = scaffold or v1.train.Scaffold()
         hooks = list(hooks)
         if self.is_chief and checkpoint_dir:
@@ -165,67 +163,10 @@ class Task:
                 v1.train.SummarySaverHook(save_summaries_steps, output_dir=checkpoint_dir, scaffold=scaffold),
                 v1.train.StepCounterHook(save_summaries_steps, output_dir=checkpoint_dir),
             ]
-        creator = _SessionCreator(self, scaffold, checkpoint_dir)
+        if os.environ.get(contract.PROGRESS):
+            hooks.append(Progress())
+        creator = SessionCreator(self, scaffold, checkpoint_dir)
         return v1.train.MonitoredSession(creator, hooks, stop_grace_period_secs=STOP_GRACE_SECONDS)
-
-
-class _SessionCreator(v1.train.SessionCreator):
-    """Makes the raw session, at the start and again after a ps was lost and came back."""
-
-    def __init__(self, task, scaffold, checkpoint_dir):
-        self._task, self._scaffold, self._checkpoint_dir = task, scaffold, checkpoint_dir
-
-    def create_session(self):
-        _wait_for_ps(self._task)
-        scaffold = self._scaffold
-        scaffold.finalize()
-        manager = v1.train.SessionManager(
-            local_init_op=scaffold.local_init_op,
-            local_init_feed_dict=scaffold.local_init_feed_dict,
-            ready_op=scaffold.ready_op,
-            ready_for_local_init_op=scaffold.ready_for_local_init_op,
-            graph=v1.get_default_graph(),
-            recovery_wait_secs=POLL_SECONDS,
-        )
-        session = self._lead(manager) if self._task.is_chief else self._follow(manager)
-        if not self._task.alone:
-            session.close = functools.partial(_close, session)
-        contract.report(contract.RUNNING)
-        return session
-
-    def _lead(self, manager):
-        return self._attached() or manager.prepare_session(
-            self._task.target,
-            init_op=self._scaffold.init_op,
-            saver=self._scaffold.saver,
-            checkpoint_dir=self._checkpoint_dir,
-            config=self._task.config(),
-            init_feed_dict=self._scaffold.init_feed_dict,
-            init_fn=self._scaffold.init_fn,
-        )
-
-    def _attached(self):
-        """Returns a session on the model the ps processes hold, or None when they hold none.
-
-        A chief that was started again must not restore: it would roll the others back to the checkpoint.
-        """
-        if self._task.alone:
-            return None
-        session = v1.Session(self._task.target, config=self._task.config())
-        if session.run(self._scaffold.ready_for_local_init_op).size:
-            session.close()
-            return None
-        session.run(self._scaffold.local_init_op, feed_dict=self._scaffold.local_init_feed_dict)
-        v1.logging.info("The ps processes hold a live model: going on with it.")
-        return session
-
-    def _follow(self, manager):
-        task = self._task
-        try:
-            return manager.wait_for_session(task.target, task.config(), max_wait_secs=task.start_timeout)
-        except v1.errors.DeadlineExceededError:
-            what = f"worker 0 at {task.hosts['worker'][0]}: has not initialized the variables"
-            raise StartTimeout(f"{what} after {task.start_timeout:g} s; start it") from None
 
 
 def run(program, **timeouts):
@@ -278,22 +219,3 @@ def _alone(cls, timeouts):
         return cls(hosts, "worker", 0, **timeouts, alone=True)
     finally:
         ports.close()
-
-
-def _wait_for_ps(task):
-    """Returns when every ps accepts connections. TensorFlow itself would wait for ever, and silently."""
-    limit = time.monotonic() + task.start_timeout
-    for index, address in enumerate(task.hosts["ps"]):
-        host, _, port = address.rpartition(":")
-        if problem := wait_until_listening(host, int(port), limit - time.monotonic()):
-            raise StartTimeout(f"ps {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
-
-
-def _close(session):
-    # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
-    # waiting for one would be the very hang that this function is there to prevent.
-    if sys.is_finalizing():
-        return
-    closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
-    closing.start()
-    closing.join(CLOSE_SECONDS)

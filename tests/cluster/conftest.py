@@ -19,22 +19,21 @@ class Job:
         # Every process of the job inherits it, also those that leave its process group and its session.
         self._mark = f"CLUSTER_TEST={folder}"
         self.process = None
+        self.prefix = ()  # words before the launcher's command, such as those that enter a namespace
 
-    def start(self, program, *options, description="local"):
+    def start(self, program, *options, description="local", verb=("up",)):
         """Starts the job; `program` is Python text that finds `job`, `index` and `folder` defined."""
         head = "import json, os, signal, subprocess, sys, time\n"
         head += "task = json.loads(os.environ['TF_CONFIG'])['task']\n"
         head += f"job, index, folder = task['type'], task['index'], {str(self.folder)!r}\n"
         (self.folder / "task.py").write_text(head + program)
         command = [sys.executable, str(self.folder / "task.py")]
-        return self.start_command(command, *options, description=description)
+        return self.start_command(command, *options, description=description, verb=verb)
 
-    def start_command(self, command, *options, description="local"):
-        name, _, value = self._mark.partition("=")
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    def start_command(self, command, *options, description="local", verb=("up",)):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cluster", "up", str(description), *options, "--", *command],
-            env={**os.environ, name: value, "PYTHONPATH": path, "TMPDIR": str(self.folder)},
+            [*self.prefix, sys.executable, "-m", "cluster", *verb, str(description), *options, "--", *command],
+            env=self.environment(),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -42,6 +41,20 @@ class Job:
             start_new_session=True,
         )
         return self
+
+    def environment(self):
+        name, _, value = self._mark.partition("=")
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        own = {name: value, "PYTHONPATH": path, "TMPDIR": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
+        return {**os.environ, **own}
+
+    def ask(self, *arguments):
+        """Runs `python -m cluster` with `arguments` beside the job; returns exit code, output and errors."""
+        command = [sys.executable, "-m", "cluster", *map(str, arguments)]
+        done = subprocess.run(
+            command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=SECONDS
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def end(self, seconds=SECONDS):
         """Waits for the launcher; returns its exit code, standard output and standard error."""
@@ -58,17 +71,17 @@ class Job:
         except OSError:
             return False
 
-    def wait_for_file(self, name):
+    def wait_for_file(self, name, seconds=SECONDS):
         """Returns the text of the file `name` that a task writes, once it is there and not empty."""
         path = self.folder / name
-        return self.wait_for(lambda: path.exists() and path.read_text())
+        return self.wait_for(lambda: path.exists() and path.read_text(), seconds)
 
     @staticmethod
-    def wait_for(found):
-        """Returns the first true value of `found()`; fails after SECONDS."""
-        limit = time.monotonic() + SECONDS
+    def wait_for(found, seconds=SECONDS):
+        """Returns the first true value of `found()`; fails after `seconds`."""
+        limit = time.monotonic() + seconds
         while not (value := found()):
-            assert time.monotonic() < limit, f"nothing after {SECONDS} s"
+            assert time.monotonic() < limit, f"nothing after {seconds} s"
             time.sleep(0.05)
         return value
 

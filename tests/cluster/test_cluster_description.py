@@ -30,6 +30,10 @@ def test_the_sources_own_file_describes_one_process(tmp_path):
 def test_settings_have_defaults_and_can_be_given(tmp_path):
     assert load(tmp_path, GOOD).grace == description.SETTINGS["grace"]
     assert load(tmp_path, GOOD + "grace: 3\nstart_timeout: 0.5\n").start_timeout == 0.5
+    found = load(tmp_path, GOOD)
+    assert (found.restart, found.success, found.max_restarts, found.checkpoint_dir) == ("never", "chief", 3, None)
+    found = load(tmp_path, GOOD + "restart: on-failure\nmax_restarts: 0\nsuccess: all\ncheckpoint_dir: kept\n")
+    assert (found.restart, found.success, found.max_restarts, found.checkpoint_dir) == ("on-failure", "all", 0, "kept")
 
 
 @pytest.mark.parametrize("name", ["local", "local.yml"])
@@ -76,6 +80,15 @@ BAD = {
     "grace below zero": (GOOD + "grace: -1\n", 4, "grace: must be a number"),
     "grace is endless": (GOOD + "grace: .inf\n", 4, "grace: must be a number"),
     "grace is a truth": (GOOD + "grace: true\n", 4, "grace: must be a number"),
+    "stall_timeout is a word": (GOOD + "stall_timeout: soon\n", 4, "stall_timeout: must be a number of seconds"),
+    "restart as it likes": (GOOD + "restart: always\n", 4, "restart: must be never or on-failure, not 'always'"),
+    "restart without a folder": (GOOD + "restart: on-failure\n", None, "needs a checkpoint folder"),
+    "success of nobody": (GOOD + "success: [chief]\n", 4, "success: must be chief or all"),
+    "half a restart": (GOOD + "max_restarts: 1.5\n", 4, "max_restarts: must be a whole number"),
+    "fewer than no restarts": (GOOD + "max_restarts: -1\n", 4, "max_restarts: must be a whole number"),
+    "a truth of restarts": (GOOD + "max_restarts: true\n", 4, "max_restarts: must be a whole number"),
+    "checkpoint_dir is a number": (GOOD + "checkpoint_dir: 7\n", 4, "checkpoint_dir: must be the path"),
+    "checkpoint_dir is empty": (GOOD + "checkpoint_dir: ''\n", 4, "checkpoint_dir: must be the path"),
     "task_id alone": (GOOD + "task_id: 0\n", 4, "job_name and task_id go together"),
     "unknown job": (GOOD + "job_name: chief\ntask_id: 0\n", 4, "job_name: must be ps or worker"),
     "index outside the job": (GOOD + "job_name: worker\ntask_id: 1\n", 5, "task_id: must be 0 to 0"),
@@ -97,7 +110,8 @@ def test_a_wrong_field_is_one_line_with_file_line_and_field(text, line, word, tm
     assert __main__.main(["up", str(path), "--", sys.executable, "-c", "1"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert err.startswith(f"cluster: error: {path}:{line}: ") and word in err
+    where = f"{path}:{line}: " if line else ""  # None: what is wrong is what two fields say together
+    assert err.startswith(f"cluster: error: {where}") and word in err
 
 
 def test_nesting_without_end_is_an_error_too(tmp_path):

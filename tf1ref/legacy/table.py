@@ -50,6 +50,7 @@ MODULES = {
     "keras.datasets.mnist": "mnist_arrays",
     "keras.regularizers": "penalties",
     "keras.utils.np_utils": "np_utils",
+    "models.rnn.ptb.reader": "ptb_reader",
     "models.rnn.rnn_cell": "rnn_cell",
     "nn.seq2seq": "legacy_seq2seq",
     "python.keras.datasets.mnist": "mnist_arrays",

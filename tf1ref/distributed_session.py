@@ -1,0 +1,142 @@
+"""The session of a cluster task: how it comes to its variables, what it tells the launcher, how it is closed."""
+
+import functools
+import sys
+import threading
+import time
+
+import tensorflow.compat.v1 as v1
+
+from cluster import contract
+from cluster.ports import wait_until_listening
+
+# MonitoredTrainingSession lets a worker that looks before the chief is done sleep 30 s and hides the setting.
+POLL_SECONDS = 0.2
+# Closing a session can hang for ever when another task is dead: it is left to itself after this time.
+CLOSE_SECONDS = 2.0
+# The global step is fetched with a call of the program's own, no more often than this: steps may take 1 ms.
+STEP_SECONDS = 0.5
+
+
+class StartTimeout(Exception):
+    """Another task was not there in time. The message names it and its address; the exit code is 3."""
+
+
+class BySize:
+    """A ps_strategy: every variable goes to the ps with the fewest bytes so far (contrib's greedy strategy)."""
+
+    def __init__(self, count):
+        self._bytes = [0] * count
+
+    def __call__(self, op):
+        index = self._bytes.index(min(self._bytes))
+        attributes = op.node_def.attr
+        shape = v1.TensorShape(attributes["shape"].shape)
+        # A table or a queue has no shape: it counts as one byte, so that those spread too.
+        known = shape.num_elements() if "shape" in attributes and shape.is_fully_defined() else None
+        self._bytes[index] += known * v1.as_dtype(attributes["dtype"].type).size if known else 1
+        return index
+
+
+class Progress(v1.train.SessionRunHook):
+    """Tells the launcher the global step, and whether the task is inside a session call or in its own code."""
+
+    def begin(self):
+        self._step, self._seen, self._next = v1.train.get_global_step(), None, 0.0
+
+    def after_create_session(self, session, coord):
+        self._seen = None if self._step is None else session.run(self._step)
+        contract.report(contract.RUNNING, self._seen)
+
+    def before_run(self, run_context):
+        contract.note(contract.CALLING, self._seen)
+        if self._step is None or time.monotonic() < self._next:
+            return None
+        self._next = time.monotonic() + STEP_SECONDS
+        return v1.train.SessionRunArgs(self._step)
+
+    def after_run(self, run_context, run_values):
+        self._seen = self._seen if run_values.results is None else run_values.results
+        contract.note(contract.RUNNING, self._seen)
+
+    def end(self, session):
+        contract.report(contract.ENDING, self._seen)
+
+
+class SessionCreator(v1.train.SessionCreator):
+    """Makes the raw session, at the start and again after a ps was lost and came back."""
+
+    def __init__(self, task, scaffold, checkpoint_dir):
+        self._task, self._scaffold, self._checkpoint_dir = task, scaffold, checkpoint_dir
+
+    def create_session(self):
+        """Returns a session on initialized variables."""
+        contract.report(contract.STARTING)
+        _wait_for_ps(self._task)
+        scaffold = self._scaffold
+        scaffold.finalize()
+        manager = v1.train.SessionManager(
+            local_init_op=scaffold.local_init_op,
+            local_init_feed_dict=scaffold.local_init_feed_dict,
+            ready_op=scaffold.ready_op,
+            ready_for_local_init_op=scaffold.ready_for_local_init_op,
+            graph=v1.get_default_graph(),
+            recovery_wait_secs=POLL_SECONDS,
+        )
+        session = self._lead(manager) if self._task.is_chief else self._follow(manager)
+        if not self._task.alone:
+            session.close = functools.partial(_close, session)
+        return session
+
+    def _lead(self, manager):
+        return self._attached() or manager.prepare_session(
+            self._task.target,
+            init_op=self._scaffold.init_op,
+            saver=self._scaffold.saver,
+            checkpoint_dir=self._checkpoint_dir,
+            config=self._task.config(),
+            init_feed_dict=self._scaffold.init_feed_dict,
+            init_fn=self._scaffold.init_fn,
+        )
+
+    def _attached(self):
+        """Returns a session on the model the ps processes hold, or None when they hold none.
+
+        A chief that was started again must not restore: it would roll the others back to the checkpoint.
+        """
+        if self._task.alone:
+            return None
+        session = v1.Session(self._task.target, config=self._task.config())
+        if session.run(self._scaffold.ready_for_local_init_op).size:
+            session.close()
+            return None
+        session.run(self._scaffold.local_init_op, feed_dict=self._scaffold.local_init_feed_dict)
+        v1.logging.info("The ps processes hold a live model: going on with it.")
+        return session
+
+    def _follow(self, manager):
+        task = self._task
+        try:
+            return manager.wait_for_session(task.target, task.config(), max_wait_secs=task.start_timeout)
+        except v1.errors.DeadlineExceededError:
+            what = f"worker 0 at {task.hosts['worker'][0]}: has not initialized the variables"
+            raise StartTimeout(f"{what} after {task.start_timeout:g} s; start it") from None
+
+
+def _wait_for_ps(task):
+    """Returns when every ps accepts connections. TensorFlow itself would wait for ever, and silently."""
+    limit = time.monotonic() + task.start_timeout
+    for index, address in enumerate(task.hosts["ps"]):
+        host, _, port = address.rpartition(":")
+        if problem := wait_until_listening(host, int(port), limit - time.monotonic()):
+            raise StartTimeout(f"ps {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
+
+
+def _close(session):
+    # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
+    # waiting for one would be the very hang that this function is there to prevent.
+    if sys.is_finalizing():
+        return
+    closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)

@@ -1,0 +1,91 @@
+"""Convolution, batch norm, activation, pool, dropout: a CIFAR-10 baseline
+
+Source: S4 3786-3935
+TF1: tf.layers, with `training` a Python bool; the network is built twice over the same variables, to train and to
+    test, and the training step has to wait for UPDATE_OPS, or batch norm's averages stay where they start.
+Now: a layer is an object that is called with `training`; a call while training moves the averages by itself.
+Errata: S4 trains on the softmax's output, from which Keras takes the logits back; here the loss gets them. Its
+    "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch is S4's 1563 steps, whatever
+    pictures there are; a run of less than one takes four pictures a step (_fit.py).
+"""
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
+from tf1ref.figures import at_least, exactly
+from tf1ref.legacy import layers
+from tf1ref.modules.layers import Conv2D, Dense, Dropout
+from tf1ref.modules.layers_norm import BatchNormalization
+
+SEED = 1
+STEPS = 7815
+EPOCHS = 5
+BATCH_SIZE = 32
+FILTERS = 6
+KERNEL_SIZE = 5
+UNITS = 128
+DROPOUT = 0.2
+
+PLAN = _fit.Plan(BATCH_SIZE, STEPS // EPOCHS, "Baseline", SEED)
+POOLED = 16 * 16 * FILTERS
+
+EXPECTED = {
+    "parameters/total": exactly(198506),
+    "parameters/trainable": exactly(198494),
+    "parameters/not_trainable": exactly(12),
+    "final/validation_accuracy": at_least(0.5),  # S4 prints .5762; one file of the five gives .54
+}
+
+
+def inference(x, training):
+    """Adds the network: float32 (n, 32, 32, 3) from 0 to 1, to logits (n, 10)."""
+    x = _fit_graph.conv2d(x, FILTERS, KERNEL_SIZE, seed=1, padding="same", name="c1")
+    x = layers.batch_normalization(x, training=training, name="b1")
+    x = v1.nn.relu(x, name="a1")
+    x = layers.max_pooling2d(x, 2, 2, padding="same", name="p1")
+    x = layers.dropout(x, DROPOUT, training=training, seed=2, name="d1")
+    x = layers.flatten(x)
+    x = _fit_graph.dense(x, UNITS, seed=3, activation=v1.nn.relu, name="f1")
+    x = layers.dropout(x, DROPOUT, training=training, seed=4, name="d2")
+    return _fit_graph.dense(x, _fit.CLASSES, seed=5, name="f2")
+
+
+def build_graph():
+    """Adds the network as it answers: no dropout, batch norm by its averages."""
+    return _fit_graph.build_inference(inference)
+
+
+def run_graph(steps=STEPS, out=None):
+    """A session trains; the best weights lie in `out`."""
+    return _fit_graph.run(inference, PLAN, steps, out)
+
+
+class Baseline(_fit_function.Network):
+    """The network, its variables named as in the graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1 = self.add(Conv2D(FILTERS, KERNEL_SIZE, padding="same", seed=1, name="c1"), 3)
+        self.b1 = self.add(BatchNormalization(name="b1"), FILTERS)
+        self.d1 = Dropout(DROPOUT, seed=2, name="d1")
+        self.f1 = self.add(Dense(UNITS, "relu", seed=3, name="f1"), POOLED)
+        self.d2 = Dropout(DROPOUT, seed=4, name="d2")
+        self.f2 = self.add(Dense(_fit.CLASSES, seed=5, name="f2"), UNITS)
+
+    def logits(self, x, training):
+        """(n, 32, 32, 3) to (n, 10); `training` drops, and normalises by the batch."""
+        x = tf.nn.relu(self.b1(self.c1(x), training))
+        x = self.d1(tf.nn.max_pool(x, 2, 2, padding="SAME"), training)
+        x = self.f1(tf.reshape(x, [-1, POOLED]))
+        return self.f2(self.d2(x, training))
+
+
+def run_function(steps=STEPS, out=None):
+    """The same steps; the checkpoint is the graph's, name for name."""
+    return _fit_function.run(Baseline, PLAN, steps, out)
+
+
+def plot(trace):
+    """Accuracy and loss by epoch."""
+    return _fit.plot(trace, "CBAPD")

@@ -1,0 +1,177 @@
+"""Saver: all variables or some, under other names, and how many to keep
+
+Source: S3 1630-1716, S0 966-1020, S2 240-250
+TF1: a Saver adds ops that write and read variables by name; beside the values save() writes the graph, from
+    which import_meta_graph builds it again. A list picks variables, a dict names them otherwise.
+Now: a Checkpoint is told its variables by keyword; a manager keeps the last ones. restore() is content with less
+    than all unless assert_consumed asks. A function's graph is saved by saved_model.save, not with every checkpoint.
+Errata: S0 saves to model.ckpt and imports from "model.ckpt/model.ckpt.meta", a folder that is not there; its list of
+    files has one model.ckpt, where S3's four (.index, .data) are right since 0.11. S2 calls what a Saver holds
+    "gradients" too: it holds variables, a gradient is no variable. S2 writes the graph with the first numbered
+    checkpoint only, which max_to_keep removes with its .meta five saves later; here it goes under a name of its own.
+"""
+
+import glob
+import os
+import re
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.figures import exactly
+
+FIRST = 1.0
+SECOND = 2.0
+OTHER = 1.5  # what the variables of other graphs start at
+SAVES = 7
+MAX_TO_KEEP = 5
+NAME = "test_model"
+
+EXPECTED = {
+    "final/result": exactly([3.0]),
+    "final/imported": exactly([3.0]),
+    "final/only_v1": exactly([1.0]),
+    "final/not_restored": exactly([1.5]),
+    "final/renamed": exactly([3.0]),
+    "final/missing_key": exactly(1),
+    "final/kept": exactly([2, 3, 4, 5, 6]),
+    "final/graphs_written": exactly(1),
+}
+
+
+def numbers_of(paths):
+    """The step at the end of each checkpoint's name."""
+    return [int(re.search(r"-(\d+)$", path)[1]) for path in paths]
+
+
+def build_graph(first=FIRST, second=SECOND, prefix=""):
+    """Adds two variables and their sum to the default graph; `prefix` goes before their names."""
+    one = v1.Variable(v1.constant(first, shape=[1]), name=f"{prefix}v1")
+    two = v1.Variable(v1.constant(second, shape=[1]), name=f"{prefix}v2")
+    return {"first": one, "second": two, "result": one + two}
+
+
+def save_graph(path, trace):
+    """Saves the model with its graph; then SAVES times by number, without."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        nodes = build_graph()
+        saver = v1.train.Saver()
+        sess.run(v1.global_variables_initializer())
+        trace["initial/v1"], trace["initial/v2"] = sess.run([nodes["first"], nodes["second"]])
+        saver.save(sess, path)
+        many = v1.train.Saver(max_to_keep=MAX_TO_KEEP)
+        for step in range(SAVES):
+            many.save(sess, f"{path}_many", global_step=step, write_meta_graph=False)
+        trace["final/kept"] = numbers_of(many.last_checkpoints)
+        trace["final/graphs_written"] = len(glob.glob(f"{glob.escape(path)}*.meta"))
+
+
+def restore_graph(path, fetch, prefix="", saved=None, initialize=False):
+    """Restores into a graph whose variables start at OTHER. `saved`: what to give the Saver, of the model's nodes."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        nodes = build_graph(OTHER, OTHER, prefix)
+        saver = v1.train.Saver(saved(nodes) if saved else None)
+        if initialize:  # else what is not restored has no value
+            sess.run(v1.global_variables_initializer())
+        saver.restore(sess, path)
+        return sess.run(nodes[fetch])
+
+
+def import_graph(path):
+    """Builds the graph from the .meta file: no variable has to be declared again."""
+    with v1.Graph().as_default() as graph, v1.Session() as sess:
+        saver = v1.train.import_meta_graph(f"{path}.meta")
+        saver.restore(sess, path)
+        return sess.run(graph.get_tensor_by_name("add:0"))
+
+
+def key_missing_graph(path):
+    """True when a plain Saver does not find "other-v1"."""
+    try:
+        restore_graph(path, "result", prefix="other-")
+    except v1.errors.NotFoundError as e:
+        return "Key other-v1 not found in checkpoint" in e.message
+    return False
+
+
+def run_graph(out=None):
+    """Saves to `out`/test_model, and restores it, each way in a graph of its own."""
+    trace = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        path = os.path.join(out or scratch, NAME)
+        save_graph(path, trace)
+        trace["final/result"] = restore_graph(path, "result")
+        trace["final/imported"] = import_graph(path)
+        trace["final/only_v1"] = restore_graph(path, "first", saved=lambda nodes: [nodes["first"]])
+        trace["final/not_restored"] = restore_graph(path, "second", "", lambda nodes: [nodes["first"]], initialize=True)
+        names = {"v1": "first", "v2": "second"}
+        renamed = restore_graph(path, "result", "other-", lambda nodes: {k: nodes[n] for k, n in names.items()})
+        trace["final/renamed"] = renamed
+        trace["final/missing_key"] = int(key_missing_graph(path))
+    return {key: np.array(value) for key, value in trace.items()}
+
+
+class Model(tf.Module):
+    """Two variables and their sum."""
+
+    def __init__(self, first=FIRST, second=SECOND):
+        super().__init__()
+        self.first = tf.Variable(tf.constant(first, shape=[1]), name="v1")
+        self.second = tf.Variable(tf.constant(second, shape=[1]), name="v2")
+
+    @tf.function(input_signature=[])
+    def result(self):
+        """The sum, shape [1]."""
+        return tf.add(self.first, self.second, name="add")
+
+
+def save_function(path, trace):
+    """Saves the variables, the function, and SAVES times by number."""
+    model = Model()
+    trace["initial/v1"], trace["initial/v2"] = model.first.numpy(), model.second.numpy()
+    checkpoint = tf.train.Checkpoint(v1=model.first, v2=model.second)
+    checkpoint.write(path)
+    tf.saved_model.save(model, f"{path}_function")
+    folder = f"{path}_many"
+    manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=MAX_TO_KEEP, checkpoint_name="many")
+    for step in range(SAVES):
+        manager.save(checkpoint_number=step)
+    trace["final/kept"] = numbers_of(manager.checkpoints)
+    trace["final/graphs_written"] = len(glob.glob(os.path.join(glob.escape(f"{path}_function"), "*model.pb")))
+
+
+def restore_function(path, fetch, names):
+    """Restores into an object whose variables hold OTHER; `names`: {name in the file: attribute}."""
+    model = Model(OTHER, OTHER)
+    checkpoint = tf.train.Checkpoint(**{name: getattr(model, attribute) for name, attribute in names.items()})
+    status = checkpoint.read(path)
+    status.assert_existing_objects_matched().expect_partial()
+    return model.result().numpy() if fetch == "result" else getattr(model, fetch).numpy()
+
+
+def key_missing_function(path):
+    """True when there is nothing called other_v1; reading alone would say nothing and leave OTHER."""
+    try:
+        restore_function(path, "result", {"other_v1": "first", "other_v2": "second"})
+    except AssertionError:
+        return True
+    return False
+
+
+def run_function(out=None):
+    """The same ways. A name in the file is the keyword, whatever the variable is called."""
+    trace = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        path = os.path.join(out or scratch, NAME)
+        save_function(path, trace)
+        both = {"v1": "first", "v2": "second"}
+        trace["final/result"] = restore_function(path, "result", both)
+        loaded = tf.saved_model.load(f"{path}_function")  # owns the variables: without it they are gone
+        trace["final/imported"] = loaded.result().numpy()
+        trace["final/only_v1"] = restore_function(path, "first", {"v1": "first"})
+        trace["final/not_restored"] = restore_function(path, "second", {"v1": "first"})
+        trace["final/renamed"] = restore_function(path, "result", both)
+        trace["final/missing_key"] = int(key_missing_function(path))
+    return {key: np.array(value) for key, value in trace.items()}

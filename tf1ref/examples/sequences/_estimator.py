@@ -1,0 +1,54 @@
+"""What the three estimators of the sine share: a hook that keeps what a training shows, and both halves' batches."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import console
+
+
+class Recorder(v1.train.SessionRunHook):
+    """Keeps the losses of a training, and of its first step the variables before it and the gradients."""
+
+    def __init__(self, steps):
+        self.losses, self.first, self.initial = [], {}, {}
+        self._bar = console.steps(steps)
+
+    def begin(self):
+        """Called when the graph is built and may still be added to."""
+        self._variables = {v.op.name: v for v in v1.trainable_variables()}
+        # The canned head puts the losses of the examples there, too.
+        self._loss = next(loss for loss in v1.get_collection(v1.GraphKeys.LOSSES) if loss.shape.rank == 0)
+        gradients = v1.gradients(self._loss, list(self._variables.values()))
+        self._gradients = {f"gradient/{name}": g for name, g in zip(self._variables, gradients)}
+
+    def after_create_session(self, session, coord):
+        """Called when the variables are initialized."""
+        self.initial = {f"initial/{name}": v for name, v in session.run(self._variables).items()}
+        self._bar.__enter__()
+
+    def before_run(self, run_context):
+        """Asks for what is fetched along with the training op."""
+        wanted = {"loss": self._loss, "gradients": {} if self.losses else self._gradients}
+        return v1.train.SessionRunArgs(wanted)
+
+    def after_run(self, run_context, run_values):
+        """Keeps what was fetched."""
+        self.losses.append(run_values.results["loss"])
+        self.first.update(run_values.results["gradients"])
+        self._bar.reached(len(self.losses), loss=self.losses[-1])
+
+    def end(self, session):
+        """Called after the last step."""
+        self._bar.__exit__()
+
+    def trace(self):
+        """What was kept, by trace key."""
+        return {**self.initial, **self.first, "steps/loss": np.array(self.losses)}
+
+
+def batches(x, y, batch_size, num_epochs, seed):
+    """Yields (x, y) tensors in the order of numpy_input_fn(shuffle=True) with that seed."""
+    rows = tf.data.Dataset.range(len(x)).shuffle(1000, seed=seed).repeat(num_epochs).batch(batch_size)
+    for indices in rows:
+        yield tf.constant(x[indices.numpy()]), tf.constant(y[indices.numpy()])

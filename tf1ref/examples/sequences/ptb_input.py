@@ -1,0 +1,74 @@
+"""The Penn Treebank: words as ids, and batches of words with the next ones
+
+Source: S3 3945-4000
+TF1: ptb_producer keeps places in a queue that a thread fills; every run takes the next place.
+Now: a dataset of places, mapped to slices; a loop takes them.
+Errata: S3 imports its reader from a clone of a repository that is put on the path, with question marks; here it is
+    tf1ref.legacy.ptb_reader, and the corpus may be a generated one.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.data import ptb
+from tf1ref.figures import exactly
+from tf1ref.legacy import ptb_reader
+
+STEPS = 3
+BATCH_SIZE = 4
+NUM_STEPS = 5
+
+# On the real corpus S3 prints 929589 words, the first ids 9970, 9971, 9972, 9974, 9975, and the batches of this
+# program; a test compares them where the corpus is. What holds for any corpus is promised here.
+EXPECTED = {"final/next_words": exactly(1.0), "final/goes_on": exactly(1.0)}
+
+
+def figures(trace):
+    """Adds how much of y is one word ahead of x, and how much of x begins where y before it ended."""
+    x, y = trace["steps/x"], trace["steps/y"]
+    trace["final/next_words"] = np.mean(y[:, :, :-1] == x[:, :, 1:])
+    trace["final/goes_on"] = np.mean(x[1:, :, 0] == y[:-1, :, -1])
+    return trace
+
+
+def build_graph():
+    """Adds the queue of the training words to the default graph."""
+    x, y = ptb_reader.ptb_producer(ptb.load().train, BATCH_SIZE, NUM_STEPS)
+    return {"x": x, "y": y}
+
+
+def run_graph(steps=STEPS):
+    """The queue runner fills places in the background; the coordinator ends it."""
+    corpus = ptb.load()
+    ptb.epoch_size(len(corpus.train), BATCH_SIZE, NUM_STEPS)
+    with v1.Graph().as_default(), v1.Session() as sess:
+        graph = build_graph()
+        coord = v1.train.Coordinator()
+        threads = v1.train.start_queue_runners(sess=sess, coord=coord)
+        rows = [sess.run(graph) for _ in range(steps)]
+        coord.request_stop()
+        coord.join(threads, stop_grace_period_secs=10)
+    trace = {f"steps/{key}": np.array([row[key] for row in rows]) for key in ("x", "y")}
+    return figures({**trace, "words": len(corpus.train), "first": corpus.train[:10]})
+
+
+def batches(ids):
+    """A dataset of (x, y), int32 (4, 5) each, for ever."""
+    places = ptb.epoch_size(len(ids), BATCH_SIZE, NUM_STEPS)
+    length = len(ids) // BATCH_SIZE
+    data = tf.reshape(tf.constant(ids[: BATCH_SIZE * length]), [BATCH_SIZE, length])
+
+    def cut(place):
+        start = place * NUM_STEPS
+        return data[:, start : start + NUM_STEPS], data[:, start + 1 : start + NUM_STEPS + 1]
+
+    return tf.data.Dataset.range(places).repeat().map(cut)
+
+
+def run_function(steps=STEPS):
+    """Nothing runs in the background that would have to be ended."""
+    corpus = ptb.load()
+    rows = list(batches(corpus.train).take(steps).as_numpy_iterator())
+    trace = {key: np.array(values) for key, values in zip(("steps/x", "steps/y"), zip(*rows))}
+    return figures({**trace, "words": len(corpus.train), "first": corpus.train[:10]})
