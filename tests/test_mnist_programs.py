@@ -265,20 +265,15 @@ def test_dense128_means_over_epochs_and_tests_after_each(trace_of_dense128, pict
     assert trace["final/test_accuracy"] == pytest.approx((logits.argmax(1) == test.labels).mean(), abs=1e-6)
 
 
-# The real files: what EXPECTED promises has to hold for the generated digits too, which are a little harder.
+# The real files: what EXPECTED promises has to hold for the generated digits too, which are a little harder. The other
+# programs take minutes in both halves; test_expected.py runs one half of each.
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("name", "figure", "least"),
-    [
-        ("mlp_l2", "final/test_accuracy", 0.94),
-        ("mlp_ema", "final/validation_accuracy", 0.984),
-        ("train_and_eval", "final/validation_accuracy", 0.984),
-        ("fully_connected_feed", "final/precision", 0.89),
-        ("dense128", "final/test_accuracy", 0.977),
-    ],
+    [("mlp_ema", "final/validation_accuracy", 0.984), ("fully_connected_feed", "final/precision", 0.89)],
 )
 def test_both_halves_reach_the_same_figure_on_the_real_files(name, figure, least):
     if mnist.read_data_sets().train.source != "files":
