@@ -60,7 +60,7 @@ def test_ctrl_c_leaves_no_file_and_no_process(tmp_path, at_work):
         assert not at_work or in_time(lambda: list(scratch.glob("*/*")))
         children = children_of(process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -138,9 +138,9 @@ def test_lenet5_relu6_as_the_source_writes_it_has_one_answer_to_all(half, ran, d
     _, trace, _ = ran("mnist.lenet5_relu6", half, BATCH_SIZE=20, **SOURCE_FORM)
     y = np.clip(lenet_logits(trace, "final", data.test.images), 0, 6)
     assert np.isin(y, (0, 6)).mean() > 0.98  # no slope there, no gradient
-    # Sums in the thousands: numpy's may lie on the other side of an end for a picture or two.
-    assert np.bincount(y.argmax(1)).max() >= TEST - 2
-    assert trace["final/test_accuracy"] == pytest.approx(0.1, abs=2 / TEST)  # the share of every digit there
+    assert len(set(y.argmax(1))) == 1
+    # The share of every digit there. An argmax without its relu6 (the graph optimizer's) would find other answers.
+    assert trace["final/test_accuracy"] == pytest.approx(0.1)
 
 
 def test_lenet5_relu6_halves_are_equal_as_the_source_writes_it(ran, assert_same):

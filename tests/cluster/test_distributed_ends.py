@@ -15,7 +15,7 @@ from cluster.ports import Ports
 pytestmark = pytest.mark.slow  # real TensorFlow servers: a minute and a half in all
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECONDS = 60
+SECONDS = 120
 
 # python task.py STEPS [PID]: adds one to a shared counter STEPS times; then stops the process PID.
 PROGRAM = """
