@@ -78,7 +78,9 @@ def test_a_killed_ps_comes_back_with_the_checkpoint(job):
     code, out, err = job.end(SECONDS)
     assert code == 0 and "alarm" not in err, out + err
     assert "ps 0 was killed by SIGKILL" in out and "starting it again" in out
-    assert all(int(step) >= 600 for step in re.findall(r"counted to (\d+)", out)) and out.count("counted to") == 2
+    # Who makes the last step says so; the other may have been told to stop with the answer of the step before it.
+    reached = [int(step) for step in re.findall(r"counted to (\d+)", out)]
+    assert len(reached) == 2 and max(reached) >= 600
     assert checkpoint(job) >= 600 and job.pids() == []
     # No step is lost beyond the checkpoint that was there when the ps was killed.
     for step in re.findall(r"the global step fell from \d+ to (\d+), after the restart of a ps", out):
