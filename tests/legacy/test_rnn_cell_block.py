@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy import rnn_cell
-from tf1ref.legacy.rnn_cell_block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell
+from tf1ref.legacy.rnn_cell_block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell, block_lstm
 from tf1ref.legacy.rnn_cell_layer_norm import LayerNormBasicLSTMCell
 
 SERIES = np.random.RandomState(7).randn(9, 4, 3).astype("float32")
@@ -65,6 +65,25 @@ def test_fused_is_lstm(lengths):
     fused = learned(*LSTMBlockFusedCell(4)(v1.constant(SERIES), dtype=v1.float32, sequence_length=lengths))
     assert_close(fused, plain)
     assert [v.name for v in v1.global_variables()] == ["lstm_fused_cell/kernel:0", "lstm_fused_cell/bias:0"]
+
+
+@pytest.mark.parametrize("peephole", [False, True])
+def test_fused_gradients_are_the_kernels(peephole):
+    random = np.random.RandomState(2)
+    shapes = {"x": SERIES.shape, "cs_prev": [4, 4], "h_prev": [4, 4], "w": [7, 16], "wci": [4], "wcf": [4], "wco": [4]}
+    given = {name: v1.constant(random.randn(*shape).astype("float32") / 2) for name, shape in shapes.items()}
+    given["b"] = v1.constant(random.randn(16).astype("float32"))
+    options = {"use_peephole": peephole, "forget_bias": 0.5, "cell_clip": -1.0}
+    kernel = v1.raw_ops.BlockLSTM(seq_len_max=v1.constant(9, v1.int64), **given, **options)
+    x, c, h = given["x"], given["cs_prev"], given["h_prev"]
+    ours = block_lstm(x, c, h, **{name: given[name] for name in ("w", "wci", "wcf", "wco", "b")}, **options)
+    weights = random.rand(9, 4, 4).astype("float32")
+    found = []
+    for outputs, last in ((kernel.h, kernel.cs[-1]), ours):
+        loss = v1.reduce_sum(weights * outputs) + v1.nn.l2_loss(last)
+        found.append([outputs, last, *v1.gradients(loss, [t for n, t in given.items() if peephole or n[:2] != "wc"])])
+    with v1.Session() as sess:
+        assert_close(*sess.run(found[::-1]))
 
 
 def test_fused_takes_lists_and_states():

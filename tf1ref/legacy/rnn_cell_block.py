@@ -107,6 +107,9 @@ class LSTMBlockFusedCell(_LSTMVariables):
         if len(initial_state) != 2:
             raise ValueError("Expecting initial_state to be a tuple with length 2 or None")
         c, h = initial_state
+        if sequence_length is None and inputs.get_shape().as_list()[0]:
+            outputs, last_c = block_lstm(inputs, c, h, **self._arguments())
+            return outputs, LSTMStateTuple(last_c, outputs[-1])
         longest = length if sequence_length is None else v1.reduce_max(sequence_length)
         steps = v1.raw_ops.BlockLSTM(
             seq_len_max=v1.cast(longest, v1.int64), x=inputs, cs_prev=c, h_prev=h, **self._arguments()
@@ -119,6 +122,52 @@ class LSTMBlockFusedCell(_LSTMVariables):
         last = v1.stack([v1.cast(sequence_length, v1.int32), v1.range(batch)], axis=1)
         c, h = (v1.gather_nd(v1.concat([[first], rest], 0), last) for first, rest in ((c, steps.cs), (h, outputs)))
         return outputs, LSTMStateTuple(c, h)
+
+
+def block_lstm(x, c, h, w, wci, wcf, wco, b, use_peephole, **options):
+    """BlockLSTM over all of x [time, batch, depth], time known; returns (outputs [time, batch, units], last c).
+
+    Its gradient is not BlockLSTMGrad, which multiplies matrices without FMA (a training step takes 1.7 times as long),
+    but a step's kernel for the gates and plain products: one a step for h, one for the whole series for w.
+    """
+
+    @v1.custom_gradient
+    def run(x, c, h, w, wci, wcf, wco, b):
+        length = x.get_shape().as_list()[0]
+        arguments = {"w": w, "wci": wci, "wcf": wcf, "wco": wco, "b": b, "use_peephole": use_peephole}
+        steps = v1.raw_ops.BlockLSTM(
+            seq_len_max=v1.constant(length, v1.int64), x=x, cs_prev=c, h_prev=h, **arguments, **options
+        )
+
+        def gradient(h_grads, c_grad):
+            saved = {name: v1.unstack(getattr(steps, name), length) for name in ("i", "cs", "f", "o", "ci", "co")}
+            inputs, h_grads = v1.unstack(x, length), v1.unstack(h_grads, length)
+            previous, recurrent = [c, *saved["cs"][:-1]], w[x.get_shape().as_list()[2] :]
+            done, h_grad = [], None
+            for t in reversed(range(length)):
+                h_grad = h_grads[t] if h_grad is None else h_grads[t] + h_grad
+                step = v1.raw_ops.LSTMBlockCellGrad(
+                    x=inputs[t], cs_prev=previous[t], h_prev=h, cs_grad=c_grad, h_grad=h_grad, **arguments,
+                    **{name: values[t] for name, values in saved.items()},
+                )  # fmt: skip
+                c_grad, h_grad = step.cs_prev_grad, v1.matmul(step.dicfo, recurrent, transpose_b=True)
+                done.append(step)
+            return _block_lstm_gradients(x, v1.concat([[h], steps.h[:-1]], 0), w, done, c_grad, h_grad)
+
+        return (steps.h, steps.cs[-1]), gradient
+
+    return run(x, c, h, *map(v1.convert_to_tensor, (w, wci, wcf, wco, b)))
+
+
+def _block_lstm_gradients(x, h_prev, w, steps, c_grad, h_grad):
+    """Gradients by x, c, h, w, the peepholes and b, from the kernels' steps, the last one first."""
+    depth = x.get_shape().as_list()[2]
+    dicfo = v1.concat([step.dicfo for step in reversed(steps)], 0)
+    both = v1.concat([x, h_prev], 2)
+    w_grad = v1.matmul(v1.reshape(both, [-1, both.get_shape().as_list()[2]]), dicfo, transpose_a=True)
+    x_grad = v1.reshape(v1.matmul(dicfo, w[:depth], transpose_b=True), v1.shape(x))
+    diagonals = [v1.add_n([getattr(s, name) for s in steps]) for name in ("wci_grad", "wcf_grad", "wco_grad")]
+    return x_grad, c_grad, h_grad, w_grad, *diagonals, v1.raw_ops.BiasAddGrad(out_backprop=dicfo)
 
 
 class GRUBlockCell(LayerRNNCell):
