@@ -18,8 +18,10 @@ Every worker builds the same graph (between-graph replication) and talks to the 
 import functools
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 import traceback
 
 import tensorflow.compat.v1 as v1
@@ -28,8 +30,8 @@ from cluster import contract, description
 from cluster.ending import end_in_time, leave, wait_for_end
 from cluster.errors import UsageError
 from cluster.ports import Ports, in_use
-from tf1ref.distributed_session import BySize, Progress, SessionCreator, StartTimeout
-from tf1ref.errors import InputError
+from tf1ref.distributed_session import BySize, Progress, Seldom, SessionCreator, StartTimeout
+from tf1ref.errors import InputError, one_line
 
 # A thread that does not stop, say a queue runner on a dead ps, holds the end so long; TF's default is 120.
 STOP_GRACE_SECONDS = 2
@@ -68,7 +70,7 @@ class Task:
         """
         text = os.environ.get("TF_CONFIG")
         try:
-            return cls(*contract.parse_tf_config(text), **timeouts) if text else _alone(cls, timeouts)
+            return cls(*contract.parse_tf_config(text), **timeouts) if text else _alone(cls, 1, timeouts)[0]
         except UsageError as error:
             raise InputError(str(error)) from None
 
@@ -147,9 +149,10 @@ class Task:
 
         The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where
         the ps processes hold a live model already, goes on with that; the others wait until it has. With a
-        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s) and at
-        the end, and writes summaries; None is the folder that was given to the launcher, if any. Under a
-        launcher, tells it the global step. Raises StartTimeout when a ps or the chief is missing.
+        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s), up to
+        .1 s late, and at the end, and writes summaries; None is the folder that was given to the launcher,
+        if any. Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
+        missing.
         """
         checkpoint_dir = checkpoint_dir or os.environ.get(contract.CHECKPOINT_DIR)
         scaffold = scaffold or v1.train.Scaffold()
@@ -158,15 +161,45 @@ class Task:
             if not save_checkpoint_steps and not save_checkpoint_secs:
                 save_checkpoint_secs = 600
             saving = {"save_secs": save_checkpoint_secs, "save_steps": save_checkpoint_steps}
-            hooks += [
+            watching = (
                 v1.train.CheckpointSaverHook(checkpoint_dir, **saving, scaffold=scaffold),
                 v1.train.SummarySaverHook(save_summaries_steps, output_dir=checkpoint_dir, scaffold=scaffold),
                 v1.train.StepCounterHook(save_summaries_steps, output_dir=checkpoint_dir),
-            ]
+            )
+            hooks += map(Seldom, watching)
         if os.environ.get(contract.PROGRESS):
             hooks.append(Progress())
         creator = SessionCreator(self, scaffold, checkpoint_dir)
         return v1.train.MonitoredSession(creator, hooks, stop_grace_period_secs=STOP_GRACE_SECONDS)
+
+
+def together(program, workers, **timeouts):
+    """Returns [program(task)] for this process's task; alone, of `workers` tasks at once, a thread each.
+
+    Alone they and a ps are a whole cluster in this process. The first exception is raised at once: the other
+    threads, which may wait for the one that failed, are left behind. In a ps `program` is not called; see serve.
+    """
+    if os.environ.get("TF_CONFIG"):
+        task = Task.from_environment(**timeouts)
+        if task.is_ps:
+            task.serve()
+        return [program(task)]
+    ended = queue.SimpleQueue()
+
+    def call(task):
+        try:
+            ended.put((task.index, program(task), None))
+        except BaseException as error:
+            ended.put((task.index, None, error))
+
+    for task in _alone(Task, workers, timeouts):
+        threading.Thread(target=call, args=(task,), daemon=True).start()
+    results = [None] * workers
+    for _ in range(workers):
+        index, results[index], error = ended.get()
+        if error:
+            raise error
+    return results
 
 
 def run(program, **timeouts):
@@ -190,8 +223,11 @@ def run(program, **timeouts):
         code = _complain(error, 2)
     except StartTimeout as error:
         code = _complain(error, START_TIMEOUT)
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        if isinstance(error, v1.errors.OpError):
+            # TensorFlow's message ends with where the op was made; a launcher quotes the last lines.
+            _complain(f"{type(error).__name__}: {one_line(error, 400)}", 1)
         code = 1
     leave(code)
 
@@ -210,12 +246,14 @@ def _server(hosts, job, index, config):
     return v1.train.Server(hosts, job, index, config=v1.ConfigProto.FromString(config))
 
 
-def _alone(cls, timeouts):
+def _alone(cls, workers, timeouts):
+    """Starts a ps and `workers` workers in this process; returns the workers' tasks."""
     ports = Ports()
     try:
-        hosts = {"ps": [f"localhost:{ports.pick()}"], "worker": [f"localhost:{ports.pick()}"]}
-        # TensorFlow never stops a server: the ps's lives on in its threads, with the worker's.
+        picked = [f"localhost:{ports.pick()}" for _ in range(workers + 1)]
+        hosts = {"ps": picked[:1], "worker": picked[1:]}
+        # TensorFlow never stops a server: the ps's lives on in its threads, with the workers'.
         cls(hosts, "ps", 0, **timeouts, alone=True)
-        return cls(hosts, "worker", 0, **timeouts, alone=True)
+        return [cls(hosts, "worker", index, **timeouts, alone=True) for index in range(workers)]
     finally:
         ports.close()

@@ -1,6 +1,13 @@
 """The one exception that means "your input cannot be used": one line for people, exit code 2."""
 
 import difflib
+import re
+
+# What TensorFlow says around its message: where in which program the op was made.
+NOISE = re.compile(
+    r"Graph execution error: (Detected at .*?Node: '[^']*' )*|Detected at node .*?\(most recent call last\): "
+    r"|Node: '[^']*' | Original stack trace for .*"
+)
 
 
 class InputError(Exception):
@@ -14,3 +21,9 @@ def nearest(name, names, count=3):
     alike = difflib.get_close_matches(name.lower(), list(folded), n=count, cutoff=0.5)
     alike = [folded[n] for n in alike] or [n for n in names if name.lower() in n.lower()][:count]
     return "; nearest: " + ", ".join(alike) if alike else ""
+
+
+def one_line(error, most=200):
+    """Returns the text of an exception as one line of at most `most` characters."""
+    text = NOISE.sub("", " ".join(str(getattr(error, "message", "") or error).split()))
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,0 +1,112 @@
+"""Real TensorFlow tasks that die as they start or end, or whose disk is full: the culprit is named, the rest ended."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from cluster.ports import Ports
+
+pytestmark = pytest.mark.slow  # real TensorFlow servers
+
+SECONDS = 240
+
+# Both workers count one variable up to 200; then the chief saves. `die` is called with where a task is.
+PROGRAM = """
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+def die(where):
+    if (f"{job}-{index}", where) == TASK_WHERE:
+        os.kill(PID, signal.SIGNAL)
+        time.sleep(60)  # the signal is for the ps, not for who sends it: nothing goes on without it
+
+def count(task):
+    die("start")
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        v1.get_variable("ballast", [VALUES])
+        add = v1.assign_add(v1.train.get_or_create_global_step(), 1, use_locking=True)
+        with task.session(save_checkpoint_steps=100) as session:
+            while session.run(add) < 200:
+                time.sleep(.01)
+            die("end")
+
+if __name__ == "__main__":
+    if job == "ps":
+        open(f"{folder}/ps.pid", "w").write(str(os.getpid()))
+        die("start")
+    distributed.run(count)
+"""
+
+
+def program(task="", where="", name="SIGKILL", pid="os.getpid()", values=1000):
+    text = PROGRAM.replace("TASK_WHERE", repr((task, where))).replace("VALUES", str(values))
+    return text.replace("signal.SIGNAL", f"signal.{name}").replace("PID", pid)
+
+
+@pytest.fixture
+def ports():
+    ports = Ports()
+    yield ports
+    ports.close()
+
+
+@pytest.mark.parametrize(
+    "task, where, name",
+    [("ps-0", "start", "SIGKILL"), ("worker-1", "start", "SIGSEGV"), ("worker-0", "end", "SIGKILL")],
+)
+def test_a_task_that_dies_is_named(task, where, name, job):
+    code, _, err = job.start(program(task, where, name)).end(SECONDS)
+    assert code == 1 and f"{task.replace('-', ' ')} was killed by {name}" in err, err
+    assert job.pids() == []
+
+
+def test_a_ps_that_dies_before_the_last_checkpoint_is_named(job):
+    text = program("worker-0", "end", pid="int(open(f'{folder}/ps.pid').read())")
+    code, _, err = job.start(text, "--checkpoint-dir", "kept").end(SECONDS)
+    assert code == 1 and "ps 0 was killed by SIGKILL" in err, err
+    assert job.pids() == []
+
+
+# What the shell mounts is seen by its own children alone, and gone with them.
+SMALL_DISK = 'mkdir -p kept && mount -t tmpfs -o size=1200k none kept && "$@"; code=$?; ls kept; exit $code'
+
+
+def can_mount():
+    try:
+        done = subprocess.run(
+            ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, timeout=60
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="a small file system cannot be mounted here (unshare -rm mount)")
+def test_a_full_disk_is_named_and_the_last_checkpoint_kept(job):
+    job.prefix = (shutil.which("unshare"), "-rm", "sh", "-c", SMALL_DISK, "sh")
+    # The checkpoint of step 0 takes 800 kB of 1200, the next one finds no place.
+    code, out, err = job.start(program(values=200_000), "--checkpoint-dir", "kept").end(SECONDS)
+    assert code == 1 and "worker 0 exited with code 1" in err and "No space left on device" in err, out + err
+    assert re.search(r"^model.ckpt-\d+.index$", out, re.M) and job.pids() == []
+
+
+def test_a_worker_may_start_before_the_ps(job):
+    # The launcher starts the ps first: here it waits with its server until the worker is there.
+    head = "if job == 'ps':\n    while not os.path.exists(f'{folder}/worker'): time.sleep(.05)\n    time.sleep(1)\n"
+    head += "else: open(f'{folder}/worker', 'w').close()\n"
+    code, out, err = job.start(head + program()).end(SECONDS)
+    assert (code, err) == (0, ""), out + err
+    assert job.pids() == []
+
+
+def test_a_ps_on_a_host_that_does_not_answer_is_named(tmp_path, job, ports):
+    # 192.0.2.1 of RFC 5737 is nobody's: packets to it get no answer, or are refused on the way.
+    description = tmp_path / "far.yml"
+    description.write_text(f"ps_hosts: ['192.0.2.1:2222']\nworker_hosts: ['localhost:{ports.pick()}']\n")
+    verb = ("task", "--job", "worker", "--index", "0", "--allow-network")
+    text = program().replace("run(count)", "run(count, start_timeout=3.0)")
+    code, _, err = job.start(text, description=description, verb=verb).end(SECONDS)
+    assert code == 3 and "ps 0 at 192.0.2.1:2222: " in err and "after 3 s; start it" in err, err
+    assert job.pids() == []
