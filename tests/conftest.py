@@ -35,14 +35,24 @@ def tf1ref(tmp_path):
 
 
 @pytest.fixture
-def refused(tf1ref):
-    """Runs the command and asserts bad input: exit code 2, one line on standard error. Returns that line."""
+def refused(tmp_path, monkeypatch, capsys):
+    """Calls the command's main in tmp_path and asserts bad input: code 2, one line on standard error; returns it.
 
-    def run(*arguments, **options):
-        done = tf1ref(*arguments, **options)
-        assert done.returncode == 2, done.stderr
-        assert done.stdout == ""
-        (line,) = done.stderr.strip().split("\n")
+    In this process: a process each would cost 3 s, which TensorFlow takes to start.
+    """
+
+    def run(*arguments, env=None, cwd=tmp_path):
+        from tf1ref import cli
+
+        for name, value in (env or {}).items():
+            monkeypatch.setenv(name, str(value))
+        monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert code == 2, err
+        assert out == ""
+        (line,) = err.strip().split("\n")
         assert line.startswith("tf1ref: ")
         return line
 

@@ -151,7 +151,8 @@ def test_parity_of_a_users_module(tf1ref, tmp_path):
         ("def run_graph(): return {}", "no function run_function"),
     ],
 )
-def test_a_users_module_that_cannot_be_compared(refused, tmp_path, text, says):
+def test_a_users_module_that_cannot_be_compared(refused, tmp_path, monkeypatch, text, says):
+    monkeypatch.delitem(sys.modules, "bad", raising=False)
     (tmp_path / "bad.py").write_text(text)
     assert says in refused("parity", "bad")
 
