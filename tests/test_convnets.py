@@ -205,7 +205,7 @@ def test_resnet18_counts_l2_of_the_last_kernel(half):
 def test_an_epoch_takes_each_picture_once(monkeypatch):
     images = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
     monkeypatch.setattr(cifar10, "load", lambda: (images, np.arange(10), images, np.arange(10)))
-    batches, test = _fit.data(_fit.Plan(batch_size=4, epoch=3, name="x", seed=1), 3)
+    batches, test = _fit.data(_fit.Plan(batch_size=4, short=2, epoch=3, name="x", seed=1), 3)
     epochs = [[next(batches) for _ in range(3)] for _ in range(2)]
     for epoch in epochs:
         assert [len(labels) for _, labels in epoch] == [4, 4, 2]
@@ -215,6 +215,8 @@ def test_an_epoch_takes_each_picture_once(monkeypatch):
     first, second = (np.concatenate([labels for _, labels in epoch]).tolist() for epoch in epochs)
     assert first != second and first != list(range(10))
     assert sum(len(labels) for _, labels in test) == 10
+    batches, test = _fit.data(_fit.Plan(batch_size=4, short=2, epoch=3, name="x", seed=1), 2)
+    assert len(next(batches)[1]) == 2 and [len(labels) for _, labels in test] == [8]
 
 
 def test_convolution_against_numpy():

@@ -71,6 +71,14 @@ def test_a_word_asked_for_that_does_not_fit_is_one_line(refused):
     assert "'bcdex' has 5 letters" in refused("run", "sequences.letters", "--steps", "1", "--set", asked)
 
 
+@pytest.mark.parametrize("lengths", ["(5, 6)", "(5, 0)", "(5,)"])
+def test_a_sequence_longer_than_unrolled(lengths):
+    module = catalog.load("sequences.lstm_cells", dict([catalog.parse_change(f"LENGTHS={lengths}", {"LENGTHS": ()})]))
+    for run in (module.run_graph, module.run_function):
+        with pytest.raises(InputError, match=r"give 2 lengths, from 1 to the 5 steps unrolled"):
+            run()
+
+
 def test_going_both_ways_in_numpy():
     module = catalog.load("sequences.lstm_cells")
     trace = parity.trace_of(module.run_graph, 1, "lstm_cells")

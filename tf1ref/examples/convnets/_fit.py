@@ -12,15 +12,17 @@ from tf1ref.data import cifar10
 CLASSES = 10
 # Keras' Adam; TF1's has 1e-8. The rate is .001 in both.
 ADAM_EPSILON = 1e-7
-# A run that is shorter than an epoch proves and does not teach: a few pictures do, at the network's full depth.
-REHEARSAL_BATCH, REHEARSAL_TEST = 4, 16
 EVALUATED_AT_ONCE = 200
 
 
 class Plan(NamedTuple):
-    """How a network is trained: pictures a step, steps an epoch, the checkpoint's name, the seed."""
+    """How a network is trained: pictures a step, steps an epoch, the checkpoint's name, the seed.
+
+    `short`: pictures a step in a run of less than an epoch, which proves and does not teach; tests have four times it.
+    """
 
     batch_size: int
+    short: int
     epoch: int
     name: str
     seed: int
@@ -40,14 +42,11 @@ class Pictures(NamedTuple):
 def data(plan, steps):
     """Returns an endless iterator of training batches, and a list of test batches.
 
-    The order is new in each epoch, and the last batch of one has what is left, as in Keras' fit(). A run of less
-    than an epoch takes REHEARSAL_BATCH pictures a step and tests on REHEARSAL_TEST.
+    The order is new in each epoch, and the last batch of one has what is left, as in Keras' fit().
     """
     train_images, train_labels, test_images, test_labels = cifar10.load()
-    rehearsal = steps < plan.epoch
-    count = REHEARSAL_TEST if rehearsal else len(test_labels)
+    size, count = (plan.short, 4 * plan.short) if steps < plan.epoch else (plan.batch_size, len(test_labels))
     test = Pictures(test_images[:count], test_labels[:count])
-    size = REHEARSAL_BATCH if rehearsal else plan.batch_size
     parts = [test.part(slice(start, start + EVALUATED_AT_ONCE)) for start in range(0, count, EVALUATED_AT_ONCE)]
     return _shuffled(Pictures(train_images, train_labels), size, plan.seed), parts
 

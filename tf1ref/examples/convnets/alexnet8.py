@@ -20,6 +20,7 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
+SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
 # Filters, padding, whether batch norm follows, whether a pool of 3 x 3 with stride 2 ends the row.
 CONVOLUTIONS = (
     (96, "valid", True, True),
@@ -31,7 +32,7 @@ CONVOLUTIONS = (
 UNITS = (2048, 2048)
 DROPOUT = 0.5
 
-PLAN = _fit.Plan(BATCH_SIZE, STEPS // EPOCHS, "AlexNet8", SEED)
+PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "AlexNet8", SEED)
 POOLED = 2 * 2 * CONVOLUTIONS[-1][0]  # sides: 32, 30, 14, 12, 5, 5, 5, 5, 2
 
 EXPECTED = {

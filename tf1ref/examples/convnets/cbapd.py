@@ -6,7 +6,7 @@ TF1: tf.layers, with `training` a Python bool; the network is built twice over t
 Now: a layer is an object that is called with `training`; a call while training moves the averages by itself.
 Errata: S4 trains on the softmax's output, from which Keras takes the logits back; here the loss gets them. Its
     "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch is S4's 1563 steps, whatever
-    pictures there are; a run of less than one takes four pictures a step (_fit.py).
+    pictures there are; a run of less than one takes SHORT_BATCH_SIZE pictures a step.
 """
 
 import tensorflow as tf
@@ -22,12 +22,13 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
+SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
 FILTERS = 6
 KERNEL_SIZE = 5
 UNITS = 128
 DROPOUT = 0.2
 
-PLAN = _fit.Plan(BATCH_SIZE, STEPS // EPOCHS, "Baseline", SEED)
+PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "Baseline", SEED)
 POOLED = 16 * 16 * FILTERS
 
 EXPECTED = {

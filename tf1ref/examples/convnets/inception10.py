@@ -23,6 +23,7 @@ SEED = 1
 STEPS = 245
 EPOCHS = 5
 BATCH_SIZE = 1024
+SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
 INITIAL_CHANNELS = 16
 # The channels of each of a block's branches, and the block's stride.
 BLOCKS = ((16, 2), (16, 1), (32, 2), (32, 1))
@@ -30,7 +31,7 @@ BLOCKS = ((16, 2), (16, 1), (32, 2), (32, 1))
 BRANCHES = ((False, (1,)), (False, (1, 3)), (False, (1, 5)), (True, (1,)))
 NORMALIZE_BY_BATCH = False
 
-PLAN = _fit.Plan(BATCH_SIZE, STEPS // EPOCHS, "Inception10", SEED)
+PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "Inception10", SEED)
 
 EXPECTED = {
     "parameters/total": exactly(121418),

@@ -22,11 +22,12 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
+SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
 # Four groups of blocks: filters, blocks, and the stride of the first one.
 GROUPS = ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2))
 L2 = 0.01
 
-PLAN = _fit.Plan(BATCH_SIZE, STEPS // EPOCHS, "ResNet18", SEED)
+PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "ResNet18", SEED)
 # (scope, filters, stride) of every block, in order; its seeds start from 10 times its number.
 BLOCKS = [
     (f"block{group}_{number}", filters, stride if number == 1 else 1)

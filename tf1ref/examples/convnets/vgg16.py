@@ -20,12 +20,13 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
+SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
 # Filters, and how many convolutions of 3 x 3 come before the pool.
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 UNITS = (512, 512)
 DROPOUT = 0.2
 
-PLAN = _fit.Plan(BATCH_SIZE, STEPS // EPOCHS, "VGG16", SEED)
+PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "VGG16", SEED)
 POOLED = BLOCKS[-1][0]  # five pools leave 1 x 1 of 32 x 32
 
 EXPECTED = {

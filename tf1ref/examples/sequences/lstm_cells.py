@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.errors import InputError
 from tf1ref.figures import at_most, exactly
 from tf1ref.legacy import contrib_rnn
 from tf1ref.modules import rnn, rnn_wrappers
@@ -42,7 +43,9 @@ EXPECTED = {
 
 
 def series():
-    """The input, float32 (2, 5, 3)."""
+    """The input, float32 (2, 5, 3). Raises InputError where LENGTHS does not fit it."""
+    if len(LENGTHS) != BATCH_SIZE or not all(0 < length <= TIME_STEPS for length in LENGTHS):
+        raise InputError(f"LENGTHS is {LENGTHS}: give {BATCH_SIZE} lengths, from 1 to the {TIME_STEPS} steps unrolled")
     return np.random.RandomState(SEED).randn(BATCH_SIZE, TIME_STEPS, DEPTH).astype(np.float32)
 
 
@@ -129,12 +132,13 @@ def build_graph():
 
 def run_graph():
     """One run fetches the outputs and the gradients of their sum: both see the same dropout."""
+    rows = series()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
         sess.run(v1.global_variables_initializer())
         trace = {f"initial/{k}": v for k, v in sess.run(graph["variables"]).items()}
-        outputs, gradients = sess.run([graph["outputs"], graph["gradients"]], {graph["x"]: series()})
+        outputs, gradients = sess.run([graph["outputs"], graph["gradients"]], {graph["x"]: rows})
     trace.update({f"forward/{k}": v for k, v in outputs.items()})
     return figures({**trace, **{f"gradient/{k}": v for k, v in gradients.items()}})
 

@@ -1,0 +1,1 @@
+"""Learning without labels: layers trained one by one to give back what they were shown."""
