@@ -11,8 +11,9 @@ from cluster.errors import UsageError
 # Names the file in which a task may tell its state and global step, one line such as "running 120". Without it
 # only the task's life and death are watched.
 PROGRESS = "CLUSTER_PROGRESS"
-# In its own code; inside a session call, where it may wait for another task; after its last session.
-STARTING, RUNNING, CALLING, ENDING = STATES = ("starting", "running", "calling", "ending")
+# In its own code; inside a session call, where it may wait for another task; after its last session; at the service
+# of other tasks until it is ended: a worker too, where the chief computes on it (in-graph replication).
+STARTING, RUNNING, CALLING, ENDING, SERVING = STATES = ("starting", "running", "calling", "ending", "serving")
 UNDER_WAY = (RUNNING, CALLING)
 # Seconds between two looks of the thread that writes what `note` was told: a training step costs no file.
 NOTE_SECONDS = 0.2

@@ -6,7 +6,7 @@ import signal
 import time
 
 from cluster import watching
-from cluster.contract import STARTING
+from cluster.contract import SERVING, STARTING
 from cluster.stream import Tail
 from cluster.task import Task
 
@@ -64,18 +64,24 @@ class Job:
             if self._signals:
                 return self._stop(self._signals[0])
             failed = [task for task in self.tasks if task.returncode]
-            if self._decided is None and all(task.returncode == DONE for task in self.deciders):
+            if self._decided is None and self._succeeded():
                 self._decided = time.monotonic()
             if failed and self._decided is None:
                 if not self._restart(failed, command):
                     return self._fail()
                 continue
             self._note(failed)
-            if not any(task.running for task in self.workers) or any(task.job == "ps" for task in failed):
+            busy = any(task.running and task.state != SERVING for task in self.workers)
+            if (self._decided and not busy) or any(task.job == "ps" for task in failed):
                 return self._finish()
             trouble = watching.find(self.tasks, self.description, time.monotonic(), self._decided)
             if trouble and not self._forced(trouble):
                 return self._give_up(trouble)
+
+    def _succeeded(self):
+        """True when every task that decides is done; one that serves the others is never done by itself."""
+        left = [task for task in self.deciders if task.returncode != DONE]
+        return len(left) < len(self.deciders) and all(task.running and task.state == SERVING for task in left)
 
     def _look(self, seconds=TICK):
         """Waits up to `seconds` for a task to say something, then shows what the logs have gained."""

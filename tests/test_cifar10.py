@@ -305,7 +305,7 @@ import sys
 from tf1ref.examples.towers import cifar10_towers
 import numpy as np, tensorflow as tf
 if sys.argv[1] == "2":
-    cifar10_towers.make_logical_devices()
+    cifar10_towers.make_logical_devices(2)
 assert len(tf.config.list_logical_devices("CPU")) == int(sys.argv[1])
 trace = cifar10_towers.train_function(sys.argv[3:], cifar10_towers.DEVICES, 2)
 np.savez(sys.argv[2], **trace)

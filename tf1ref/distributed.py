@@ -30,9 +30,11 @@ from cluster import contract, description
 from cluster.ending import end_in_time, leave, wait_for_end
 from cluster.errors import UsageError
 from cluster.ports import Ports, in_use
-from tf1ref.distributed_session import BySize, Progress, Seldom, SessionCreator, StartTimeout
+from tf1ref.distributed_session import BySize, Progress, Seldom, SessionCreator, StartTimeout, open_everywhere
 from tf1ref.errors import InputError, one_line
 
+# An evaluator gives up when nothing is saved for so long: twice what `session` lets pass where it is told nothing.
+CHECKPOINT_SECONDS = 1200
 # A thread that does not stop, say a queue runner on a dead ps, holds the end so long; TF's default is 120.
 STOP_GRACE_SECONDS = 2
 START_TIMEOUT, INTERRUPTED = 3, 130  # exit codes
@@ -96,6 +98,11 @@ class Task:
         return self.job == "worker" and self.index == 0
 
     @property
+    def checkpoint_dir(self):
+        """The folder that was given to the launcher for the job's checkpoints, or None."""
+        return os.environ.get(contract.CHECKPOINT_DIR)
+
+    @property
     def worker_count(self):
         """Number of workers."""
         return len(self.hosts["worker"])
@@ -131,10 +138,31 @@ class Task:
     def serve(self):
         """Holds variables until SIGTERM (exit code 0) or Ctrl-C (130). Main thread only; never returns.
 
-        `server.join()`, TF1's way, ignores Ctrl-C and has no end.
+        In a worker: computes what the chief's graph has placed on it (in-graph replication). `server.join()`,
+        TF1's way, ignores Ctrl-C and has no end.
+        """
+        contract.report(contract.SERVING)
+        leave(0 if wait_for_end() == signal.SIGTERM else INTERRUPTED)
+
+    def whole_session(self):
+        """A v1.Session whose ops may be on any task, not on the ps and this one alone: for in-graph replication.
+
+        The other workers `serve`. Raises StartTimeout when one of them is missing.
+        """
+        return open_everywhere(self)
+
+    def checkpoints(self, last_step):
+        """Yields the job's checkpoints as they come, up to that of `last_step`: for a worker that evaluates.
+
+        Passes over those that come faster than they are taken. Raises StartTimeout after CHECKPOINT_SECONDS
+        without one.
         """
         contract.report(contract.RUNNING)
-        leave(0 if wait_for_end() == signal.SIGTERM else INTERRUPTED)
+        for path in v1.train.checkpoints_iterator(self.checkpoint_dir, timeout=CHECKPOINT_SECONDS):
+            yield path
+            if int(path.rpartition("-")[2]) >= last_step:
+                return
+        raise StartTimeout(f"{self.checkpoint_dir}: no new checkpoint in {CHECKPOINT_SECONDS} s; is the chief alive?")
 
     def session(
         self,
@@ -154,7 +182,7 @@ class Task:
         if any. Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
         missing.
         """
-        checkpoint_dir = checkpoint_dir or os.environ.get(contract.CHECKPOINT_DIR)
+        checkpoint_dir = checkpoint_dir or self.checkpoint_dir
         scaffold = scaffold or v1.train.Scaffold()
         hooks = list(hooks)
         if self.is_chief and checkpoint_dir:

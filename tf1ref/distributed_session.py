@@ -93,7 +93,7 @@ class SessionCreator(v1.train.SessionCreator):
     def create_session(self):
         """Returns a session on initialized variables."""
         contract.report(contract.STARTING)
-        _wait_for_ps(self._task)
+        _wait_for(self._task, "ps")
         scaffold = self._scaffold
         scaffold.finalize()
         manager = v1.train.SessionManager(
@@ -144,13 +144,24 @@ class SessionCreator(v1.train.SessionCreator):
             raise StartTimeout(f"{what} after {task.start_timeout:g} s; start it") from None
 
 
-def _wait_for_ps(task):
-    """Returns when every ps accepts connections. TensorFlow itself would wait for ever, and silently."""
+def open_everywhere(task):
+    """Returns a v1.Session whose ops may be on any task of the cluster, once all of them are there."""
+    _wait_for(task, "ps")
+    _wait_for(task, "worker")
+    session = v1.Session(task.target, config=v1.ConfigProto(allow_soft_placement=True))
+    contract.report(contract.RUNNING)
+    if not task.alone:
+        session.close = functools.partial(_close, session)
+    return session
+
+
+def _wait_for(task, job):
+    """Returns when every task of `job` accepts connections. TensorFlow itself would wait for ever, and silently."""
     limit = time.monotonic() + task.start_timeout
-    for index, address in enumerate(task.hosts["ps"]):
+    for index, address in enumerate(task.hosts[job]):
         host, _, port = address.rpartition(":")
         if problem := wait_until_listening(host, int(port), limit - time.monotonic()):
-            raise StartTimeout(f"ps {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
+            raise StartTimeout(f"{job} {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
 
 
 def _close(session):

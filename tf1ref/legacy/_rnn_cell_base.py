@@ -53,7 +53,7 @@ class RNNCell(Layer):
     def zero_state(self, batch_size, dtype):
         """Returns zeros of state_size: [batch_size, size] each. batch_size: an integer or a scalar tensor."""
         with v1.name_scope(f"{type(self).__name__}ZeroState"):
-            return nest.map_structure(lambda size: _zeros(size, batch_size, dtype), self.state_size)
+            return nest.map_structure(lambda size: zeros(size, batch_size, dtype), self.state_size)
 
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         """Returns zero_state for inputs of [batch, ...], or for batch_size and dtype. Raises ValueError for neither."""
@@ -101,9 +101,22 @@ def cell_activation(identifier):
     return activation(identifier) if identifier else v1.tanh
 
 
-def _zeros(size, batch_size, dtype):
-    inner = v1.TensorShape(size).as_list()
-    zeros = v1.zeros(v1.stack([batch_size, *inner]) if v1.is_tensor(batch_size) else [batch_size, *inner], dtype)
-    known = tensor_util.constant_value(batch_size) if v1.is_tensor(batch_size) else batch_size
-    zeros.set_shape([known, *inner])
-    return zeros
+def zeros(size, batch_size, dtype):
+    """Returns zeros of [batch_size, *size]. size: an integer, a TensorShape or a scalar tensor."""
+    inner = [size] if v1.is_tensor(size) else v1.TensorShape(size).as_list()
+    known = v1.TensorShape([_known(each) for each in (batch_size, *inner)])
+    made = v1.zeros(known if known.is_fully_defined() else v1.stack([batch_size, *inner]), dtype)
+    made.set_shape(known)
+    return made
+
+
+def assert_like_rnncell(what, cell):
+    """Raises TypeError for what has not all that an rnn cell has."""
+    needed = ("output_size", "state_size", "zero_state", "__call__")
+    missing = [name for name in needed if not hasattr(cell, name)]
+    if missing:
+        raise TypeError(f"The argument {what!r} ({cell}) is not an RNNCell: it has no {', '.join(missing)}.")
+
+
+def _known(size):
+    return tensor_util.constant_value(size) if v1.is_tensor(size) else size

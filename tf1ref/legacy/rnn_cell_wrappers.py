@@ -8,7 +8,7 @@ from tensorflow.python.framework import tensor_util
 from tensorflow.python.util import nest
 
 from tf1ref.legacy._layer import Layer
-from tf1ref.legacy._rnn_cell_base import LSTMStateTuple, RNNCell
+from tf1ref.legacy._rnn_cell_base import LSTMStateTuple, RNNCell, assert_like_rnncell
 
 
 class MultiRNNCell(RNNCell):
@@ -70,10 +70,7 @@ class _Wrapper(RNNCell):
 
     def __init__(self, cell, **kwargs):
         super().__init__(**kwargs)
-        needed = ("output_size", "state_size", "zero_state", "__call__")
-        missing = [name for name in needed if not hasattr(cell, name)]
-        if missing:
-            raise TypeError(f"The argument 'cell' ({cell}) is not an RNNCell: it has no {', '.join(missing)}.")
+        assert_like_rnncell("cell", cell)
         self._cell = cell
 
     wrapped_cell = property(lambda self: self._cell)

@@ -1,4 +1,34 @@
 """tf.contrib.seq2seq."""
 # ruff: noqa: F401, F403 - a module of other modules' names, as it was
 
+from tf1ref.legacy.seq2seq_attention import (
+    AttentionMechanism,
+    BahdanauAttention,
+    LuongAttention,
+    hardmax,
+    safe_cumprod,
+)
+from tf1ref.legacy.seq2seq_beam import (
+    BeamSearchDecoder,
+    BeamSearchDecoderOutput,
+    BeamSearchDecoderState,
+    FinalBeamSearchDecoderOutput,
+    tile_batch,
+)
+from tf1ref.legacy.seq2seq_beam_tree import gather_tree, gather_tree_from_array
+from tf1ref.legacy.seq2seq_decoder import BasicDecoder, BasicDecoderOutput, Decoder, dynamic_decode
+from tf1ref.legacy.seq2seq_helpers import (
+    CustomHelper,
+    GreedyEmbeddingHelper,
+    Helper,
+    InferenceHelper,
+    SampleEmbeddingHelper,
+)
 from tf1ref.legacy.seq2seq_loss import sequence_loss
+from tf1ref.legacy.seq2seq_monotonic import BahdanauMonotonicAttention, LuongMonotonicAttention, monotonic_attention
+from tf1ref.legacy.seq2seq_training import (
+    ScheduledEmbeddingTrainingHelper,
+    ScheduledOutputTrainingHelper,
+    TrainingHelper,
+)
+from tf1ref.legacy.seq2seq_wrapper import AttentionWrapper, AttentionWrapperState

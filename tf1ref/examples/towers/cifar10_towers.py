@@ -191,14 +191,14 @@ class Towers(tf.Module):
         return losses, gradients, *joined
 
 
-def make_logical_devices():
-    """Makes two CPUs of one, for the whole process: possible only before TensorFlow has used it.
+def make_logical_devices(count):
+    """Makes `count` CPUs of one, for the whole process: possible only before TensorFlow has used it.
 
     Later tf.device("/cpu:1") is placed on the CPU there is: the same numbers, without the second device.
     """
     (cpu,) = tf.config.list_physical_devices("CPU")
     try:
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * len(DEVICES))
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError:  # says that it has been used
         return
 
@@ -222,6 +222,6 @@ def train_function(files, devices, steps):
 
 def run_function(steps=STEPS):
     """The same towers, the same device beside them, the same batches."""
-    make_logical_devices()
+    make_logical_devices(len(DEVICES))
     with tempfile.TemporaryDirectory() as scratch:
         return train_function(data.binary_files(scratch)[0], DEVICES, steps)

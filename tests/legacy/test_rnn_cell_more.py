@@ -1,0 +1,80 @@
+"""UGRNNCell and NASCell of contrib.rnn against numpy, with TF 1.15's names."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy import contrib_rnn
+
+RANDOM = np.random.RandomState(9)
+X = RANDOM.randn(2, 4, 3).astype("float32")
+UNITS = 5
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def ugrnn(w, steps):
+    h, outputs = np.zeros((2, UNITS)), []
+    for x in steps:
+        gate, new = np.split(np.concatenate([x, h], 1) @ w["kernel"] + w["bias"], 2, 1)
+        gate = sigmoid(gate + 1)
+        h = gate * h + (1 - gate) * np.maximum(new, 0)
+        outputs.append(h)
+    return outputs
+
+
+def nas(w, steps):
+    h, c, outputs = np.zeros((2, w["recurrent_kernel"].shape[0])), np.zeros((2, UNITS)), []
+    for x in steps:
+        i = np.split(x @ w["kernel"], 8, 1)
+        m = np.split(h @ w["recurrent_kernel"] + w.get("bias", 0), 8, 1)
+        tanh = np.tanh
+        first = [sigmoid(i[0] + m[0]), np.maximum(i[1] + m[1], 0), sigmoid(i[2] + m[2]), np.maximum(i[3] * m[3], 0)]
+        first += [tanh(i[4] + m[4]), sigmoid(i[5] + m[5]), tanh(i[6] + m[6]), sigmoid(i[7] + m[7])]
+        second = [tanh(first[0] * first[1]), tanh(first[2] + first[3])]
+        second += [tanh(first[4] * first[5]), sigmoid(first[6] + first[7])]
+        c = tanh(second[0] + c) * second[1]
+        h = tanh(c * tanh(second[2] + second[3]))
+        h = h @ w["projection_weights"] if "projection_weights" in w else h
+        outputs.append(h)
+    return outputs
+
+
+CASES = {
+    "UGRNNCell": (
+        lambda: contrib_rnn.UGRNNCell(UNITS, activation=v1.nn.relu), ugrnn, "ugrnn_cell",
+        {"kernel": [8, 10], "bias": [10]},
+    ),
+    "NASCell": (
+        lambda: contrib_rnn.NASCell(UNITS), nas, "nas_cell", {"recurrent_kernel": [5, 40], "kernel": [3, 40]},
+    ),
+    "NASCell, bias, projection": (
+        lambda: contrib_rnn.NASCell(UNITS, num_proj=2, use_bias=True, name="mine"), nas, "mine",
+        {"recurrent_kernel": [2, 40], "kernel": [3, 40], "bias": [40], "projection_weights": [5, 2]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cells(name):
+    make, by_hand, scope, shapes = CASES[name]
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(1)
+        cell = make()
+        outputs, state = v1.nn.dynamic_rnn(cell, X, dtype=v1.float32)
+        named = {v.op.name: v for v in v1.global_variables()}
+        assert {each: v.get_shape().as_list() for each, v in named.items()} == {
+            f"rnn/{scope}/{each}": shape for each, shape in shapes.items()
+        }
+        assert list(named) == [f"rnn/{scope}/{each}" for each in shapes]
+        assert len(cell.trainable_weights) == len(shapes)
+        sess.run(v1.global_variables_initializer())
+        if f"rnn/{scope}/bias" in named:
+            assert not sess.run(named[f"rnn/{scope}/bias"]).any()
+        for each, variable in named.items():
+            variable.load(RANDOM.randn(*shapes[each.rpartition("/")[2]]), sess)
+        w = {each.rpartition("/")[2]: value for each, value in sess.run(named).items()}
+        found = sess.run(outputs)
+    np.testing.assert_allclose(found, np.stack(by_hand(w, X.transpose(1, 0, 2)), 1), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,260 @@
+"""One hidden layer on parameter servers: between-graph, synchronous
+
+Source: S2 255-297
+TF1: SyncReplicasOptimizer: the workers' gradients meet in accumulators on the ps; the chief's queue runner applies
+    their mean and hands every worker a token, without which it does not begin the next step.
+Now: the gradients of all workers as calls of one tf.function, averaged in worker order: bit for bit the same. In a
+    cluster a ClusterCoordinator hands these calls to whoever is free, which changes no bit either.
+Errata: S2 names SyncReplicasOptimizer without a program. By default it begins with a token a worker, and then one
+    worker can contribute twice to a step: num_tokens=0. Accumulators add in the order of arrival: that makes no
+    difference for two workers, and 5e-8 for three. FIXED_ORDER gives every worker a queue of its own, and the
+    chief adds in worker order: exact for any number. A worker that waits for a token when the chief has ended
+    would wait for ever: the chief closes the tokens' queue.
+"""
+
+import contextlib
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from cluster import contract
+from tf1ref import console, distributed
+from tf1ref.data import mnist
+from tf1ref.figures import at_least
+from tf1ref.modules import checkpoints, optimizers
+
+SEED = 1
+STEPS = 300
+WORKERS = 2  # alone, in threads; under a launcher the description says how many
+FIXED_ORDER = False
+BATCH_SIZE = 100  # a worker's; one step learns from WORKERS batches
+HIDDEN = 100
+WEIGHT_DEVIATION = 0.1
+LEARNING_RATE = 0.5
+SAVE_EVERY = 100
+
+EXPECTED = {"final/test_accuracy": at_least(0.93)}  # S2 prints nothing; softmax regression stays at .92
+
+
+def add_layer(inputs, size, number):
+    """Adds inputs * weights + biases."""
+    start = v1.truncated_normal_initializer(stddev=WEIGHT_DEVIATION, seed=number)
+    weights = v1.get_variable(f"layer{number}/weights", [inputs.shape[1], size], initializer=start)
+    biases = v1.get_variable(f"layer{number}/biases", [size], initializer=v1.zeros_initializer())
+    return v1.matmul(inputs, weights) + biases
+
+
+def build_graph():
+    """Adds the network, its loss and its accuracy to the default graph."""
+    global_step = v1.train.get_or_create_global_step()
+    x = v1.placeholder(v1.float32, [None, 784], name="x")
+    y_ = v1.placeholder(v1.float32, [None, 10], name="y_")
+    y = v1.identity(add_layer(v1.nn.relu(add_layer(x, HIDDEN, 1)), 10, 2), name="y")
+    loss = v1.reduce_mean(v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=y))
+    correct = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))
+    accuracy = v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy")
+    return {"x": x, "y_": y_, "y": y, "loss": loss, "step": global_step, "accuracy": accuracy}
+
+
+class CloseTokens(v1.train.SessionRunHook):
+    """The chief's last act: who waits for a token then, or comes later, gets OutOfRangeError, which ends its loop."""
+
+    def __init__(self, queues):
+        self._queues = queues
+
+    def begin(self):
+        self._close = [queue.close() for queue in self._queues]
+
+    def end(self, session):
+        session.run(self._close)
+
+
+class SyncReplicas(v1.train.SyncReplicasOptimizer):
+    """At the end the chief's queue runner still waits for gradients; here the session's close is no error to it."""
+
+    def get_chief_queue_runner(self):
+        runner, ends = super().get_chief_queue_runner(), (v1.errors.OutOfRangeError, v1.errors.CancelledError)
+        return v1.train.QueueRunner(runner.queue, runner.enqueue_ops, queue_closed_exception_types=ends)
+
+
+def add_sync_replicas(task, graph):
+    """Adds the step on the mean of all workers' gradients; returns it, its hook, and the queue of tokens."""
+    optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+    sync = SyncReplicas(optimizer, task.worker_count, total_num_replicas=task.worker_count)
+    train_op = sync.minimize(graph["loss"], global_step=graph["step"])
+    hook = sync.make_session_run_hook(task.is_chief, num_tokens=0)
+    return train_op, [hook], [sync.get_chief_queue_runner().queue]
+
+
+def add_fixed_order(task, graph):
+    """As add_sync_replicas, from queues: a worker puts its gradients in its own, and waits for its own token."""
+    optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+    gradients, variables = zip(*optimizer.compute_gradients(graph["loss"]))
+    types, shapes = [g.dtype for g in gradients], [v.shape for v in variables]
+    others = range(1, task.worker_count)
+    with v1.device("/job:ps/task:0"):
+        parts = {i: v1.FIFOQueue(1, types, shapes, shared_name=f"gradients_{i}") for i in others}
+        tokens = {i: v1.FIFOQueue(1, v1.int64, [()], shared_name=f"tokens_{i}") for i in others}
+    if not task.is_chief:
+        with v1.control_dependencies([parts[task.index].enqueue(gradients)]):
+            return tokens[task.index].dequeue(), [], []
+    # Stacked, because the graph optimizer would reorder a chain of additions by the names of what is added.
+    means = [v1.reduce_mean(v1.stack(each), 0) for each in zip(gradients, *(parts[i].dequeue() for i in others))]
+    apply_gradients = optimizer.apply_gradients(zip(means, variables), global_step=graph["step"])
+    with v1.control_dependencies([apply_gradients]):
+        step = graph["step"].read_value()
+        return v1.group(step, *[queue.enqueue(step) for queue in tokens.values()]), [], list(tokens.values())
+
+
+def train_graph(task, data, steps, folder):
+    """One worker's loop, in step with the others. Returns its losses."""
+    losses = []
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        v1.set_random_seed(SEED)
+        graph = build_graph()
+        train_op, hooks, tokens = (add_fixed_order if FIXED_ORDER else add_sync_replicas)(task, graph)
+        hooks += [v1.train.StopAtStepHook(last_step=steps)]
+        if task.is_chief:
+            hooks.append(CloseTokens(tokens))
+        # Alone the workers are threads, and one bar is enough for all.
+        bar = console.steps(steps) if task.is_chief or not task.alone else contextlib.nullcontext()
+        with bar, task.session(checkpoint_dir=folder, hooks=hooks, save_checkpoint_steps=SAVE_EVERY) as sess:
+            while not sess.should_stop():
+                xs, ys = data.train.next_batch(BATCH_SIZE)
+                _, loss = sess.run([train_op, graph["loss"]], feed_dict={graph["x"]: xs, graph["y_"]: ys})
+                losses.append(loss)
+                if task.is_chief or not task.alone:
+                    bar.reached(len(losses), loss=loss)
+    return losses
+
+
+def evaluate_graph(test, folder):
+    """What the checkpoint answers in a graph of this process alone: no device, no cluster."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        graph = build_graph()
+        v1.train.Saver().restore(sess, v1.train.latest_checkpoint(folder))
+        trace = sess.run({f"final/{v.op.name}": v for v in v1.global_variables()})
+        feed = {graph["x"]: test.images, graph["y_"]: test.labels}
+        trace["final/test_accuracy"] = sess.run(graph["accuracy"], feed)
+    return trace
+
+
+def run_graph(steps=STEPS, out=None):
+    """As a task of a cluster (TF_CONFIG says which), or alone: then a ps and WORKERS workers in this process.
+
+    The chief writes checkpoints to `out` and evaluates the last one; the trace is the chief's. Raises RuntimeError
+    when the tokens ended before the last step did.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = out or scratch
+
+        def work(task):
+            data = mnist.read_data_sets(one_hot=True, seed=SEED + task.index)
+            losses = train_graph(task, data, steps, folder)
+            return task.is_chief, {"steps/loss": np.array(losses)}, data.test
+
+        is_chief, trace, test = distributed.together(work, WORKERS)[0]
+        if is_chief:
+            trace.update(evaluate_graph(test, folder))
+            if trace["final/global_step"] < steps:
+                raise RuntimeError(f"training ended at step {trace['final/global_step']}, not {steps}")
+    return trace
+
+
+class Network(tf.Module):
+    """The same four variables; a worker's gradients and the common step are functions of their own."""
+
+    def __init__(self):
+        super().__init__()
+
+        def layer(shape, number):
+            weights = tf.random.truncated_normal(shape, stddev=WEIGHT_DEVIATION, seed=number)
+            biases = tf.Variable(tf.zeros(shape[1:]), name=f"layer{number}/biases")
+            return tf.Variable(weights, name=f"layer{number}/weights"), biases
+
+        self.layer1, self.layer2 = layer([784, HIDDEN], 1), layer([HIDDEN, 10], 2)
+        self.all = [*self.layer1, *self.layer2]
+        self.global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")
+        self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
+
+    def variables_by_name(self):
+        """What the graph's Saver would save."""
+        return {v.name.partition(":")[0]: v for v in [self.global_step, *self.all]}
+
+    def logits(self, x):
+        """(n, 784) to (n, 10)."""
+        hidden = tf.nn.relu(tf.matmul(x, self.layer1[0]) + self.layer1[1])
+        return tf.matmul(hidden, self.layer2[0]) + self.layer2[1]
+
+    @tf.function
+    def loss_and_gradients(self, x, y_):
+        """What one worker computes in a step."""
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=self.logits(x)))
+        return loss, tape.gradient(loss, self.all)
+
+    @tf.function
+    def apply_mean(self, gradients):
+        """The common step; gradients: a list a worker, in worker order."""
+        means = [tf.reduce_mean(tf.stack(each), 0) for each in zip(*gradients)]
+        self.optimizer.apply(zip(means, self.all), self.global_step)
+
+    @tf.function
+    def accuracy(self, x, y_):
+        """The share of right answers."""
+        correct = tf.equal(tf.argmax(self.logits(x), 1), tf.argmax(y_, 1))
+        return tf.reduce_mean(tf.cast(correct, tf.float32))
+
+
+def connect():
+    """The ClusterCoordinator of the cluster in TF_CONFIG, whose worker 0 this is; other tasks serve. Alone: None."""
+    if not (text := os.environ.get("TF_CONFIG")):
+        return None
+    hosts, job, index = contract.parse_tf_config(text)
+    if (job, index) != ("worker", 0):
+        distributed.Task.from_environment().serve()
+    contract.report(contract.STARTING)
+    cluster = {"ps": hosts["ps"], "worker": hosts["worker"][1:], "chief": hosts["worker"][:1]}
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(cluster), task_type="chief", task_id=0, rpc_layer="grpc"
+    )
+    coordinator = tf.distribute.coordinator.ClusterCoordinator(tf.distribute.ParameterServerStrategy(resolver))
+    contract.report(contract.RUNNING)
+    return coordinator
+
+
+def train_function(steps, workers, coordinator):
+    """Every worker's batch, in turn or scheduled, then the step on their mean. Returns the network, and the losses."""
+    tf.random.set_seed(SEED)
+    with coordinator.strategy.scope() if coordinator else contextlib.nullcontext():
+        network, losses = Network(), []
+    bar = console.steps(steps)
+    for _ in bar:
+        batches = [data.train.next_batch(BATCH_SIZE) for data in workers]
+        batches = [(tf.constant(xs), tf.constant(ys, tf.float32)) for xs, ys in batches]
+        if coordinator:
+            pairs = coordinator.fetch([coordinator.schedule(network.loss_and_gradients, batch) for batch in batches])
+        else:
+            pairs = [network.loss_and_gradients(*batch) for batch in batches]
+        network.apply_mean([gradients for _, gradients in pairs])
+        losses.append(np.asarray(pairs[0][0]))
+        bar.show(loss=losses[-1])
+    return network, losses
+
+
+def run_function(steps=STEPS, out=None):
+    """One process, no server; or worker 0 of a cluster, which coordinates what the other workers compute."""
+    coordinator = connect()
+    workers = [mnist.read_data_sets(one_hot=True, seed=SEED + index) for index in range(WORKERS)]
+    network, losses = train_function(steps, workers, coordinator)
+    variables = network.variables_by_name()
+    if out:
+        checkpoints.save(os.fspath(out), "model.ckpt", variables, global_step=steps)
+    trace = {f"final/{name}": variable.numpy() for name, variable in variables.items()}
+    test = workers[0].test
+    trace["final/test_accuracy"] = network.accuracy(tf.constant(test.images), tf.constant(test.labels, tf.float32))
+    trace["steps/loss"] = np.array(losses)
+    return {key: np.asarray(value) for key, value in trace.items()}

@@ -1,0 +1,122 @@
+"""tf.contrib.lookup: tables from strings to ids and back, which tf.tables_initializer() fills."""
+
+import tensorflow.compat.v1 as v1
+from tensorflow.python.ops import lookup_ops
+from tensorflow.python.ops.lookup_ops import DenseHashTable as MutableDenseHashTable
+from tensorflow.python.ops.lookup_ops import (
+    FastHashSpec,
+    HasherSpec,
+    HashTable,
+    IdTableWithHashBuckets,
+    KeyValueTensorInitializer,
+    LookupInterface,
+    MutableHashTable,
+    StrongHashSpec,
+    TextFileIdTableInitializer,
+    TextFileIndex,
+    TextFileInitializer,
+    TextFileStringTableInitializer,
+)
+
+__all__ = [
+    "FastHashSpec", "HashTable", "HasherSpec", "IdTableWithHashBuckets", "KeyValueTensorInitializer",
+    "LookupInterface", "MutableDenseHashTable", "MutableHashTable", "StrongHashSpec", "TextFileIdTableInitializer",
+    "TextFileIndex", "TextFileInitializer", "TextFileStringTableInitializer", "index_table_from_file",
+    "index_table_from_tensor", "index_to_string", "index_to_string_table_from_file",
+    "index_to_string_table_from_tensor", "string_to_index", "string_to_index_table_from_file",
+    "string_to_index_table_from_tensor",
+]  # fmt: skip
+
+
+def index_table_from_file(
+    vocabulary_file=None,
+    num_oov_buckets=0,
+    vocab_size=None,
+    default_value=-1,
+    hasher_spec=FastHashSpec,
+    key_dtype=v1.string,
+    name=None,
+    key_column_index=TextFileIndex.WHOLE_LINE,
+    value_column_index=TextFileIndex.LINE_NUMBER,
+    delimiter="\t",
+):
+    """Returns a table from the lines of a file, or one of its columns, to their number, int64, from 0.
+
+    What is not in it is default_value, or with num_oov_buckets one of so many ids behind the last. Raises ValueError
+    without a file, and for negative numbers.
+    """
+    return _with_init(
+        lookup_ops.index_table_from_file(
+            vocabulary_file, num_oov_buckets, vocab_size, default_value, hasher_spec, key_dtype, name,
+            key_column_index, value_column_index, delimiter,
+        )
+    )  # fmt: skip
+
+
+def index_table_from_tensor(
+    mapping, num_oov_buckets=0, default_value=-1, hasher_spec=FastHashSpec, dtype=v1.string, name=None
+):
+    """index_table_from_file, for a vector of keys."""
+    if mapping is None:
+        raise ValueError("mapping must be specified.")
+    return _with_init(
+        lookup_ops.index_table_from_tensor(mapping, num_oov_buckets, default_value, hasher_spec, dtype, name)
+    )
+
+
+def index_to_string_table_from_file(
+    vocabulary_file,
+    vocab_size=None,
+    default_value="UNK",
+    name=None,
+    key_column_index=TextFileIndex.LINE_NUMBER,
+    value_column_index=TextFileIndex.WHOLE_LINE,
+    delimiter="\t",
+):
+    """Returns a table from numbers of lines, int64, to the lines of a file, or one of its columns."""
+    return _with_init(
+        lookup_ops.index_to_string_table_from_file(
+            vocabulary_file, vocab_size, default_value, name, key_column_index, value_column_index, delimiter
+        )
+    )
+
+
+def index_to_string_table_from_tensor(mapping, default_value="UNK", name=None):
+    """index_to_string_table_from_file, for a vector of strings."""
+    if mapping is None:
+        raise ValueError("mapping must be specified.")
+    return _with_init(lookup_ops.index_to_string_table_from_tensor(mapping, default_value, name))
+
+
+def string_to_index_table_from_file(
+    vocabulary_file=None,
+    num_oov_buckets=0,
+    vocab_size=None,
+    default_value=-1,
+    hasher_spec=FastHashSpec,
+    name=None,
+):
+    return index_table_from_file(vocabulary_file, num_oov_buckets, vocab_size, default_value, hasher_spec, name=name)
+
+
+def string_to_index_table_from_tensor(
+    mapping, num_oov_buckets=0, default_value=-1, hasher_spec=FastHashSpec, name=None
+):
+    return index_table_from_tensor(mapping, num_oov_buckets, default_value, hasher_spec, name=name)
+
+
+def string_to_index(tensor, mapping, default_value=-1, name=None):
+    """Returns the places, int64, of the tensor's strings in `mapping`; for one use of a table."""
+    return index_table_from_tensor(mapping, default_value=default_value, name=name).lookup(tensor)
+
+
+def index_to_string(tensor, mapping, default_value="UNK", name=None):
+    """Returns the strings of `mapping` at the places `tensor`, int64; for one use of a table."""
+    return index_to_string_table_from_tensor(mapping, default_value, name).lookup(tensor)
+
+
+def _with_init(table):
+    """Returns the table with `init`, the older name of its initializer."""
+    if not hasattr(table, "init"):
+        table.init = table.initializer
+    return table
