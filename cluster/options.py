@@ -28,7 +28,7 @@ FILE = """
 the cluster: a YAML file with the fields ps_hosts and worker_hosts, each a list of host:port, where port 0
 means a free one; optional: job_name and task_id, which make a file describe one process, and the settings grace,
 start_timeout, stall_timeout, end_timeout, restart, max_restarts, checkpoint_dir, success: see up --help.
-"local.yml" is one ps and two workers, and comes with the launcher
+"local" is one ps and two workers; it comes with the launcher, as do "sync", "in_graph" and "evaluator"
 """
 LOG_DIR = """
 folder for the log files, one a task (default: a temporary one, which a job that succeeds takes with it)

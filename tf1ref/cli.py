@@ -10,7 +10,7 @@ import traceback
 
 from cluster import ending
 from cluster.errors import UsageError
-from tf1ref import __version__, catalog, cli_artifacts, cli_cluster, cli_programs, console, data_tools
+from tf1ref import __version__, catalog, cli_artifacts, cli_cluster, cli_freeze, cli_programs, console, data_tools
 from tf1ref.errors import InputError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -64,9 +64,9 @@ def _parser():
     parser = _Parser(prog="tf1ref", description="TensorFlow 1 that works today: reference programs and tools.")
     parser.add_argument("--version", action="version", version=f"tf1ref {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb_name")
-    for add in (_add_list, _add_show, _add_run, _add_parity, _add_gallery, _add_freeze):
+    for add in (_add_list, _add_show, _add_run, _add_parity, _add_gallery):
         _with_debug(add(verbs))
-    for add in (cli_programs.add_exec, cli_programs.add_check, cli_artifacts.add_inspect):
+    for add in (cli_programs.add_exec, cli_programs.add_check, *cli_artifacts.VERBS, cli_freeze.add_freeze):
         _with_debug(add(verbs, _verb))
     data_tools.add_verbs(verbs)
     cli_cluster.add_verbs(verbs)
@@ -188,35 +188,6 @@ def _gallery(arguments):
 
     good = gallery.make(arguments.out, arguments.chapter, arguments.steps, arguments.full, arguments.force)
     return 0 if good else EXIT_FAILED
-
-
-def _add_freeze(verbs):
-    verb = _verb(verbs, "freeze", _freeze, "Turn a checkpoint with its meta graph into one .pb, and verify it.")
-    verb.add_argument("source", metavar="CHECKPOINT_OR_DIR", help="a prefix, one of its files, or its folder")
-    verb.add_argument(
-        "--outputs", metavar="A,B", default="", help="nodes or tensors to answer; none: lists likely ones"
-    )
-    verb.add_argument("--inputs", metavar="X,Y", default="", help="nodes or tensors to become placeholders")
-    verb.add_argument("-o", "--output", required=True, metavar="FILE.pb")
-    verb.add_argument("--force", action="store_true", help="replace FILE.pb")
-    verb.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
-    verb.add_argument("--json", action="store_true", help="the report as JSON")
-    return verb
-
-
-def _freeze(arguments):
-    from tf1ref import showing
-
-    outputs, inputs = arguments.outputs.split(","), arguments.inputs.split(",")
-    showing.show_freeze(
-        arguments.source,
-        [name for name in outputs if name],
-        arguments.output,
-        inputs=[name for name in inputs if name],
-        force=arguments.force,
-        trust=arguments.trust,
-        as_json=arguments.json,
-    )
 
 
 def _steps(word):

@@ -32,7 +32,7 @@ def write(path, data):
 
 @contextlib.contextmanager
 def replacing(path, data):
-    """Writes bytes beside `path` and yields that file; renames it to `path` unless the body raises.
+    """Writes bytes, or an iterable of them, beside `path` and yields that file; renames it unless the body raises.
 
     Whatever is raised, the file beside is gone and `path` is as it was. Raises InputError when writing fails.
     """
@@ -40,7 +40,7 @@ def replacing(path, data):
     try:
         try:
             with open(beside, "wb") as f:
-                f.write(data)
+                f.writelines([data] if isinstance(data, (bytes, bytearray)) else data)
                 f.flush()
                 os.fsync(f.fileno())  # a rename on disk before its bytes would leave half a file
         except OSError as e:

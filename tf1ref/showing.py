@@ -1,8 +1,7 @@
-"""What the verbs print: lists, programs, parity reports, freeze reports - for people, or as JSON."""
+"""What the verbs print: lists, programs, parity reports - for people, or as JSON."""
 
 import json
 import sys
-from dataclasses import asdict
 
 from tf1ref import catalog, console, files
 
@@ -97,30 +96,6 @@ def _print_reports(reports):
     for report in reports:
         if report.first:
             console.say(f"{report.name}: first divergence: {report.first}")
-
-
-def show_freeze(source, outputs, destination, inputs=(), force=False, trust=False, as_json=False):
-    """Freezes `source` to `destination` and prints the report."""
-    console.import_tensorflow()
-    from tf1ref.artifacts.freeze import freeze
-
-    report = freeze(source, outputs, destination, inputs=list(inputs) or None, force=force, trust=trust)
-    if as_json:
-        json.dump(asdict(report), sys.stdout, indent=2)
-        console.say()
-        return
-    console.say(
-        f"{report.path}: {report.nodes} nodes, {report.bytes:,} bytes, {len(report.variables)} variables frozen"
-    )
-    ends = [("input", report.inputs), ("output", report.outputs)]
-    rows = [(kind, name, "any" if shape is None else shape) for kind, found in ends for name, shape in found.items()]
-    console.table(("", "tensor", "shape"), rows)
-    if report.compared:
-        console.say(
-            f"verified: read back, it answers as the session does, to the bit, on {report.compared} sets of inputs"
-        )
-    else:
-        console.say(f"NOT verified on inputs: {report.not_compared}")
 
 
 def show_check(files, uses, problems, as_json=False):

@@ -1,8 +1,20 @@
+import argparse
 import os
 import pathlib
+import zlib
 
+import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from google.protobuf import text_format
+
+from tf1ref import cli_artifacts
+from tf1ref.artifacts.inspect import inspect, node
+from tf1ref.data import records
+from tf1ref.errors import InputError
+
+DATA = "model.data-00000-of-00001"
 
 
 @pytest.fixture
@@ -43,3 +55,90 @@ def real():
         return path
 
     return folder
+
+
+@pytest.fixture
+def shown(capsys):
+    """Runs the verb as the command does; returns what it printed."""
+
+    def run(*words):
+        parser = argparse.ArgumentParser()
+
+        def make_verb(verbs, name, function, text):
+            verb = verbs.add_parser(name, help=text)
+            verb.set_defaults(verb=function)
+            return verb
+
+        cli_artifacts.add_inspect(parser.add_subparsers(), make_verb)
+        arguments = parser.parse_args(["inspect", *map(str, words)])
+        assert not arguments.verb(arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def network():
+    """Adds x [?, 8, 8, 3] -> conv -> batch norm -> dense -> y [?, 5], trained by Adam, with a moving average."""
+
+    def build():
+        x = v1.placeholder(tf.float32, [None, 8, 8, 3], name="x")
+        kernel = v1.get_variable("conv/kernel", [3, 3, 3, 4], initializer=v1.ones_initializer())
+        scale = v1.get_variable("norm/scale", [4], initializer=v1.ones_initializer())
+        conv = tf.nn.conv2d(x, kernel, 2, "VALID")
+        normed, _, _ = v1.nn.fused_batch_norm(conv, scale, scale, is_training=True, name="norm")
+        flat = tf.reshape(normed, [-1, 36])
+        w = v1.get_variable("dense/w", [36, 5], initializer=v1.ones_initializer())
+        y = tf.nn.softmax(tf.matmul(flat, w), name="y")
+        train = v1.train.AdamOptimizer(0.1).minimize(tf.reduce_mean(y, name="loss"), v1.train.create_global_step())
+        with v1.control_dependencies([train]):
+            v1.train.ExponentialMovingAverage(0.9).apply([w])
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def judged():
+    """Inspects; returns "" for a report, the line for bad input. Anything else is the test's failure."""
+
+    def judge(path):
+        try:
+            report = inspect(path)
+        except InputError as e:
+            assert "\n" not in str(e) and len(str(e)) < 700, str(e)[:900]
+            assert os.path.basename(str(path)).split(".")[0] in str(e), "names the file"
+            return str(e)
+        for graph in report.graphs:
+            for one in graph.outputs[:1]:
+                node(path, one.name)
+        return ""
+
+    return judge
+
+
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory):
+    """{file name: bytes} of one whole file of each kind, and the folder they lie in."""
+    folder = tmp_path_factory.mktemp("originals")
+    with v1.Graph().as_default() as graph, v1.Session() as sess:
+        x = v1.placeholder(tf.float32, [None, 4], name="x")
+        w = v1.get_variable("w", initializer=np.ones((4, 3), np.float32))
+        tf.nn.softmax(tf.matmul(x, w), name="y")
+        sess.run(v1.global_variables_initializer())
+        v1.train.Saver().save(sess, str(folder / "model"))
+        v1.saved_model.simple_save(
+            sess, str(folder / "sm"), {"x": graph.get_tensor_by_name("x:0")}, {"y": graph.get_tensor_by_name("y:0")}
+        )
+    graph_def = graph.as_graph_def()
+    tf.raw_ops.Save(filename=str(folder / "old"), tensor_names=["a", "b"], data=[tf.ones([3]), tf.zeros([2, 2])])
+    example = tf.train.Example(features=tf.train.Features(feature={"f": tf.train.Feature()}))
+    event = v1.Event(file_version="brain.Event:2").SerializeToString()
+    kinds = {name: (folder / name).read_bytes() for name in ("model.meta", "model.index", DATA, "old")}
+    kinds["saved_model.pb"] = (folder / "sm" / "saved_model.pb").read_bytes()
+    kinds["graph.pb"] = graph_def.SerializeToString()
+    kinds["graph.pbtxt"] = text_format.MessageToString(graph_def).encode()
+    kinds["meta.pbtxt"] = text_format.MessageToString(v1.MetaGraphDef.FromString(kinds["model.meta"])).encode()
+    kinds["records"] = b"".join(records.framed(example.SerializeToString()) for _ in range(3))
+    kinds["zipped"] = zlib.compress(kinds["records"])
+    kinds["events"] = b"".join(map(records.framed, (event, v1.Event(graph_def=b"g", step=3).SerializeToString())))
+    return kinds

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import CheckFailed, answers, constants, graphs
+from tf1ref.artifacts import CheckFailed, answers, freeze_bytes, graphs
 from tf1ref.artifacts.freeze import check, freeze
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
@@ -161,8 +161,8 @@ def test_an_empty_answer_proves_nothing(saved, tmp_path):
 def test_other_weights_are_found_and_named(saved, tmp_path, monkeypatch):
     prefix = saved(dense)
     (tmp_path / "old.pb").write_bytes(b"the old file")
-    honest, other = constants.frozen, np.nextafter(B, np.float32(9))
-    monkeypatch.setattr(constants, "frozen", lambda g, values, where: honest(g, {**values, "b": other}, where))
+    honest, other = freeze_bytes.pieces, np.nextafter(B, np.float32(9))
+    monkeypatch.setattr(freeze_bytes, "pieces", lambda g, values, where: honest(g, {**values, "b": other}, where))
     message = r"model.meta: the frozen graph answers otherwise: y:0: \d of 6 elements differ, the first at \[0, "
     for name, force in (("new.pb", False), ("old.pb", True)):
         with pytest.raises(CheckFailed, match=message):

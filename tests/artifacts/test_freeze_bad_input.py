@@ -1,7 +1,9 @@
 """Whatever cannot be frozen: one line, the target as it was, nothing beside it."""
 
+import json
 import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -45,7 +47,9 @@ def test_a_source_that_is_not_there(saved, refuses, tmp_path):
     saved(model, global_step=1000)
     refuses("no such file or checkpoint; nearest: model-1000: give PREFIX", source=tmp_path / "model")
     (tmp_path / "notes.txt").write_text("no checkpoint")
-    refuses("is not a checkpoint", source=tmp_path / "notes.txt")
+    refuses("notes.txt: not recognised", source=tmp_path / "notes.txt")
+    refuses("no example 'mnist.lenet6'; nearest: mnist.lenet5", source="mnist.lenet6")
+    refuses("--checkpoint goes with an example", checkpoint="model")
 
 
 @pytest.mark.parametrize("part", ["model.meta", "model.index", DATA])
@@ -86,7 +90,8 @@ def test_outputs_that_are_not_there(saved, refuses):
     refuses(r"logits \(MatMul\) has 1 outputs, no logits:1", outputs=["logits:1"])
     refuses(r"init \(NoOp\) has 0 outputs", outputs=["init"])
     refuses("'a:b' is no name of a node", outputs=["a:b"])
-    refuses("name the outputs; likely: probabilities, .*loss$", outputs=[])
+    for name in ("log*", "[l]ogits", "..", "a/../b"):
+        refuses(f"holds no {name!r}".replace("*", r"\*").replace("[", r"\["), outputs=[name])
     refuses("what the outputs need: holds no 'loss'", inputs=["loss"])
 
 
@@ -142,7 +147,7 @@ def test_files_and_python_need_trust(saved, refuses, tmp_path):
 
     saved(reads)
     refuses(r"touch files, the network or Python: ReadFile \(peek\): say --trust", outputs=["y"])
-    refuses(r"PyFunc \(python\)", outputs=["z"])
+    refuses(r"PyFunc \(python\), functions of the program that built it: .* --inputs", outputs=["z"], trust=True)
     refuses(r"ReadFile \(", outputs=["hidden"])
     assert freeze(tmp_path, ["w"], tmp_path / "w.pb").compared == 1
     assert freeze(tmp_path, ["y"], tmp_path / "y.pb", trust=True).compared == 1
@@ -167,8 +172,89 @@ def test_ops_this_tensorflow_does_not_know(saved, refuses, tmp_path):
     meta = v1.MetaGraphDef.FromString((tmp_path / "model.meta").read_bytes())
     meta.graph_def.node.add(name="strange", op="FooBar", input=["w"])
     (tmp_path / "model.meta").write_bytes(meta.SerializeToString())
-    refuses("cannot import the graph: .*FooBar", outputs=["strange"])
+    refuses(r"ops that this TensorFlow does not know: FooBar \(strange\): .* --inputs", outputs=["strange"])
     freeze(tmp_path, ["logits"], tmp_path / "f.pb")  # a branch that is not needed does no harm
     meta.graph_def.node.add(name="loose", op="Identity", input=["nobody"])
     (tmp_path / "model.meta").write_bytes(meta.SerializeToString())
     refuses("damaged: a node reads 'nobody'", outputs=["loose"])
+
+
+CIRCLES = 'node { name: "y" op: "Neg" input: "z" } node { name: "z" op: "Neg" input: "y" }'
+DEEP = 'node { name: "y" op: "Neg" attr { key: "f" value { ' + 'func { attr { key: "f" value { ' * 5000 + "} " * 15002
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.pb", b"", "empty"),
+        ("c.pbtxt", CIRCLES.encode(), r"in a circle \(y <- z <- y\)"),
+        ("d.pbtxt", DEEP.encode(), "more levels"),
+        ("picture.pb", b"\x89PNG\r\n\x1a\n" + bytes(50), "not recognised"),
+        ("huge.pb", b"\x0a\xff\xff\xff\xff\x07" + b"x" * 10, "not recognised or damaged"),
+        ("records", b"\x00" * 8 + b"\x29\x03\x98\x07" + b"\xd8\xea\x82\xa2", "without a graph"),
+    ],
+)
+def test_files_that_are_no_model(refuses, tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    refuses(says, source=tmp_path / name, outputs=["y"])
+
+
+def test_a_missing_shard_and_a_constant_of_any_size(saved, refuses, tmp_path):
+    def several():
+        for number in range(2):
+            with v1.device(f"/cpu:{number}"):
+                v1.get_variable(f"v{number}", [4], initializer=v1.zeros_initializer())
+
+    prefix = saved(several, saver=lambda: v1.train.Saver(sharded=True))
+    shards = sorted(tmp_path.glob("model.data-*"))
+    if len(shards) == 2:
+        shards[1].unlink()
+        refuses("model: (damaged or incomplete|cannot be read)", source=prefix, outputs=["v1"])
+    graph_def = v1.GraphDef()
+    huge = graph_def.node.add(name="y", op="Const")
+    huge.attr["dtype"].type = tf.float32.as_datatype_enum
+    huge.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0))
+    huge.attr["value"].tensor.tensor_shape.dim.add(size=2**40)
+    (tmp_path / "huge.pb").write_bytes(graph_def.SerializeToString())
+    refuses("huge.pb: ", source=tmp_path / "huge.pb", outputs=["y"])
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KB; skips where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    except FileNotFoundError:
+        pytest.skip("no mount here")
+    if done.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True, timeout=20)
+
+
+def test_a_full_disk(saved, small_disk, tmp_path):
+    def large():
+        tf.identity(v1.get_variable("w", initializer=np.ones((500, 100), np.float32)), name="y")
+
+    prefix, target = saved(large), small_disk / "f.pb"
+    target.write_bytes(b"old")
+    with pytest.raises(InputError, match=r"f.pb: cannot be written: No space left on device"):
+        freeze(prefix, ["y"], target, force=True)
+    assert target.read_bytes() == b"old" and os.listdir(small_disk) == ["f.pb"]
+    for other in ("new.pb", "other.pb"):
+        with pytest.raises(InputError, match="No space left"):
+            freeze(prefix, ["y"], small_disk / other)
+    freeze(prefix, ["y"], tmp_path / "f.pb")
+
+
+@pytest.mark.slow  # two starts of TensorFlow
+def test_the_command_says_one_line(saved, refused, tf1ref, tmp_path):
+    saved(model)
+    line = refused("freeze", "model", "-o", "f.pb", "--outputs", "logit")
+    assert line.endswith("model.meta: holds no 'logit'; nearest: logits")
+    done = tf1ref("freeze", "model", "-o", "f.pb", "--fold-batch-norms", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["compared"] == 2
+    assert done.stderr == "note: no outputs named, taken: probabilities:0; others: loss, double\n"

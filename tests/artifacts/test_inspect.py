@@ -1,11 +1,7 @@
 """What inspect says of files that these tests write, against what they wrote."""
 
-import argparse
-import json
 import os
 import shutil
-import sys
-import zlib
 
 import numpy as np
 import pytest
@@ -13,48 +9,11 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
-from tf1ref import cli_artifacts
 from tf1ref.artifacts import summaries
 from tf1ref.artifacts.inspect import inspect, node
-from tf1ref.data import records
 from tf1ref.errors import InputError
 
 DATA = "model.data-00000-of-00001"
-
-
-def network():
-    """x [?, 8, 8, 3] -> conv -> batch norm -> dense -> y [?, 5], trained by Adam, with a moving average."""
-    x = v1.placeholder(tf.float32, [None, 8, 8, 3], name="x")
-    kernel = v1.get_variable("conv/kernel", [3, 3, 3, 4], initializer=v1.ones_initializer())
-    scale = v1.get_variable("norm/scale", [4], initializer=v1.ones_initializer())
-    conv = tf.nn.conv2d(x, kernel, 2, "VALID")
-    normed, _, _ = v1.nn.fused_batch_norm(conv, scale, scale, is_training=True, name="norm")
-    flat = tf.reshape(normed, [-1, 36])
-    w = v1.get_variable("dense/w", [36, 5], initializer=v1.ones_initializer())
-    y = tf.nn.softmax(tf.matmul(flat, w), name="y")
-    train = v1.train.AdamOptimizer(0.1).minimize(tf.reduce_mean(y, name="loss"), v1.train.create_global_step())
-    with v1.control_dependencies([train]):
-        v1.train.ExponentialMovingAverage(0.9).apply([w])
-
-
-@pytest.fixture
-def shown(capsys):
-    """Runs the verb as the command does; returns what it printed."""
-
-    def run(*words):
-        parser = argparse.ArgumentParser()
-
-        def make_verb(verbs, name, function, text):
-            verb = verbs.add_parser(name, help=text)
-            verb.set_defaults(verb=function)
-            return verb
-
-        cli_artifacts.add_inspect(parser.add_subparsers(), make_verb)
-        arguments = parser.parse_args(["inspect", *map(str, words)])
-        assert not arguments.verb(arguments)
-        return capsys.readouterr().out
-
-    return run
 
 
 def built(build):
@@ -63,7 +22,7 @@ def built(build):
     return graph.as_graph_def()
 
 
-def test_a_checkpoint_with_its_graph(saved, tmp_path):
+def test_a_checkpoint_with_its_graph(saved, tmp_path, network):
     prefix = saved(network)
     report = inspect(prefix)
     (graph,) = report.graphs
@@ -86,7 +45,7 @@ def test_a_checkpoint_with_its_graph(saved, tmp_path):
     assert graph.nodes > len(other.as_graph_def().node)  # the Saver and the initializer
 
 
-def test_shapes_agree_with_tensorflows_inference():
+def test_shapes_agree_with_tensorflows_inference(network):
     """Shapes are worked out without importing the graph; where one is given, TensorFlow infers the same."""
     graph_def = built(network)
     from tf1ref.artifacts.shapes import Shapes
@@ -105,13 +64,13 @@ def test_shapes_agree_with_tensorflows_inference():
 
 
 @pytest.mark.parametrize("name", ["model", "model.meta", "model.index", DATA, "checkpoint", ""])
-def test_any_file_of_a_checkpoint_will_do(saved, tmp_path, name):
+def test_any_file_of_a_checkpoint_will_do(saved, tmp_path, name, network):
     saved(network)
     expected = inspect(tmp_path / "model")
     assert inspect(tmp_path / name) == expected
 
 
-def test_a_moved_folder_and_a_meta_graph_alone(saved, tmp_path):
+def test_a_moved_folder_and_a_meta_graph_alone(saved, tmp_path, network):
     saved(network, folder=tmp_path)
     shutil.copytree(tmp_path, tmp_path.parent / f"{tmp_path.name}_moved")
     moved = inspect(tmp_path.parent / f"{tmp_path.name}_moved")
@@ -121,7 +80,7 @@ def test_a_moved_folder_and_a_meta_graph_alone(saved, tmp_path):
     assert alone.kind == "MetaGraphDef" and not alone.variables and alone.graphs == moved.graphs
 
 
-def test_graphs_are_told_by_content(tmp_path):
+def test_graphs_are_told_by_content(tmp_path, network):
     graph_def = built(network)
     meta = v1.MetaGraphDef(graph_def=graph_def)
     for name, message in (("a", graph_def), ("b", meta)):
@@ -133,7 +92,7 @@ def test_graphs_are_told_by_content(tmp_path):
     assert all(r.graphs == reports[0].graphs for r in reports)
 
 
-def test_what_to_look_out_for(tmp_path):
+def test_what_to_look_out_for(tmp_path, network):
     def odd():
         v1.py_func(lambda: np.float32(1), [], tf.float32, name="python")
         v1.read_file("/etc/hostname", name="peek")
@@ -186,7 +145,7 @@ def test_a_variable_without_a_value_is_named(saved):
     assert found == [("no saved value of this name", ["late"])]
 
 
-def test_what_is_left_out_has_its_default(tmp_path):
+def test_what_is_left_out_has_its_default(tmp_path, network):
     """Writers leave out attributes that are the default: a batch norm without is_training trains."""
     graph_def = built(network)
     for one in graph_def.node:
@@ -240,56 +199,7 @@ def test_a_tf2_saved_model(tmp_path):
     assert report.graphs[0].ops["MatMul"] >= 1, "ops of functions count"
 
 
-@pytest.mark.parametrize("compression", records.COMPRESSIONS)
-def test_records(tmp_path, compression, shown):
-    def example(number):
-        return tf.train.Example(
-            features=tf.train.Features(
-                feature={
-                    "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[number])),
-                    "points": tf.train.Feature(float_list=tf.train.FloatList(value=[0.5] * (number + 1))),
-                }
-            )
-        ).SerializeToString()
-
-    written = [example(n) for n in range(5)]
-    records.write(tmp_path / "r", written, compression)
-    report = inspect(tmp_path / "r")
-    found = report.records
-    assert (report.kind, found.compression, found.records, found.examples) == ("TFRecord file", compression, 5, 5)
-    assert (found.shortest, found.longest) == (len(written[0]), len(written[4])) and found.counted
-    assert found.features["points"] == {"type": "float", "lengths": [1, 5], "records": 5}
-    assert "1 to 5" in shown(tmp_path / "r")
-
-
-def test_records_that_would_fill_the_memory(tmp_path, monkeypatch):
-    from tf1ref.artifacts import streams
-
-    monkeypatch.setattr(streams, "MOST_BYTES", 1 << 20)
-    whole = b"".join(records.framed(bytes(1 << 16)) for _ in range(64))
-    (tmp_path / "bomb").write_bytes(zlib.compress(whole))
-    found = inspect(tmp_path / "bomb").records
-    assert not found.counted and found.records == 16
-
-
-def test_an_event_file(tmp_path):
-    with v1.Graph().as_default(), v1.Session() as sess:
-        loss = v1.placeholder(tf.float32, [])
-        summary = v1.summary.scalar("loss", loss)
-        with v1.summary.FileWriter(str(tmp_path), sess.graph) as writer:
-            for step in range(3):
-                writer.add_summary(sess.run(summary, {loss: step}), step * 10)
-    (path,) = tmp_path.iterdir()
-    report = inspect(path)
-    assert report.kind == "event file" and report.records.version == "brain.Event:2"
-    assert report.records.tags["loss"] == {"kind": "simple_value", "steps": 3, "last_step": 20}
-    assert report.records.tags["(graph def)"]["steps"] == 1
-    path.write_bytes(path.read_bytes()[:-3])
-    cut = inspect(path)
-    assert "cut short" in cut.problems[0] and cut.records.tags["loss"]["steps"] == 2
-
-
-def test_one_node(saved):
+def test_one_node(saved, network):
     prefix = saved(network)
     found = node(prefix, "y:0")
     assert (found.op, found.shape, found.function) == ("Softmax", [None, 5], "")
@@ -309,44 +219,3 @@ def test_a_constant_that_claims_more_than_it_has(tmp_path):
     (tmp_path / "g.pb").write_bytes(graph_def.SerializeToString())
     assert inspect(tmp_path / "g.pb").graphs[0].constants == 0
     assert node(tmp_path / "g.pb", "c").attributes["value"].startswith("float32 [1, 46116860")
-
-
-@pytest.mark.parametrize("words", [(), ("--ops",), ("--variables",), ("--signatures",), ("--node", "y")])
-def test_the_output_fits_a_terminal_and_json_is_whole(saved, shown, words):
-    prefix = saved(network)
-    for line in shown(prefix, *words).splitlines():
-        assert len(line.rstrip()) <= 100, line
-    found = json.loads(shown(prefix, *words, "--json"))
-    if words[:1] == ("--node",):
-        assert found["op"] == "Softmax"
-    else:
-        warned = [what for what, *_ in found["graphs"][0]["warnings"]]
-        assert warned == ["batch norm in training mode", "moving averages"]
-
-
-def test_what_is_shown_of_a_checkpoint(saved, shown):
-    printed = shown(saved(network))
-    assert "V2 checkpoint with its graph" in printed and f"TensorFlow {tf.version.VERSION}" in printed
-    assert "! batch norm in training mode: norm" in printed
-    assert "and 6 slots of an optimizer: --variables" in printed and "dense/w/Adam" not in printed
-    assert "dense/w/Adam_1" in shown("--variables", saved(network))
-
-
-def test_names_cannot_move_the_cursor(tmp_path, shown):
-    graph_def = v1.GraphDef()
-    graph_def.node.add(name="red\x1b[31m", op="NoOp")
-    graph_def.node.add(name="reads", op="Identity", input=["red\x1b[31m", "gone\x1b[2J"])
-    (tmp_path / "g.pb").write_bytes(graph_def.SerializeToString())
-    assert "\x1b" not in shown(tmp_path / "g.pb") + shown(tmp_path / "g.pb", "--node", "reads")
-
-
-def test_inspect_imports_no_module_of_the_users(tmp_path, monkeypatch):
-    """A module beside the file, named like something a graph may ask for, is never imported."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "user_ops.py").write_text("raise SystemExit('imported')\n")
-    graph_def = v1.GraphDef()
-    graph_def.node.add(name="user_ops", op="user_ops.Mine")
-    (tmp_path / "g.pb").write_bytes(graph_def.SerializeToString())
-    assert inspect(tmp_path / "g.pb").graphs[0].unknown_ops == {"user_ops.Mine": ["user_ops"]}
-    assert "user_ops" not in sys.modules

@@ -97,13 +97,58 @@ def test_the_seed_fixes_every_source_of_chance(run):
 
 def test_plots_go_to_files_where_there_is_no_display(run, tmp_path):
     pytest.importorskip("matplotlib")
-    text = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure()\nplt.show()\n"
+    text = (
+        "import matplotlib.pyplot as plt\n"
+        "plt.plot([1, 2])\nplt.show()\nplt.figure()\nplt.show()\n"
+        "shown = plt.figure()\nshown.show()\nplt.waitforbuttonpress()\nprint(plt.get_fignums())\nplt.close()\n"
+        "plt.ion()\nplt.figure()\nplt.show()\n"
+        "for i in range(3):\n    plt.plot([i, 1])\n    plt.pause(1000)\n"
+    )
+    done = run(text)
+    assert (done.returncode, done.stdout) == (0, "[1]\n"), done.stderr
+    assert [line.split()[-1] for line in done.stderr.splitlines()] == [f"figure-{n}.png" for n in (1, 2, 3, 4)]
+    pictures = {p.name: p.read_bytes() for p in tmp_path.glob("*.png")}
+    assert sorted(pictures) == ["figure-1.png", "figure-2.png", "figure-3.png", "figure-4.png"]
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+    assert pictures["figure-2.png"] == pictures["figure-3.png"] != pictures["figure-4.png"], "drawn after it was shown"
+
+
+def test_what_lay_beside_the_tutorials_and_in_python_2(run):
+    text = (
+        "from __future__ import print_function\n"
+        + HEAD
+        + (
+            "import input_data, os, urllib\n"
+            "from tutorials.rnn.ptb import reader\n"
+            "from tensorflow.models.rnn import rnn, rnn_cell\n"
+            "from tensorflow.contrib.factorization import KMeans\n"
+            "outputs, state = rnn.rnn(rnn_cell.BasicRNNCell(3), [tf.ones([2, 4])] * 2, dtype=tf.float32)\n"
+            "print(len(outputs), [v.name for v in tf.trainable_variables()])\n"
+            "urllib.urlretrieve('file://' + os.path.abspath(__file__), 'copy.py')\n"
+            "print(os.path.exists('copy.py'), [i for i in xrange(2)], isinstance('a', basestring))\n"
+            "print(input_data.read_data_sets.__name__, reader.ptb_producer.__name__)\n"
+            "rows = np.float32([[0, 0], [0, 2], [9, 9], [9, 7]])\n"
+            "parts = KMeans(tf.constant(rows), 2, rows[::2], use_mini_batch=True).training_graph()\n"
+            "with tf.Session() as sess:\n"
+            "    sess.run(tf.global_variables_initializer())\n"
+            "    sess.run(parts[-2])\n"
+            "    sess.run(parts[-1])\n"
+            "    print(sess.run(parts[1][0]).tolist(), np.round(sess.run(parts[4]), 4).tolist())\n"
+            "for name in ('tutorials.image', 'no_such_thing'):\n"
+            "    try:\n        __import__(name)\n    except ModuleNotFoundError as e:\n        print(e.name)\n"
+        )
+    )
     done = run(text)
     assert done.returncode == 0, done.stderr
-    assert "figure-1.png" in done.stderr
-    pictures = sorted(p.name for p in tmp_path.glob("*.png"))
-    assert pictures == ["figure-1.png", "figure-2.png"]
-    assert (tmp_path / "figure-1.png").read_bytes().startswith(b"\x89PNG")
+    # A centre of one row before, x, moves by (sum of its rows - 2 x) / (1 + 2).
+    assert done.stdout.splitlines() == [
+        "2 ['rnn/basic_rnn_cell/kernel:0', 'rnn/basic_rnn_cell/bias:0']",
+        "True [0, 1] True",
+        "read_data_sets ptb_producer",
+        "[0, 0, 1, 1] [[0.0, 0.6667], [9.0, 8.3333]]",
+        "tutorials.image",
+        "no_such_thing",
+    ]
 
 
 def test_pickles_are_read_with_trust_alone(run, tmp_path):

@@ -26,8 +26,8 @@ def placeholders(graph):
     return [op.outputs[0] for op in graph.get_operations() if op.type in ("Placeholder", "PlaceholderV2")]
 
 
-def inputs(tensors):
-    """Yields feeds {tensor name: array} to try, made with a fixed seed for each unknown size, rank and flag.
+def inputs(tensors, seed=SEED):
+    """Yields feeds {tensor name: array} to try, made with `seed` for each unknown size, rank and flag.
 
     Floats are normal, scalars 0.5 (a rate or a probability of dropout), integers from 1 to the unknown size
     (a length, an id), flags all off, then all on; a wholly unknown shape is a scalar, then a vector.
@@ -36,7 +36,7 @@ def inputs(tensors):
     ranks = (0, 1) if any(t.shape.rank is None for t in tensors) else (0,)
     flags = (False, True) if any(t.dtype == tf.bool for t in tensors) else (False,)
     for size, rank, flag in itertools.product(sizes, ranks, flags):
-        random = np.random.default_rng(SEED)
+        random = np.random.default_rng(seed)
         yield {t.name: _array(t, [size] * rank, size, flag, random) for t in tensors}
 
 

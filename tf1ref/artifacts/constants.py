@@ -55,18 +55,31 @@ def frozen(graph_def, values, where):
 
     Raises InputError when something writes to a variable, or needs the variable and not its value.
     """
+    result = without_values(graph_def, values, where)
+    for node in result.node:
+        if node.name in values and "value" not in node.attr:
+            constant(node, node.name, values[node.name], node.attr["dtype"].type)
+    return result
+
+
+def without_values(graph_def, names, where):
+    """Returns `graph_def` with a Const that has no value yet in the place of each variable of `names`.
+
+    Raises InputError as `frozen` does.
+    """
     library = {f.signature.name: f for f in graph_def.library.function}
     made = {}
     handles = {(n.name, 0): Handle(n.attr["dtype"].type, n.op in REFS) for n in variables(graph_def)}
     nodes = _Body(graph_def.node, handles, _Functions(library, made, where)).nodes
     result = v1.GraphDef(versions=graph_def.versions)
     for node in nodes:
-        if node.name in values:
-            _constant(result.node.add(), node.name, values[node.name], node.attr["dtype"].type)
+        if node.name in names:
+            result.node.add(name=node.name, op="Const").attr["dtype"].type = node.attr["dtype"].type
         else:
             result.node.append(node)
     library.update((f.signature.name, f) for f in made.values())
-    result.library.function.extend(library[name] for name in sorted(library))
+    if library:
+        result.library.function.extend(library[name] for name in sorted(library))
     left = [n.name for n in all_nodes(result) if n.op in VARIABLES]
     if left:
         raise InputError(f"{where}: variables made inside a function cannot be frozen: {', '.join(left)}")
@@ -136,7 +149,7 @@ class _Body:
         In a loop's frame or a branch of v1 control flow a constant without an input from there is outside.
         """
         result = v1.NodeDef()
-        _constant(result, name, value, dtype.as_datatype_enum)
+        constant(result, name, value, dtype.as_datatype_enum)
         if tensor(node.input[0]) in self.sources:
             return [result]
         alive = v1.NodeDef(name=free(f"{name}/alive", self.names), op="Identity", input=node.input[:1])
@@ -249,7 +262,7 @@ def _retype(argument, dtype):
     argument.ClearField("experimental_full_type")
 
 
-def _constant(node, name, value, dtype):
+def constant(node, name, value, dtype):
     """Makes the new NodeDef `node` a Const. In place: a copy of it would copy the weights once more."""
     node.name, node.op = name, "Const"
     node.attr["dtype"].type = dtype

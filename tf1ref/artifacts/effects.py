@@ -20,6 +20,14 @@ OUTSIDE = re.compile(
 STATE = re.compile(r"\w*Queue(V2)?|Queue\w+|\w*Iterator\w*|\w*HashTable\w*|LookupTable\w+|\w*Stag(e|ing)\w*|Barrier\w*")
 
 
+PYTHON = re.compile(r"PyFunc|PyFuncStateless|EagerPyFunc")
+
+
+def python(nodes):
+    """Returns {op: [node names]} of the NodeDefs that call Python: what they call is in no file."""
+    return _matching(nodes, PYTHON)
+
+
 def outside(nodes):
     """Returns {op: [node names]} of the NodeDefs that touch files, the network or Python: a filter."""
     return _matching(nodes, OUTSIDE)

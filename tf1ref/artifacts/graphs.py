@@ -5,16 +5,16 @@ import re
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.errors import InputError, nearest
+from tf1ref.errors import InputError, nearest, one_line
 
 TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
 NO_ANSWERS = re.compile(
     r"Const|NoOp|\w*Assign\w*|\w*Apply\w*|\w*Summary\w*|Placeholder\w*|Var\w+|ReadVariableOp|\w*Queue\w*|Exit"
 )
+WRITES = re.compile(r"\w*(Assign|Apply)\w*")
 INNER = re.compile(r"(^|/)(while|cond)(_\d+)?/")
 HEADS = re.compile(r"Softmax|Sigmoid|ArgMax|TopK(V2)?|CTC\w+Decoder")
 LOSSES = re.compile(r"\w*CrossEntropyWithLogits|CTCLoss|ArgMax")
-NOISE = re.compile(r"Graph execution error: |Detected at node .*?\(most recent call last\): |Node: '[^']*' ")
 
 # In a function body an output is named, not counted: these are the second outputs of Switch and Merge.
 SECOND_OUTPUTS = ("output_true", "value_index")
@@ -73,6 +73,19 @@ def likely_outputs(graph_def, most=8):
     return list(dict.fromkeys([*heads[::-1], *logits[::-1], *leaves[::-1]]))[:most] or sorted(held)[:most]
 
 
+def guessed_outputs(graph_def):
+    """Returns names of nodes, the likeliest first: what needs variables; without variables, what nothing reads."""
+    variables = {node.name for node in graph_def.node if node.op.startswith("Var")}
+    if variables:
+        nodes = {node.name: node for node in graph_def.node}
+        needed = {name: _before(nodes, [name]) for name in likely_outputs(graph_def)}
+        writes = {n.name for n in graph_def.node if WRITES.fullmatch(n.op)}
+        return sorted(needed, key=lambda name: (bool(writes & needed[name]), variables.isdisjoint(needed[name])))
+    read = {tensor(i)[0] for node in graph_def.node for i in node.input}
+    ends = [n.name for n in graph_def.node if n.name not in read and not NO_ANSWERS.fullmatch(n.op)]
+    return ends[::-1] or likely_outputs(graph_def)
+
+
 def bare(graph_def):
     """Returns a copy without what holds only where it was made: devices, colocation, recorded shapes.
 
@@ -92,20 +105,28 @@ def prune(graph_def, tensors, where):
     Functions are kept where something calls them, sorted by name. Raises InputError for a missing input.
     """
     nodes = {node.name: node for node in graph_def.node}
-    wanted, stack = set(), [tensor(t)[0] for t in tensors]
-    while stack:
-        name = stack.pop()
-        if name in wanted:
-            continue
-        if name not in nodes:
-            raise InputError(f"{where}: damaged: a node reads {name!r}, which is not in the graph")
-        wanted.add(name)
-        stack += [tensor(i)[0] for i in nodes[name].input]
+    wanted = _before(nodes, tensors)
+    missing = min(wanted - nodes.keys(), default=None)
+    if missing is not None:
+        raise InputError(f"{where}: damaged: a node reads {missing!r}, which is not in the graph")
     pruned = v1.GraphDef(versions=graph_def.versions)
     pruned.node.extend(node for node in graph_def.node if node.name in wanted)
     library = {f.signature.name: f for f in graph_def.library.function}
-    pruned.library.function.extend(library[name] for name in sorted(called(pruned.node, library)))
+    functions = sorted(called(pruned.node, library))
+    if functions:  # an empty library is two bytes that mean nothing
+        pruned.library.function.extend(library[name] for name in functions)
     return pruned
+
+
+def _before(nodes, tensors):
+    """Returns the names of the nodes that `tensors` need; of those that are not there, too."""
+    wanted, stack = set(), [tensor(t)[0] for t in tensors]
+    while stack:
+        name = stack.pop()
+        if name not in wanted:
+            wanted.add(name)
+            stack += [tensor(i)[0] for i in nodes[name].input] if name in nodes else []
+    return wanted
 
 
 def cut(graph_def, tensors, types):
@@ -168,12 +189,6 @@ def imported(graph_def, where):
         except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
             raise InputError(f"{where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
     return graph
-
-
-def one_line(error, most=200):
-    """Returns the text of an exception as one line of at most `most` characters."""
-    text = NOISE.sub("", " ".join(str(getattr(error, "message", "") or error).split()))
-    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _functions(node):

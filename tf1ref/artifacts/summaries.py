@@ -12,9 +12,8 @@ import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
-from tensorflow.python.framework import op_def_registry
 
-from tf1ref.artifacts import constants, effects
+from tf1ref.artifacts import constants, effects, repairs
 from tf1ref.artifacts.graphs import TRAINING, all_nodes, likely_outputs, tensor
 from tf1ref.artifacts.shapes import Shapes, attr, dtype_name, dtype_of, elements, shape_of
 
@@ -119,9 +118,7 @@ def _weights(node):
 
 def _look_out(graph, graph_def, every, nodes):
     functions = {f.signature.name for f in graph_def.library.function}
-    for node in every:
-        if node.op not in functions and graph.ops[node.op] and op_def_registry.get(node.op) is None:
-            graph.unknown_ops.setdefault(node.op, []).append(node.name)
+    graph.unknown_ops = repairs.unknown(every, functions)
     own = [n for n in every if not (SAVERS.fullmatch(n.op) and SAVER.match(n.name))]
     graph.outside, graph.state = effects.outside(own), effects.state(own)
     missing = {tensor(i)[0] for n in graph_def.node for i in n.input} - nodes.keys()
@@ -200,7 +197,7 @@ def warnings(graph, names):
     versions = (graph.producer, graph.min_consumer, tf.version.GRAPH_DEF_VERSION)
     if graph.min_consumer > versions[2]:
         yield "made for a later TensorFlow", [f"min_consumer {graph.min_consumer}, this one is {versions[2]}"], ""
-    if graph.tensorflow and not re.match(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$", graph.tensorflow):
+    if graph.tensorflow and not repairs.VERSION.match(graph.tensorflow):
         yield "version string", [graph.tensorflow], "v1.train.import_meta_graph refuses it"
     if graph.unknown_ops:
         yield "ops unknown here", _listed(graph.unknown_ops), "cut them off: freeze with --inputs after them"

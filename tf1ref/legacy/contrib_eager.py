@@ -1,9 +1,24 @@
-"""tf.contrib.eager, as far as programs of its time used it: gradients of functions, iterators, variables."""
+"""tf.contrib.eager, as far as programs of its time used it: gradients of functions, iterators, variables, networks."""
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
 
+from tf1ref.legacy import eager_metrics as metrics
+from tf1ref.legacy.eager_network import Network, Sequential
+
+__all__ = [
+    "Checkpoint", "GradientTape", "Iterator", "Network", "Saver", "Sequential", "TensorSpec", "Variable",
+    "custom_gradient", "defun", "enable_eager_execution", "executing_eagerly", "gradients_function",
+    "implicit_gradients", "implicit_value_and_gradients", "in_eager_mode", "list_devices", "make_template", "metrics",
+    "num_gpus", "py_func", "value_and_gradients_function",
+]  # fmt: skip
+
+Checkpoint = v1.train.Checkpoint
+GradientTape = tf.GradientTape
+TensorSpec = tf.TensorSpec
+custom_gradient = v1.custom_gradient
+make_template = v1.make_template
 enable_eager_execution = v1.enable_eager_execution
 executing_eagerly = v1.executing_eagerly
 in_eager_mode = v1.executing_eagerly

@@ -110,9 +110,12 @@ def model_variable(
 ):
     """`variable` that is in MODEL_VARIABLES too."""
     collections = [*(collections or []), v1.GraphKeys.GLOBAL_VARIABLES, v1.GraphKeys.MODEL_VARIABLES]
+    # By name: an arg_scope may have defaults for `variable` too, and the call's own win.
     return variable(
-        name, shape, dtype, initializer, regularizer, trainable, collections, caching_device, device, partitioner,
-        custom_getter, use_resource, synchronization, aggregation,
+        name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer, trainable=trainable,
+        collections=collections, caching_device=caching_device, device=device, partitioner=partitioner,
+        custom_getter=custom_getter, use_resource=use_resource, synchronization=synchronization,
+        aggregation=aggregation,
     )  # fmt: skip
 
 

@@ -6,5 +6,6 @@ from tensorflow.compat.v1.nn import static_bidirectional_rnn, static_rnn, static
 from tf1ref.legacy.rnn_cell import *
 from tf1ref.legacy.rnn_cell_block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell
 from tf1ref.legacy.rnn_cell_layer_norm import LayerNormBasicLSTMCell
+from tf1ref.legacy.rnn_cell_more import NASCell, UGRNNCell
 from tf1ref.legacy.rnn_cell_projections import EmbeddingWrapper, InputProjectionWrapper, OutputProjectionWrapper
 from tf1ref.legacy.rnn_cell_stacks import stack_bidirectional_dynamic_rnn, stack_bidirectional_rnn

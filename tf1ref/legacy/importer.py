@@ -4,15 +4,20 @@ The real TensorFlow stays where it is: it, Keras and TensorBoard import themselv
 """
 
 import builtins
+import sys
+import types
 
-from tf1ref.legacy import namespace
+from tf1ref.legacy import namespace, table
 
 # Packages that are written for the TensorFlow that is installed.
 OWN = {"tensorflow", "keras", "tf_keras", "tensorboard", "tf1ref", "tensorflow_datasets", "tensorflow_probability"}
 
 
 def install():
-    """Redirects `import tensorflow...` of every module that is not of OWN, for the rest of this process."""
+    """Redirects `import tensorflow...` of every module that is not of OWN, for the rest of this process.
+
+    Files that came with TensorFlow's tutorials are given where the program's own import finds none.
+    """
     original = builtins.__import__
     root = namespace.root()
 
@@ -21,7 +26,12 @@ def install():
         if level == 0 and package in ("tensorflow", "keras") and not _is_own(globals):
             # A `keras` beside it was another package, with the same small helpers; its layers are gone alike.
             return _import(root if package == "tensorflow" else root.keras, path, fromlist)
-        return original(name, globals, locals, fromlist, level)
+        try:
+            return original(name, globals, locals, fromlist, level)
+        except ModuleNotFoundError as e:
+            if level or e.name != package or _is_own(globals) or not _lay_out(package):
+                raise
+            return original(name, globals, locals, fromlist, level)
 
     builtins.__import__ = import_tf1
     return root
@@ -29,6 +39,25 @@ def install():
 
 def _is_own(globals):
     return globals is None or str(globals.get("__name__")).partition(".")[0] in OWN
+
+
+def _lay_out(package):
+    """Makes the modules of table.FILES below `package` importable; returns whether there are any."""
+    for path, module in table.FILES.items():
+        parts = path.split(".")
+        if parts[0] != package:
+            continue
+        place = None
+        for length, part in enumerate(parts, 1):
+            name = ".".join(parts[:length])
+            here = sys.modules.get(name) or (namespace.legacy(module) if name == path else types.ModuleType(name))
+            if name != path:
+                here.__path__ = []
+            sys.modules[name] = here
+            if place:
+                setattr(place, part, here)
+            place = here
+    return package in sys.modules
 
 
 def _import(root, path, fromlist):

@@ -64,18 +64,24 @@ def root():
     return module
 
 
+def legacy(module):
+    """Returns the module of tf1ref.legacy of that name."""
+    return importlib.import_module(f"tf1ref.legacy.{module}")
+
+
 def _keys():
     return [*table.MODULES, *table.RENAMED, *table.FUNCTIONS]
 
 
 def _find(path, base, name):
     if path in table.MODULES:
-        return Namespace(path, importlib.import_module(f"tf1ref.legacy.{table.MODULES[path]}"))
+        return Namespace(path, legacy(table.MODULES[path]))
     if path in table.FUNCTIONS:
         module, _, function = table.FUNCTIONS[path].rpartition(".")
-        return getattr(importlib.import_module(f"tf1ref.legacy.{module}"), function)
+        return getattr(legacy(module), function)
     if path in table.RENAMED:
-        return _of_tensorflow(table.RENAMED[path])
+        found = _of_tensorflow(table.RENAMED[path])
+        return Namespace(table.RENAMED[path], found) if isinstance(found, types.ModuleType) else found
     if path in ("keras", "python.keras") and not _eagerly():
         return Namespace(path, None)
     found = getattr(base, name, None) if base else None

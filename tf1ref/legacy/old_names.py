@@ -1,7 +1,7 @@
 """Functions whose arguments changed at TensorFlow 1.0: they take the old order and the new one.
 
-`tf.concat(axis, values)`, `tf.split(axis, number, value)`, the cross entropies by position, and the summaries that
-took a tag of their own.
+`tf.concat(axis, values)`, `tf.split(axis, number, value)`, the cross entropies by position, the sampled losses with the
+inputs before the labels, and the summaries that took a tag of their own.
 """
 
 import tensorflow.compat.v1 as v1
@@ -52,6 +52,22 @@ def sigmoid_cross_entropy_with_logits(*args, **kwargs):
     """tf.nn.sigmoid_cross_entropy_with_logits, with (logits, targets) by position too."""
     kwargs.pop("_sentinel", None)
     return v1.nn.sigmoid_cross_entropy_with_logits(**_by_position(args, kwargs))
+
+
+def nce_loss(weights, biases, labels, inputs, *args, **kwargs):
+    """tf.nn.nce_loss, with (weights, biases, inputs, labels) by position too."""
+    return v1.nn.nce_loss(weights, biases, *_labels_first(labels, inputs), *args, **kwargs)
+
+
+def sampled_softmax_loss(weights, biases, labels, inputs, *args, **kwargs):
+    """tf.nn.sampled_softmax_loss, with (weights, biases, inputs, labels) by position too."""
+    return v1.nn.sampled_softmax_loss(weights, biases, *_labels_first(labels, inputs), *args, **kwargs)
+
+
+def _labels_first(labels, inputs):
+    """Labels are integers, inputs never: the order shows in the types."""
+    labels, inputs = v1.convert_to_tensor(labels), v1.convert_to_tensor(inputs)
+    return (inputs, labels) if inputs.dtype.is_integer and not labels.dtype.is_integer else (labels, inputs)
 
 
 def scalar_summary(tags, values, collections=None, name=None):

@@ -1,12 +1,15 @@
-"""Turns this process into one of 2019's: TensorFlow 1's behaviour, NumPy's old names, plots without a display.
+"""Turns this process into one of 2019's: TensorFlow 1's behaviour, old names of NumPy and Python, plots to files.
 
 Called once, by `tf1ref exec`, before the program's first line.
 """
 
+import builtins
 import functools
 import os
 import random
 import sys
+import urllib.parse
+import urllib.request
 import warnings
 
 import numpy as np
@@ -24,6 +27,16 @@ NUMPY_NAMES = {
     "trapz": getattr(np, "trapezoid", None) or getattr(np, "trapz", None),
 }  # fmt: skip
 
+# Names of Python 2 that programs with `from __future__ import print_function` left standing, and where they are now.
+PYTHON2_NAMES = {
+    "xrange": range, "raw_input": input, "unicode": str, "unichr": chr, "long": int, "basestring": str,
+    "reduce": functools.reduce,
+}  # fmt: skip
+URLLIB_NAMES = {
+    "urlretrieve": urllib.request.urlretrieve, "urlopen": urllib.request.urlopen, "quote": urllib.parse.quote,
+    "unquote": urllib.parse.unquote, "urlencode": urllib.parse.urlencode,
+}  # fmt: skip
+
 
 def prepare(seed=None, trust=False, say=print):
     """Switches TensorFlow 2's behaviour off and gives back what programs of the time relied on.
@@ -39,6 +52,7 @@ def prepare(seed=None, trust=False, say=print):
     _soften_placement()
     _tell_of_missing_gpus(say)
     _give_back_numpy_names(trust)
+    _give_back_python2_names()
     _free_log_dir()
     if seed is not None:
         _seed_everything(seed)
@@ -88,6 +102,13 @@ def _give_back_numpy_names(trust):
     np.reshape = _taking(np.reshape, "newshape", 1)
     if trust:
         np.load = functools.partial(np.load, allow_pickle=True)
+
+
+def _give_back_python2_names():
+    for place, names in ((builtins, PYTHON2_NAMES), (urllib, URLLIB_NAMES)):
+        for name, value in names.items():
+            if not hasattr(place, name):
+                setattr(place, name, value)
 
 
 def _taking(function, keyword, position):

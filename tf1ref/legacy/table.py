@@ -16,8 +16,15 @@ MODULES = {
     "python.layers.pooling": "layers",
     "python.ops.rnn_cell": "rnn_cell",
     "python.ops.rnn_cell_impl": "rnn_cell",
+    "contrib.crf": "crf",
+    "contrib.crf.python.ops.crf": "crf",
+    "contrib.data": "contrib_data",
     "contrib.eager": "contrib_eager",
+    "contrib.eager.metrics": "eager_metrics",
+    "contrib.eager.python.metrics": "eager_metrics",
     "contrib.eager.python.tfe": "contrib_eager",
+    "contrib.factorization": "contrib_factorization",
+    "contrib.factorization.python.ops.clustering_ops": "contrib_factorization",
     "contrib.framework": "contrib_framework",
     "contrib.framework.python.ops.arg_scope": "arg_scope",
     "contrib.layers": "contrib_layers",
@@ -29,6 +36,8 @@ MODULES = {
     "contrib.learn.python.learn.datasets": "learn_datasets",
     "contrib.learn.python.learn.datasets.base": "learn_datasets",
     "contrib.learn.python.learn.datasets.mnist": "input_data",
+    "contrib.lookup": "lookup",
+    "contrib.lookup.lookup_ops": "lookup",
     "contrib.losses": "slim_losses",
     "contrib.metrics": "slim_metrics",
     "contrib.legacy_seq2seq": "legacy_seq2seq",
@@ -37,6 +46,13 @@ MODULES = {
     "contrib.rnn.python.ops.rnn": "contrib_rnn",
     "contrib.rnn.python.ops.rnn_cell": "contrib_rnn",
     "contrib.seq2seq": "seq2seq",
+    "contrib.seq2seq.python.ops.attention_wrapper": "seq2seq",
+    "contrib.seq2seq.python.ops.basic_decoder": "seq2seq",
+    "contrib.seq2seq.python.ops.beam_search_decoder": "seq2seq",
+    "contrib.seq2seq.python.ops.beam_search_ops": "seq2seq",
+    "contrib.seq2seq.python.ops.decoder": "seq2seq",
+    "contrib.seq2seq.python.ops.helper": "seq2seq",
+    "contrib.seq2seq.python.ops.loss": "seq2seq",
     "contrib.slim": "slim",
     "contrib.slim.python.slim.learning": "slim_learning",
     "contrib.slim.python.slim.evaluation": "slim_evaluation",
@@ -52,8 +68,15 @@ MODULES = {
     "keras.utils.np_utils": "np_utils",
     "models.rnn.ptb.reader": "ptb_reader",
     "models.rnn.rnn_cell": "rnn_cell",
+    "models.rnn.seq2seq": "legacy_seq2seq",
     "nn.seq2seq": "legacy_seq2seq",
     "python.keras.datasets.mnist": "mnist_arrays",
+}
+
+# File that came with the tutorials -> the same, where a program's own import finds none.
+FILES = {
+    "input_data": "input_data",
+    "tutorials.rnn.ptb.reader": "ptb_reader",
 }
 
 # Old name -> today's name in tf.compat.v1 with the same arguments. Most were renamed before 1.0.
@@ -103,6 +126,8 @@ FUNCTIONS = {
     "image_summary": "old_names.image_summary",
     "keras.utils.normalize": "np_utils.normalize",
     "keras.utils.to_categorical": "np_utils.to_categorical",
+    "nn.nce_loss": "old_names.nce_loss",
+    "nn.sampled_softmax_loss": "old_names.sampled_softmax_loss",
     "nn.sigmoid_cross_entropy_with_logits": "old_names.sigmoid_cross_entropy_with_logits",
     "nn.softmax_cross_entropy_with_logits": "old_names.softmax_cross_entropy_with_logits",
     "nn.sparse_softmax_cross_entropy_with_logits": "old_names.sparse_softmax_cross_entropy_with_logits",
@@ -113,10 +138,12 @@ FUNCTIONS = {
 # What nobody gives back, and what to use instead.
 GONE = {
     "contrib": "nothing here stands in for it",
-    "contrib.boosted_trees": "use a gradient boosting library such as scikit-learn's HistGradientBoosting",
+    "contrib.boosted_trees": "use scikit-learn's HistGradientBoostingClassifier or another gradient boosting library",
     "contrib.cudnn_rnn": "use tf.contrib.rnn.LSTMBlockFusedCell or tf.nn.rnn_cell; they compute the same on any device",
     "contrib.distribute": "use tf.distribute of TensorFlow 2",
-    "contrib.factorization": "use scikit-learn (KMeans, GaussianMixture) or write the graph out",
+    "contrib.factorization.GMM": "use scikit-learn's GaussianMixture",
+    "contrib.factorization.KMeansClustering": "use tf.contrib.factorization.KMeans or scikit-learn's KMeans",
+    "contrib.factorization.WALSModel": "write the alternating least squares out, or use the package implicit",
     "contrib.keras": "layers: tf.layers; or keep the program on tf_keras with TF_USE_LEGACY_KERAS=1",
     "contrib.lite": "use tf.lite",
     "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",

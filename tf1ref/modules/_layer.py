@@ -26,6 +26,10 @@ class Layer(tf.Module):
         """Returns {checkpoint name: variable} in the order in which TF1 makes them."""
         return dict(self._named)
 
+    def new_series(self):
+        """Draws what all steps of one series share; for most cells nothing. RNN calls it before the first step."""
+        return None  # AutoGraph takes no function of a docstring alone
+
     def _variable(self, name, shape, initializer, trainable=True, dtype=None):
         """Makes a variable of the layer's scope. Raises ValueError for a second one, or a size that is none."""
         full, dtype = f"{self.scope}/{name}", dtype or self.dtype

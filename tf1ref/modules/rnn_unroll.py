@@ -40,6 +40,7 @@ class RNN(Layer):
             raise ValueError(f"{self.scope}: its inputs must be of rank 3, not {inputs.shape}")
         series = inputs if self.time_major else tf.transpose(inputs, [1, 0, 2])
         batch = tf.shape(series)[1] if series.shape[1] is None else series.shape[1]
+        self.cell.new_series()
         state = self.cell.zero_state(batch) if initial_state is None else initial_state
         if sequence_length is not None:
             sequence_length = self._checked_lengths(sequence_length, series.shape[1])
@@ -63,10 +64,11 @@ def _looped(rnn, series, state, lengths, batch):
     bound = time_steps if lengths is None else tf.minimum(time_steps, tf.maximum(1, tf.reduce_max(lengths)))
 
     def body(time, outputs, state):
-        output, following = rnn.cell(steps.read(time), state)
-        if lengths is not None:
-            output, following = _passed_by(rnn, time, lengths, (zeros, state), (output, following))
-        return time + 1, outputs.write(time, output), following
+        with tf.name_scope(""):  # as in TF1's loops; the order in which gradients are summed goes by the names
+            output, following = rnn.cell(steps.read(time), state)
+            if lengths is not None:
+                output, following = _passed_by(rnn, time, lengths, (zeros, state), (output, following))
+            return time + 1, outputs.write(time, output), following
 
     _, outputs, state = tf.while_loop(
         lambda time, *_: time < bound,

@@ -1,4 +1,4 @@
-"""TF1's cells made of cells, for tf.function code: stacked, and with dropout."""
+"""TF1's cells made of cells, for tf.function code: stacked, with a residual connection, and with dropout."""
 
 import hashlib
 
@@ -36,6 +36,10 @@ class MultiRNNCell(Layer):
     def variables_by_name(self):
         return {name: variable for cell in self.cells for name, variable in cell.variables_by_name().items()}
 
+    def new_series(self):
+        for cell in self.cells:
+            cell.new_series()
+
     def zero_state(self, batch_size):
         """Returns the cells' zero states."""
         return tuple(cell.zero_state(batch_size) for cell in self.cells)
@@ -51,24 +55,14 @@ class MultiRNNCell(Layer):
         return inputs, tuple(states)
 
 
-class DropoutWrapper(Layer):
-    """Drops inputs, outputs and next states of a cell, at every step anew; never the memory c of an LSTMStateTuple.
+class _Wrapper(Layer):
+    """A cell around another; it has neither variables nor a scope of its own."""
 
-    The keep probabilities are numbers or scalar tensors; 1 is no dropout. seed: an integer; each place gets its own of
-    it, as in TF1. For evaluation wrap the same cell again with keep probabilities of 1, or use the cell itself: the
-    wrapper has neither variables nor a scope.
-    """
-
-    def __init__(self, cell, input_keep_prob=1.0, output_keep_prob=1.0, state_keep_prob=1.0, seed=None):
-        super().__init__("dropout_wrapper")
+    def __init__(self, cell, name):
+        super().__init__(name)
         if not isinstance(cell, Layer) or not hasattr(cell, "state_size"):
-            raise TypeError(f"DropoutWrapper: {cell} is no cell")
-        self.cell, self.seed = cell, seed
-        self.keep = {
-            "input": probability(input_keep_prob, "input_keep_prob", cell.scope),
-            "state": probability(state_keep_prob, "state_keep_prob", cell.scope),
-            "output": probability(output_keep_prob, "output_keep_prob", cell.scope),
-        }
+            raise TypeError(f"{type(self).__name__}: {cell} is no cell")
+        self.cell = cell
 
     state_size = property(lambda self: self.cell.state_size)
     output_size = property(lambda self: self.cell.output_size)
@@ -81,25 +75,107 @@ class DropoutWrapper(Layer):
     def variables_by_name(self):
         return self.cell.variables_by_name()
 
+    def new_series(self):
+        self.cell.new_series()
+
     def zero_state(self, batch_size):
         """Returns the cell's zero state."""
         return self.cell.zero_state(batch_size)
+
+    def _around(self):
+        # TF1's wrapper stands in the scope around the cell's. The order in which gradients are summed shows in the last
+        # bit, and goes by the names.
+        around = self.cell.scope.rpartition("/")[0]
+        return tf.name_scope(f"{around}/" if around else "")
+
+
+class ResidualWrapper(_Wrapper):
+    """Adds a cell's inputs to its outputs, which must be of one size, or gives residual_fn(inputs, outputs)."""
+
+    def __init__(self, cell, residual_fn=None):
+        super().__init__(cell, "residual_wrapper")
+        self.residual_fn = residual_fn
+
+    def __call__(self, inputs, state):
+        """Raises ValueError where the sizes differ, and what the cell raises."""
+        output, state = self.cell(inputs, state)
+        if self.residual_fn is not None:
+            with self._around():
+                return self.residual_fn(inputs, output), state
+        if inputs.shape[-1] != output.shape[-1]:
+            what = f"inputs of {inputs.shape[-1]} and outputs of {output.shape[-1]}"
+            raise ValueError(f"{self.cell.scope}: {what} cannot be added: give a residual_fn")
+        with self._around():
+            return inputs + output, state
+
+
+class DropoutWrapper(_Wrapper):
+    """Drops inputs, outputs and next states of a cell; never the memory c of an LSTMStateTuple.
+
+    The keep probabilities are numbers or scalar tensors; 1 is no dropout. Masks are drawn at every step anew, or with
+    variational_recurrent once for all steps and rows of a series (Gal and Ghahramani, 2015): RNN begins one; who calls
+    the cell without it calls new_series() first. seed: an integer; each place gets its own of it, as in TF1. For
+    evaluation wrap the same cell again with keep probabilities of 1, or use the cell itself.
+    """
+
+    def __init__(
+        self,
+        cell,
+        input_keep_prob=1.0,
+        output_keep_prob=1.0,
+        state_keep_prob=1.0,
+        variational_recurrent=False,
+        seed=None,
+    ):
+        super().__init__(cell, "dropout_wrapper")
+        self.seed, self._variational, self._depth, self._noise = seed, variational_recurrent, None, {}
+        self.keep = {
+            "input": probability(input_keep_prob, "input_keep_prob", cell.scope),
+            "state": probability(state_keep_prob, "state_keep_prob", cell.scope),
+            "output": probability(output_keep_prob, "output_keep_prob", cell.scope),
+        }
+
+    def create(self, depth, scope=""):
+        self._depth = depth
+        return super().create(depth, scope)
+
+    def new_series(self):
+        """Draws the masks of a series, where they are variational."""
+        super().new_series()
+        sizes = {"input": self._depth, "state": self.state_size, "output": self.output_size}
+        for place in sizes if self._variational else ():
+            if self._drops(place):
+                self._noise[place] = [
+                    tf.random.uniform([1, size], seed=self._place_seed(place, number), dtype=self.cell.dtype)
+                    for number, size in enumerate(tf.nest.flatten(sizes[place]))
+                ]
 
     def __call__(self, inputs, state):
         output, state = self.cell(self._dropped("input", inputs), state)
         state = self._dropped("state", state)
         return self._dropped("output", output), state
 
-    def _dropped(self, place, values):
+    def _drops(self, place):
         keep = self.keep[place]
-        if isinstance(keep, (int, float)) and keep == 1:
+        return not isinstance(keep, (int, float)) or keep != 1
+
+    def _dropped(self, place, values):
+        if not self._drops(place):
             return values
-        flat = tf.nest.flatten(values)
+        if self._variational and place not in self._noise:
+            raise ValueError(f"{self.cell.scope}: its masks are variational: call new_series() before the first step")
         dropped = [
-            each if is_memory else tf.nn.dropout(each, rate=1.0 - keep, seed=self._place_seed(place, number))
-            for number, (each, is_memory) in enumerate(zip(flat, _memories(values)))
+            each if is_memory else self._dropout(place, number, each)
+            for number, (each, is_memory) in enumerate(zip(tf.nest.flatten(values), _memories(values)))
         ]
         return tf.nest.pack_sequence_as(values, dropped)
+
+    def _dropout(self, place, number, value):
+        keep = self.keep[place]
+        if not self._variational:
+            return tf.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number))
+        with self._around():
+            return value / keep * tf.floor(keep + self._noise[place][number])
 
     def _place_seed(self, place, number):
         if self.seed is None:
