@@ -50,6 +50,15 @@ def test_names_of_a_network_as_tf_1_15_gives_them():
     assert set(v1.get_collection(v1.GraphKeys.MODEL_VARIABLES)) == set(v1.global_variables())
 
 
+def test_arg_scopes_of_variables_reach_those_of_layers():
+    """Both kinds in one scope, as programs for several GPUs had it: the layers' are made by one through the other."""
+    with slim.arg_scope([slim.model_variable, slim.variable], device="/cpu:1"):
+        slim.fully_connected(slim.conv2d(v1.zeros([2, 8, 8, 3]), 4, 3), 5, normalizer_fn=slim.batch_norm)
+        slim.variable("own", [3], device="/cpu:2")
+    devices = {v.op.name: v.device[-1] for v in v1.global_variables()}
+    assert devices.pop("own") == "2" and set(devices.values()) == {"1"} and len(devices) == 6
+
+
 def test_arg_scopes_nest_and_a_call_wins():
     x = v1.zeros([1, 4, 4, 1])
     with slim.arg_scope([slim.conv2d], padding="VALID", kernel_size=3) as outer:

@@ -133,7 +133,7 @@ def test_what_lay_beside_the_tutorials_and_in_python_2(run):
             "    sess.run(tf.global_variables_initializer())\n"
             "    sess.run(parts[-2])\n"
             "    sess.run(parts[-1])\n"
-            "    print(sess.run(parts[1][0]).tolist(), np.round(sess.run(parts[4]), 4).tolist())\n"
+            "    print(sess.run(parts[1][0]).tolist(), np.round(3 * sess.run(parts[4])).tolist())\n"
             "for name in ('tutorials.image', 'no_such_thing'):\n"
             "    try:\n        __import__(name)\n    except ModuleNotFoundError as e:\n        print(e.name)\n"
         )
@@ -145,7 +145,7 @@ def test_what_lay_beside_the_tutorials_and_in_python_2(run):
         "2 ['rnn/basic_rnn_cell/kernel:0', 'rnn/basic_rnn_cell/bias:0']",
         "True [0, 1] True",
         "read_data_sets ptb_producer",
-        "[0, 0, 1, 1] [[0.0, 0.6667], [9.0, 8.3333]]",
+        "[0, 0, 1, 1] [[0.0, 2.0], [27.0, 25.0]]",
         "tutorials.image",
         "no_such_thing",
     ]

@@ -14,6 +14,11 @@ def current_arg_scope():
     return _stack[-1]
 
 
+def defaults_of(func):
+    """Returns {argument: default} that the scopes give `func`, which takes part."""
+    return current_arg_scope().get(_key(func), {})
+
+
 def has_arg_scope(func):
     """Whether `func` takes part."""
     return hasattr(func, "_arg_scope_names")
@@ -61,12 +66,14 @@ def _key(func):
 def add_arg_scope(func):
     """Makes `func` take its defaults from the arg_scope that is open."""
 
+    code = func.__code__
+
     @functools.wraps(func)
     def with_defaults(*args, **kwargs):
-        defaults = current_arg_scope().get(with_defaults._arg_scope_key)
-        return func(*args, **({**defaults, **kwargs} if defaults else kwargs))
+        defaults = defaults_of(with_defaults)
+        by_position = code.co_varnames[: min(len(args), code.co_argcount)]
+        return func(*args, **{k: v for k, v in defaults.items() if k not in by_position} | kwargs)
 
-    code = func.__code__
     count = len(func.__defaults__ or ())
     with_defaults._arg_scope_names = code.co_varnames[code.co_argcount - count : code.co_argcount]
     with_defaults._arg_scope_key = f"{func.__module__}.{func.__qualname__}"

@@ -10,8 +10,8 @@ from tensorflow.python.training import moving_averages
 
 from tf1ref.legacy._conditions import constant_value, smart_cond
 from tf1ref.legacy._formats import from_last, to_last
-from tf1ref.legacy.arg_scope import add_arg_scope
-from tf1ref.legacy.contrib_framework import add_model_variable, model_variable
+from tf1ref.legacy.arg_scope import add_arg_scope, defaults_of
+from tf1ref.legacy.contrib_framework import add_model_variable, model_variable, variable
 from tf1ref.legacy.contrib_layers_parts import channels_axis, collect_named_outputs, get_variable_collections
 from tf1ref.legacy.layers_norm import BatchNormalization
 
@@ -63,7 +63,7 @@ def batch_norm(
         "decay": decay, "epsilon": epsilon, "is_training": is_training, "updates_collections": updates_collections,
         "zero_debias": zero_debias_moving_mean,
     }  # fmt: skip
-    with v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse) as sc:
+    with v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse, custom_getter=_placed) as sc:
         plain = batch_weights is None and updates_collections == UPDATE_OPS and not zero_debias_moving_mean
         if plain and not (fused and rank == 2):
             variables = param_initializers or {}, param_regularizers or {}, variables_collections, trainable
@@ -80,6 +80,13 @@ def batch_norm(
         outputs.set_shape(inputs.get_shape())
         outputs = outputs if activation_fn is None else activation_fn(outputs)
         return collect_named_outputs(outputs_collections, sc.name, outputs)
+
+
+def _placed(getter, *args, **kwargs):
+    """Makes a variable of the layer's where an arg_scope puts those that model_variable makes."""
+    device = defaults_of(model_variable).get("device") or defaults_of(variable).get("device")
+    with v1.device(device or ""):
+        return getter(*args, **kwargs)
 
 
 def _by_layer(inputs, axis, center, scale, fused, decay, epsilon, is_training, reuse, sc, variables):
@@ -108,17 +115,17 @@ def _variables(inputs, axis, center, scale, initializers, regularizers, collecti
         raise ValueError(f"Inputs {inputs.name} has undefined channels dimension.")
     dtype = v1.float32 if inputs.dtype.base_dtype == v1.float16 else inputs.dtype.base_dtype
 
-    def variable(name, start, trained=True):
+    def make(name, start, trained=True):
         return model_variable(
             name, [size], dtype, initializers.get(name, start), regularizers.get(name) if trained else None,
             trainable and trained, get_variable_collections(collections, name),
         )  # fmt: skip
 
-    beta = variable("beta", ZEROS) if center else None
-    gamma = variable("gamma", ONES) if scale else None
+    beta = make("beta", ZEROS) if center else None
+    gamma = make("gamma", ONES) if scale else None
     with v1.variable_scope(v1.get_variable_scope()) as unparted:
         unparted.set_partitioner(None)  # a moving average cannot be in parts
-        return beta, gamma, variable("moving_mean", ZEROS, False), variable("moving_variance", ONES, False)
+        return beta, gamma, make("moving_mean", ZEROS, False), make("moving_variance", ONES, False)
 
 
 def _moved(variables, mean, variance, given):

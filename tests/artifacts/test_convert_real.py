@@ -1,0 +1,182 @@
+"""Graphs, checkpoints and SavedModels that others made, converted; skipped without $TF1REF_DATA."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.artifacts.convert import convert
+from tf1ref.artifacts.verify import verify
+from tf1ref.errors import InputError
+
+KINDS = {"pb": "m.pb", "pbtxt": "m.pbtxt", "saved_model": "m", "checkpoint": "c", "events": "e.tfevents"}
+WEIGHTS = {"npz": "w.npz", "text": "w.txt", "objects": "o"}
+PARSED = "ParseExample/ParseExample:0"
+
+# Halves fed with floats: no TensorFlow can import these; Dropout: an op of OpenCV's own; NCHW: not on a CPU.
+HALVES = "passed float from .* incompatible with expected half"
+REFUSED = {
+    "fp16_deconvolution": HALVES,
+    "fp16_eltwise_add_mul": HALVES,
+    "fp16_max_pool_even": HALVES,
+    "fp16_max_pool_odd_valid": HALVES,
+    "fp16_pad_and_concat": HALVES,
+    "fp16_padding_same": HALVES,
+    "fp16_padding_valid": HALVES,
+    "fp16_single_conv": HALVES,
+    "defun_dropout": "Op type not registered 'Dropout'",
+}
+NOT_HERE = {"conv_pool_nchw": "only supports NHWC"}
+HALF_ONLY = "fp16_max_pool_odd_same"  # two units in the last place of a half
+
+
+@pytest.fixture
+def data():
+    """Returns what lies under a name in $TF1REF_DATA; skips where there is nothing."""
+
+    def find(name):
+        path = pathlib.Path(os.environ.get("TF1REF_DATA", "")) / name
+        if not os.environ.get("TF1REF_DATA") or not path.exists():
+            pytest.skip(f"no {name} in $TF1REF_DATA")
+        return path
+
+    return find
+
+
+def channels_last(a):
+    return a.transpose(0, 2, 3, 1) if a.ndim == 4 else a
+
+
+def channels_first(a):
+    return a.transpose(0, 3, 1, 2) if a.ndim == 4 else a
+
+
+@pytest.mark.slow
+def test_opencv_graphs_answer_as_their_files_say(data, tmp_path):
+    """Each becomes a SavedModel that tf.saved_model.load asks; the answers are those beside the graph."""
+    agree, refused = [], {}
+    for path in sorted(data("graphs/opencv").glob("*_net.pb")):
+        name = path.name.removesuffix("_net.pb")
+        x, y = (np.load(path.with_name(f"{name}_{end}.npy")) for end in ("in", "out"))
+        try:
+            inputs = convert(path, tmp_path / name, "saved_model").inputs
+        except InputError as e:
+            refused[name] = str(e)
+            continue
+        signature = tf.saved_model.load(str(tmp_path / name)).signatures["serving_default"]
+        types = signature.structured_input_signature[1]
+        feed = {key: np.zeros([], bool) for key in inputs}
+        (picture,) = [key for key in inputs if types[key].dtype != tf.bool]
+        feed[picture] = channels_last(x).astype(types[picture].dtype.as_numpy_dtype)
+        try:
+            answers = signature(**{key: tf.constant(value) for key, value in feed.items()})
+        except tf.errors.InvalidArgumentError as e:
+            assert NOT_HERE[name] in str(e)
+            continue
+        answers = [channels_first(a.numpy()).astype(np.float64) for a in answers.values()]
+        apart = min(np.abs(a.reshape(-1) - y.reshape(-1)).max() for a in answers if a.size == y.size)
+        assert apart < (1e-2 if name == HALF_ONLY else 1e-4), name
+        agree.append(name)
+    assert refused.keys() == REFUSED.keys()
+    for name, reason in REFUSED.items():
+        assert re.search(reason, refused[name]), refused[name]
+    assert len(agree) == 60
+
+
+@pytest.mark.parametrize(
+    "name, outputs, inputs",
+    [
+        ("half_plus_two_v2", ["y"], [PARSED]),
+        ("v1_format", ["Add"], []),
+        ("v1_sharded", ["y"], [PARSED]),
+        pytest.param("traffic_signs", ["Softmax"], [], marks=pytest.mark.slow),
+        pytest.param("cifar_mlnet", ["add_1", "ArgMax"], [], marks=pytest.mark.slow),
+        pytest.param("regression", ["Add", "truediv"], [], marks=pytest.mark.slow),
+        pytest.param("profiler", ["Conv2D_1"], [], marks=pytest.mark.slow),
+        pytest.param("embedding", ["my_embedding"], [], marks=pytest.mark.slow),
+    ],
+)
+def test_checkpoints_become_every_kind(data, tmp_path, name, outputs, inputs):
+    source = data(f"checkpoints/{name}")
+    for kind, target in {**KINDS, **WEIGHTS}.items():
+        ends = {"outputs": outputs, "inputs": inputs} if kind in KINDS else {}
+        assert convert(source, tmp_path / target, kind, **ends).compared > 0
+    assert verify(tmp_path / "m", tmp_path / "c", outputs=outputs).equal
+    assert verify(source, tmp_path / "o").equal and verify(source, tmp_path / "w.txt").equal
+
+
+@pytest.mark.slow
+def test_sequence_models_become_saved_models(data, tmp_path):
+    random = np.random.default_rng(0)
+    pictures = random.normal(size=(1, 40, 128, 1)).astype(np.float32)
+    np.savez(tmp_path / "ctc.npz", Placeholder=pictures, Placeholder_4=np.array([15], np.int32))
+    lengths = {f"{end}_sequence_length": np.full(128, size, np.int32) for end, size in (("source", 7), ("target", 6))}
+    words = {"input": (128, 7), "targets": (128, 6)}
+    words = {key: random.integers(4, 20, size).astype(np.int32) for key, size in words.items()}
+    np.savez(tmp_path / "seq2seq.npz", **lengths, **words)
+    for name, outputs in (("ctc", ["CTCGreedyDecoder:1", "transpose_1"]), ("seq2seq", ["predictions", "logits"])):
+        feeds = tmp_path / f"{name}.npz"
+        assert convert(
+            data(f"checkpoints/{name}"), tmp_path / name, "saved_model", outputs=outputs, feeds=feeds
+        ).compared
+        signature = tf.saved_model.load(str(tmp_path / name)).signatures["serving_default"]
+        with np.load(feeds) as fed:
+            answers = signature(**{key: tf.constant(fed[key]) for key in fed})
+        assert len(answers) == 2 and all(np.isfinite(a.numpy()).all() for a in answers.values())
+
+
+def test_the_restored_session_answers_the_same(data, tmp_path):
+    """TF1's own way beside the converted one: import_meta_graph, restore, run."""
+    source, x = data("checkpoints/regression") / "model", np.linspace(-2, 2, 5, dtype=np.float32)
+    convert(source, tmp_path / "m", "saved_model", outputs=["Add"])
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.train.import_meta_graph(f"{source}.meta", clear_devices=True).restore(sess, str(source))
+        expected = sess.run("Add:0", {"X:0": x})
+    signature = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+    np.testing.assert_array_equal(signature(X=tf.constant(x))["Add"], expected)
+
+
+@pytest.mark.parametrize("name", ["main_op", "pbtxt", "serving/00000123", "serving/00000124", "v1", "v2"])
+def test_saved_models_become_every_kind(data, tmp_path, name):
+    source = data(f"saved_models/half_plus_two_{name}")
+    for kind, target in {**KINDS, **WEIGHTS}.items():
+        assert convert(source, tmp_path / target, kind).compared == (2 if kind in KINDS else 1)
+    with np.load(tmp_path / "w.npz") as found:
+        assert {key: float(found[key]) for key in found} == {"a": 0.5, "b": 2, "c": 3}
+    signature = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+    np.testing.assert_array_equal(signature(x=tf.constant([[1.0], [4.0]]))["y"], [[2.5], [4.0]])
+
+
+DAISIES = """
+import pathlib, sys
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+signature = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+labels = pathlib.Path(sys.argv[2]).read_text().split("\\n")
+counts = {}
+for path in sorted(pathlib.Path(sys.argv[3]).glob("*.jpg")):
+    picture = np.asarray(Image.open(path).convert("RGB").resize((128, 128), Image.BILINEAR), np.float32)
+    (answers,) = signature(input=tf.constant(picture[None] / 127.5 - 1)).values()
+    label = labels[int(np.argmax(answers))]
+    counts[label] = counts.get(label, 0) + 1
+assert not [name for name in sys.modules if name.startswith("tf1ref")]
+print(sum(counts.values()), max(counts, key=counts.get), max(counts.values()))
+"""
+
+
+@pytest.mark.slow
+def test_a_mobile_network_knows_its_daisies(data, tmp_path):
+    """The frozen network as a SavedModel, asked by a process that never imports tf1ref: as the .pb answers."""
+    graph, flowers = data("graphs/mobilenet/frozen_graph.pb"), data("flower_photos/daisy")
+    assert convert(graph, tmp_path / "m", "saved_model").compared == 1
+    command = [sys.executable, "-c", DAISIES, tmp_path / "m", graph.with_name("labels.txt"), flowers]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=tmp_path, check=True)
+    assert done.stdout.split() == ["120", "986:daisy", "88"]

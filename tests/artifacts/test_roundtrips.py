@@ -1,0 +1,173 @@
+"""Every model example: frozen and verified; its checkpoint into its twin and back; its .pb as a wrapped function."""
+
+import contextlib
+import inspect
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import catalog
+from tf1ref.artifacts import answers, constants, effects, freeze_sources, graphs
+from tf1ref.artifacts.convert import convert
+from tf1ref.artifacts.freeze import freeze
+from tf1ref.artifacts.verify import verify
+from tf1ref.modules import checkpoints
+
+QUICK = ("basics.variables", "training.batch_norm", "mnist.lenet5", "sequences.lstm_cells")
+# Half a minute, and no op that inception_block and resnet18 have not; a graph that is on a cluster.
+LEFT_OUT = ("convnets.inception_v3", "distributed.in_graph")
+FEWEST = 60  # models: fewer, and what chooses them is wrong
+LARGE = 100  # variables: such networks are asked twice as .pb, and not as a function, too
+
+
+@pytest.fixture
+def build_once(monkeypatch):
+    """Has an example build its graph once a test, and not each time that a tool asks for it."""
+    kept, build = {}, freeze_sources._example
+
+    def example(*name):
+        if name not in kept:
+            kept[name] = build(*name)
+        return kept[name]
+
+    monkeypatch.setattr(freeze_sources, "_example", example)
+
+
+def every():
+    """(name, whether it is a quick one) of each example that has a twin: a tf.Module."""
+    names = [e.name for e in catalog.examples() if "(tf.Module)" in e.path.read_text() and e.name not in LEFT_OUT]
+    return [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in names]
+
+
+def frozen_outputs(source):
+    """Names of the endpoints that only variables and inputs lead to: no queue, no file, no step of training."""
+    found = []
+    for name in source.endpoints.values():
+        needed = graphs.prune(source.graph_def, [name], source.where)
+        nodes = {n.name: n for n in needed.node}
+        node = nodes[name.partition(":")[0]]
+        kept = node.op in ("Placeholder", *constants.VARIABLES) or effects.state(needed.node)
+        kept = kept or any(
+            n.op.startswith("Decode") for n in needed.node
+        )  # of a file's bytes, which no one can make up
+        writes = any(constants.WRITES.fullmatch(n.op) for n in graphs.all_nodes(needed))
+        if not (kept or writes or effects.outside(graphs.all_nodes(needed))):
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def twin(module, names):
+    """The largest twin that can be made without arguments and whose variables are all among `names`."""
+    found = []
+    for one in vars(module).values():
+        if inspect.isclass(one) and issubclass(one, tf.Module) and one.__module__ == module.__name__:
+            with contextlib.suppress(TypeError, ValueError, tf.errors.InvalidArgumentError):  # a GPU that is not here
+                made = one()
+                variables = {v.name.removesuffix(":0"): v for v in made.variables}
+                if variables.keys() <= names and variables:
+                    found.append(variables)
+    return max(found, key=len, default=None)
+
+
+def wrapped(graph_def, feed, outputs):
+    """The answers of a frozen graph as an eager function, and the graph that the function holds."""
+    function = v1.wrap_function(lambda: v1.import_graph_def(graph_def, name=""), [])
+    graph = function.graph
+    with contextlib.ExitStack() as stack:
+        before = tf.config.optimizer.get_experimental_options()
+        stack.callback(tf.config.optimizer.set_experimental_options, before or {"disable_meta_optimizer": False})
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        pruned = function.prune(
+            [graph.get_tensor_by_name(n) for n in feed], [graph.get_tensor_by_name(n) for n in outputs]
+        )
+        reached = pruned(*[tf.constant(value, graph.get_tensor_by_name(n).dtype) for n, value in feed.items()])
+    return dict(zip(outputs, (t.numpy() for t in reached))), graph.as_graph_def()
+
+
+@pytest.mark.parametrize("name", every())
+def test_frozen_it_answers_the_same(name, tmp_path, build_once):
+    source = freeze_sources.find(name)
+    outputs = frozen_outputs(source)
+    if not outputs:
+        pytest.skip("no model: no endpoint that variables and inputs alone lead to")
+    freeze(name, outputs, tmp_path / "m.pb", verify=False)
+    report = verify(name, tmp_path / "m.pb", outputs=outputs)
+    assert report.equal and report.compared and sum(row.differing for row in report.rows) == 0
+    graph_def = v1.GraphDef.FromString((tmp_path / "m.pb").read_bytes())
+    if len(constants.variables(source.graph_def)) < LARGE:
+        check_wrapped(graph_def, outputs, exact=name in QUICK)
+
+
+def check_wrapped(graph_def, outputs, exact):
+    """Asks session and function on the first inputs that fit. Not `exact`: constants are folded on one thread."""
+    model = answers.Model(graph_def, outputs)
+    if any({"seed", "seed2"} <= node.attr.keys() for node in graphs.all_nodes(graph_def)):
+        return  # dropout: a session and a function count their random numbers otherwise
+    if graph_def.library.function:
+        return  # an eager process knows the example's own functions by the same names
+    for feed in answers.inputs(model.inputs):
+        with contextlib.suppress(answers.Refused):
+            expected = model.answers(feed)
+            reached, held = wrapped(graph_def, feed, outputs)
+            assert {n.name for n in graph_def.node} == {n.name for n in held.node}
+            if exact:
+                assert answers.difference(expected, reached) == ""
+            for key in (k for k, value in expected.items() if np.asarray(value).dtype.kind in "fc"):
+                np.testing.assert_allclose(expected[key], reached[key], rtol=1e-4, atol=1e-5)
+            return
+
+
+@pytest.mark.parametrize("name", every())
+def test_a_checkpoint_goes_through_its_twin_and_back(name, tmp_path):
+    module = catalog.load(name)
+    with v1.Graph().as_default() as graph:
+        module.build_graph()
+        saved = {v.op.name: v for v in v1.global_variables()}
+    variables = twin(module, saved.keys())
+    if not variables:
+        pytest.skip("no twin that is made without arguments holds the graph's variables alone")
+    with graph.as_default(), v1.Session(config=v1.ConfigProto(allow_soft_placement=True)) as sess:
+        sess.run(v1.global_variables_initializer())
+        random = np.random.default_rng(1)
+        for n in variables:  # what a twin starts from is the same: other values show what is restored
+            value = np.asarray(sess.run(saved[n].read_value()))
+            if value.dtype.kind == "f":
+                saved[n].load(random.standard_normal(value.shape).astype(value.dtype), sess)
+        prefix = v1.train.Saver([saved[n] for n in variables]).save(sess, str(tmp_path / "graph"))
+    checkpoints.restore(prefix, variables)
+    again = checkpoints.save(str(tmp_path / "twin"), "graph", variables)
+    for part in (".index", ".data-00000-of-00001"):
+        with open(prefix + part, "rb") as one, open(again + part, "rb") as other:
+            assert one.read() == other.read()
+
+
+def test_enough_examples_are_models():
+    names = [p.values[0] for p in every()]
+    assert len(names) >= FEWEST and set(QUICK) <= set(names)
+
+
+def test_a_twin_takes_a_converted_checkpoint_and_gives_it_back(tmp_path):
+    """Names into objects, objects restored by tf.train.Checkpoint, saved by it, and into names again."""
+    module = catalog.load("mnist.lenet5")
+    with v1.Graph().as_default(), v1.Session() as sess:
+        module.build_graph()
+        sess.run(v1.global_variables_initializer())
+        prefix = v1.train.Saver().save(sess, str(tmp_path / "graph"))
+    network = module.LeNet5()
+    for variable in network.variables:
+        variable.assign(tf.zeros_like(variable))
+    fresh = tf.train.Checkpoint(network=network).save(str(tmp_path / "fresh" / "ckpt"))
+    report = convert(prefix, tmp_path / "objects", "objects", like=fresh)
+    assert len(report.names.matched) == len(network.variables) and not report.names.unused
+    tf.train.Checkpoint(network=network).restore(
+        tf.train.latest_checkpoint(str(tmp_path / "objects"))
+    ).assert_consumed()
+    trained = tf.train.Checkpoint(network=network).save(str(tmp_path / "trained" / "ckpt"))
+    convert(trained, tmp_path / "names", "checkpoint")
+    assert verify(prefix, tmp_path / "names").equal and verify(trained, tmp_path / "names").equal
+    again = tf.train.latest_checkpoint(str(tmp_path / "names"))
+    for part in (".index", ".data-00000-of-00001"):
+        with open(prefix + part, "rb") as one, open(again + part, "rb") as other:
+            assert one.read() == other.read()

@@ -1,0 +1,94 @@
+"""Folders as output: written beside their target and exchanged with it: a target is the old one or the new one."""
+
+import contextlib
+import ctypes
+import os
+import re
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf1ref import files
+from tf1ref.errors import InputError, one_line
+
+# What a folder of each kind holds: another one is nobody's to replace.
+OWN = {
+    "saved_model": re.compile(r"saved_model\.pb(txt)?|variables|assets(\.extra)?|fingerprint\.pb|keras_metadata\.pb"),
+    "checkpoint": re.compile(r"checkpoint|.+\.(index|meta|data-\d{5}-of-\d{5})"),
+}
+OWN["objects"] = OWN["checkpoint"]
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux' renameat2
+
+
+def target(path, kind, force=False):
+    """Returns `path` as a Path that a file or, where `kind` is one of OWN, a folder can be written to.
+
+    Raises InputError as files.target does, and for a folder that holds anything but what is to be replaced.
+    """
+    path = Path(os.path.normpath(path))
+    if kind not in OWN or not path.is_dir():
+        if kind in OWN and path.exists():
+            raise InputError(f"{path}: is a file: a {kind} is a folder; choose another name")
+        return files.target(path, force)
+    if not force and any(path.iterdir()):
+        raise InputError(f"{path}: exists already: choose another name or overwrite it with --force")
+    others = sorted(p.name for p in path.iterdir() if not OWN[kind].fullmatch(p.name))
+    if others:
+        raise InputError(f"{path}: is a folder with other things in it, such as {others[0]}: choose another name")
+    files.target(path / "saved_model.pb", force=True)
+    return files.target(path.parent / f".{path.name}.{os.getpid()}.part") and path
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yields a name beside `path` to make a folder at; puts it in the place of `path` unless the body raises.
+
+    Whatever is raised, the folder beside is gone and `path` is as it was. Raises InputError when writing fails.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        try:
+            _to_disk(beside)
+            _put(beside, path)
+        except OSError as e:
+            raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turns what TensorFlow's writers raise within into an InputError."""
+    try:
+        yield
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
+    except (tf.errors.OpError, ValueError) as e:
+        raise InputError(f"{path}: cannot be written: {one_line(e)}") from e
+
+
+def size(path):
+    """Returns the bytes of a file, or of all files in a folder."""
+    if os.path.isfile(path):
+        return os.path.getsize(path)
+    return sum(os.path.getsize(os.path.join(d, name)) for d, _, names in os.walk(path) for name in names)
+
+
+def _to_disk(folder):
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(where, name), "rb") as f:
+                os.fsync(f.fileno())
+
+
+def _put(beside, path):
+    """Makes `beside` be `path`. What was there goes to `beside`, in one step where the file system can."""
+    if not path.exists():
+        os.rename(beside, path)
+    elif ctypes.CDLL(None).renameat2(AT_FDCWD, bytes(beside), AT_FDCWD, bytes(path), RENAME_EXCHANGE):
+        old = path.with_name(f".{path.name}.{os.getpid()}.old")
+        os.rename(path, old)
+        os.rename(beside, path)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,204 @@
+"""Any artifact as something to ask: its graph, the values of its variables, its inputs and outputs by key."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.artifacts import answers, constants, effects, freeze_sources, graphs, recognise, repairs, weights
+from tf1ref.artifacts.graphs import tensor
+from tf1ref.errors import InputError, one_line
+
+
+@dataclass
+class Artifact:
+    """What lies at `path`. `kind`: one of convert.KINDS, or "example"; `message`: None for weights alone.
+
+    `inputs`, `outputs`: {key: tensor name}, {} where it names none itself. `values`: reads the Mapping {node name:
+    array} of variables' NodeDefs; `weights`: reads {name: array} of all that it holds.
+    """
+
+    path: str
+    kind: str
+    weights: Callable
+    message: object = None
+    values: Callable = None
+    inputs: dict = field(default_factory=dict)
+    outputs: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+
+    @property
+    def graph_def(self):
+        """The GraphDef as it was saved."""
+        return getattr(self.message, "graph_def", self.message)
+
+
+@dataclass
+class Ready:
+    """A model that answers: `graph_def` is what the outputs need. `inputs` (fed), `outputs`: {key: tensor name}.
+
+    `values`: {variable: array}; `where`: the file, for messages; `notes`: what was repaired.
+    """
+
+    graph_def: v1.GraphDef
+    values: dict
+    inputs: dict
+    outputs: dict
+    where: str
+    notes: list
+
+    def model(self, fetches=()):
+        """Returns the answers.Model of the outputs, or of the tensors `fetches`."""
+        return answers.Model(self.graph_def, list(fetches or self.outputs.values()), self.values, self.where)
+
+
+def load(path, signature=""):
+    """Returns the Artifact at `path`, told by its content. `signature`: of a SavedModel, by name.
+
+    Raises InputError when there is none, or it is damaged.
+    """
+    path = os.fspath(path)
+    kind = weights.kind(path)
+    if kind:
+        return Artifact(path, kind, functools.partial(weights.read, path, kind))
+    if freeze_sources.EXAMPLE.fullmatch(path) and not os.path.exists(path):
+        return _source(path, "example", signature)
+    found = recognise.recognise(path)
+    if found.compression:
+        return _graph(path, "events", _event_graph(path))
+    if found.index and not found.graphs:
+        read = functools.partial(weights.saved, found.path)
+        return Artifact(found.path, "objects" if found.index.objects else "checkpoint", read)
+    if found.index or found.kind.startswith("SavedModel"):
+        artifact = _source(path, "checkpoint" if "checkpoint" in found.kind else "saved_model", signature)
+        artifact.weights = functools.partial(weights.saved, found.index.prefix) if found.index else dict
+        return artifact
+    return _graph(found.path, "pbtxt" if found.kind.endswith("as text") else "pb", found.graphs[0])
+
+
+def ready(artifact, outputs, inputs, trust=False):
+    """Returns the Ready of an Artifact: what `outputs` need, with placeholders at `inputs` where they need them.
+
+    `outputs`, `inputs`: {key: tensor name}. Raises InputError for ops that are not trusted or whose state no
+    artifact holds, and for variables without a value.
+    """
+    where = artifact.path
+    graph_def, notes = repairs.repaired(artifact.message, list(outputs.values()), where)
+    graph_def, inputs = _cut(graph_def, inputs, outputs, where)
+    _check_ops(graph_def, where, trust)
+    graph = graphs.imported(graph_def, where)
+    for name in outputs.values():
+        output(graph, name, where)
+    keys = {name: key for key, name in inputs.items()}
+    fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
+    inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
+    values = dict(artifact.values(constants.variables(graph_def)))
+    return Ready(graph_def, values, inputs, outputs, where, artifact.notes + notes)
+
+
+def output(graph, name, where):
+    """Returns the tensor `name` of `graph`. Raises InputError when its op has no such output."""
+    operation = graph.get_operation_by_name(tensor(name)[0])
+    if tensor(name)[1] >= len(operation.outputs):
+        count = len(operation.outputs)
+        raise InputError(f"{where}: {operation.name} ({operation.type}) has {count} outputs, no {name}")
+    return operation.outputs[tensor(name)[1]]
+
+
+def named(artifact, names, signed):
+    """Returns {key: tensor name} for `names`, each a key of `signed` or a node or tensor of the graph.
+
+    Raises InputError when one is neither.
+    """
+    found = {}
+    for name in names:
+        whole = signed.get(name) or graphs.tensor_names([name], artifact.graph_def, artifact.path)[0]
+        found[name.removesuffix(":0")] = whole
+    return found
+
+
+def leaves(graph_def):
+    """Returns {node name: tensor name} of what nothing reads: the outputs of a graph that is made to answer."""
+    ops = {node.name: node.op for node in graph_def.node}
+    read = {tensor(i)[0] for node in graph_def.node for i in node.input}
+    ends = [n for n in graph_def.node if n.name not in read and not graphs.NO_ANSWERS.fullmatch(n.op)]
+    # A branch of v1 control flow begins with the flag passed on, which often nothing reads.
+    pivots = {n.name for n in ends if n.op == "Identity" and ops.get(tensor(n.input[0])[0]) == "Switch"}
+    return {n.name: f"{n.name}:0" for n in ends if n.name not in pivots and not graphs.TRAINING.match(n.name)}
+
+
+def _source(path, kind, signature):
+    source = freeze_sources.find(path, signature)
+    inputs, outputs = _keys(source)
+    artifact = Artifact(source.where, kind, dict, source.message, source.read, inputs, outputs, source.notes)
+    if kind == "example":
+        variables = constants.variables(source.graph_def)
+        artifact.weights = lambda: dict(source.read(variables))
+    return artifact
+
+
+def _keys(source):
+    """{key: tensor name} of a source's inputs and outputs: those of the signature that was chosen."""
+    for _, signature in sorted(getattr(source.message, "signature_def", {}).items()):
+        ends = [{key: i.name for key, i in sorted(e.items())} for e in (signature.inputs, signature.outputs)]
+        if [list(e.values()) for e in ends] == [source.inputs, source.outputs]:
+            return ends
+    return [{tensor(name)[0]: name for name in names} for names in (source.inputs, source.outputs)]
+
+
+def _graph(path, kind, message):
+    """A graph without values: complete where it has no variables."""
+    graph_def = getattr(message, "graph_def", message)
+    variables = constants.variables(graph_def)
+
+    def values(wanted):
+        if wanted:
+            names = ", ".join(n.name for n in wanted[:3]) + ", ..." * (len(wanted) > 3)
+            raise InputError(f"{path}: has variables ({names}) and no values: give the checkpoint that holds them")
+        return {}
+
+    read = functools.partial(weights.constants, path, graph_def)
+    return Artifact(path, kind, read, message, values, outputs={} if variables else leaves(graph_def))
+
+
+def _event_graph(path):
+    try:
+        for event in v1.train.summary_iterator(path):
+            if event.graph_def:
+                return v1.GraphDef.FromString(event.graph_def)
+    except tf.errors.OpError as e:
+        raise InputError(f"{path}: damaged: {one_line(e)}") from e
+    raise InputError(f"{path}: records without a graph: only an event file that holds one can be used")
+
+
+def _cut(graph_def, inputs, outputs, where):
+    """Returns the graph with placeholders at `inputs`, and those of them that the outputs need."""
+    there = {node.name: node.op for node in graph_def.node}
+    inputs = {key: name for key, name in inputs.items() if tensor(name)[0] in there}
+    deep = [name for name in inputs.values() if not there[tensor(name)[0]].startswith("Placeholder")]
+    if deep:
+        graph = graphs.imported(graph_def, where)
+        types = {}
+        for name in deep:
+            found = output(graph, name, where)
+            types[name] = found.dtype.base_dtype, found.shape
+        graph_def, placeholders = graphs.cut(graph_def, deep, types)
+        graph_def = graphs.prune(graph_def, outputs.values(), where)
+        inputs = {key: placeholders.get(name, name) for key, name in inputs.items()}
+        there = {node.name for node in graph_def.node}
+        inputs = {key: name for key, name in inputs.items() if tensor(name)[0] in there}
+    return graph_def, inputs
+
+
+def _check_ops(graph_def, where, trust):
+    nodes = graphs.all_nodes(graph_def)
+    state, outside = effects.state(nodes), effects.outside(nodes)
+    if state:
+        found = repairs.listed(state)
+        raise InputError(f"{where}: the outputs need {found}, whose state no file holds: name --inputs after it")
+    if outside and not trust:
+        found = repairs.listed(outside)
+        raise InputError(f"{where}: the outputs need ops that touch files, the network or Python: {found}: say --trust")

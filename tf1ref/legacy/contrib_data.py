@@ -1,0 +1,48 @@
+"""tf.contrib.data: the first home of data sets (1.2, 1.3), then of what is in tf.data.experimental now."""
+
+import tensorflow.compat.v1 as v1
+
+Dataset = v1.data.Dataset
+FixedLengthRecordDataset = v1.data.FixedLengthRecordDataset
+Iterator = v1.data.Iterator
+TFRecordDataset = v1.data.TFRecordDataset
+TextLineDataset = v1.data.TextLineDataset
+
+AUTOTUNE = v1.data.experimental.AUTOTUNE
+Counter = v1.data.experimental.Counter
+CsvDataset = v1.data.experimental.CsvDataset
+Optional = v1.data.experimental.Optional
+RandomDataset = v1.data.experimental.RandomDataset
+SqlDataset = v1.data.experimental.SqlDataset
+bucket_by_sequence_length = v1.data.experimental.bucket_by_sequence_length
+choose_from_datasets = v1.data.experimental.choose_from_datasets
+copy_to_device = v1.data.experimental.copy_to_device
+dense_to_sparse_batch = v1.data.experimental.dense_to_sparse_batch
+enumerate_dataset = v1.data.experimental.enumerate_dataset
+get_next_as_optional = v1.data.experimental.get_next_as_optional
+get_single_element = v1.data.experimental.get_single_element
+group_by_window = v1.data.experimental.group_by_window
+ignore_errors = v1.data.experimental.ignore_errors
+make_csv_dataset = v1.data.experimental.make_csv_dataset
+make_saveable_from_iterator = v1.data.experimental.make_saveable_from_iterator
+map_and_batch = v1.data.experimental.map_and_batch
+parallel_interleave = v1.data.experimental.parallel_interleave
+parse_example_dataset = v1.data.experimental.parse_example_dataset
+prefetch_to_device = v1.data.experimental.prefetch_to_device
+read_batch_features = v1.data.experimental.make_batched_features_dataset
+rejection_resample = v1.data.experimental.rejection_resample
+sample_from_datasets = v1.data.experimental.sample_from_datasets
+scan = v1.data.experimental.scan
+shuffle_and_repeat = v1.data.experimental.shuffle_and_repeat
+unbatch = v1.data.experimental.unbatch
+unique = v1.data.experimental.unique
+
+
+def batch_and_drop_remainder(batch_size):
+    """For dataset.apply: batches of exactly batch_size; what is left over at the end is dropped."""
+    return lambda dataset: dataset.batch(batch_size, drop_remainder=True)
+
+
+def padded_batch_and_drop_remainder(batch_size, padded_shapes, padding_values=None):
+    """For dataset.apply: the same, padded to padded_shapes."""
+    return lambda dataset: dataset.padded_batch(batch_size, padded_shapes, padding_values, drop_remainder=True)
