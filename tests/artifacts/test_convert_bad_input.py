@@ -59,8 +59,8 @@ def test_sources_and_names(prefix, refuses, tmp_path):
     refuses("TensorBoard opens files with tfevents in their names only", prefix, "graph", to="events")
     refuses("holds no 'yy'; nearest: y", prefix, "m.pb", outputs=["yy"])
     refuses("holds no 'xx'; nearest: x", prefix, "m.pb", outputs=["y"], inputs=["xx"])
-    refuses(r"PyFunc \(python\)\: say --trust", prefix, "m.pb", outputs=["z"])
-    refuses(r"fifo.*whose state no file holds: name --inputs after it", prefix, "m.pb", outputs=["q"])
+    refuses(r"PyFunc \(python\), functions of the program", prefix, "m.pb", outputs=["z"])
+    refuses(r"fifo.*whose state no file holds: name the tensors after it as --inputs", prefix, "m.pb", outputs=["q"])
     assert convert(prefix, tmp_path / "q.pb", outputs=["q"], inputs=["next"]).inputs == {"next": "next:0"}
     with v1.Graph().as_default() as graph:
         tf.add(1.0, v1.placeholder(tf.float32, []), name="y")

@@ -163,7 +163,7 @@ def test_queues_and_tables_need_inputs(saved, refuses):
         tf.add(w, iterator.get_next(), name="z")
 
     saved(stateful)
-    refuses(r"fifo.*whose state no frozen graph holds: name the tensors after it as --inputs", outputs=["y"])
+    refuses(r"fifo.*whose state no file holds: name the tensors after it as --inputs", outputs=["y"])
     refuses(r"IteratorGetNext", outputs=["z"])
 
 

@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from tf1ref.legacy import hints
+
 HEAD = "import tensorflow as tf\nimport numpy as np\n"
 
 
@@ -156,6 +158,7 @@ def test_pickles_are_read_with_trust_alone(run, tmp_path):
     text = "import numpy as np\nprint(np.load('weights.npy').item()['fc'].sum())\n"
     refused = run(text)
     assert refused.returncode == 1 and "allow_pickle" in refused.stderr
+    assert "exec --trust" in refused.stderr.splitlines()[-1]
     assert run(text, options=["--trust"]).stdout == "3\n"
 
 
@@ -192,6 +195,30 @@ def test_a_traceback_shows_the_programs_own_frames(run):
     files = [line for line in done.stderr.splitlines() if line.startswith("  File")]
     assert files == ['  File "program.py", line 6, in <module>', '  File "program.py", line 4, in build']
     assert done.stderr.splitlines()[-1].startswith("ValueError: Dimensions must be equal")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{}.has_key(1)", "key in d"),
+        ("{}.iteritems()", "d.items()"),
+        ("{}.keys()[0]", "list(d.keys())[0]"),
+        ("map(abs, [])[0]", "list(map"),
+        ("len(filter(abs, []))", "len(list("),
+        ("range(4 / 2)", "write //"),
+        ("[1][0:4 / 2]", "write //"),
+        ("'a'.decode()", "decoded already"),
+        ("b'\\xff'.decode('utf-8')", "latin1"),
+        ("__import__('cPickle')", "pickle"),
+        ("np.array([[1], [1, 2]])", "dtype=object"),
+        ("1 / 0", None),
+    ],
+)
+def test_hints_for_what_python_and_numpy_took_away(text, says):
+    with pytest.raises(Exception) as caught:
+        eval(text, {"np": np})
+    hint = hints.of(caught.value)
+    assert says in hint if says else hint is None
 
 
 def test_no_such_program(tmp_path):

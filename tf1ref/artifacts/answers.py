@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.constants import variables
-from tf1ref.artifacts.graphs import all_nodes, copy, imported, one_line
+from tf1ref.artifacts.graphs import all_nodes, copy, imported
+from tf1ref.errors import one_line
 
 SEED = 20160413
 SIZES = (2, 1)  # for unknown dimensions: a batch of two shows more, some ops take one only

@@ -13,9 +13,9 @@ import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 from tensorflow.python.eager import context
 
-from tf1ref.artifacts.graphs import one_line, tensor
+from tf1ref.artifacts.graphs import tensor
 from tf1ref.artifacts.indexes import SHARD
-from tf1ref.errors import InputError, nearest
+from tf1ref.errors import InputError, nearest, one_line
 
 PART = re.compile(r"\.(meta|index|data-\d{5}-of-\d{5})$")
 SHADOW = "/ExponentialMovingAverage"  # what v1.train.ExponentialMovingAverage adds to a name
@@ -96,7 +96,7 @@ class Values(Mapping):
         with context.eager_mode():  # whatever graph is the default one
             try:
                 (tensor_,) = tf.raw_ops.RestoreV2(
-                    prefix=_pattern(self.prefix),
+                    prefix=pattern(self.prefix),
                     tensor_names=[key],
                     shape_and_slices=[part],
                     dtypes=[v.attr["dtype"].type],
@@ -117,7 +117,7 @@ class Values(Mapping):
 
     def _there(self):
         try:
-            return tf.train.load_checkpoint(_pattern(self.prefix)).get_variable_to_shape_map()
+            return tf.train.load_checkpoint(pattern(self.prefix)).get_variable_to_shape_map()
         except (tf.errors.OpError, ValueError, RuntimeError) as e:
             raise InputError(f"{self.prefix}: cannot be read as a checkpoint: {one_line(e)}") from e
 
@@ -182,7 +182,7 @@ def _pieces(prefix):
     return [p for p in glob.glob(glob.escape(prefix) + "-*-of-*") if SHARD.sub("", p) == prefix]
 
 
-def _pattern(prefix):
+def pattern(prefix):
     """What TensorFlow's readers take for `prefix`: of an old checkpoint in several files, a pattern of their names."""
     if re.search(r"[*?\[\]\\]", prefix):
         raise InputError(

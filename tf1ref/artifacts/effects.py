@@ -2,6 +2,9 @@
 
 import re
 
+from tf1ref.artifacts import graphs, repairs
+from tf1ref.errors import InputError
+
 OUTSIDE = re.compile(
     # files
     r"ReadFile|WriteFile|MatchingFiles|RecordInput|Save|SaveV2|SaveSlices|Restore|RestoreV2|RestoreSlice"
@@ -18,9 +21,27 @@ OUTSIDE = re.compile(
 )
 
 STATE = re.compile(r"\w*Queue(V2)?|Queue\w+|\w*Iterator\w*|\w*HashTable\w*|LookupTable\w+|\w*Stag(e|ing)\w*|Barrier\w*")
-
-
 PYTHON = re.compile(r"PyFunc|PyFuncStateless|EagerPyFunc")
+
+
+def check(graph_def, where, trust):
+    """Raises InputError for ops whose state or Python function no file holds, and, without `trust`, for outside()."""
+    nodes = graphs.all_nodes(graph_def)
+    if found := state(nodes):
+        raise InputError(
+            f"{where}: the outputs need {repairs.listed(found)}, whose state no file holds: "
+            "name the tensors after it as --inputs"
+        )
+    if found := python(nodes):
+        raise InputError(
+            f"{where}: the outputs need {repairs.listed(found)}, functions of the program that built it: "
+            "name the tensors after them as --inputs"
+        )
+    if (found := outside(nodes)) and not trust:
+        raise InputError(
+            f"{where}: the outputs need ops that touch files, the network or Python: {repairs.listed(found)}: "
+            "say --trust to run them"
+        )
 
 
 def python(nodes):

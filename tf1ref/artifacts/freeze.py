@@ -20,9 +20,8 @@ from tf1ref.artifacts import (
     graphs,
     repairs,
 )
-from tf1ref.artifacts.graphs import one_line
 from tf1ref.artifacts.shapes import Shapes, dtype_of
-from tf1ref.errors import InputError
+from tf1ref.errors import InputError, one_line
 
 MOST_GUESSES = 8  # that are named
 
@@ -80,7 +79,7 @@ def freeze(source, outputs, destination, inputs=None, force=False, **options):
     destination = files.target(destination, force)
     source = freeze_sources.find(source, options.signature, options.tags, options.checkpoint)
     graph_def, graph, outputs, feed, notes = _model(source, outputs, inputs, options)
-    _check_ops(graph_def, source.where, options.trust)
+    effects.check(graph_def, source.where, options.trust)
     variables = constants.variables(graph_def)
     values = source.read(variables, options.ema)
     notes += _averages(values, options.ema, source.where)
@@ -175,7 +174,7 @@ def _model(source, outputs, inputs, options):
     _check_known(graph_def, where)
     graph = graphs.imported(graph_def, where)
     for name in outputs:
-        _tensor(graph, name, where)
+        graphs.output(graph, name, where)
     return graph_def, graph, outputs, given, notes
 
 
@@ -228,7 +227,7 @@ def _types(graph_def, names, where):
             for name, (node, index) in ends.items()
         }
     graph = graphs.imported(before, where)
-    tensors = [_tensor(graph, name, where) for name in names]
+    tensors = [graphs.output(graph, name, where) for name in names]
     return {t.name: (t.dtype.base_dtype, t.shape) for t in tensors}
 
 
@@ -256,34 +255,6 @@ def _averages(values, ema, where):
         return []
     listed = repairs.listed({"moving averages": names})
     return [f"{listed} take the place of the values" if ema else f"{listed} are not used: --ema takes them"]
-
-
-def _tensor(graph, name, where):
-    operation = graph.get_operation_by_name(name.partition(":")[0])
-    if int(name.rpartition(":")[2]) >= len(operation.outputs):
-        count = len(operation.outputs)
-        raise InputError(f"{where}: {operation.name} ({operation.type}) has {count} outputs, no {name}")
-    return graph.get_tensor_by_name(name)
-
-
-def _check_ops(graph_def, where, trust):
-    nodes = graphs.all_nodes(graph_def)
-    state, python, outside = effects.state(nodes), effects.python(nodes), effects.outside(nodes)
-    if state:
-        raise InputError(
-            f"{where}: the outputs need {repairs.listed(state)}, whose state no frozen graph holds: "
-            "name the tensors after it as --inputs"
-        )
-    if python:
-        raise InputError(
-            f"{where}: the outputs need {repairs.listed(python)}, functions of the program that built it: "
-            "name the tensors after them as --inputs"
-        )
-    if outside and not trust:
-        raise InputError(
-            f"{where}: the outputs need ops that touch files, the network or Python: {repairs.listed(outside)}: "
-            "say --trust to run them"
-        )
 
 
 def _shape(tensor):

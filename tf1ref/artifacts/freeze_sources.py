@@ -11,8 +11,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import catalog
 from tf1ref.artifacts import checkpoint, graphs, recognise
 from tf1ref.artifacts.checkpoint import Values
-from tf1ref.artifacts.graphs import one_line
-from tf1ref.errors import InputError, nearest
+from tf1ref.errors import InputError, nearest, one_line
 
 EXAMPLE = re.compile(r"([a-z]\w*)\.([a-z]\w*)")
 SERVING = "serving_default"

@@ -195,3 +195,12 @@ def _functions(node):
     functions = [value.func.name for value in node.attr.values() if value.HasField("func")]
     functions += [f.name for value in node.attr.values() for f in value.list.func]
     return {node.op, *functions}
+
+
+def output(graph, name, where):
+    """Returns the tensor `name` of a v1.Graph. Raises InputError when its op has no such output."""
+    node, index = tensor(name)
+    operation = graph.get_operation_by_name(node)
+    if index >= len(operation.outputs):
+        raise InputError(f"{where}: {node} ({operation.type}) has {len(operation.outputs)} outputs, no {name}")
+    return operation.outputs[index]

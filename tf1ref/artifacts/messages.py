@@ -12,8 +12,8 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from tf1ref.artifacts.graphs import one_line, tensor
-from tf1ref.errors import InputError
+from tf1ref.artifacts.graphs import tensor
+from tf1ref.errors import InputError, one_line
 
 KINDS = "a GraphDef, a MetaGraphDef, a SavedModel, a checkpoint, a TFRecord or event file"
 MOST_BYTES = 2**31 - 1  # of one protocol buffer

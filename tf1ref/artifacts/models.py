@@ -88,24 +88,15 @@ def ready(artifact, outputs, inputs, trust=False):
     where = artifact.path
     graph_def, notes = repairs.repaired(artifact.message, list(outputs.values()), where)
     graph_def, inputs = _cut(graph_def, inputs, outputs, where)
-    _check_ops(graph_def, where, trust)
+    effects.check(graph_def, where, trust)
     graph = graphs.imported(graph_def, where)
     for name in outputs.values():
-        output(graph, name, where)
+        graphs.output(graph, name, where)
     keys = {name: key for key, name in inputs.items()}
     fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
     inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
     values = dict(artifact.values(constants.variables(graph_def)))
     return Ready(graph_def, values, inputs, outputs, where, artifact.notes + notes)
-
-
-def output(graph, name, where):
-    """Returns the tensor `name` of `graph`. Raises InputError when its op has no such output."""
-    operation = graph.get_operation_by_name(tensor(name)[0])
-    if tensor(name)[1] >= len(operation.outputs):
-        count = len(operation.outputs)
-        raise InputError(f"{where}: {operation.name} ({operation.type}) has {count} outputs, no {name}")
-    return operation.outputs[tensor(name)[1]]
 
 
 def named(artifact, names, signed):
@@ -183,7 +174,7 @@ def _cut(graph_def, inputs, outputs, where):
         graph = graphs.imported(graph_def, where)
         types = {}
         for name in deep:
-            found = output(graph, name, where)
+            found = graphs.output(graph, name, where)
             types[name] = found.dtype.base_dtype, found.shape
         graph_def, placeholders = graphs.cut(graph_def, deep, types)
         graph_def = graphs.prune(graph_def, outputs.values(), where)
@@ -191,14 +182,3 @@ def _cut(graph_def, inputs, outputs, where):
         there = {node.name for node in graph_def.node}
         inputs = {key: name for key, name in inputs.items() if tensor(name)[0] in there}
     return graph_def, inputs
-
-
-def _check_ops(graph_def, where, trust):
-    nodes = graphs.all_nodes(graph_def)
-    state, outside = effects.state(nodes), effects.outside(nodes)
-    if state:
-        found = repairs.listed(state)
-        raise InputError(f"{where}: the outputs need {found}, whose state no file holds: name --inputs after it")
-    if outside and not trust:
-        found = repairs.listed(outside)
-        raise InputError(f"{where}: the outputs need ops that touch files, the network or Python: {found}: say --trust")

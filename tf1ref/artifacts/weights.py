@@ -65,7 +65,7 @@ def saved(prefix):
 def raw(prefix):
     """Returns {key: array} of all that a checkpoint holds, by its own keys. Raises InputError as `saved` does."""
     try:
-        reader = tf.train.load_checkpoint(checkpoint._pattern(os.fspath(prefix)))
+        reader = tf.train.load_checkpoint(checkpoint.pattern(os.fspath(prefix)))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
     except (tf.errors.OpError, ValueError, RuntimeError) as e:
         raise InputError(f"{prefix}: damaged or incomplete: {one_line(e)}") from e

@@ -12,7 +12,7 @@ import traceback
 import types
 
 from tf1ref import console
-from tf1ref.legacy import importer, namespace, python2, runtime
+from tf1ref.legacy import hints, importer, namespace, python2, runtime
 
 
 def main():
@@ -109,6 +109,8 @@ def _print(error, whole):
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
     sys.stdout.flush()
     sys.stderr.write("".join([*lines, *traceback.format_exception_only(type(error), error)]))
+    if hint := hints.of(error):
+        console.error(f"exec: {hint}")
 
 
 if __name__ == "__main__":
