@@ -27,17 +27,25 @@ def cost(name):
     return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
 
+def common(known, constant=None):
+    """The constants that the negative control of `constant` gives both runs: SMALL's, and CONTROL's."""
+    return {**known.get("SMALL", {}), **known.get("CONTROL", {}).get(constant, {})}
+
+
 def controls():
-    """(name, constants) for every set of constants that some example's CONTROL gives both runs."""
+    """(name, constants) for every set of constants that some example's SMALL and CONTROL give both runs."""
     for name in EXAMPLES:
-        for common in catalog.constants(catalog.find(name).path).get("CONTROL", {}).values():
-            yield pytest.param(name, common, id=f"{name}-{'-'.join(common)}", marks=cost(name))
+        known = catalog.constants(catalog.find(name).path)
+        sets = [common(known, constant) for constant in (None, *known.get("CONTROL", {}))]
+        for number, each in enumerate(sets):
+            if each and each not in sets[:number]:
+                yield pytest.param(name, each, id=f"{name}-{'-'.join(each)}", marks=cost(name))
 
 
-@pytest.mark.parametrize(("name", "common"), list(controls()))
-def test_halves_are_equal_with_the_constants_of_the_controls(name, common):
-    trace = parity.trace_of(catalog.load(name, common).run_function, STEPS, name)
-    report = parity.compare(graph_trace(name, **common), trace)
+@pytest.mark.parametrize(("name", "constants"), list(controls()))
+def test_halves_are_equal_with_the_constants_of_the_controls(name, constants):
+    trace = parity.trace_of(catalog.load(name, constants).run_function, STEPS, name)
+    report = parity.compare(graph_trace(name, **constants), trace)
     assert report.equal, report.first
 
 
@@ -52,22 +60,21 @@ def test_halves_are_equal_to_the_bit(name):
 
 
 def float_constants():
-    """Every float constant of every example, with the constants its CONTROL sets in both runs."""
+    """Every float constant of every example, with the constants its SMALL and CONTROL set in both runs."""
     for name in EXAMPLES:
         known = catalog.constants(catalog.find(name).path)
-        control = known.get("CONTROL", {})
         for constant, value in known.items():
             if isinstance(value, float):
-                yield pytest.param(name, constant, control.get(constant, {}), id=f"{name}-{constant}", marks=cost(name))
+                yield pytest.param(name, constant, common(known, constant), id=f"{name}-{constant}", marks=cost(name))
 
 
-@pytest.mark.parametrize(("name", "constant", "common"), list(float_constants()))
-def test_one_percent_more_is_caught(name, constant, common):
-    value = {**catalog.constants(catalog.find(name).path), **common}[constant]
-    other = catalog.load(name, {**common, constant: value * 1.01})
+@pytest.mark.parametrize(("name", "constant", "constants"), list(float_constants()))
+def test_one_percent_more_is_caught(name, constant, constants):
+    value = {**catalog.constants(catalog.find(name).path), **constants}[constant]
+    other = catalog.load(name, {**constants, constant: value * 1.01})
     for steps in (FEW, STEPS):
         trace = parity.trace_of(other.run_function, steps, name)
-        if not parity.compare(graph_trace(name, steps, **common), trace).equal:
+        if not parity.compare(graph_trace(name, steps, **constants), trace).equal:
             return
     pytest.fail(f"{constant} = {value * 1.01} went unnoticed")
 
@@ -179,4 +186,5 @@ def test_catalog_is_read_as_source():
         tree = ast.parse(catalog.find(name).path.read_text())
         targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
         names = {t.id for t in targets if isinstance(t, ast.Name)}
-        assert ("CONTROL" in names) == ("CONTROL" in catalog.constants(catalog.find(name).path))
+        for constant in ("CONTROL", "SMALL"):
+            assert (constant in names) == (constant in catalog.constants(catalog.find(name).path))

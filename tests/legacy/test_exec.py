@@ -1,5 +1,6 @@
 """`tf1ref exec` runs TF1 programs unchanged, in real processes, and says in one line what it cannot give."""
 
+import ast
 import os
 import re
 import subprocess
@@ -7,8 +8,9 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tf1ref.legacy import hints
+from tf1ref.legacy import hints, number_calls
 
 HEAD = "import tensorflow as tf\nimport numpy as np\n"
 
@@ -197,9 +199,30 @@ def test_a_traceback_shows_the_programs_own_frames(run):
     assert done.stderr.splitlines()[-1].startswith("ValueError: Dimensions must be equal")
 
 
+def test_numbers_are_made_of_arrays_of_one_element():
+    text = (
+        "x = [int(np.array([[7]])), float(np.float32([0.5])), int('12'), int(*('z', 36)), isinstance(3, int), float]\n"
+        "class A:\n    y = int(np.array([4]))\n"
+    )
+    scope = {"np": np}
+    exec(compile(number_calls.taught(ast.parse(text)), "program.py", "exec"), scope)
+    assert scope["x"][:5] == [7, float(np.float32([0.5]).item()), 12, 35, True] and scope["x"][5] is float
+    assert scope["A"].y == 4 and [type(v) for v in scope["x"][:3]] == [int, float, int]
+    own = "def own(float):\n    return float(3)\nthree = own(lambda n: [n])\n"
+    exec(compile(number_calls.taught(ast.parse(own)), "program.py", "exec"), scope)
+    assert scope["three"] == [3]
+    with pytest.raises(TypeError):
+        exec(compile(number_calls.taught(ast.parse("int(np.arange(2))")), "program.py", "exec"), scope)
+
+
+def raise_(error):
+    raise error
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("raise_(TypeError('only 0-dimensional arrays can be converted to Python scalars'))", ".item()"),
         ("{}.has_key(1)", "key in d"),
         ("{}.iteritems()", "d.items()"),
         ("{}.keys()[0]", "list(d.keys())[0]"),
@@ -208,6 +231,7 @@ def test_a_traceback_shows_the_programs_own_frames(run):
         ("range(4 / 2)", "write //"),
         ("[1][0:4 / 2]", "write //"),
         ("'a'.decode()", "decoded already"),
+        ("tf.train.BytesList(value=['a'])", ".encode()"),
         ("b'\\xff'.decode('utf-8')", "latin1"),
         ("__import__('cPickle')", "pickle"),
         ("np.array([[1], [1, 2]])", "dtype=object"),
@@ -216,7 +240,7 @@ def test_a_traceback_shows_the_programs_own_frames(run):
 )
 def test_hints_for_what_python_and_numpy_took_away(text, says):
     with pytest.raises(Exception) as caught:
-        eval(text, {"np": np})
+        eval(text, {"np": np, "tf": tf, "raise_": raise_})
     hint = hints.of(caught.value)
     assert says in hint if says else hint is None
 
@@ -243,10 +267,20 @@ def test_eager_programs_of_1_5_to_1_15(run):
         "print([x.numpy() for x in tfe.Iterator(tf.data.Dataset.range(3))])\n"
         "tf.train.GradientDescentOptimizer(0.1).apply_gradients(tfe.implicit_gradients(loss)(2.0))\n"
         "print(w.numpy())\n"
+        "layer, x = tf.keras.layers.Dense(1, kernel_initializer='ones'), tf.constant([[1.0, 2.0]])\n"
+        "with tf.GradientTape() as tape:\n    y = tf.reduce_sum(layer(x))\n"
+        "pairs = zip(tape.gradient(y, layer.variables), layer.variables)\n"
+        "tf.train.MomentumOptimizer(0.5, 0.9).apply_gradients(pairs)\n"
+        "tf.train.AdagradOptimizer(0.5).minimize(lambda: tf.reduce_sum(layer(x)), var_list=layer.variables[1:])\n"
+        "print([v.numpy().tolist() for v in layer.variables])\n"
+        "tf.keras.Sequential([layer]).compile(tf.train.AdamOptimizer(), 'mse')\n"
     )
     done = run(text)
-    assert done.returncode == 0, done.stderr
-    gradients, by_arguments, elements, moved = done.stdout.splitlines()
+    assert done.returncode == 1 and "tf.keras.optimizers.Adam" in done.stderr.splitlines()[-1], done.stderr
+    gradients, by_arguments, elements, moved, trained = done.stdout.splitlines()
+    # Weights of 1 less half of x; the bias less half of 1, then by Adagrad less .5 / sqrt(.1 + 1).
+    kernel, bias = eval(trained)
+    assert kernel == [[0.5], [0.0]] and bias == pytest.approx([-0.5 - 0.5 / np.sqrt(1.1)], rel=1e-6)
     assert gradients == "[(np.float32(12.0), True)]" or gradients == "[(12.0, True)]"
     assert [float(n) for n in re.findall(r"\d+\.\d+", by_arguments)] == [12.0, 9.0]
     assert re.findall(r"\d+(?=[\),\]])", elements) == ["0", "1", "2"]

@@ -6,6 +6,7 @@ prints precision@1 from the averages of every checkpoint in FOLDER as it appears
 """
 
 import argparse
+import math
 import os
 import tempfile
 import time
@@ -21,6 +22,7 @@ from tf1ref.modules import checkpoints
 
 PATIENCE = 600  # seconds without a new checkpoint, until following ends
 POLL = 0.5  # seconds
+EXAMPLES = 10_000  # all of the test file
 
 
 def follow(folder, last_step, get_checkpoint_state, evaluate, patience=PATIENCE):
@@ -60,8 +62,8 @@ def as_trace(followed, of_weights):
 class GraphEvaluator:
     """The network on the test file, built once; every checkpoint gets a session of its own."""
 
-    def __init__(self, test_file, inference, batch, size, averages=True):
-        self.graph = v1.Graph()
+    def __init__(self, test_file, inference, batch, size, examples=EXAMPLES, averages=True):
+        self.graph, self.batches = v1.Graph(), math.ceil(examples / batch)
         with self.graph.as_default():
             images, labels = pictures.inputs([test_file], batch, size)
             self.top_k = v1.nn.in_top_k(inference(images), labels, 1)
@@ -79,8 +81,9 @@ class GraphEvaluator:
             with self.graph.as_default():
                 threads = v1.train.start_queue_runners(sess, coord)
             with coord.stop_on_exception():  # the end of the file is OutOfRangeError, which join passes over
-                while not coord.should_stop():
+                while not coord.should_stop() and len(right) < self.batches:
                     right.append(sess.run(self.top_k))
+            coord.request_stop()
             coord.join(threads)
             return np.mean(np.concatenate(right))
 
@@ -96,9 +99,9 @@ def follow_graph(evaluator, folder, last_step):
     writer.close()
 
 
-def graph_evaluators(test_file, inference, batch, size):
+def graph_evaluators(test_file, inference, batch, size, examples=EXAMPLES):
     """Returns the evaluator of the averages and the one of the weights as they are."""
-    return [GraphEvaluator(test_file, inference, batch, size, averages) for averages in (True, False)]
+    return [GraphEvaluator(test_file, inference, batch, size, examples, averages) for averages in (True, False)]
 
 
 def figures_graph(of_averages, of_weights, folder, last_step):
@@ -110,9 +113,9 @@ def figures_graph(of_averages, of_weights, folder, last_step):
 class FunctionEvaluator:
     """The network on the test file; `network` has `all`, its variables, and `logits`."""
 
-    def __init__(self, test_file, network, batch, size, averages=True):
+    def __init__(self, test_file, network, batch, size, examples=EXAMPLES, averages=True):
         self.network = network
-        self.batches = pictures.dataset([test_file], batch, size)
+        self.batches = pictures.dataset([test_file], batch, size).take(math.ceil(examples / batch))
         suffix = "/ExponentialMovingAverage" if averages else ""
         self.variables = {v.name.partition(":")[0] + suffix: v for v in network.all}
 
@@ -135,9 +138,9 @@ def follow_function(evaluator, folder, last_step):
             yield step, precision
 
 
-def function_evaluators(test_file, make_network, batch, size):
+def function_evaluators(test_file, make_network, batch, size, examples=EXAMPLES):
     """Returns the evaluator of the averages and the one of the weights as they are."""
-    return [FunctionEvaluator(test_file, make_network(), batch, size, averages) for averages in (True, False)]
+    return [FunctionEvaluator(test_file, make_network(), batch, size, examples, averages) for averages in (True, False)]
 
 
 def figures_function(of_averages, of_weights, folder, last_step):
