@@ -45,14 +45,6 @@ def graph():
         yield
 
 
-@pytest.fixture(params=[1, 2], ids="control flow {}".format)
-def flow(request):
-    before = v1.control_flow_v2_enabled()
-    (v1.disable_control_flow_v2 if request.param == 1 else v1.enable_control_flow_v2)()
-    yield request.param
-    (v1.enable_control_flow_v2 if before else v1.disable_control_flow_v2)()
-
-
 def by_hand(name, w):
     """All steps of the wrapper in numpy; w: the variables' values by their last names."""
     bahdanau, lengths = name.startswith("bahdanau"), LENGTHS if name != "luong" else [5] * 3

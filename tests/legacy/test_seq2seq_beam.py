@@ -24,14 +24,6 @@ def graph():
         yield
 
 
-@pytest.fixture(params=[1, 2], ids="control flow {}".format)
-def flow(request):
-    before = v1.control_flow_v2_enabled()
-    (v1.disable_control_flow_v2 if request.param == 1 else v1.enable_control_flow_v2)()
-    yield request.param
-    (v1.enable_control_flow_v2 if before else v1.disable_control_flow_v2)()
-
-
 class Trigrams(rnn_cell.RNNCell):
     """State: the word before, one-hot."""
 

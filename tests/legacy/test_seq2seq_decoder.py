@@ -21,15 +21,6 @@ def graph():
         yield
 
 
-@pytest.fixture(params=["control flow 1", "control flow 2"])
-def flow(request):
-    """While and cond of TensorFlow 1, as `exec` has them, and of TensorFlow 2."""
-    before = v1.control_flow_v2_enabled()
-    (v1.disable_control_flow_v2 if request.param.endswith("1") else v1.enable_control_flow_v2)()
-    yield request.param
-    (v1.enable_control_flow_v2 if before else v1.disable_control_flow_v2)()
-
-
 def run(fetches, feed=None):
     with v1.Session() as sess:
         sess.run(v1.global_variables_initializer())
