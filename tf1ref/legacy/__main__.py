@@ -4,6 +4,7 @@ Exit codes: the program's own; 1 when it raises or asks for what is gone; 2 when
 """
 
 import argparse
+import ast
 import contextlib
 import importlib.util
 import os
@@ -12,7 +13,7 @@ import traceback
 import types
 
 from tf1ref import console
-from tf1ref.legacy import hints, importer, namespace, python2, runtime
+from tf1ref.legacy import hints, importer, namespace, number_calls, python2, runtime
 
 
 def main():
@@ -55,7 +56,8 @@ def _file_of(module):
 
 def _compiled(path):
     with open(path, "rb") as file:
-        return compile(file.read(), path, "exec", dont_inherit=True)
+        tree = ast.parse(file.read(), path)
+    return compile(number_calls.taught(tree), path, "exec", dont_inherit=True)
 
 
 def _syntax(error, path):

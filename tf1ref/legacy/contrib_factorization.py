@@ -8,6 +8,11 @@ import tensorflow.compat.v1 as v1
 from tf1ref.legacy import kmeans_start
 from tf1ref.legacy.kmeans_start import KMC2_INIT, KMEANS_PLUS_PLUS_INIT, RANDOM_INIT
 
+__all__ = [
+    "CLUSTERS_VAR_NAME", "COSINE_DISTANCE", "KMC2_INIT", "KMEANS_PLUS_PLUS_INIT", "KMeans", "RANDOM_INIT",
+    "SQUARED_EUCLIDEAN_DISTANCE",
+]  # fmt: skip
+
 SQUARED_EUCLIDEAN_DISTANCE = "squared_euclidean"
 COSINE_DISTANCE = "cosine"
 CLUSTERS_VAR_NAME = "clusters"

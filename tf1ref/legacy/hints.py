@@ -4,24 +4,27 @@ import re
 
 # The type, what its message says, and what to write.
 HINTS = (
-    (TypeError, "only 0-dimensional arrays can be converted", "NumPy 2.4 makes no number of an array with one element "
-     "any more: write array.item(), or install numpy<2.4"),
-    (ValueError, "inhomogeneous shape", "NumPy 1.24 makes no array of rows of different lengths any more: write "
-     "np.array(rows, dtype=object)"),
-    (ValueError, "allow_pickle=False", "the file holds Python objects: `tf1ref exec --trust` reads them, which runs what "
-     "they say"),
-    (AttributeError, r"'dict' object has no attribute '(has_key|iter\w+)'", "Python 2: write `key in d`, d.items(), "
-     "d.keys(), d.values()"),
+    (ValueError, r"Could not interpret optimizer identifier: <tensorflow\.",
+     "Keras 3 trains with optimizers of its own: write tf.keras.optimizers.Adam(...) or optimizer='adam'"),
+    (TypeError, "only 0-dimensional arrays can be converted",
+     "NumPy 2.4 makes no number of an array with one element any more: write array.item(), or install numpy<2.4"),
+    (ValueError, "inhomogeneous shape",
+     "NumPy 1.24 makes no array of rows of different lengths any more: write np.array(rows, dtype=object)"),
+    (ValueError, "allow_pickle=False",
+     "the file holds Python objects: `tf1ref exec --trust` reads them, which runs what they say"),
+    (AttributeError, r"'dict' object has no attribute '(has_key|iter\w+)'",
+     "Python 2: write `key in d`, d.items(), d.keys(), d.values()"),
     (TypeError, r"'dict_(keys|values|items)' object is not subscriptable", "Python 2: write list(d.keys())[0]"),
     (TypeError, r"'(map|filter|zip)' object is not subscriptable", "Python 2: write list(map(...))[0]"),
     (TypeError, r"object of type '(map|filter|zip)' has no len", "Python 2: write len(list(map(...)))"),
     (TypeError, "'float' object cannot be interpreted as an integer", "Python 2 divided integers by /: write //"),
     (TypeError, "slice indices must be integers", "Python 2 divided integers by /: write //"),
     (AttributeError, "'str' object has no attribute 'decode'", "Python 2: text is decoded already: leave it out"),
-    (UnicodeDecodeError, "codec can't decode byte", "Python 2 read bytes: open(path, 'rb'); its pickles: pickle.load("
-     "file, encoding='latin1')"),
-    (ModuleNotFoundError, "'(cPickle|cStringIO|StringIO|urllib2|urlparse|Queue|ConfigParser|Tkinter)'", "Python 2: write "
-     "pickle, io, urllib.request, urllib.parse, queue, configparser, tkinter"),
+    (TypeError, "expected bytes, str found", "Python 2: write text.encode()"),
+    (UnicodeDecodeError, "codec can't decode byte",
+     "Python 2 read bytes: open(path, 'rb'); its pickles: pickle.load(file, encoding='latin1')"),
+    (ModuleNotFoundError, "'(cPickle|cStringIO|StringIO|urllib2|urlparse|Queue|ConfigParser|Tkinter)'",
+     "Python 2: write pickle, io, urllib.request, urllib.parse, queue, configparser, tkinter"),
 )  # fmt: skip
 
 
