@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import unittest.mock
 
 # Before anything imports TensorFlow: convolution gradients are exact only without oneDNN.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -44,11 +45,11 @@ def refused(tmp_path, monkeypatch, capsys):
     def run(*arguments, env=None, cwd=tmp_path):
         from tf1ref import cli
 
-        for name, value in (env or {}).items():
-            monkeypatch.setenv(name, str(value))
         monkeypatch.chdir(cwd)
         capsys.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
+        # What the command sets, such as --data's folder, is for its own process.
+        with unittest.mock.patch.dict(os.environ, {name: str(value) for name, value in (env or {}).items()}):
+            code = cli.main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         assert code == 2, err
         assert out == ""

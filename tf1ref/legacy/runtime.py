@@ -46,7 +46,7 @@ def prepare(seed=None, trust=False, say=print):
     """
     import tensorflow as tf
 
-    from tf1ref.legacy import keras_variables
+    from tf1ref.legacy import eager_variables
 
     tf.compat.v1.disable_v2_behavior()
     tf.get_logger().setLevel("ERROR")
@@ -56,7 +56,7 @@ def prepare(seed=None, trust=False, say=print):
     _give_back_numpy_names(trust)
     _give_back_python2_names()
     _free_log_dir()
-    keras_variables.install()
+    eager_variables.install()
     if seed is not None:
         _seed_everything(seed)
 

@@ -24,6 +24,7 @@ from tf1ref.modules import optimizers, schedules
 
 SEED = 1
 STEPS = 10000
+LONG = True  # a minute and more
 BATCH_SIZE = 500
 INPUT_NODE = 784
 LAYER1_NODE = 500

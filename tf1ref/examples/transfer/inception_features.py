@@ -25,6 +25,7 @@ from tf1ref.modules import checkpoints, optimizers, schedules
 
 SEED = 1
 STEPS = 20000
+LONG = True  # a minute and more
 BATCH_SIZE = 500
 HIDDEN = 512
 LEARNING_RATE = 0.9
