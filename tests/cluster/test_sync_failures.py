@@ -32,8 +32,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("name", ["ps-0", "worker-0", "worker-1"])
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize(
+    ("how", "name"), [("SIGKILL", "ps-0"), ("SIGKILL", "worker-0"), ("SIGKILL", "worker-1"), ("SIGSTOP", "worker-1")]
+)
 def test_the_task_all_others_wait_for_is_named(how, name, job):
     job.start(PROGRAM, "--stall-timeout", "10", description="sync")
     pids = {each: int(job.wait_for_file(f"{each}.pid", SECONDS)) for each in ("worker-0", "worker-1", "ps-0")}

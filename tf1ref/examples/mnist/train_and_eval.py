@@ -28,6 +28,7 @@ from tf1ref.modules.moving_average import ExponentialMovingAverage
 
 SEED = 1
 STEPS = 10000
+LONG = True  # half a minute
 BATCH_SIZE = 100
 INPUT_NODE = 784
 LAYER1_NODE = 500
