@@ -58,7 +58,7 @@ def in_graph(make, network, lengths=None):
     def build(x):
         with v1.variable_scope(v1.get_variable_scope(), initializer=v1.glorot_uniform_initializer(seed=3)):
             if network == "dynamic":
-                return v1.nn.dynamic_rnn(make(), x, lengths, dtype=x.dtype, parallel_iterations=1)
+                return v1.nn.dynamic_rnn(make(), x, lengths, dtype=x.dtype)
             outputs, state = v1.nn.static_rnn(make(), v1.unstack(x, axis=1), None, x.dtype, lengths)
             return v1.stack(outputs, 1), state
 
@@ -69,7 +69,7 @@ def as_module(make, network, lengths=None):
     """The module half: the call, and the layer."""
 
     def made():
-        layer = RNN(make(), unroll=network == "static", parallel_iterations=1).create(3)
+        layer = RNN(make(), unroll=network == "static").create(3)
         return (lambda x: layer(x, sequence_length=lengths)), [layer]
 
     return made

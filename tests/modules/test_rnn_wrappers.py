@@ -32,12 +32,12 @@ def test_a_training_is_the_sessions(unroll, assert_trains_alike):
         with v1.variable_scope(v1.get_variable_scope(), initializer=v1.glorot_uniform_initializer(seed=3)):
             cell = theirs.MultiRNNCell(in_session(*masks))
             if not unroll:
-                return v1.nn.dynamic_rnn(cell, x, dtype=x.dtype, parallel_iterations=1)
+                return v1.nn.dynamic_rnn(cell, x, dtype=x.dtype)
             outputs, state = v1.nn.static_rnn(cell, v1.unstack(x, axis=1), dtype=x.dtype)
             return v1.stack(outputs, 1), state
 
     def make():
-        layer = RNN(MultiRNNCell(in_function(*masks)), unroll=unroll, parallel_iterations=1).create(3)
+        layer = RNN(MultiRNNCell(in_function(*masks)), unroll=unroll).create(3)
         return layer, [layer]
 
     trace = assert_trains_alike(build, make, SERIES)

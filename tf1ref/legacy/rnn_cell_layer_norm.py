@@ -3,6 +3,7 @@
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._rnn_cell_base import LSTMStateTuple, RNNCell
+from tf1ref.turns import Turn
 
 
 class LayerNormBasicLSTMCell(RNNCell):
@@ -43,7 +44,7 @@ class LayerNormBasicLSTMCell(RNNCell):
         )
         g = self._activation(j)
         if not isinstance(self._keep_prob, float) or self._keep_prob < 1:
-            g = v1.nn.dropout(g, rate=1 - self._keep_prob, seed=self._seed)
+            g = Turn(state).draw(lambda: v1.nn.dropout(g, rate=1 - self._keep_prob, seed=self._seed))
         next_c = self._norm(c * v1.sigmoid(f + self._forget_bias) + v1.sigmoid(i) * g, "state")
         next_h = self._activation(next_c) * v1.sigmoid(o)
         return next_h, LSTMStateTuple(next_c, next_h)

@@ -9,6 +9,7 @@ from tensorflow.python.util import nest
 
 from tf1ref.legacy._layer import Layer
 from tf1ref.legacy._rnn_cell_base import LSTMStateTuple, RNNCell, assert_like_rnncell
+from tf1ref.turns import Turn
 
 
 class MultiRNNCell(RNNCell):
@@ -117,8 +118,8 @@ class DropoutWrapper(_Wrapper):
 
     The keep probabilities are floats or scalar tensors; 1 is no dropout. variational_recurrent: the mask is drawn once
     a run and shared by all steps and the whole batch (Gal and Ghahramani, 2015); it needs dtype, and input_size where
-    inputs are dropped. seed: an integer; each place gets its own of it. Raises ValueError for probabilities outside
-    [0, 1] and for what is missing.
+    inputs are dropped. seed: an integer; each place gets its own of it. The steps of a loop draw their masks in order,
+    in TF1 only with parallel_iterations=1. Raises ValueError for probabilities outside [0, 1] and for what is missing.
     """
 
     def __init__(
@@ -177,16 +178,18 @@ class DropoutWrapper(_Wrapper):
         return int(digest[:8], 16) & 0x7FFFFFFF
 
     def __call__(self, inputs, state, scope=None):
+        turn = Turn(state)
         if self._drops("input"):
-            inputs = self._dropped("input", inputs, inputs)
+            inputs = self._dropped("input", inputs, inputs, turn)
         output, state = self._cell(inputs, state, scope=scope)
         if self._drops("state"):
-            state = self._dropped("state", state, nest.get_traverse_shallow_structure(self._filter, state))
+            wanted = nest.get_traverse_shallow_structure(self._filter, state)
+            state = self._dropped("state", state, wanted, turn)
         if self._drops("output"):
-            output = self._dropped("output", output, output)
-        return output, state
+            output = self._dropped("output", output, output, turn)
+        return output, turn.pass_on(state)
 
-    def _dropped(self, place, values, wanted):
+    def _dropped(self, place, values, wanted, turn):
         """Returns the values with dropout where `wanted`, a structure as deep as theirs or less deep, is not False."""
         keep = self._keep[place]
 
@@ -194,7 +197,7 @@ class DropoutWrapper(_Wrapper):
             if want is False:
                 return value
             if not self._variational:
-                return v1.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number))
+                return turn.draw(lambda: v1.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number)))
             dropped = v1.divide(value, keep) * v1.floor(keep + noise)
             dropped.set_shape(value.get_shape())
             return dropped

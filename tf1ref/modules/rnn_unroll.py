@@ -12,8 +12,7 @@ class RNN(Layer):
     unroll: False makes the steps in a tf.while_loop (tf.nn.dynamic_rnn), for series of any length; True writes them
     out one by one (tf.nn.static_rnn), which needs a known length, traces longer and runs faster. time_major: inputs
     and outputs are [time, batch, size], which saves two transpositions, instead of [batch, time, size].
-    parallel_iterations: of the loop; masks of a DropoutWrapper with a seed repeat only with 1, in TF1's graphs too:
-    otherwise the steps draw in any order.
+    parallel_iterations: steps of the loop that may be under way at once; those of stacked cells gain by it.
     """
 
     def __init__(self, cell, unroll=False, time_major=False, parallel_iterations=32, name="rnn"):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf1ref.modules._layer import Layer, probability
 from tf1ref.modules.rnn import LSTMStateTuple
+from tf1ref.turns import Turn
 
 
 class MultiRNNCell(Layer):
@@ -114,8 +115,9 @@ class DropoutWrapper(_Wrapper):
 
     The keep probabilities are numbers or scalar tensors; 1 is no dropout. Masks are drawn at every step anew, or with
     variational_recurrent once for all steps and rows of a series (Gal and Ghahramani, 2015): RNN begins one; who calls
-    the cell without it calls new_series() first. seed: an integer; each place gets its own of it, as in TF1. For
-    evaluation wrap the same cell again with keep probabilities of 1, or use the cell itself.
+    the cell without it calls new_series() first. seed: an integer; each place gets its own of it, as in TF1. The steps
+    of a loop draw in order, in TF1 only with parallel_iterations=1. For evaluation wrap the same cell again with keep
+    probabilities of 1, or use the cell itself.
     """
 
     def __init__(
@@ -151,29 +153,31 @@ class DropoutWrapper(_Wrapper):
                 ]
 
     def __call__(self, inputs, state):
-        output, state = self.cell(self._dropped("input", inputs), state)
-        state = self._dropped("state", state)
-        return self._dropped("output", output), state
+        turn = Turn(state)
+        output, state = self.cell(self._dropped("input", inputs, turn), state)
+        state = self._dropped("state", state, turn)
+        output = self._dropped("output", output, turn)
+        return output, turn.pass_on(state)
 
     def _drops(self, place):
         keep = self.keep[place]
         return not isinstance(keep, (int, float)) or keep != 1
 
-    def _dropped(self, place, values):
+    def _dropped(self, place, values, turn):
         if not self._drops(place):
             return values
         if self._variational and place not in self._noise:
             raise ValueError(f"{self.cell.scope}: its masks are variational: call new_series() before the first step")
         dropped = [
-            each if is_memory else self._dropout(place, number, each)
+            each if is_memory else self._dropout(place, number, each, turn)
             for number, (each, is_memory) in enumerate(zip(tf.nest.flatten(values), _memories(values)))
         ]
         return tf.nest.pack_sequence_as(values, dropped)
 
-    def _dropout(self, place, number, value):
+    def _dropout(self, place, number, value, turn):
         keep = self.keep[place]
         if not self._variational:
-            return tf.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number))
+            return turn.draw(lambda: tf.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number)))
         with self._around():
             return value / keep * tf.floor(keep + self._noise[place][number])
 

@@ -4,8 +4,8 @@ Source: S3 3755-3833, S4 6035-6090
 TF1: a cell is one step; static_rnn writes steps out, dynamic_rnn loops, bidirectional_dynamic_rnn goes both ways.
 Now: the same cells, made once with create(depth); an RNN around them loops or writes out.
 Errata: S3's inference returns `predection`, a name that it does not define. Its steps draw their dropout masks in any
-    order, so that no seed fixes them: here parallel_iterations is 1. S4's formulas are those of BasicLSTMCell, but
-    for the 1 that TF1 adds to the forget gate.
+    order, so that no seed fixes them: here DropoutWrapper keeps the steps' order. S4's formulas are those of
+    BasicLSTMCell, but for the 1 that TF1 adds to the forget gate.
 """
 
 import numpy as np
@@ -109,7 +109,7 @@ def mlstm_inference(x):
 
     mlstm_cell = contrib_rnn.MultiRNNCell([unit_lstm(i) for i in range(NUM_LAYERS)])
     init_state = mlstm_cell.zero_state(BATCH_SIZE, dtype=v1.float32)
-    outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state, parallel_iterations=1)
+    outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state)
     w = v1.Variable(v1.truncated_normal([HIDDEN_SIZE, 1], stddev=WEIGHT_DEVIATION, seed=2), name="W")
     bias = v1.Variable(v1.constant(BIAS_START, shape=[1]), name="bias")
     return v1.matmul(outputs[:, -1, :], w) + bias
@@ -163,7 +163,7 @@ class Cells(tf.Module):
             rnn_wrappers.DropoutWrapper(lstm(), output_keep_prob=OUTPUT_KEEP_PROB, seed=10 + number)
             for number in range(NUM_LAYERS)
         ]
-        self.mlstm = RNN(rnn_wrappers.MultiRNNCell(layers), parallel_iterations=1).create(DEPTH)
+        self.mlstm = RNN(rnn_wrappers.MultiRNNCell(layers)).create(DEPTH)
         start = tf.random.truncated_normal([HIDDEN_SIZE, 1], stddev=WEIGHT_DEVIATION, seed=2)
         self.w = tf.Variable(start, name="W")
         self.bias = tf.Variable(tf.fill([1], BIAS_START), name="bias")

@@ -5,7 +5,7 @@ TF1: MultiRNNCell of DropoutWrapper of BasicLSTMCell, run over the 28 rows by dy
 Now: the same cells; the function that trains wraps them with dropout, the one that predicts takes them as they are.
 Errata: S3's loss takes the mean over the ten classes too, a tenth of the cross entropy, and the log of a softmax, which
     is infinite where that rounds to 0; both kept: Adam does not see a factor, and 200 steps do not come near 0. In
-    S3 the rows draw their masks in any order, so that no seed fixes them: here parallel_iterations is 1.
+    S3 the rows draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the rows' order.
 """
 
 import numpy as np
@@ -58,7 +58,7 @@ def build_graph():
     mlstm_cell = contrib_rnn.MultiRNNCell([unit_lstm(i) for i in range(NUM_LAYERS)], state_is_tuple=True)
     init_state = mlstm_cell.zero_state(v1.shape(x)[0], dtype=v1.float32)
     with v1.variable_scope(v1.get_variable_scope(), initializer=v1.glorot_uniform_initializer(seed=1)):
-        outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state, parallel_iterations=1)
+        outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state)
     w = v1.Variable(v1.truncated_normal([HIDDEN_SIZE, CLASS_NUM], stddev=WEIGHT_DEVIATION, seed=2), name="W")
     bias = v1.Variable(v1.constant(BIAS_START, shape=[CLASS_NUM]), name="bias")
     y_pre = v1.nn.softmax(v1.matmul(outputs[:, -1, :], w) + bias, name="y")
@@ -146,7 +146,7 @@ class Network(tf.Module):
             rnn_wrappers.DropoutWrapper(cell, output_keep_prob=keep, seed=10 + number)
             for number, cell in enumerate(self.rnn.cell.cells)
         ]
-        layers = RNN(rnn_wrappers.MultiRNNCell(wrapped), parallel_iterations=1)
+        layers = RNN(rnn_wrappers.MultiRNNCell(wrapped))
         with tf.GradientTape() as tape:
             outputs, _ = layers(tf.reshape(x, [-1, ROWS, COLUMNS]))
             y_pre, accuracy = self.answers(outputs, y_)

@@ -6,7 +6,7 @@ TF1: initial_state is fed with the final_state that the run before fetched; the 
 Now: the state is an argument and a result; one object serves both shapes.
 Errata: S3 stacks one cell object twice, which is one set of variables for both layers or, from TF 1.1, an error; here
     each layer has its own. It writes the steps out, and asks how to avoid the transpose behind them: dynamic_rnn does.
-    A mask is drawn for each step in its order (parallel_iterations=1), so that a seed fixes it.
+    Its steps draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the steps' order.
 """
 
 import itertools
@@ -103,9 +103,7 @@ class PTBModel:
         inputs = v1.nn.embedding_lookup(uniform("embedding", [VOCAB_SIZE, HIDDEN_SIZE], 2), self.input_data)
         if is_training:
             inputs = v1.nn.dropout(inputs, rate=1 - KEEP_PROB, seed=20)
-        outputs, self.final_state = v1.nn.dynamic_rnn(
-            cell, inputs, initial_state=self.initial_state, parallel_iterations=1, scope="RNN"
-        )
+        outputs, self.final_state = v1.nn.dynamic_rnn(cell, inputs, initial_state=self.initial_state, scope="RNN")
         weight, bias = uniform("weight", [HIDDEN_SIZE, VOCAB_SIZE], 3), uniform("bias", [VOCAB_SIZE], 4)
         self.logits = v1.tensordot(outputs, weight, axes=(-1, 0)) + bias
         self.loss = seq2seq.sequence_loss(self.logits, self.targets, v1.ones([batch_size, num_steps]))
@@ -232,7 +230,7 @@ class LanguageModel(tf.Module):
             rnn_wrappers.DropoutWrapper(cell, output_keep_prob=KEEP_PROB, seed=10 + number)
             for number, cell in enumerate(self.cells)
         ]
-        layers = RNN(rnn_wrappers.MultiRNNCell(wrapped), parallel_iterations=1, name="language_model/RNN")
+        layers = RNN(rnn_wrappers.MultiRNNCell(wrapped), name="language_model/RNN")
         variables = list(self.variables_by_name().values())
         with tf.GradientTape() as tape:
             inputs = tf.nn.dropout(tf.nn.embedding_lookup(self.embedding, x), rate=1 - KEEP_PROB, seed=20)
