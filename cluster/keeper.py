@@ -4,7 +4,7 @@
 
 It stands between launcher and command because nothing else holds in every case: a signal that Linux sends at
 a parent's death (PR_SET_PDEATHSIG) reaches the command but not what the command started, and killing a
-process group misses what left it. The keeper lives in a session of its own, so a kill of the launcher's group
+process group misses what left it. The keeper is a process group of its own, so a kill of the launcher's group
 passes it by; it reads the end of the launcher from its socket; and as subreaper it becomes the parent of
 every orphan below it, so that killing its children until none is left ends all of them. Should the keeper
 itself be killed, the command gets the parent-death signal. One process of about 10 MB a task.
@@ -25,6 +25,9 @@ import time
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 CANNOT_RUN = 126  # what a shell returns for a command that exists and does not start
+# Ctrl-C in the launcher's terminal reaches the launcher alone, which decides. Not start_new_session: Linux shares the
+# processors out between sessions (autogroup), and small steps, which wait for each other, take a sixth longer.
+OWN_GROUP = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -34,9 +37,8 @@ def main(descriptor, command):
     if LIBC:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        # start_new_session: Ctrl-C in the launcher's terminal reaches the launcher alone, which decides.
         # preexec_fn is safe here: this process has one thread until the one below is started.
-        child = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_keeper)  # noqa: PLW1509
+        child = subprocess.Popen(command, **OWN_GROUP, preexec_fn=_die_with_keeper)  # noqa: PLW1509
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         _say(channel, f"exit {CANNOT_RUN} {time.monotonic()}")

@@ -10,6 +10,7 @@ import sys
 import time
 
 from cluster.contract import CHECKPOINT_DIR, PROGRESS, START_TIMEOUT, STARTING, UNDER_WAY, reported, tf_config
+from cluster.keeper import OWN_GROUP
 
 KEEPER = pathlib.Path(__file__).with_name("keeper.py")
 # Only where unset: TensorFlow and gRPC say nothing but errors, Python prints at once though its output is a
@@ -62,7 +63,7 @@ class Task:
                 stderr=log,
                 env={**DEFAULTS, **os.environ, **self._environment(description)},
                 pass_fds=(descriptor,),
-                start_new_session=True,
+                **OWN_GROUP,
             )
         self._channel.setblocking(False)
 

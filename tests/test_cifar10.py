@@ -1,4 +1,4 @@
-"""convnets.cifar10 and towers.cifar10_towers: input, evaluator, checkpoints and towers, on a few small pictures."""
+"""convnets.cifar10: input, losses, evaluator and checkpoints, on a few small pictures."""
 
 import os
 import subprocess
@@ -20,7 +20,6 @@ from tf1ref.examples.convnets import _cifar10_eval as evaluation
 from tf1ref.examples.convnets import _cifar10_input as pictures
 from tf1ref.examples.convnets import _cifar10_train as training
 from tf1ref.examples.convnets import cifar10
-from tf1ref.examples.towers import cifar10_towers
 
 TRAIN, TEST = 300, 130  # 130: two batches, the second of 2
 SMALL = {"EXAMPLES_PER_EPOCH": 500, "CHECKPOINT_EVERY": 2, "SUMMARY_EVERY": 2}
@@ -132,6 +131,18 @@ def test_the_first_loss_is_that_of_a_guess_and_the_penalties(runs):
     trace = runs["graph"][0]
     penalties = sum(0.004 * np.sum(trace[f"initial/{name}/weights"] ** 2) / 2 for name in ("local3", "local4"))
     assert abs(trace["steps/loss"][0] - penalties - np.log(10)) < 0.1
+
+
+def test_what_goes_into_the_sum_is_still_needed_when_it_is_made(files):
+    """AddN begins with a term that nothing else waits for: as many orders as races, were there one."""
+    with v1.Graph().as_default():
+        total = cifar10.build_training(files[0])["shown"]["loss"]
+        terms = list(total.op.inputs)
+        averaging = [[op for op in term.consumers() if op.type == "Sub"] for term in terms]
+    assert len(terms) == 3 and all(averaging)
+    for op in (op for ops in averaging for op in ops):
+        average_read, term = op.inputs
+        assert term in terms and total.op in average_read.op.control_inputs
 
 
 def test_averages_follow_the_step_with_the_decay_of_its_number(runs):
@@ -247,78 +258,3 @@ def test_an_evaluator_of_its_own_follows_a_training(root, tmp_path, tf1ref):
     with np.load(tmp_path / "out/graph/trace.npz") as trace:
         expected = [f"precision @ 1 = {precision:.4f}" for precision in trace["evaluated_precision_at_1"]]
     assert [line.split(": ")[1] for line in out.splitlines()] == expected
-
-
-@pytest.fixture(scope="module")
-def towers():
-    """The towers with a small batch and queue."""
-    return catalog.load("towers.cifar10_towers", {"JOINED_BATCH": 32, "MIN_QUEUE": 200})
-
-
-def equal(a, b):
-    return {key for key in a if not np.array_equal(a[key], b[key])} == set() == set(a) ^ set(b)
-
-
-@pytest.mark.parametrize("half", ["graph", "function"])
-def test_two_devices_give_one_devices_bits_for_the_same_towers(towers, files, half):
-    train = getattr(towers, f"train_{half}")
-    assert equal(train(files[0], ("/cpu:0", "/cpu:1"), 3), train(files[0], ("/cpu:0", "/cpu:0"), 3))
-
-
-def test_towers_equal_one_device_in_every_step(towers, files):
-    two, one = (towers.train_graph(files[0], devices, 3) for devices in (towers.DEVICES, towers.DEVICES[:1]))
-    assert two["steps/weights_difference"].max() < 1e-6 and two["steps/loss_difference"].max() < 1e-6
-    assert two["steps/weights_difference"].max() > 0  # the sums are of another order: a zero would compare nothing
-    assert one["steps/weights_difference"].max() == 0
-
-
-def test_towers_equal_one_device_over_20_steps_where_rounding_is_not_amplified(towers, files, monkeypatch):
-    monkeypatch.setattr(cifar10, "INITIAL_LEARNING_RATE", 0.001)
-    two, one = (towers.train_graph(files[0], devices, 20) for devices in (towers.DEVICES, towers.DEVICES[:1]))
-    finals = [key for key in two if key.startswith("final/")]
-    assert max(np.abs(two[key] - one[key]).max() for key in finals) < 1e-6
-    assert any(not np.array_equal(two[key], two[f"initial/{key[6:]}"]) for key in finals)
-
-
-def test_towers_are_placed_on_their_devices_and_variables_on_the_first_cpu():
-    with v1.Graph().as_default() as graph:
-        cifar10_towers.build_graph()
-        kinds = {op.name: (op.type, op.device) for op in graph.get_operations()}
-    for i in (0, 1):
-        assert kinds[f"tower_{i}/conv1/Conv2D"] == ("Conv2D", f"/device:CPU:{i}")
-    handles = {name: device for name, (kind, device) in kinds.items() if kind == "VarHandleOp"}
-    assert set(handles.values()) == {"/device:CPU:0"}
-    assert sorted(name for name in handles if name.count("/") == 1) == sorted(
-        f"{layer}/{kind}" for layer in cifar10.LAYERS for kind in ("weights", "biases")
-    )
-
-
-def test_the_averaged_gradient_is_the_mean():
-    with v1.Graph().as_default(), v1.Session() as sess:
-        pairs = [[(v1.constant([1.0, 2.0]), "v")], [(v1.constant([3.0, 8.0]), "v")]]
-        ((mean, variable),) = cifar10_towers.average_gradients(pairs)
-        assert variable == "v" and sess.run(mean).tolist() == [2.0, 5.0]
-
-
-PROGRAM = """
-import sys
-from tf1ref.examples.towers import cifar10_towers
-import numpy as np, tensorflow as tf
-if sys.argv[1] == "2":
-    cifar10_towers.make_logical_devices(2)
-assert len(tf.config.list_logical_devices("CPU")) == int(sys.argv[1])
-trace = cifar10_towers.train_function(sys.argv[3:], cifar10_towers.DEVICES, 2)
-np.savez(sys.argv[2], **trace)
-"""
-
-
-@pytest.mark.slow
-def test_function_towers_on_two_logical_devices_give_the_bits_of_one(files, tmp_path):
-    traces = []
-    for count in "12":
-        command = [sys.executable, "-c", PROGRAM, count, tmp_path / f"{count}.npz", *files[0]]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stderr
-        with np.load(tmp_path / f"{count}.npz") as trace:
-            traces.append(dict(trace))
-    assert equal(*traces)

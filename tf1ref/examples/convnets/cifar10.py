@@ -147,7 +147,9 @@ def build_training(files):
     global_step = v1.train.get_or_create_global_step()
     losses = [*v1.get_collection("losses"), total_loss]
     loss_averages = v1.train.ExponentialMovingAverage(LOSS_AVERAGE_DECAY, name="avg")
-    loss_averages_op = loss_averages.apply(losses)  # from 0: the first few averages are too low
+    # Their sum first: AddN begins with a term that nothing else waits for, and its last bit would be a race's.
+    with v1.control_dependencies([total_loss]):
+        loss_averages_op = loss_averages.apply(losses)  # from 0: the first few averages are too low
     for loss in losses:
         v1.summary.scalar(f"{loss.op.name}_raw", loss)
         v1.summary.scalar(f"{loss.op.name}_average", loss_averages.average(loss))
@@ -268,8 +270,9 @@ class Training(tf.Module):
         with tf.GradientTape() as tape:
             layers = self.network.activations(images)
             losses = self.network.losses(layers[-1], labels)
-        for average, loss in zip(self.loss_averages, losses):
-            average.assign_sub((average - loss) * keep)
+        with tf.control_dependencies(losses[-1:]):
+            for average, loss in zip(self.loss_averages, losses):
+                average.assign_sub((average - loss) * keep)
         gradients = tape.gradient(losses[-1], self.network.all)
         with tf.summary.record_if(summarize):
             named_losses, pairs = zip(self.LOSSES, losses, self.loss_averages), zip(gradients, self.network.all)
