@@ -11,6 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+# Of the files that go through the whole catalog, the chapters that `scripts/test --fast` has time for.
+QUICK = ("basics", "training", "regression", "iris", "images", "pipelines", "saving")
+
 
 def pytest_collection_modifyitems(items):
     """Says which tests share a process: a file's, so that TensorFlow loads once for it.
@@ -21,6 +24,8 @@ def pytest_collection_modifyitems(items):
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
         chapter = str(name).partition(".")[0] if item.path.name in ("test_parity.py", "test_expected.py") else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{chapter}"))
+        if name and chapter and chapter not in QUICK:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

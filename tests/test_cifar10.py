@@ -21,6 +21,8 @@ from tf1ref.examples.convnets import _cifar10_input as pictures
 from tf1ref.examples.convnets import _cifar10_train as training
 from tf1ref.examples.convnets import cifar10
 
+pytestmark = pytest.mark.slow
+
 TRAIN, TEST = 300, 130  # 130: two batches, the second of 2
 SMALL = {"EXAMPLES_PER_EPOCH": 500, "CHECKPOINT_EVERY": 2, "SUMMARY_EVERY": 2}
 DISTORTION = cifar10.DISTORTION._replace(batch=32, min_queue=200)
@@ -241,7 +243,6 @@ def test_no_thread_is_left(runs):
     assert not left
 
 
-@pytest.mark.slow
 def test_an_evaluator_of_its_own_follows_a_training(root, tmp_path, tf1ref):
     environment = {**os.environ, "TF1REF_DATA": str(root)}
     command = [sys.executable, "-m", "tf1ref.examples.convnets._cifar10_eval", tmp_path / "out/graph", "--steps", "4"]

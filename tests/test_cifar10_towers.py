@@ -12,6 +12,8 @@ from tf1ref.data import cifar10 as data
 from tf1ref.examples.convnets import cifar10
 from tf1ref.examples.towers import cifar10_towers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
@@ -85,7 +87,6 @@ np.savez(sys.argv[2], **trace)
 """
 
 
-@pytest.mark.slow
 def test_function_towers_on_two_logical_devices_give_the_bits_of_one(files, tmp_path):
     traces = []
     for count in "12":

@@ -183,6 +183,7 @@ def test_the_banner_of_an_import_that_fails_is_shown(tmp_path):
     assert done.stderr.split("\n")[:-1] == said
 
 
+@pytest.mark.slow
 def test_tensorflow_itself_is_imported_without_a_word():
     deprecated = "import tensorflow.compat.v1 as v1\nwith v1.Graph().as_default(): v1.to_float(v1.constant(1))\n"
     done = child(IMPORT.replace("assert set", "#") + deprecated)

@@ -158,6 +158,7 @@ def test_parameters_of_each_layer(name):
     assert all(figure.met(n) for figure, n in zip(promised, (total, trainable, total - trainable)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_any_number_of_pictures_is_answered(half):
     module = catalog.load("convnets.inception10")
@@ -174,6 +175,7 @@ def test_any_number_of_pictures_is_answered(half):
                 sess.run(graph["y"], {graph["x"]: x[:, :28, :28]})
 
 
+@pytest.mark.slow
 def test_inception10_normalises_by_the_batch_when_told_to():
     traces = {}
     for flag in (False, True):
@@ -284,6 +286,7 @@ def test_the_picture_shows_the_means_between_the_tests():
     assert [line.get_ydata().tolist() for line in loss.lines] == [[3.0, 1.0], [3.0, 2.0]]
 
 
+@pytest.mark.slow
 def test_inception_v3_is_the_published_network():
     module = catalog.load("convnets.inception_v3", {"CLASSES": 1000})
     with v1.Graph().as_default() as graph:
@@ -302,6 +305,7 @@ def test_inception_v3_is_the_published_network():
     assert "InceptionV3/AuxLogits/Conv2d_2b_1x1/biases" in sizes
 
 
+@pytest.mark.slow
 def test_inception_v3_tells_pictures_apart():
     module = catalog.load("convnets.inception_v3")
     network = module.InceptionV3()

@@ -217,6 +217,7 @@ def test_features_are_of_records_alone(refuses, pictures):
     assert "holds pictures, not records" in refuses("verify", "--features", "label:int64", pictures)
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_2_and_one_line(refused, tf1ref, tmp_path, good):
     (tmp_path / "zero").touch()
     assert "zero: 0 bytes, no record" in refused("data", "verify", "zero")

@@ -13,6 +13,8 @@ import pytest
 
 from tf1ref import catalog, gallery_page
 
+pytestmark = pytest.mark.slow
+
 # One program in the shape of an example; the test's other programs are this one with a word exchanged.
 PROGRAM = '''"""A "title" with <b>marks</b> & signs
 

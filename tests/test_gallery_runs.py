@@ -45,6 +45,7 @@ def in_time(condition, seconds=60):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_work", [False, True], ids=["starting", "at-work"])
 def test_ctrl_c_leaves_no_file_and_no_process(tmp_path, at_work):
     command = [sys.executable, "-m", "tf1ref", "gallery", "--full", "--chapter", "mnist"]
@@ -70,6 +71,7 @@ def test_ctrl_c_leaves_no_file_and_no_process(tmp_path, at_work):
     assert in_time(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
 
 
+@pytest.mark.slow
 def test_what_is_not_quick_is_not_run_at_full_length():
     result = gallery.examine("training.regularizers", 5, 0)
     assert (result.equal, result.ran, result.steps) == (True, 5, 400)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts/keras_gap.py"
 ROUNDING = 2e-8  # of weights near 1: TF1 keeps the powers of Adam's betas in float32, Keras its slots' first 0.1

@@ -44,6 +44,7 @@ def values(folder):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+@pytest.mark.slow
 def test_the_checkpoints_are_the_same(trained, assert_same):
     graph, function = (values(folder) for _, folder in trained.values())
     assert graph["global_step"] == STEPS
@@ -73,6 +74,7 @@ def graph_from(prefix, batch):
         return restored, loss, sess.run(named)
 
 
+@pytest.mark.slow
 def test_each_half_goes_on_from_the_others_checkpoint(trained, pictures, assert_same):
     batch = data_sets(pictures).train.next_batch(lenet5.BATCH_SIZE)
     (_, of_graph), (_, of_function) = trained["graph"], trained["function"]

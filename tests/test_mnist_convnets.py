@@ -120,6 +120,7 @@ def share_right(y, labels):
     return np.mean(y.argmax(1) == labels.argmax(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_lenet5_relu6_equals_numpy(half, ran, data):
     module, trace, _ = ran("mnist.lenet5_relu6", half, BATCH_SIZE=20)
@@ -154,6 +155,7 @@ def test_lenet5_relu6_batches_are_drawn_without_repeats(data):
     assert (xs != other).any() and (ys != data.train.labels).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_deep_cnn_equals_numpy(half, ran, data):
     _, trace, _ = ran("mnist.deep_cnn", half, BATCH_SIZE=20, TEST_BATCH=20, KEEP_PROB=1.0)
@@ -165,6 +167,7 @@ def test_deep_cnn_equals_numpy(half, ran, data):
     assert right > trace["training_accuracy"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_deep_cnn_drops_in_training_alone(half, ran, data):
     _, trace, _ = ran("mnist.deep_cnn", half, BATCH_SIZE=20, TEST_BATCH=20)
@@ -175,6 +178,7 @@ def test_deep_cnn_drops_in_training_alone(half, ran, data):
     assert trace["final/test_accuracy"] == pytest.approx(right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_deep_cnn_in_tensorboard(half, ran):
     _, trace, folder = ran("mnist.deep_cnn", half, BATCH_SIZE=20, TEST_BATCH=20)
@@ -195,6 +199,7 @@ def test_deep_cnn_in_tensorboard(half, ran):
     assert {name.split("/")[0] for name in nodes(events)} >= DEEP_BOXES
 
 
+@pytest.mark.slow
 def test_deep_cnn_summaries_are_the_same_in_both(ran):
     folders = [ran("mnist.deep_cnn", half, BATCH_SIZE=20, TEST_BATCH=20)[2] for half in HALVES]
     graph, function = (values(events_of(folder), "Cross_Entr")[1] for folder in folders)

@@ -284,6 +284,7 @@ def test_augmentation_is_kerass_affine_map(half):
     assert all(np.array(kept) ^ np.array(turned)) and any(kept) and any(turned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["predict_digit", "own_images", "augmentation"])
 def test_plots_are_made(name, tmp_path):
     module = catalog.load(f"mnist.{name}")

@@ -16,6 +16,7 @@ def small_resume():
     return catalog.load("mnist.resume", {"HIDDEN_NODE": 8})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_training_goes_on_where_another_process_left_it(half, tmp_path):
     run = getattr(small_resume(), f"run_{half}")
@@ -27,6 +28,7 @@ def test_training_goes_on_where_another_process_left_it(half, tmp_path):
         run(steps=4, out=tmp_path)
 
 
+@pytest.mark.slow
 def test_each_half_goes_on_from_the_others_checkpoint(tmp_path):
     small = small_resume()
     small.run_graph(steps=4, out=tmp_path)
@@ -34,6 +36,7 @@ def test_each_half_goes_on_from_the_others_checkpoint(tmp_path):
     assert small.run_graph(steps=12, out=tmp_path)["final/differing"] == 0
 
 
+@pytest.mark.slow
 def test_weights_alone_are_not_enough_to_go_on(tmp_path, monkeypatch):
     # What `final/differing` has to see: Adam begins anew with the restored weights.
     def weights_only(sess, saver, folder):
@@ -47,6 +50,7 @@ def test_weights_alone_are_not_enough_to_go_on(tmp_path, monkeypatch):
     assert small.run_graph(steps=10)["final/differing"] >= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_a_checkpoint_of_another_network_is_bad_input(half, tmp_path):
     getattr(catalog.load("mnist.resume", {"HIDDEN_NODE": 16}), f"run_{half}")(steps=2, out=tmp_path)

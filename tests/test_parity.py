@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from tf1ref import catalog, parity
 
 STEPS = 20
+FULL_SIZE_STEPS = 5  # of a network that has a SMALL one, which makes STEPS of them
 FEW = 3  # steps after which most changes show already
 EXAMPLES = [example.name for example in catalog.examples()]
 
@@ -22,7 +23,7 @@ def graph_trace(name, steps=STEPS, **changes):
 
 
 def cost(name):
-    """Convolutional programs are slow: seconds where the others take a tenth of one."""
+    """Convolutional programs are slow: seconds where the others take a tenth of one. conftest.py has whole chapters."""
     text = catalog.find(name).path.read_text()
     return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
@@ -52,9 +53,9 @@ def test_halves_are_equal_with_the_constants_of_the_controls(name, constants):
 @pytest.mark.parametrize("name", [pytest.param(name, marks=cost(name)) for name in EXAMPLES])
 def test_halves_are_equal_to_the_bit(name):
     module = catalog.load(name)
-    report = parity.compare(
-        graph_trace(name), parity.trace_of(module.run_function, STEPS, name), getattr(module, "ULPS", 0)
-    )
+    steps = FULL_SIZE_STEPS if hasattr(module, "SMALL") else STEPS
+    trace = parity.trace_of(module.run_function, steps, name)
+    report = parity.compare(graph_trace(name, steps), trace, getattr(module, "ULPS", 0))
     assert report.equal, report.first
     assert report.differing == 0 or module.ULPS
 

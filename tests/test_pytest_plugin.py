@@ -49,6 +49,7 @@ def failure(done):
     return line.removeprefix("E").strip()
 
 
+@pytest.mark.slow
 def test_five_lines_prove_a_port(project):
     """A TF1 program and its port, with TensorFlow itself."""
     done = project(
@@ -118,6 +119,7 @@ def test_steps_and_ulps_are_taken(project):
     assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_a_module_may_carry_its_ulps(project):
     both = "from programs import graph as run_graph, off as run_function\n"
     tests = "import module\ndef test(parity): parity(module)"

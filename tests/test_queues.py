@@ -145,6 +145,7 @@ def test_files_without_records_end_the_wait_too(sess, tmp_path):
         drain(sess, batch, wait_seconds=0.3)
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_not_an_error(sess, tmp_path):
     # The wait bounds the consumer's runs alone: a runner may wait for a slow consumer as long as it likes.
     batch = records([write(tmp_path / "a", 4)], num_epochs=None)

@@ -20,12 +20,14 @@ def test_run_shows_promised_beside_reached(tf1ref):
     assert "step 40/40" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_shorter_run_promises_nothing(tf1ref):
     done = tf1ref("run", "training.gradient_descent", "--steps", 3, "--json")
     figures = json.loads(done.stdout)["figures"]
     assert [figure["met"] for figure in figures] == [None] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["graph", "function"])
 def test_run_keeps_the_trace(tf1ref, tmp_path, mode):
     done = tf1ref("run", "training.gradient_descent", "--mode", mode, "--out", "kept", "--plots", "--set", "START=3")
@@ -38,6 +40,7 @@ def test_run_keeps_the_trace(tf1ref, tmp_path, mode):
     assert sorted(os.listdir(tmp_path / "kept" / mode)) == ["trace.npz", "trace.png"]
 
 
+@pytest.mark.slow
 def test_run_writes_events_that_tensorboard_reads(tf1ref, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
@@ -55,6 +58,7 @@ def test_run_writes_events_that_tensorboard_reads(tf1ref, tmp_path):
             assert written == [float(x) for x in trace["steps/loss"][::100]]
 
 
+@pytest.mark.slow
 def test_seed_changes_the_start(tf1ref, tmp_path):
     for seed in (1, 2):
         tf1ref("run", "regression.quadratic", "--steps", 1, "--seed", seed, "--out", f"seed{seed}")
@@ -90,6 +94,7 @@ def test_bad_input_is_one_line(refused, arguments, says):
     assert says in refused(*arguments)
 
 
+@pytest.mark.slow
 def test_a_stand_in_is_named_beside_its_figures(tf1ref, tmp_path):
     nothing = {"TF1REF_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     done = tf1ref("run", "mnist.softmax", "--steps", 1, env=nothing)
@@ -107,6 +112,7 @@ def test_out_that_cannot_be_written(refused, tmp_path):
     assert "cannot be written" in refused("run", "basics.hello", "--out", "/proc/nowhere")
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_without_force(tf1ref, refused, tmp_path):
     kept = tmp_path / "kept" / "graph"
     kept.mkdir(parents=True)
@@ -157,6 +163,7 @@ def test_a_users_module_that_cannot_be_compared(refused, tmp_path, monkeypatch, 
     assert says in refused("parity", "bad")
 
 
+@pytest.mark.slow
 def test_a_users_half_that_raises_is_one_line(tf1ref, tmp_path):
     (tmp_path / "bad.py").write_text("def run_graph(): raise ValueError('no\\nluck')\nrun_function = dict")
     done = tf1ref("parity", "bad")
@@ -179,6 +186,7 @@ def test_show_sets_the_halves_side_by_side_where_there_is_room(tf1ref):
     assert both and not [x for x in narrow.stdout.split("\n") if "build_graph" in x and "tf.function" in x]
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path):
     command = [sys.executable, "-m", "tf1ref", "run", "mnist.lenet5", "--out", "kept", "--set", "SAVE_EVERY=2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

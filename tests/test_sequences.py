@@ -29,6 +29,7 @@ def corpus(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_letters_in_numpy():
     trace = trace_of("sequences.letters", steps=5)
     final = {key.removeprefix("final/embedding_4/"): v for key, v in trace.items() if "final/embedding_4" in key}
@@ -79,6 +80,7 @@ def test_a_sequence_longer_than_unrolled(lengths):
             run()
 
 
+@pytest.mark.slow
 def test_going_both_ways_in_numpy():
     module = catalog.load("sequences.lstm_cells")
     trace = parity.trace_of(module.run_graph, 1, "lstm_cells")
@@ -95,6 +97,7 @@ def test_going_both_ways_in_numpy():
             assert trace["forward/bidirectional"][row, time, module.HIDDEN_SIZE :] == pytest.approx(h, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_rows_of_a_digit():
     trace = trace_of("sequences.mnist_lstm", steps=1)
     assert trace["final/rows"].shape == (28, 10)
@@ -115,6 +118,7 @@ def test_sine_windows():
         _sine.windows(np.zeros(11))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sine_linear", "sine_dense"])
 def test_linear_models_of_the_sine_in_numpy(name):
     trace = trace_of(f"sequences.{name}", steps=5)
@@ -144,6 +148,7 @@ def test_stock_windows_and_measures():
     assert sorted(np.concatenate([y for _, y, _ in seen])[:, 0]) == sorted(data.train_y[:, 0])
 
 
+@pytest.mark.slow
 def test_the_state_goes_on_where_a_row_was_cut(corpus):
     # Sixty words one by one, or ten at a time with the state carried over: the same perplexity.
     options = {**TINY, "INIT_SCALE": 0.8}
@@ -155,6 +160,7 @@ def test_the_state_goes_on_where_a_row_was_cut(corpus):
     assert apart["final/test_perplexity"] != pytest.approx(single, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped_by_their_common_norm(corpus):
     def norm(**changes):
         trace = trace_of("sequences.ptb_lm", steps=1, **{**TINY, **changes})
@@ -165,6 +171,7 @@ def test_gradients_are_clipped_by_their_common_norm(corpus):
     assert norm(MAX_GRAD_NORM=1) == pytest.approx(1, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_epochs_of_the_language_model(corpus):
     size = ptb.epoch_size(len(ptb.load().train), 4, 6)
     trace = trace_of("sequences.ptb_lm", steps=2 * size + 1, KEEP_PROB=1.0, **TINY)

@@ -26,6 +26,7 @@ def trace(towers):
     return towers.run_graph(3)
 
 
+@pytest.mark.slow
 def test_every_step_is_one_devices_step_on_the_joined_batch(towers, trace):
     for key in ("compared/loss_difference", "compared/weights_difference"):
         assert trace[key].shape == (3,) and towers.EXPECTED[key].met(trace[key]), trace[key]

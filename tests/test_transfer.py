@@ -120,6 +120,7 @@ def test_lists_stay():
     assert sorted(map(len, variants.values())) == [0, 0, 50]
 
 
+@pytest.mark.slow
 def test_second_run_starts_training_at_once(changes, monkeypatch, tmp_path):
     program = catalog.load("transfer.bottleneck", changes)
     first = program.run_graph(steps=3), program.run_function(steps=3)
@@ -187,6 +188,7 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("tf1ref", "cl
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", ["graph", "function"])
 def test_the_file_says_the_same_in_plain_tensorflow(half, changes, tmp_path):
     program = catalog.load("transfer.bottleneck", changes)
@@ -285,6 +287,7 @@ def test_damaged_and_other_pictures(half, changes, flowers, tmp_path):
         run(steps=1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not folders.folder("flower_photos") or not folders.folder("graphs"), reason="needs the real files")
 def test_mobilenet_tells_flowers_apart(tmp_path):
     graph = folders.folder("graphs") / "mobilenet" / "frozen_graph.pb"
@@ -327,6 +330,7 @@ def test_inception_features_by_numpy(changes):
     assert trace["final/answer"] == network("final", x[-1:]).argmax()
 
 
+@pytest.mark.slow
 def test_fine_tune_moves_what_it_should(flowers):
     trace = catalog.load("transfer.fine_tune", {"INPUT_DATA": str(flowers)}).run_graph(steps=20)
     assert trace["final/body_moved_by_head"] == 0 and trace["final/body_gradients_with_stop"] == 0

@@ -62,6 +62,7 @@ def unit_loss(x, w, unit, sparsity=0.02):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_autoencoders_loss_and_gradients(stacked, data):
     x, _ = mnist.read_data_sets(one_hot=True, seed=1).train.next_batch(100)
     loss, gradients = unit_loss(x.astype(np.float64), weights(stacked, "initial/stacked/"), "unit1")
@@ -175,6 +176,7 @@ def log_likelihood(x, w, visible, hidden):
     return np.mean(free) - z
 
 
+@pytest.mark.slow
 def test_contrastive_divergence_makes_digits_likelier(data):
     trace, x = trace_of("rbm", steps=60, SIZES=(784, 8, 4)), (data.test.images > 0.5).astype(np.float64)
 

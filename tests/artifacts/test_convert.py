@@ -38,6 +38,7 @@ def prefix(request, tmp_path_factory):
         return v1.train.Saver().save(sess, str(tmp_path_factory.mktemp(request.param) / "model"), global_step=7)
 
 
+@pytest.mark.slow
 def test_every_kind_of_model_into_every_other(prefix, tmp_path):
     first = {}
     for kind, name in MODELS.items():

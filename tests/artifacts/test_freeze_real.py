@@ -139,6 +139,7 @@ def answers_of(frozen, report, given):
                 yield found.transpose(0, 3, 1, 2)
 
 
+@pytest.mark.slow
 def test_every_graph_of_opencv(graphs_of, tmp_path):
     frozen, near = 0, []
     for path in sorted(graphs_of("opencv").glob("*_net.pb*")):

@@ -181,6 +181,7 @@ def fuzz(check, *strategies):
             return
 
 
+@pytest.mark.slow
 def test_graphs_with_attributes_that_do_not_fit(judged, frozen, tmp_path):
     path = tmp_path / "g.pb"
 
@@ -194,6 +195,7 @@ def test_graphs_with_attributes_that_do_not_fit(judged, frozen, tmp_path):
     fuzz(check, graph_defs())
 
 
+@pytest.mark.slow
 def test_fuzzed_files(originals, judged, tmp_path):
     """Pieces of real files, moved, repeated, overwritten and cut, under the names of others."""
     reset_peak()

@@ -137,6 +137,7 @@ def test_a_loop_is_no_circle(tmp_path, judged):
     assert not judged(_written(tmp_path / "ring.pbtxt", (ring + 'node { name: "e" op: "Enter" }').encode()))
 
 
+@pytest.mark.slow
 def test_a_long_chain_takes_no_stack(tmp_path, judged):
     graph_def = v1.GraphDef()
     for i in range(30_000, 0, -1):  # from the end: what reads comes before what is read

@@ -119,6 +119,7 @@ def check_wrapped(graph_def, outputs, exact):
             return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", every())
 def test_a_checkpoint_goes_through_its_twin_and_back(name, tmp_path):
     module = catalog.load(name)

@@ -21,6 +21,7 @@ def wait_until_all_tell(job):
         job.wait_for_file(f"{name}.pid")
 
 
+@pytest.mark.slow
 def test_status_shows_running_jobs_and_ended_ones(job):
     assert job.ask("status") == (0, "no running jobs\n", "")
     job.start(WAIT, "--log-dir", "logs")
@@ -65,6 +66,7 @@ def test_stop_ends_a_job_in_order(name, job):
     assert job.pids() == []
 
 
+@pytest.mark.slow
 def test_stop_now_kills(job):
     ignore = "for n in (signal.SIGINT, signal.SIGTERM):\n    signal.signal(n, signal.SIG_IGN)\n"
     job.start(ignore + WAIT, "--grace", "600")
@@ -87,6 +89,7 @@ def test_a_job_that_is_not_there(words, problem, job):
     assert (code, out, err.count("\n")) == (2, "", 1) and problem in err
 
 
+@pytest.mark.slow
 def test_two_jobs_cannot_share_a_log_folder_and_stop_asks_which(job, tmp_path_factory):
     job.start(WAIT, "--log-dir", "logs")
     wait_until_all_tell(job)
@@ -105,6 +108,7 @@ def events(out):
     return [json.loads(line) for line in out.splitlines()]
 
 
+@pytest.mark.slow
 def test_json_is_one_event_a_line(job):
     program = TELL + "if job == 'ps': time.sleep(60)\nprint('hello\\u2028', index)\ntime.sleep(1)\n"
     code, out, err = job.start(program, "--json").end()

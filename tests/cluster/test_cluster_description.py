@@ -114,6 +114,7 @@ def test_a_wrong_field_is_one_line_with_file_line_and_field(text, line, word, tm
     assert err.startswith(f"cluster: error: {where}") and word in err
 
 
+@pytest.mark.slow
 def test_nesting_without_end_is_an_error_too(tmp_path):
     with pytest.raises(UsageError, match="nested too deeply"):
         load(tmp_path, "ps_hosts: " + "[" * 5000)

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SUBNET = "10.203.77"  # of the two namespaces alone
 # The ps answers every question with the next step; the worker reports it.
 PROGRAM = """

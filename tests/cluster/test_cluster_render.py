@@ -174,6 +174,7 @@ def slurm(tmp_path):
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 
 
+@pytest.mark.slow
 @needs_bash
 def test_the_slurm_script_ends_with_the_chiefs_success_and_ends_the_ps(slurm):
     assert slurm({"worker-0": 0, "worker-1": 0}) == (0, "")
@@ -184,12 +185,14 @@ def test_the_slurm_script_ends_with_the_chiefs_success_and_ends_the_ps(slurm):
     assert (job, index, folder) == ("worker", 1, "kept")
 
 
+@pytest.mark.slow
 @needs_bash
 def test_the_slurm_script_fails_with_the_task_that_failed(slurm):
     code, err = slurm({"worker-1": 7}, restart="never")
     assert (code, err) == (1, "worker 1 exited with code 7\n")
 
 
+@pytest.mark.slow
 @needs_bash
 def test_the_slurm_script_starts_a_failed_task_again_within_the_budget(slurm):
     code, err = slurm({"worker-0": 7, "worker-1": 0})
@@ -197,12 +200,14 @@ def test_the_slurm_script_starts_a_failed_task_again_within_the_budget(slurm):
     assert len((slurm.folder / "worker-0.starts").read_text().split()) == 2
 
 
+@pytest.mark.slow
 @needs_bash
 def test_the_slurm_scripts_budget_ends(slurm):
     code, err = slurm({"worker-0": 9})
     assert (code, err) == (1, "worker 0 exited with code 9\n" * 3)
 
 
+@pytest.mark.slow
 @needs_bash
 def test_the_slurm_script_with_all_workers_as_the_rule(slurm):
     code, err = slurm({"worker-0": 0, "worker-1": 7}, restart="never", success="all")

@@ -58,6 +58,7 @@ def test_a_killed_ps_is_started_again_and_its_rollback_is_no_alarm(job):
     assert job.pids() == []
 
 
+@pytest.mark.slow
 def test_the_budget_is_that_of_all_tasks_together(job):
     code, out, err = job.start(COUNTED + "if index == 1: sys.exit(9)\ntime.sleep(60)\n", *KEEP).end()
     assert code == 1 and starts(job, "worker-1") == 4
@@ -65,6 +66,7 @@ def test_the_budget_is_that_of_all_tasks_together(job):
     assert job.pids() == []
 
 
+@pytest.mark.slow
 def test_no_restart_without_the_policy_or_beyond_its_budget(job):
     fail = COUNTED + "if index == 1: sys.exit(9)\ntime.sleep(60)\n"
     assert job.start(fail, "--checkpoint-dir", "kept").end()[0] == 1 and starts(job, "worker-1") == 1
@@ -76,6 +78,7 @@ def test_bad_usage_of_a_task_is_not_tried_again(job):
     assert code == 1 and starts(job, "worker-1") == 1 and "worker 1 exited with code 2" in err
 
 
+@pytest.mark.slow
 def test_a_stalled_task_is_killed_and_started_again(job):
     stall = "contract.report(contract.RUNNING, starts)\nif index == 1 and starts == 1: time.sleep(60)\n"
     log = "f'{folder}/worker-1.starts'"
@@ -86,6 +89,7 @@ def test_a_stalled_task_is_killed_and_started_again(job):
     assert "[cluster] worker 1 has been at step 1 for 3 s (--stall-timeout), in its own code: killing it\n" in out
 
 
+@pytest.mark.slow
 def test_a_task_that_stalls_again_and_again_is_a_stall(job):
     stall = "contract.report(contract.RUNNING, 1)\nif index == 1: time.sleep(60)\n"
     stall += "while True:\n    starts += 1; contract.report(contract.RUNNING, starts); time.sleep(.2)\n"
@@ -113,6 +117,7 @@ def test_every_task_finds_the_checkpoint_folder(job):
     assert code == 0 and out.count(f"found {job.folder / 'kept'}\n") == 2
 
 
+@pytest.mark.slow
 def test_the_description_can_say_it_all(job):
     path = job.folder / "policy.yml"
     settings = {"restart": "on-failure", "max_restarts": 1, "checkpoint_dir": "kept", "success": "all"}
@@ -123,6 +128,7 @@ def test_the_description_can_say_it_all(job):
     assert code == 1 and starts(job, "worker-1") == 2 and "worker 1 exited with code 9" in err
 
 
+@pytest.mark.slow
 def test_all_workers_must_end_well_where_that_is_the_rule(job):
     fail = COUNTED + "time.sleep(index)\nsys.exit(index)\n"
     code, out, err = job.start(fail, "--success", "all").end()

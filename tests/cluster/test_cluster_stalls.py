@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Programs. A ps serves on its own port, as a TensorFlow server would; Ctrl-C and SIGTERM end it.
 HEAD = """
 import socket, threading

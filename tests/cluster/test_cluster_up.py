@@ -89,6 +89,7 @@ def test_a_child_that_lingers_ends_with_its_task(session, job):
     assert_nothing_left(job)
 
 
+@pytest.mark.slow
 def test_a_ps_that_ignores_sigterm_is_killed_after_the_grace(job):
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + TELL
     wait = "while job == 'worker' and not os.path.exists(f'{folder}/ps-0.pid'): time.sleep(.05)\n"
@@ -104,6 +105,7 @@ def test_the_chief_decides_success(job):
     assert "[cluster] worker 1 exited with code 1" in out
 
 
+@pytest.mark.slow
 def test_all_workers_are_waited_for(job):
     code, out, err = job.start(SERVE_PS + "time.sleep(index)\nprint('done', index)\n").end()
     assert code == 0 and "[worker 1] done 1" in out
@@ -227,6 +229,7 @@ def test_a_command_that_exists_and_does_not_start(job):
     assert code == 1 and "exited with code 126" in err and "No such file" in err
 
 
+@pytest.mark.slow
 def test_a_task_that_says_it_is_starting_for_too_long(job):
     program = "open(os.environ['CLUSTER_PROGRESS'], 'w').write('starting' if index else 'running')\n" + WAIT
     code, out, err = job.start(program, "--start-timeout", "1").end()

@@ -23,6 +23,7 @@ def test_what_is_reported_is_read_at_once(progress):
     assert [path.name for path in progress.parent.iterdir()] == [progress.name]
 
 
+@pytest.mark.slow
 def test_what_is_noted_last_is_written_soon(progress):
     contract.report(contract.STARTING)
     for step in range(5000):

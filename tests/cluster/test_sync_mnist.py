@@ -70,6 +70,7 @@ def test_the_step_is_that_of_the_mean_in_worker_order():
         np.testing.assert_array_equal(variable.numpy(), before[i] - np.float32(module.LEARNING_RATE) * mean)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixed_order", [False, True])
 def test_a_worker_that_waits_for_a_token_ends_when_the_chief_has(fixed_order, tmp_path):
     module = catalog.load("distributed.sync_mnist", {"FIXED_ORDER": fixed_order, "HIDDEN": 4})
@@ -135,6 +136,7 @@ while True: time.sleep(.01)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("success", "code"), [("chief", 0), ("all", 0), ("all", 7)])
 def test_a_worker_that_serves_is_ended_with_the_ps(success, code, job):
     job.start(SERVES.replace("CODE", str(code)), "--end-timeout", "200", "--success", success)

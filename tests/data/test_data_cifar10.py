@@ -246,6 +246,7 @@ def test_only_whole_pictures_are_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_generated_pictures_stand_in_and_say_so(home, tmp_path, capsys):
     folders.stand_in.cache_clear()
     arrays = cifar10.load()

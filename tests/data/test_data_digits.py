@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import pytest
 
 from tf1ref.data import digits
 
@@ -30,6 +31,7 @@ def test_ink_and_classes_are_like_mnists():
     assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images)
 
 
+@pytest.mark.slow
 def test_load_has_mnists_numbers_and_two_different_sets():
     train, train_labels, test, test_labels = digits.load()
     assert train.shape == (60_000, 28, 28) and test.shape == (10_000, 28, 28)
@@ -39,6 +41,7 @@ def test_load_has_mnists_numbers_and_two_different_sets():
     assert digits.load()[0] is train
 
 
+@pytest.mark.slow
 def test_a_linear_model_gets_most_of_it_right_and_a_better_one_gets_more():
     """Least squares and 3 nearest neighbours stand for the models, which take minutes to train."""
     train, labels, test, expected = (array[:20_000] for array in digits.load())

@@ -242,6 +242,7 @@ def test_what_is_no_archive(home):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_without_files_generated_digits_stand_in_and_say_so(home, capsys):
     folders.stand_in.cache_clear()
     sets = mnist.read_data_sets(one_hot=True)

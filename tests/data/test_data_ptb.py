@@ -151,6 +151,7 @@ def test_tf1s_producer_of_too_few_words():
         produced([1, 2, 3], 1, 2, 2)
 
 
+@pytest.mark.slow
 def test_an_old_program_finds_its_reader(folder, tmp_path):
     (tmp_path / "old.py").write_text(
         "import tensorflow as tf\nfrom tensorflow.models.rnn.ptb import reader\n"

@@ -187,6 +187,7 @@ print(last, found)
 """
 
 
+@pytest.mark.slow
 def test_slim_learning_trains_saves_and_evaluates(tf1ref, tmp_path):
     # Its Supervisor has threads of its own, for which TensorFlow 1's behaviour must be on.
     (tmp_path / "train.py").write_text(SLIM)

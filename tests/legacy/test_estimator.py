@@ -33,6 +33,7 @@ def once(labels=Y):
     return numpy_input_fn({"x": X}, labels, batch_size=64, shuffle=False)
 
 
+@pytest.mark.slow
 def test_a_model_function_goes_on_from_its_folder(tmp_path):
     config = estimator.RunConfig(tf_random_seed=1, save_checkpoints_steps=50)
     made = [estimator.Estimator(model_fn, tmp_path, config, {"units": 8}) for _ in range(2)]
@@ -86,6 +87,7 @@ def test_linear_regressor(tmp_path, optimizer):
     assert found["average_loss"] < 1e-3 and found["label/mean"] == pytest.approx(Y.mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_dnn_classifier_exports_what_it_answers(tmp_path):
     classes = (Y[:, 0] > 1).astype(np.int64)
     made = estimator.DNNClassifier([8, 8], COLUMNS, tmp_path / "model", config=estimator.RunConfig(tf_random_seed=1))
@@ -108,6 +110,7 @@ def test_dnn_classifier_exports_what_it_answers(tmp_path):
     assert [p.name for p in (tmp_path / "export").iterdir()] == [folder.rpartition("/")[2]]
 
 
+@pytest.mark.slow
 def test_three_classes_with_names_and_both_models(tmp_path):
     names = np.array(["low", "middle", "high"])[np.digitize(Y[:, 0], [0.7, 1.3])]
     made = estimator.DNNLinearCombinedClassifier(
@@ -122,6 +125,7 @@ def test_three_classes_with_names_and_both_models(tmp_path):
         made.evaluate(once(np.where(names == "low", "lowest", names)))
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_exports_at_the_end(tmp_path):
     def receiver():
         fed = v1.placeholder(v1.float32, [None, 2])

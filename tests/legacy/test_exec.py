@@ -63,6 +63,7 @@ def test_the_first_years_of_tensorflow_in_one_program(run):
     assert done.stderr.count("no GPU here") == 1
 
 
+@pytest.mark.slow
 def test_flags_app_and_exit_codes_are_the_programs_own(run):
     text = HEAD + (
         "flags = tf.app.flags\n"
@@ -78,6 +79,7 @@ def test_flags_app_and_exit_codes_are_the_programs_own(run):
     assert (done.returncode, done.stdout) == (7, "/b 7 ['rest']\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_a_module_its_folder_and_its_helpers(run, tmp_path):
     (tmp_path / "helper.py").write_text("import tensorflow as tf\nplace = tf.placeholder\n")
     text = "import helper, sys\nprint(__name__, helper.place.__name__, sys.argv[1:])\n"
@@ -88,6 +90,7 @@ def test_a_module_its_folder_and_its_helpers(run, tmp_path):
     assert done.stdout == "__main__ placeholder ['c']\n", done.stderr
 
 
+@pytest.mark.slow
 def test_the_seed_fixes_every_source_of_chance(run):
     text = HEAD + (
         "import random\n"
@@ -99,6 +102,7 @@ def test_the_seed_fixes_every_source_of_chance(run):
     assert not set(first.split()) & set(other.split())
 
 
+@pytest.mark.slow
 def test_plots_go_to_files_where_there_is_no_display(run, tmp_path):
     pytest.importorskip("matplotlib")
     text = (
@@ -117,6 +121,7 @@ def test_plots_go_to_files_where_there_is_no_display(run, tmp_path):
     assert pictures["figure-2.png"] == pictures["figure-3.png"] != pictures["figure-4.png"], "drawn after it was shown"
 
 
+@pytest.mark.slow
 def test_what_lay_beside_the_tutorials_and_in_python_2(run):
     text = (
         "from __future__ import print_function\n"
@@ -155,6 +160,7 @@ def test_what_lay_beside_the_tutorials_and_in_python_2(run):
     ]
 
 
+@pytest.mark.slow
 def test_pickles_are_read_with_trust_alone(run, tmp_path):
     np.save(tmp_path / "weights.npy", np.array({"fc": np.arange(3)}, dtype=object), allow_pickle=True)
     text = "import numpy as np\nprint(np.load('weights.npy').item()['fc'].sum())\n"
@@ -164,6 +170,7 @@ def test_pickles_are_read_with_trust_alone(run, tmp_path):
     assert run(text, options=["--trust"]).stdout == "3\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
@@ -181,6 +188,7 @@ def test_what_is_gone_is_one_line_with_file_and_line(run, text, line, says):
     assert f"program.py:{line}:" in done.stderr and says in done.stderr
 
 
+@pytest.mark.slow
 def test_hasattr_and_try_still_work(run):
     text = HEAD + (
         "import sys\n"
@@ -190,6 +198,7 @@ def test_hasattr_and_try_still_work(run):
     assert run(text).stdout == "True False False\ncaught\n"
 
 
+@pytest.mark.slow
 def test_a_traceback_shows_the_programs_own_frames(run):
     text = HEAD + ("def build():\n    return tf.matmul(tf.zeros([2, 3]), tf.zeros([2, 3]))\n\nbuild()\n")
     done = run(text)
@@ -245,6 +254,7 @@ def test_hints_for_what_python_and_numpy_took_away(text, says):
     assert says in hint if says else hint is None
 
 
+@pytest.mark.slow
 def test_no_such_program(tmp_path):
     for words, says in (
         (["nowhere.py"], "no such script"),
@@ -256,6 +266,7 @@ def test_no_such_program(tmp_path):
         assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_eager_programs_of_1_5_to_1_15(run):
     text = HEAD + (
         "import tensorflow.contrib.eager as tfe\n"
@@ -287,6 +298,7 @@ def test_eager_programs_of_1_5_to_1_15(run):
     assert float(moved) == pytest.approx(3 - 0.1 * 12)
 
 
+@pytest.mark.slow
 def test_helpers_of_keras_that_need_no_layer(run):
     text = (
         "from keras.utils import np_utils\n"

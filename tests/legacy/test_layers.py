@@ -263,6 +263,7 @@ def test_sparse_inputs():
     assert run(y).tolist() == [[2, 2], [4, 4]]
 
 
+@pytest.mark.slow
 def test_legacy_needs_neither_keras_nor_the_modules():
     for path in sorted(LEGACY.glob("*.py")):
         if not path.name.startswith(("layers", "rnn_cell", "_layer", "_rnn_cell", "_formats", "_conditions")):

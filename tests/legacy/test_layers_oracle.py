@@ -14,7 +14,7 @@ import pytest
 import tensorflow.compat.v1 as v1
 
 # The other process trains every case too, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 STEPS = 20
 RANDOM = np.random.RandomState(7)

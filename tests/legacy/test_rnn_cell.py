@@ -90,6 +90,7 @@ def variables():
     return [(v.name, v.get_shape().as_list()) for v in v1.global_variables()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", CELLS)
 def test_names_and_shapes(name, network):
@@ -213,6 +214,7 @@ def test_copies_of_an_unused_cell_are_cells_of_their_own():
     assert len(v1.global_variables()) == 4
 
 
+@pytest.mark.slow
 def test_with_tensorflow_1_behaviour():
     """Loops of the old kind, and variables that are references: what `exec` runs in."""
     program = (

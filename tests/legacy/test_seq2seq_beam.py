@@ -242,6 +242,7 @@ def tree_by_hand(steps, parents, lengths, end):
     return beams
 
 
+@pytest.mark.slow
 def test_gather_tree(flow):
     steps, parents = RANDOM.randint(4, size=(6, 5, 3)), RANDOM.randint(3, size=(6, 5, 3))
     lengths = np.array([6, 2, 4, 0, 9])

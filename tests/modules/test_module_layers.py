@@ -134,6 +134,7 @@ def test_the_names_are_tf1s():
     assert [v.name for v in made_layers[0].variables] == ["conv/bias:0", "conv/kernel:0"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_graph_is_read_and_written(train_in_session, train_in_function, tmp_path):
     trace = train_in_session(network, PICTURES, checkpoint=str(tmp_path / "graph"))
     final = {name.removeprefix("final/"): value for name, value in trace.items() if name.startswith("final/")}

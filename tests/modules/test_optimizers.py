@@ -186,6 +186,7 @@ def test_gradients_of_none_alone_are_an_error_in_both_worlds():
     assert step.numpy() == 0
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_a_callable_follows_the_step():
     with v1.Graph().as_default(), v1.Session() as sess:
         w, step = v1.Variable(1.0, name="w"), v1.train.create_global_step()

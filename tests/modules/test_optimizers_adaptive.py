@@ -81,6 +81,7 @@ def in_function(rule, dtype, sparse=False, steps=STEPS):
     return {name: variable.numpy() for name, variable in named.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)

@@ -75,6 +75,7 @@ def as_module(make, network, lengths=None):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
 @pytest.mark.parametrize("network", ["dynamic", "static"])
 @pytest.mark.parametrize("name", CELLS)
@@ -90,6 +91,7 @@ def test_gradient_descent_too(name, assert_trains_alike):
     assert trace["steps/19/loss"] < trace["steps/0/loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
 @pytest.mark.parametrize("options", [{}, {"use_peephole": True, "cell_clip": 0.3, "forget_bias": 0.5}])
 def test_a_fused_training_is_the_sessions(options, lengths, assert_trains_alike):
@@ -167,6 +169,7 @@ def test_a_state_goes_on():
     assert (end.c.numpy() == last.c.numpy()).all() and end.h.shape == [5, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LSTMCell, peepholes", "MultiRNNCell"])
 def test_a_checkpoint_goes_both_ways(name, train_in_session, train_in_function, tmp_path):
     graph, module = CELLS[name]

@@ -24,6 +24,7 @@ def in_function(*masks):
     return [lstm, ResidualWrapper(DropoutWrapper(rnn.GRUCell(4, seed=3), 1.0, *masks[1:], seed=12))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unroll", [False, True], ids=["dynamic", "static"])
 def test_a_training_is_the_sessions(unroll, assert_trains_alike):
     masks = 0.9, 0.8, 0.7
