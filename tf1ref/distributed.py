@@ -30,7 +30,7 @@ from cluster import contract, description
 from cluster.ending import end_in_time, leave, wait_for_end
 from cluster.errors import UsageError
 from cluster.ports import Ports, in_use
-from tf1ref.distributed_session import BySize, Progress, Seldom, SessionCreator, StartTimeout, open_everywhere
+from tf1ref.distributed_session import BySize, Progress, Seldom, Session, SessionCreator, StartTimeout, open_everywhere
 from tf1ref.errors import InputError, one_line
 
 # An evaluator gives up when nothing is saved for so long: twice what `session` lets pass where it is told nothing.
@@ -181,6 +181,9 @@ class Task:
         .1 s late, and at the end, and writes summaries; None is the folder that was given to the launcher,
         if any. Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
         missing.
+
+        Where the program raises inside of it, the session is not closed: the queues of a job in step stay open for
+        the others, and for this task when it is started again.
         """
         checkpoint_dir = checkpoint_dir or self.checkpoint_dir
         scaffold = scaffold or v1.train.Scaffold()
@@ -198,7 +201,8 @@ class Task:
         if os.environ.get(contract.PROGRESS):
             hooks.append(Progress())
         creator = SessionCreator(self, scaffold, checkpoint_dir)
-        return v1.train.MonitoredSession(creator, hooks, stop_grace_period_secs=STOP_GRACE_SECONDS)
+        kind = v1.train.MonitoredSession if self.alone else Session
+        return kind(creator, hooks, stop_grace_period_secs=STOP_GRACE_SECONDS)
 
 
 def together(program, workers, **timeouts):

@@ -40,6 +40,19 @@ class BySize:
         return index
 
 
+class Session(v1.train.MonitoredSession):
+    """A MonitoredSession that a program which raises leaves as a killed one would, instead of closing it.
+
+    Closing stops its queue runners, and those close their queues, which are the ps's: at the sync_token_q of a job in
+    step the other workers would end as if the training were over, and no chief that is started again could go on.
+    """
+
+    def __exit__(self, exception_type, exception_value, traceback):
+        if exception_type in (None, v1.errors.OutOfRangeError, StopIteration):
+            return super().__exit__(exception_type, exception_value, traceback)
+        return False
+
+
 class Seldom(v1.train.SessionRunHook):
     """Lets a hook that watches the global step see one call in LOOK_SECONDS: it acts so much too late at most."""
 
@@ -169,6 +182,20 @@ def _close(session):
     # waiting for one would be the very hang that this function is there to prevent.
     if sys.is_finalizing():
         return
+    _expect_cancelled_runners()
     closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
+
+
+@functools.cache  # once a process
+def _expect_cancelled_runners():
+    """Keeps a queue runner from printing a traceback because it was at work, on a ps, when its session was closed."""
+    before = threading.excepthook
+
+    def show(arguments):
+        runner = arguments.thread is not None and arguments.thread.name.startswith("QueueRunnerThread")
+        if not (runner and issubclass(arguments.exc_type, v1.errors.CancelledError)):
+            before(arguments)
+
+    threading.excepthook = show

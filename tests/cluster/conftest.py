@@ -100,3 +100,17 @@ def job(tmp_path):
     job = Job(tmp_path)
     yield job
     job.clean()
+
+
+@pytest.fixture
+def jobs(tmp_path_factory):
+    """Makes Jobs, as many as are asked for."""
+    made = []
+
+    def make():
+        made.append(Job(tmp_path_factory.mktemp("job")))
+        return made[-1]
+
+    yield make
+    for job in made:
+        job.clean()

@@ -67,6 +67,31 @@ def test_nothing_outside_can_connect_to_an_isolated_job(job):
     assert job.pids() == []
 
 
+TRAIN = """
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+def count(task):
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        add = v1.assign_add(v1.train.get_or_create_global_step(), 1, use_locking=True)
+        with task.session() as session:
+            while session.run(add) < 50:
+                time.sleep(.01)
+    print("counted", [name for _, name in __import__("socket").if_nameindex()], flush=True)
+
+distributed.run(count)
+"""
+
+
+@needs_namespaces
+@pytest.mark.slow
+def test_tensorflow_trains_in_an_isolated_job(job):
+    code, out, err = job.start(TRAIN, "--isolate").end(240)
+    assert (code, err) == (0, ""), out + err
+    counted = [line for line in out.splitlines() if "counted" in line]
+    assert len(counted) == 2 and not any("eth" in line for line in counted) and job.pids() == []
+
+
 def test_without_it_the_launcher_says_what_is_open(job):
     job.start(LISTEN)
     job.wait_for_file("met")

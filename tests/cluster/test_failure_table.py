@@ -1,0 +1,78 @@
+"""Real TensorFlow tasks, killed or stopped: every task, at its start, in the middle and at its end, in both modes.
+
+A job of each kind ends by itself, within its time-outs, and names the task; nothing of it is left.
+"""
+
+import concurrent.futures
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 240
+TOGETHER = 3  # jobs at a time: they wait for each other's processor, and then for their time-outs
+
+PROGRAM = """
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+TASK, WHERE, SIGNAL, IN_STEP = CELL
+
+def hurt(where, of=f"{job}-{index}"):
+    if (of, where) == (TASK, WHERE):
+        os.kill(int(open(f"{folder}/{of}.pid").read()), SIGNAL)
+        if of == f"{job}-{index}":
+            time.sleep(60)  # a signal comes when it comes
+
+def train(task):
+    hurt("start")
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        w = v1.get_variable("w", [4], initializer=v1.zeros_initializer())
+        # A worker that fails when the chief is done does the job no harm: there the chief is never done.
+        hooks = [v1.train.StopAtStepHook(last_step=10**6 if TASK == "worker-1" else 60)]
+        optimizer = v1.train.GradientDescentOptimizer(1e-3)
+        if IN_STEP:
+            optimizer = v1.train.SyncReplicasOptimizer(optimizer, task.worker_count, task.worker_count)
+            hooks.append(optimizer.make_session_run_hook(task.is_chief))
+        step = v1.train.get_or_create_global_step()
+        train_op = optimizer.minimize(v1.nn.l2_loss(w - 1.0), global_step=step)
+        steps = 0
+        with task.session(hooks=hooks) as session:
+            while not session.should_stop() and (task.is_chief or TASK != "worker-1" or steps < 40):
+                session.run(train_op)
+                steps += 1
+                time.sleep(.01)
+                if steps == 10:
+                    hurt("mid")
+                    if task.is_chief: hurt("mid", "ps-0")
+            hurt("end")
+            if task.is_chief: hurt("end", "ps-0")
+
+if __name__ == "__main__":
+    open(f"{folder}/{job}-{index}.pid", "w").write(str(os.getpid()))
+    if job == "ps": hurt("start")
+    distributed.run(train)
+"""
+
+TASKS = ("worker-0", "worker-1", "ps-0")
+# Before a task's first step nothing differs between the modes.
+MOMENTS = {"local": ("start", "mid", "end"), "sync": ("mid", "end")}
+
+
+def wrong(job, task, where, how, mode):
+    """Runs a job with one cell's failure; returns what it says where that is not what it should, or None."""
+    cell = f"{task!r}, {where!r}, signal.{how}, {mode == 'sync'}"
+    options = ("--stall-timeout", "3", "--grace", "2", "--checkpoint-dir", "kept")
+    code, out, err = job.start(PROGRAM.replace("CELL", cell), *options, description=mode).end(SECONDS)
+    said = "was killed by SIGKILL" if how == "SIGKILL" else "is stopped by a signal (SIGSTOP)"
+    right = code == (1 if how == "SIGKILL" else 4) and f"error: {task.replace('-', ' ')} {said}" in err
+    return None if right and job.pids() == [] else f"{task} {where}: {code}, {job.pids()}, {err[-300:]}"
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("mode", ["local", "sync"])
+def test_whoever_it_is_the_job_ends_and_names_it(mode, how, jobs):
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+        cells = [(task, where) for task in TASKS for where in MOMENTS[mode]]
+        running = [pool.submit(wrong, jobs(), *cell, how, mode) for cell in cells]
+    assert [found for each in running if (found := each.result())] == []
