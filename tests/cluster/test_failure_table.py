@@ -62,7 +62,7 @@ MOMENTS = {"local": ("start", "mid", "end"), "sync": ("mid", "end")}
 def wrong(job, task, where, how, mode):
     """Runs a job with one cell's failure; returns what it says where that is not what it should, or None."""
     cell = f"{task!r}, {where!r}, signal.{how}, {mode == 'sync'}"
-    options = ("--stall-timeout", "3", "--grace", "2", "--checkpoint-dir", "kept")
+    options = ("--stall-timeout", "8", "--grace", "2", "--checkpoint-dir", "kept")
     code, out, err = job.start(PROGRAM.replace("CELL", cell), *options, description=mode).end(SECONDS)
     said = "was killed by SIGKILL" if how == "SIGKILL" else "is stopped by a signal (SIGSTOP)"
     right = code == (1 if how == "SIGKILL" else 4) and f"error: {task.replace('-', ' ')} {said}" in err
