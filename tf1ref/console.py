@@ -100,10 +100,12 @@ def note(text):
 
 def error(text):
     """Prints the one error format: a single line on standard error, whatever the text holds."""
-    line = " ".join(str(text).split())
-    # A name out of a foreign file may hold what moves the cursor or colours the rest.
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    print(f"tf1ref: {line}", file=sys.stderr, flush=True)
+    print(f"tf1ref: {clean(' '.join(str(text).split()))}", file=sys.stderr, flush=True)
+
+
+def clean(text):
+    """A name out of a foreign file without what moves the cursor or colours the rest."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def table(columns, rows, title=None):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from tf1ref import console
 from tf1ref.artifacts import inspect, summaries
+from tf1ref.console import clean
 
 MOST_ROWS = 20  # of a table, where its option asks for all
 MOST_OPS = 14
@@ -235,11 +236,6 @@ def _names(report):
 def shape(sizes):
     """A shape as text: [?, 28, 28], "any" where not even the rank is known."""
     return "any" if sizes is None else f"[{', '.join('?' if n is None else str(n) for n in sizes)}]"
-
-
-def clean(text):
-    """A name out of a foreign file without what moves the cursor or colours the rest."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def _numbers(sizes):
