@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from tf1ref import catalog, parity
 
 STEPS = 20
-FULL_SIZE_STEPS = 5  # of a network that has a SMALL one, which makes STEPS of them
+FULL_SIZE_STEPS = 5  # of a whole network
 FEW = 3  # steps after which most changes show already
 EXAMPLES = [example.name for example in catalog.examples()]
 
@@ -50,10 +50,18 @@ def test_halves_are_equal_with_the_constants_of_the_controls(name, constants):
     assert report.equal, report.first
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=cost(name)) for name in EXAMPLES])
+def at_full_size():
+    """Every example but those that are LONG even so, and make STEPS steps with their SMALL constants above."""
+    for name in EXAMPLES:
+        known = catalog.constants(catalog.find(name).path)
+        if not (known.get("LONG") and known.get("SMALL")):
+            yield pytest.param(name, marks=cost(name))
+
+
+@pytest.mark.parametrize("name", list(at_full_size()))
 def test_halves_are_equal_to_the_bit(name):
     module = catalog.load(name)
-    steps = FULL_SIZE_STEPS if hasattr(module, "SMALL") else STEPS
+    steps = FULL_SIZE_STEPS if hasattr(module, "SMALL") or name.startswith(("convnets.", "towers.")) else STEPS
     trace = parity.trace_of(module.run_function, steps, name)
     report = parity.compare(graph_trace(name, steps), trace, getattr(module, "ULPS", 0))
     assert report.equal, report.first

@@ -56,10 +56,11 @@ def test_the_culprit_of_a_failed_job_is_named_with_its_last_lines(job):
     assert_nothing_left(job)
 
 
-def test_the_culprit_that_died_by_a_signal(job):
-    program = "if job == 'ps':\n    os.kill(os.getpid(), signal.SIGKILL)\n" + WAIT
+@pytest.mark.parametrize("name", ["ps 0", "worker 0", "worker 1"])
+def test_the_culprit_that_died_by_a_signal(name, job):
+    program = f"if f'{{job}} {{index}}' == {name!r}:\n    os.kill(os.getpid(), signal.SIGKILL)\n" + WAIT
     code, out, err = job.start(program).end()
-    assert code == 1 and err.startswith("cluster: error: ps 0 was killed by SIGKILL after ")
+    assert code == 1 and err.startswith(f"cluster: error: {name} was killed by SIGKILL after ")
     assert_nothing_left(job)
 
 
