@@ -62,9 +62,8 @@ SCHEDULE = training.Schedule(LOG_EVERY, SUMMARY_EVERY, CHECKPOINT_EVERY)
 EXPECTED = {"parameters": exactly(1068298), "final/precision_at_1": at_least(0.45)}
 
 LONG = True  # filling a queue with 20,000 distorted pictures takes half a minute, and each half fills one
-
 # What the negative controls run with: 1 % more shows with few pictures too, in a tenth of the time.
-SMALL = {"BATCH_SIZE": 16, "MIN_FRACTION_IN_QUEUE": 0.002, "NUM_EXAMPLES": 32}
+SMALL = {"BATCH_SIZE": 16, "MIN_FRACTION_IN_QUEUE": 0.002, "NUM_EXAMPLES": 32, "SUMMARY_EVERY": 0}
 # 20 steps do not show these: the rate falls every 136,718, the average's decay counts from step 89,990.
 CONTROL = {
     "LEARNING_RATE_DECAY_FACTOR": {"NUM_EPOCHS_PER_DECAY": 0.00319},
