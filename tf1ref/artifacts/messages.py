@@ -17,6 +17,7 @@ from tf1ref.errors import InputError, one_line
 
 KINDS = "a GraphDef, a MetaGraphDef, a SavedModel, a checkpoint, a TFRecord or event file"
 MOST_BYTES = 2**31 - 1  # of one protocol buffer
+MOST_COMMENT = 1 << 20  # bytes before the first field of a text
 MOST_TEXT = 64 << 20  # bytes of text: its parser reads about 1 MB a second
 
 # The first field of a text tells its type.
@@ -37,6 +38,9 @@ BACK = ("NextIteration", "RefNextIteration")  # the only edges that may close a 
 
 def read(path, start):
     """Returns (kind in words, message) of the file `path` that starts with the bytes `start`. Raises InputError."""
+    if start.lstrip()[:1] == b"#":  # a comment, which may be longer than what was read of the file
+        with open(path, "rb") as file:
+            start = file.read(MOST_COMMENT)
     first = FIRST_FIELD.match(start.decode("latin-1"))
     if first and first[1] in FIELDS and b"\0" not in start:
         return _text(path, FIELDS[first[1]])
