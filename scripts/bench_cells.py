@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from bench import Contest
 
-from tf1ref.legacy import rnn_cell
-from tf1ref.legacy.rnn_cell_block import LSTMBlockCell, LSTMBlockFusedCell
+from tf1ref.legacy.contrib.rnn._block import LSTMBlockCell, LSTMBlockFusedCell
+from tf1ref.legacy.nn import rnn_cell
 from tf1ref.modules import optimizers, rnn, rnn_block
 from tf1ref.modules.rnn_unroll import RNN
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench import Contest
 
-from cluster.contract import tf_config
-from cluster.ports import Ports
+from tf1ref.cluster.contract import tf_config
+from tf1ref.cluster.ports import Ports
 
 SUBJECT = """\
 An MLP of 784, 100, 10 units on a fixed batch of 100, asynchronous descent. "By hand": a server, a device setter and a

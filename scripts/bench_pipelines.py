@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from bench import Contest
 
-from tf1ref import queues
-from tf1ref.data import cifar10, mnist, records
+from tf1ref.data import cifar10, mnist, queues
+from tf1ref.data.formats import records
 from tf1ref.examples.convnets import _cifar10_input as tutorial
 from tf1ref.examples.convnets.cifar10 import DISTORTION
 

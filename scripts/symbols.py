@@ -3,7 +3,7 @@
 import ast
 import sys
 
-from tf1ref.legacy import surface, table
+from tf1ref.compat import surface, table
 
 HEAD = ("old symbol", "under `exec`", "for new code")
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from tf1ref import catalog
+from tf1ref.catalog.figures import Figure
 from tf1ref.errors import InputError
-from tf1ref.figures import Figure
 
 EXAMPLES = {example.name: example for example in catalog.examples()}
 each_example = pytest.mark.parametrize("name", EXAMPLES)

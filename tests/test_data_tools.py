@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf1ref import data_tools
-from tf1ref.data import records
+from tf1ref.cli import data as data_tools
+from tf1ref.data.formats import records
 from tf1ref.errors import InputError
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tf1ref import plots
+from tf1ref.catalog import plots
+from tf1ref.catalog.figures import about, at_least, at_most, exactly, text
 from tf1ref.errors import InputError
-from tf1ref.figures import about, at_least, at_most, exactly, text
 
 NAN, INF = float("nan"), float("inf")
 

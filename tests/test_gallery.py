@@ -11,7 +11,8 @@ from pathlib import Path
 import browser
 import pytest
 
-from tf1ref import catalog, gallery_page
+from tf1ref import catalog
+from tf1ref.catalog.gallery import page as gallery_page
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tf1ref import catalog, gallery, gallery_page
+from tf1ref import catalog, gallery
+from tf1ref.catalog.gallery import page as gallery_page
 
 
 @pytest.mark.parametrize(

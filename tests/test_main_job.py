@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf1ref.data.idx import write_idx
+from tf1ref.data.formats.idx import write_idx
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 

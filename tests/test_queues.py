@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref import queues
+from tf1ref.data import queues
 
 
 @pytest.fixture(autouse=True)

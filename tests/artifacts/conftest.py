@@ -9,9 +9,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
-from tf1ref import cli_artifacts
 from tf1ref.artifacts.inspect import inspect, node
-from tf1ref.data import records
+from tf1ref.cli import artifacts as cli_artifacts
+from tf1ref.data.formats import records
 from tf1ref.errors import InputError
 
 DATA = "model.data-00000-of-00001"

@@ -8,8 +8,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import cli
-from tf1ref.artifacts import CheckFailed, convert_models
+from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import convert
+from tf1ref.artifacts.convert import models as convert_models
 from tf1ref.artifacts.verify import verify
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)

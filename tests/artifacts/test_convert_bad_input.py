@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import CheckFailed, convert_files
+from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import convert
+from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.verify import verify
 from tf1ref.errors import InputError
 

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import weights
 from tf1ref.artifacts.convert import convert
+from tf1ref.artifacts.formats import weights
 from tf1ref.errors import InputError
 
 ODD = {

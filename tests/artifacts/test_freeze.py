@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import CheckFailed, answers, freeze_bytes, graphs
+from tf1ref.artifacts import CheckFailed
+from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import check, freeze
+from tf1ref.artifacts.graph import answers, graphs
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 B = np.array([0.5, -0.5, 0.25], np.float32)

@@ -10,8 +10,10 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
-from tf1ref.artifacts import constants, freeze_bytes, freeze_sources, graphs
+from tf1ref.artifacts import sources as freeze_sources
+from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import freeze
+from tf1ref.artifacts.graph import constants, graphs
 from tf1ref.errors import InputError
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)

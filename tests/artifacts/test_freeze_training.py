@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import CheckFailed, freeze_folding
+from tf1ref.artifacts import CheckFailed
+from tf1ref.artifacts.freeze import folding as freeze_folding
 from tf1ref.artifacts.freeze import freeze
 from tf1ref.errors import InputError
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import answers, constants, graphs
+from tf1ref.artifacts.graph import answers, constants, graphs
 from tf1ref.errors import InputError
 
 W = np.array([1.0, 2.0, 3.0], np.float32)

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
-from tf1ref.artifacts import summaries
+from tf1ref.artifacts.graph import summaries
 from tf1ref.artifacts.inspect import inspect, node
 from tf1ref.errors import InputError
 
@@ -48,7 +48,7 @@ def test_a_checkpoint_with_its_graph(saved, tmp_path, network):
 def test_shapes_agree_with_tensorflows_inference(network):
     """Shapes are worked out without importing the graph; where one is given, TensorFlow infers the same."""
     graph_def = built(network)
-    from tf1ref.artifacts.shapes import Shapes
+    from tf1ref.artifacts.graph.shapes import Shapes
 
     shapes, told = Shapes({n.name: n for n in graph_def.node}), 0
     with v1.Graph().as_default() as graph:

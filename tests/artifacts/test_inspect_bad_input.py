@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import sstable
-from tf1ref.data import records
+from tf1ref.artifacts.formats import sstable
+from tf1ref.data.formats import records
 
 DATA = "model.data-00000-of-00001"
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.inspect import inspect
-from tf1ref.data import records
+from tf1ref.data.formats import records
 
 
 @pytest.mark.parametrize("compression", records.COMPRESSIONS)
@@ -35,7 +35,7 @@ def test_records(tmp_path, compression, shown):
 
 
 def test_records_that_would_fill_the_memory(tmp_path, monkeypatch):
-    from tf1ref.artifacts import streams
+    from tf1ref.artifacts.formats import streams
 
     monkeypatch.setattr(streams, "MOST_BYTES", 1 << 20)
     whole = b"".join(records.framed(bytes(1 << 16)) for _ in range(64))

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import indexes, sstable
-from tf1ref.artifacts.sstable import Damaged
+from tf1ref.artifacts.formats import indexes, sstable
+from tf1ref.artifacts.formats.sstable import Damaged
 from tf1ref.errors import InputError
 
 

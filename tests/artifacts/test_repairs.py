@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
-from tf1ref.artifacts import graphs, repairs
 from tf1ref.artifacts.freeze import freeze
+from tf1ref.artifacts.graph import graphs, repairs
 from tf1ref.errors import InputError
 
 

@@ -9,9 +9,10 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import catalog
-from tf1ref.artifacts import answers, constants, effects, freeze_sources, graphs
+from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
+from tf1ref.artifacts.graph import answers, constants, effects, graphs
 from tf1ref.artifacts.verify import verify
 from tf1ref.modules import checkpoints
 

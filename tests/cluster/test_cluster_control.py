@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cluster.ports import Ports
+from tf1ref.cluster.ports import Ports
 
 TELL = "from cluster import contract\n"
 TELL += "contract.report(contract.RUNNING, None if job == 'ps' else 7)\n"

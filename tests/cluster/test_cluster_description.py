@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from cluster import __main__, description
-from cluster.errors import UsageError
+from tf1ref.cluster import __main__, description
+from tf1ref.cluster.errors import UsageError
 
 GOOD = "ps_hosts: [localhost:0]\nworker_hosts:\n  - localhost:0\n"
 

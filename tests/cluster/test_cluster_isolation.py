@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from cluster import __main__, isolation
-from cluster.errors import UsageError
+from tf1ref.cluster import __main__, isolation
+from tf1ref.cluster.errors import UsageError
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -12,10 +12,10 @@ import sys
 import pytest
 import yaml
 
-from cluster import __main__, description
-from cluster.contract import parse_tf_config
-from cluster.errors import UsageError
-from cluster.render import render
+from tf1ref.cluster import __main__, description
+from tf1ref.cluster.contract import parse_tf_config
+from tf1ref.cluster.errors import UsageError
+from tf1ref.cluster.render import render
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 COMMAND = ["python", "train.py", "--note=$HOME $(X) it's"]

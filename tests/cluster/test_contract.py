@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cluster import contract
+from tf1ref.cluster import contract
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from cluster.contract import tf_config
-from cluster.ports import Ports
+from tf1ref.cluster.contract import tf_config
+from tf1ref.cluster.ports import Ports
 
 pytestmark = pytest.mark.slow  # real TensorFlow servers: a minute and a half in all
 

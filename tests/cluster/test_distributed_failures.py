@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cluster.ports import Ports
+from tf1ref.cluster.ports import Ports
 
 pytestmark = pytest.mark.slow  # real TensorFlow servers
 

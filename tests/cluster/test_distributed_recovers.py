@@ -126,7 +126,7 @@ def test_a_chief_in_step_that_raised_goes_on_with_the_live_model(job):
 def test_variables_are_placed_by_size():
     import tensorflow.compat.v1 as v1
 
-    from tf1ref.distributed_session import BySize
+    from tf1ref.distributed.session import BySize
 
     cluster = v1.train.ClusterSpec({"ps": ["a:1", "b:1"], "worker": ["c:1"]})
     with v1.Graph().as_default(), v1.device(v1.train.replica_device_setter(cluster=cluster, ps_strategy=BySize(2))):

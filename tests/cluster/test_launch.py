@@ -7,9 +7,9 @@ import sys
 import pytest
 import yaml
 
-from cluster.contract import parse_tf_config
-from cluster.errors import UsageError
-from tf1ref import cli_cluster
+from tf1ref.cli import launch as cli_cluster
+from tf1ref.cluster.contract import parse_tf_config
+from tf1ref.cluster.errors import UsageError
 from tf1ref.errors import InputError
 
 

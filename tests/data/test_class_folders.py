@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tf1ref.data import class_folders, folders
+from tf1ref.data import folders
+from tf1ref.data.formats import class_folders
 from tf1ref.errors import InputError
 
 REAL = Path(os.environ.get("TF1REF_DATA") or ".") / "flower_photos"

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from tf1ref.data.idx import read_idx, write_idx
+from tf1ref.data.formats.idx import read_idx, write_idx
 from tf1ref.errors import InputError
 
 SMALL = struct.pack(">HBB2I", 0, 8, 2, 2, 3) + bytes(range(6))

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tf1ref.data import digits, folders, mnist, mnist_files
+from tf1ref.data import digits, folders, mnist
+from tf1ref.data.formats import mnist_files
 from tf1ref.errors import InputError
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

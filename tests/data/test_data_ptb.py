@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.data import folders, ptb
 from tf1ref.errors import InputError
-from tf1ref.legacy import ptb_reader
+from tf1ref.legacy.models.rnn.ptb import reader as ptb_reader
 
 # " a b \n" is how the treebank writes its lines.
 TRAIN = " the cat saw the dog \n the dog ran \n a cat ran \n"

@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tf1ref.data import records
+from tf1ref.data.formats import records
 from tf1ref.errors import InputError
 
 SOME = [b"first", b"", b"third" * 400, bytes(range(256)) * 5]

@@ -8,9 +8,10 @@ import sys
 import pytest
 import tensorflow as tf
 
-from tf1ref import catalog, checking
+from tf1ref import catalog
+from tf1ref.compat import calls, namespace, surface, table
+from tf1ref.compat import check as checking
 from tf1ref.errors import InputError
-from tf1ref.legacy import calls, namespace, surface, table
 
 
 def found(tmp_path, text, name="program.py"):

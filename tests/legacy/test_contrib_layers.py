@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import contrib_framework, contrib_layers, slim
-from tf1ref.legacy.slim_utils import convert_collection_to_dict
+from tf1ref.legacy.contrib import framework as contrib_framework
+from tf1ref.legacy.contrib import layers as contrib_layers
+from tf1ref.legacy.contrib import slim
+from tf1ref.legacy.contrib.layers._utils import convert_collection_to_dict
 
 RANDOM = np.random.RandomState(3)
 

@@ -6,19 +6,16 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.data import idx
+from tf1ref.data.formats import idx
 from tf1ref.errors import InputError
-from tf1ref.legacy import (
-    contrib_rnn,
-    contrib_training,
-    input_data,
-    learn_datasets,
-    legacy_seq2seq,
-    np_utils,
-    penalties,
-    seq2seq,
-    tutorial_mnist,
-)
+from tf1ref.legacy.contrib import legacy_seq2seq, seq2seq
+from tf1ref.legacy.contrib import rnn as contrib_rnn
+from tf1ref.legacy.contrib import training as contrib_training
+from tf1ref.legacy.contrib.learn import datasets as learn_datasets
+from tf1ref.legacy.examples.tutorials.mnist import input_data
+from tf1ref.legacy.examples.tutorials.mnist import mnist as tutorial_mnist
+from tf1ref.legacy.keras import regularizers as penalties
+from tf1ref.legacy.keras.utils import np_utils
 
 RANDOM = np.random.RandomState(2)
 LOGITS = RANDOM.randn(3, 4, 5).astype(np.float32)

@@ -5,7 +5,10 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import contrib_data, contrib_eager, layers, old_names
+from tf1ref.legacy import _old_names as old_names
+from tf1ref.legacy import layers
+from tf1ref.legacy.contrib import data as contrib_data
+from tf1ref.legacy.contrib import eager as contrib_eager
 
 X = np.random.RandomState(0).randn(5, 3).astype(np.float32)
 

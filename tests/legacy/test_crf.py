@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import crf
+from tf1ref.legacy.contrib import crf
 
 RANDOM = np.random.RandomState(4)
 TAGS, TIME = 3, 5

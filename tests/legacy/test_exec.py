@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf1ref.legacy import hints, number_calls
+from tf1ref.compat import hints, number_calls
 
 HEAD = "import tensorflow as tf\nimport numpy as np\n"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib_factorization import KMeans
+from tf1ref.legacy.contrib.factorization import KMeans
 
 ROWS = np.random.RandomState(3).randn(30, 4).astype(np.float32) + np.repeat(np.eye(3, 4) * 6, 10, 0).astype(np.float32)
 START = ROWS[[0, 11, 25]] + 0.5

@@ -214,7 +214,8 @@ def oracle(tmp_path_factory):
 
 @pytest.mark.parametrize("case", CASES)
 def test_as_in_tf_keras(case, oracle, assert_same):
-    from tf1ref.legacy import layers, rnn_cell
+    from tf1ref.legacy import layers
+    from tf1ref.legacy.nn import rnn_cell
 
     trace = trace_of(CASES[case], types.SimpleNamespace(layers=layers, cells=rnn_cell))
     assert any(

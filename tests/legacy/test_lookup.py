@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import lookup
+from tf1ref.legacy.contrib import lookup
 
 WORDS = ["emerson", "lake", "palmer"]
 

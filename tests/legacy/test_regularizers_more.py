@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.regularizers import l1_l2_regularizer, l1_regularizer, l2_regularizer, sum_regularizer
+from tf1ref.legacy.contrib.layers._regularizers import (
+    l1_l2_regularizer,
+    l1_regularizer,
+    l2_regularizer,
+    sum_regularizer,
+)
 
 WEIGHTS = np.random.RandomState(1).randn(3, 4)
 L1, L2 = np.abs(WEIGHTS).sum(), (WEIGHTS**2).sum() / 2

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import rnn_cell
-from tf1ref.legacy.rnn_cell_block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell, block_lstm
-from tf1ref.legacy.rnn_cell_layer_norm import LayerNormBasicLSTMCell
+from tf1ref.legacy.contrib.rnn._block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell, block_lstm
+from tf1ref.legacy.contrib.rnn._layer_norm import LayerNormBasicLSTMCell
+from tf1ref.legacy.nn import rnn_cell
 
 SERIES = np.random.RandomState(7).randn(9, 4, 3).astype("float32")
 LENGTHS = [9, 4, 0, 7]

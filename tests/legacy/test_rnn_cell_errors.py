@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import rnn_cell
-from tf1ref.legacy.rnn_cell_block import GRUBlockCell, LSTMBlockFusedCell
-from tf1ref.legacy.rnn_cell_stacks import stack_bidirectional_dynamic_rnn
+from tf1ref.legacy.contrib.rnn._block import GRUBlockCell, LSTMBlockFusedCell
+from tf1ref.legacy.contrib.rnn._stacks import stack_bidirectional_dynamic_rnn
+from tf1ref.legacy.nn import rnn_cell
 
 SERIES = np.random.RandomState(7).randn(4, 9, 3).astype("float32")
 LSTM, GRU = rnn_cell.BasicLSTMCell, rnn_cell.GRUCell

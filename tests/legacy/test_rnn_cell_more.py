@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import contrib_rnn
+from tf1ref.legacy.contrib import rnn as contrib_rnn
 
 RANDOM = np.random.RandomState(9)
 X = RANDOM.randn(2, 4, 3).astype("float32")

@@ -5,7 +5,9 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import layers, rnn_cell, seq2seq
+from tf1ref.legacy import layers
+from tf1ref.legacy.contrib import seq2seq
+from tf1ref.legacy.nn import rnn_cell
 
 RANDOM = np.random.RandomState(6)
 MEMORY = RANDOM.randn(3, 5, 4).astype("float32")

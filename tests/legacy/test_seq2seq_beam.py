@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import layers, rnn_cell, seq2seq
+from tf1ref.legacy import layers
+from tf1ref.legacy.contrib import seq2seq
+from tf1ref.legacy.nn import rnn_cell
 
 RANDOM = np.random.RandomState(11)
 WORDS, END, STEPS = 4, 3, 4

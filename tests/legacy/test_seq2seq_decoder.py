@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import layers, rnn_cell, seq2seq
+from tf1ref.legacy import layers
+from tf1ref.legacy.contrib import seq2seq
+from tf1ref.legacy.nn import rnn_cell
 
 RANDOM = np.random.RandomState(3)
 X = RANDOM.randn(4, 6, 3).astype("float32")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tf1ref import checking
-from tf1ref.legacy import crf, lookup, namespace, rnn_cell_more, seq2seq, surface
+from tf1ref.compat import check as checking
+from tf1ref.compat import namespace, surface
+from tf1ref.legacy.contrib import crf, lookup, seq2seq
+from tf1ref.legacy.contrib.rnn import _more as rnn_cell_more
 
 PROGRAM = Path(__file__).with_name("reverse_digits_program.py")
 # What TF 1.15's contrib.seq2seq offered to graphs.

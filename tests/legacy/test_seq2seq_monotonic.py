@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import rnn_cell, seq2seq
+from tf1ref.legacy.contrib import seq2seq
+from tf1ref.legacy.nn import rnn_cell
 
 RANDOM = np.random.RandomState(2)
 MEMORY = RANDOM.randn(3, 5, 4).astype("float32")

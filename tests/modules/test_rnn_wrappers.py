@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy import rnn_cell as theirs
+from tf1ref.legacy.nn import rnn_cell as theirs
 from tf1ref.modules import rnn
 from tf1ref.modules.rnn_unroll import RNN
 from tf1ref.modules.rnn_wrappers import DropoutWrapper, MultiRNNCell, ResidualWrapper

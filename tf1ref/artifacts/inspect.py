@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import graphs, recognise, streams, summaries
-from tf1ref.artifacts.shapes import Shapes, dtype_name, elements, shape_of
+from tf1ref.artifacts.formats import recognise, streams
+from tf1ref.artifacts.graph import graphs, summaries
+from tf1ref.artifacts.graph.shapes import Shapes, dtype_name, elements, shape_of
 from tf1ref.errors import InputError, nearest
 
 SMALL = 64  # elements of a constant that are shown

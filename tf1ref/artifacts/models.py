@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import answers, constants, effects, freeze_sources, graphs, recognise, repairs, weights
-from tf1ref.artifacts.graphs import tensor
+from tf1ref.artifacts import sources as freeze_sources
+from tf1ref.artifacts.formats import recognise, weights
+from tf1ref.artifacts.graph import answers, constants, effects, graphs, repairs
+from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tf1ref import files
-from tf1ref.data import cifar10_pickles, folders
+from tf1ref.data import folders
+from tf1ref.data.formats import cifar10_pickles
 from tf1ref.errors import InputError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -11,8 +11,9 @@ import functools
 
 import numpy as np
 
-from tf1ref.data import digits, folders, mnist_files
-from tf1ref.data.idx import read_idx, write_idx
+from tf1ref.data import digits, folders
+from tf1ref.data.formats import mnist_files
+from tf1ref.data.formats.idx import read_idx, write_idx
 from tf1ref.errors import InputError
 
 __all__ = ["DataSet", "Datasets", "read_data_sets", "read_idx", "write_idx"]  # the last two: the format

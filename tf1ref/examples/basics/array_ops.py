@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 TT = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
 LOW = 2.5

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
-from tf1ref.figures import exactly
 
 CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
 # No machine has it: what happens without a GPU happens here with one, too.

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import raises
-from tf1ref.figures import exactly
 
 INPUT1 = 3.0
 INPUT2 = 2.0

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import raises
-from tf1ref.figures import exactly
 
 ROW = ((3.0, 3.0),)
 COLUMN = ((2.0,), (2.0,))

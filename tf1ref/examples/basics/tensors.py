@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import at_most, exactly
 from tf1ref.examples.basics._errors import error_of
-from tf1ref.figures import at_most, exactly
 
 SEED = 1
 PAIR = (1, 5)

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
-from tf1ref.figures import exactly
 
 STEPS = 5
 MORE = (0.0, 0.0)

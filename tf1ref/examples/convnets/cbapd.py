@@ -12,8 +12,8 @@ Errata: S4 trains on the softmax's output, from which Keras takes the logits bac
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
-from tf1ref.figures import at_least, exactly
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense, Dropout
 from tf1ref.modules.layers_norm import BatchNormalization

@@ -15,11 +15,11 @@ import tempfile
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import cifar10 as data
 from tf1ref.examples.convnets import _cifar10_eval as evaluation
 from tf1ref.examples.convnets import _cifar10_input as pictures
 from tf1ref.examples.convnets import _cifar10_train as training
-from tf1ref.figures import at_least, exactly
 from tf1ref.modules import optimizers, schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 

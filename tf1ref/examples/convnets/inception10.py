@@ -13,8 +13,8 @@ Errata: S4's ConvBNRelu passes training=False, also to train: batch norm never s
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
-from tf1ref.figures import exactly
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense
 from tf1ref.modules.layers_norm import BatchNormalization

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
-from tf1ref.legacy import slim
+from tf1ref.catalog.figures import exactly
+from tf1ref.legacy.contrib import slim
 from tf1ref.modules.layers_norm import BatchNormalization
 
 SEED = 1

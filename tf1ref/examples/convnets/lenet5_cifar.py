@@ -10,8 +10,8 @@ Errata: LeNet of 1998 had tanh, average pools with weights of their own, and pic
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
-from tf1ref.figures import exactly
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense
 

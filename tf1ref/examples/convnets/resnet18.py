@@ -12,8 +12,8 @@ Errata: The comment beside S4's inner loop says "which convolution"; it counts b
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
-from tf1ref.figures import exactly
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense
 from tf1ref.modules.layers_norm import BatchNormalization

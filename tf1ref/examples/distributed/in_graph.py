@@ -17,7 +17,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console, distributed
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 SEED = 1
 STEPS = 100

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import at_most, exactly
 from tf1ref.examples.images import _pictures
-from tf1ref.figures import at_most, exactly
 
 QUALITY = 30
 RATIO = 2

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import about, at_most
 from tf1ref.examples.images import _pictures
-from tf1ref.figures import about, at_most
 
 SEED = 1
 DRAWS = 8

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import about, exactly
 from tf1ref.examples.images import _pictures
-from tf1ref.figures import about, exactly
 
 SEED = 1
 DRAWS = 100

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import at_least, at_most, exactly
 from tf1ref.examples.images import _pictures
 from tf1ref.examples.images.resize_and_crop import resize_images
-from tf1ref.figures import at_least, at_most, exactly
 
 SEED = 1
 PICTURES = 9

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.images import _pictures
-from tf1ref.figures import exactly
 
 SIZE = (300, 300)
 SMALLER, LARGER = 200, 1000

@@ -14,8 +14,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import exactly
 from tf1ref.data import iris
-from tf1ref.figures import exactly
 
 SEED = 116
 STEPS = 500  # epochs, of four batches each

@@ -18,9 +18,9 @@ import tensorflow.compat.v1 as v1
 from PIL import Image
 
 from tf1ref import console, files
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import labelled_images, mnist
 from tf1ref.errors import InputError
-from tf1ref.figures import at_least, exactly
 from tf1ref.modules import optimizers
 
 SEED = 1

@@ -20,8 +20,8 @@ import tensorflow.compat.v1 as v1
 from PIL import Image, ImageDraw
 
 from tf1ref import console, files
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist, pictures
-from tf1ref.figures import at_least, exactly
 from tf1ref.modules import checkpoints, optimizers
 
 SEED = 1

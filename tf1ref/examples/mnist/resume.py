@@ -20,9 +20,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console, files
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist
 from tf1ref.errors import InputError
-from tf1ref.figures import at_least, exactly
 from tf1ref.modules import checkpoints, optimizers
 
 SEED = 1

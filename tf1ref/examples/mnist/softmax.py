@@ -14,8 +14,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import about
 from tf1ref.data import mnist
-from tf1ref.figures import about
 from tf1ref.modules import optimizers
 
 SEED = 1

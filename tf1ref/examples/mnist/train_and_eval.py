@@ -19,10 +19,10 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist
 from tf1ref.errors import InputError
-from tf1ref.figures import at_least, exactly
-from tf1ref.legacy.regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
 from tf1ref.modules import checkpoints, optimizers, schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 

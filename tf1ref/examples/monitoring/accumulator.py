@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 STEPS = 4
 X_START = 9.0

@@ -26,7 +26,7 @@ import tensorflow.compat.v1 as v1
 from tensorflow.python.client import timeline
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 STEPS = 4
 X_START = 9.0

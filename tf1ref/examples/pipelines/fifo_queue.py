@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 STEPS = 5
 CAPACITY = 2

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 SEED = 1
 STEPS = 20

@@ -20,9 +20,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from PIL import Image
 
-from tf1ref import queues
-from tf1ref.data import class_folders
-from tf1ref.figures import at_least, exactly
+from tf1ref.catalog.figures import at_least, exactly
+from tf1ref.data import queues
+from tf1ref.data.formats import class_folders
 
 SEED = 1
 SIZE = (100, 100)

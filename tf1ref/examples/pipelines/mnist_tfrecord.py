@@ -18,9 +18,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import queues
-from tf1ref.data import mnist
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
+from tf1ref.data import mnist, queues
 
 STEPS = 10
 BATCH_SIZE = 100

@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import queues
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
+from tf1ref.data import queues
 
 SEED = 1
 STEPS = 6

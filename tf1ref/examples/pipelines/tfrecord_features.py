@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
-from tf1ref.figures import exactly
 
 VAL = (0.252722, -0.2585403, 1.2365634, 0.84592867)  # S3 draws them at random: these it printed
 LABELS = (1,)

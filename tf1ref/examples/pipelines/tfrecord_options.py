@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
 from tf1ref.examples.pipelines._pictures import picture
-from tf1ref.figures import exactly
 
 SEED = 1
 FLOAT_NONE = 9.99

@@ -16,9 +16,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import queues
-from tf1ref.data import iris
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
+from tf1ref.data import iris, queues
 
 STEPS = 30
 BATCH_SIZE = 5

@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import queues
+from tf1ref.catalog.figures import exactly
+from tf1ref.data import queues
 from tf1ref.examples.pipelines._pictures import picture
-from tf1ref.figures import exactly
 
 SEED = 1
 NAMES = ("A.png", "B.png", "C.png")

@@ -14,9 +14,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_least, at_most
 from tf1ref.examples.regression import _plots
-from tf1ref.figures import at_least, at_most
-from tf1ref.legacy.regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
 from tf1ref.modules import optimizers
 
 SEED = 1

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import at_most
+from tf1ref.catalog.figures import at_most
 from tf1ref.modules import optimizers
 
 SEED = 3

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import about
+from tf1ref.catalog.figures import about
 from tf1ref.modules import optimizers
 
 # S3 sets no graph seed. TensorFlow then takes this one beside the op's own: the start is S3's.

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 from tf1ref.modules import optimizers
 
 # S4 sets no global seed. TensorFlow then takes this one beside an op's own: said here, it gives S4's very numbers.

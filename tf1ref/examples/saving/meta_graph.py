@@ -19,7 +19,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 SEED = 1
 STEPS = 40  # of the body; half of them before it is saved. As many of the head

@@ -20,8 +20,8 @@ import tensorflow.compat.v1 as v1
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
-from tf1ref.data import records
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
+from tf1ref.data.formats import records
 
 FIRST = 1.0
 SECOND = 2.0

@@ -18,7 +18,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 STEPS = 100
 START = 1.0

@@ -13,9 +13,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import exactly
 from tf1ref.errors import InputError
-from tf1ref.figures import exactly
-from tf1ref.legacy import rnn_cell
+from tf1ref.legacy.nn import rnn_cell
 from tf1ref.modules import optimizers, rnn
 from tf1ref.modules.rnn_unroll import RNN
 

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import at_most, exactly
 from tf1ref.errors import InputError
-from tf1ref.figures import at_most, exactly
-from tf1ref.legacy import contrib_rnn
+from tf1ref.legacy.contrib import rnn as contrib_rnn
 from tf1ref.modules import rnn, rnn_wrappers
 from tf1ref.modules.rnn_unroll import RNN
 

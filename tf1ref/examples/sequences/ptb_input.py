@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.catalog.figures import exactly
 from tf1ref.data import ptb
-from tf1ref.figures import exactly
-from tf1ref.legacy import ptb_reader
+from tf1ref.legacy.models.rnn.ptb import reader as ptb_reader
 
 STEPS = 3
 BATCH_SIZE = 4

@@ -16,10 +16,12 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_most, exactly
 from tf1ref.data import ptb
 from tf1ref.errors import InputError
-from tf1ref.figures import at_most, exactly
-from tf1ref.legacy import ptb_reader, rnn_cell, seq2seq
+from tf1ref.legacy.contrib import seq2seq
+from tf1ref.legacy.models.rnn.ptb import reader as ptb_reader
+from tf1ref.legacy.nn import rnn_cell
 from tf1ref.modules import optimizers, rnn, rnn_wrappers
 from tf1ref.modules.rnn_unroll import RNN
 

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
-from tf1ref.legacy import legacy_seq2seq, seq2seq
+from tf1ref.catalog.figures import exactly
+from tf1ref.legacy.contrib import legacy_seq2seq, seq2seq
 
 LOGITS = (
     (0.1, 0.2, 0.3, 0.4),

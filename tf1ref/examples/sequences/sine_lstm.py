@@ -13,9 +13,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_most
 from tf1ref.examples.sequences import _sine
-from tf1ref.figures import at_most
-from tf1ref.legacy import contrib_rnn
+from tf1ref.legacy.contrib import rnn as contrib_rnn
 from tf1ref.modules import optimizers, rnn, rnn_wrappers
 from tf1ref.modules.rnn_unroll import RNN
 

@@ -14,9 +14,11 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_most
 from tf1ref.examples.sequences import _estimator, _sine
-from tf1ref.figures import at_most
-from tf1ref.legacy import contrib_layers, contrib_rnn, estimator
+from tf1ref.legacy import estimator
+from tf1ref.legacy.contrib import layers as contrib_layers
+from tf1ref.legacy.contrib import rnn as contrib_rnn
 from tf1ref.modules import optimizers_adaptive, rnn, rnn_wrappers
 from tf1ref.modules.rnn_unroll import RNN
 

@@ -16,10 +16,10 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_most, exactly
 from tf1ref.data import cifar10 as data
 from tf1ref.examples.convnets import _cifar10_input as pictures
 from tf1ref.examples.convnets import cifar10
-from tf1ref.figures import at_most, exactly
 from tf1ref.modules import optimizers
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 

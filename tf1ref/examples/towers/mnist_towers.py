@@ -14,9 +14,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_least, at_most
 from tf1ref.data import mnist
 from tf1ref.examples.towers.cifar10_towers import make_logical_devices
-from tf1ref.figures import at_least, at_most
 from tf1ref.modules import optimizers, schedules
 
 SEED = 1

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import at_least, at_most, exactly
+from tf1ref.catalog.figures import at_least, at_most, exactly
 
 LEAK = 0.2
 # From -8 to 8 in quarters: 0, 6 and the corner values are among them, exactly.

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import about, at_least, at_most
+from tf1ref.catalog.figures import about, at_least, at_most
 from tf1ref.modules import optimizers
 
 SEED = 2

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import about, exactly
+from tf1ref.catalog.figures import about, exactly
 from tf1ref.modules import optimizers
 
 SEED = 5

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 STEPS = 40
 LEARNING_RATE = 0.2

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 from tf1ref.modules import optimizers, schedules
 
 # S4's program: (w + 1)^2 under a rate that loses 1 % a step.

@@ -14,7 +14,7 @@ Errata: S0's cross entropy lacks the minus in its formula; its code averages ove
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 LABEL = (1.0, 0.0)
 GUESSES = ((0.6, 0.4), (0.8, 0.2))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 
 DECAY = 0.99

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorflow.compat.v1 import GraphDef
 
 from tf1ref import console, files
-from tf1ref.artifacts import effects, graphs
-from tf1ref.data import class_folders, features, folders
+from tf1ref.artifacts.graph import effects, graphs
+from tf1ref.data import features, folders
+from tf1ref.data.formats import class_folders
 from tf1ref.errors import InputError
 from tf1ref.examples.transfer import _body
 

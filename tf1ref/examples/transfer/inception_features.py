@@ -19,8 +19,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_least
 from tf1ref.examples.transfer import _function, _inputs, _session
-from tf1ref.figures import at_least
 from tf1ref.modules import checkpoints, optimizers, schedules
 
 SEED = 1

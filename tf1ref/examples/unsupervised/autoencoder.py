@@ -15,9 +15,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_least, at_most
 from tf1ref.data import mnist
 from tf1ref.examples.unsupervised import _pictures
-from tf1ref.figures import at_least, at_most
 from tf1ref.modules import optimizers
 
 SEED = 1

@@ -13,9 +13,9 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
+from tf1ref.catalog.figures import at_most
 from tf1ref.data import mnist
 from tf1ref.examples.unsupervised import _pictures
-from tf1ref.figures import at_most
 
 SEED = 1
 STEPS = 1100  # of each phase: two epochs

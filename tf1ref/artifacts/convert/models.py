@@ -1,0 +1,165 @@
+"""A model that answers, written as each kind of artifact: SavedModel, checkpoint, GraphDef, event file, ONNX."""
+
+import contextlib
+import importlib.util
+import re
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError, EncodeError
+from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
+
+from tf1ref.artifacts.convert import files as convert_files
+from tf1ref.artifacts.formats import messages, weights
+from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.artifacts.models import Ready
+from tf1ref.data.formats import records
+from tf1ref.errors import InputError, one_line
+
+NAME = "model.ckpt"
+STATE = f'model_checkpoint_path: "{NAME}"\nall_model_checkpoint_paths: "{NAME}"\n'
+EVENTS = "brain.Event:2"
+
+
+def keys(ends):
+    """Returns {key: tensor name} whose keys can be names of arguments: the last part of a name, where that is free."""
+    found = {}
+    for key, name in ends.items():
+        words = [re.sub(r"\W", "_", word) for word in (key.split(":")[0].rsplit("/", 1)[-1], key)]
+        words = [w if w[:1].isalpha() else f"t_{w}" for w in words]
+        found[next((w for w in words if w not in found), graphs.free(words[-1], found))] = name
+    return found
+
+
+def frozen(ready):
+    """Returns the GraphDef of a models.Ready with constants for its variables."""
+    return constants.frozen(ready.graph_def, ready.values, ready.where)
+
+
+def pb(ready):
+    """Returns the bytes of a frozen GraphDef. The same model gives the same bytes."""
+    try:
+        return frozen(ready).SerializeToString(deterministic=True)
+    except (EncodeError, ValueError) as e:
+        raise InputError(f"{ready.where}: more than the 2 GB one file holds: {one_line(e)}") from e
+
+
+def pbtxt(ready):
+    """Returns a frozen GraphDef as text."""
+    text = text_format.MessageToString(frozen(ready)).encode()
+    if len(text) > messages.MOST_TEXT:
+        raise InputError(f"{ready.where}: {len(text):,} bytes as text, which no reader takes: convert to pb")
+    return text
+
+
+def events(ready):
+    """Returns an event file that shows the frozen graph in TensorBoard."""
+    start = v1.Event(file_version=EVENTS)
+    return b"".join(records.framed(e.SerializeToString()) for e in (start, v1.Event(graph_def=pb(ready))))
+
+
+def onnx(ready):
+    """Returns an ONNX model, made by tf2onnx. Raises InputError where that is not installed, or refuses."""
+    needs_tf2onnx()
+    import tf2onnx
+
+    ends = list(ready.inputs.values()), list(ready.outputs.values())
+    try:
+        model, _ = tf2onnx.convert.from_graph_def(frozen(ready), input_names=ends[0], output_names=ends[1])
+    except Exception as e:  # whatever another package raises
+        raise InputError(f"{ready.where}: tf2onnx cannot convert it: {one_line(e)}") from e
+    return model.SerializeToString()
+
+
+def needs_tf2onnx():
+    """Raises InputError where tf2onnx is not installed."""
+    if importlib.util.find_spec("tf2onnx") is None:
+        raise InputError("ONNX is written by tf2onnx, which is not installed: pip install tf2onnx")
+
+
+def saved_model(ready, folder, trainable=()):
+    """Writes a SavedModel with the signature serving_default, for sessions and for tf.saved_model.load."""
+    with _session(ready, trainable) as (sess, graph), convert_files.writing(folder):
+        builder = v1.saved_model.Builder(str(folder))
+        inputs, outputs = (
+            {key: v1.saved_model.build_tensor_info(graph.get_tensor_by_name(name)) for key, name in keys(ends).items()}
+            for ends in (ready.inputs, ready.outputs)
+        )
+        method = v1.saved_model.PREDICT_METHOD_NAME
+        signature = v1.saved_model.build_signature_def(inputs, outputs, method)
+        builder.add_meta_graph_and_variables(
+            sess, [v1.saved_model.SERVING], {v1.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature}
+        )
+        builder.save()
+
+
+def checkpoint(ready, folder, trainable=()):
+    """Writes a folder with a V2 checkpoint and its meta graph; constants that were variables are variables again."""
+    ready = ready if constants.variables(ready.graph_def) else thawed(ready)
+    with _session(ready, trainable) as (sess, _), convert_files.writing(folder):
+        folder.mkdir()
+        v1.train.Saver(save_relative_paths=True).save(sess, str(folder / NAME))
+
+
+def thawed(ready):
+    """Returns `ready` with variables in the place of the constants that were variables before it was frozen.
+
+    Raises InputError when there are none.
+    """
+    values = weights.constants(ready.where, ready.graph_def)
+    graph_def = graphs.copy(ready.graph_def)
+    for node in graph_def.node:
+        if node.name in values:
+            node.op = "VariableV2"
+            del node.attr["value"]
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape(values[node.name].shape).as_proto())
+    return Ready(graph_def, values, ready.inputs, ready.outputs, ready.where, ready.notes)
+
+
+def trainable(message):
+    """Returns the names of the variables that a MetaGraphDef says are trained."""
+    collections = getattr(message, "collection_def", {})
+    values = collections["trainable_variables"].bytes_list.value if "trainable_variables" in collections else ()
+    try:
+        return {VariableDef.FromString(value).variable_name.partition(":")[0] for value in values}
+    except DecodeError:
+        return set()
+
+
+@contextlib.contextmanager
+def _session(ready, trained):
+    """Yields (session, graph) with the variables in the collections where Savers look, holding their values."""
+    graph = graphs.imported(ready.graph_def, ready.where)
+    with graph.as_default(), v1.Session(config=v1.ConfigProto(allow_soft_placement=True)) as sess:
+        for node in constants.variables(ready.graph_def):
+            value = ready.values[node.name]
+            variable = _variable(graph, node, value, node.name in trained)
+            v1.add_to_collection(v1.GraphKeys.GLOBAL_VARIABLES, variable)
+            if variable.trainable:
+                v1.add_to_collection(v1.GraphKeys.TRAINABLE_VARIABLES, variable)
+            sess.run(variable.initializer, {variable.initializer.inputs[1]: value})
+        yield sess, graph
+
+
+def _variable(graph, node, value, trained):
+    """A Variable for what is only nodes: a graph that is imported has no such objects."""
+    handle, dtype = graph.get_tensor_by_name(f"{node.name}:0"), tf.as_dtype(node.attr["dtype"].type)
+    start = tf.zeros(value.shape, dtype, name=f"{node.name}/Initializer/zeros")
+    resource = handle.dtype == tf.resource
+    if resource:
+        assign = tf.raw_ops.AssignVariableOp(resource=handle, value=start, name=f"{node.name}/Assign")
+        read = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype, name=f"{node.name}/Read")
+    else:
+        assign = tf.raw_ops.Assign(ref=handle, value=start, validate_shape=False, name=f"{node.name}/Assign").op
+        read = tf.identity(handle, name=f"{node.name}/snapshot")
+    described = VariableDef(
+        variable_name=handle.name,
+        initializer_name=assign.name,
+        snapshot_name=read.name,
+        initial_value_name=start.name,
+        is_resource=resource,
+        trainable=trained,
+    )
+    return (ResourceVariable if resource else v1.Variable).from_proto(described)

@@ -1,0 +1,154 @@
+"""Weights by name, renamed and written: npz, text, a checkpoint of names or one of objects."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+from tf1ref.artifacts.convert import files as convert_files
+from tf1ref.artifacts.convert.models import NAME, STATE
+from tf1ref.artifacts.formats import recognise, weights
+from tf1ref.artifacts.formats.indexes import OBJECTS
+from tf1ref.errors import InputError, nearest
+
+COUNTER = "save_counter"  # tf.train.Checkpoint.restore expects one
+
+
+@dataclass
+class Account:
+    """What became of each name. `matched`: {name in the source: name in the target}; `unmatched`: of the target.
+
+    `unused`: of the source.
+    """
+
+    matched: dict
+    unmatched: list = field(default_factory=list)
+    unused: list = field(default_factory=list)
+
+
+def renamed(arrays, maps, where):
+    """Returns {new name: array} of {old name: array}, and the Account. `maps`: {old: new}.
+
+    Raises InputError for an old name that is not there, and for two variables that would get one name.
+    """
+    lacking = [old for old in maps if old not in arrays]
+    if lacking:
+        raise InputError(f"{where}: holds no {lacking[0]!r} to map{nearest(lacking[0], arrays)}")
+    names = {old: maps.get(old, old) for old in arrays}
+    twice = [new for new in names.values() if list(names.values()).count(new) > 1]
+    if twice:
+        raise InputError(f"{where}: two variables would be called {twice[0]!r}: map them to names of their own")
+    return {new: arrays[old] for old, new in names.items()}, Account(names)
+
+
+def checkpoint(arrays, folder):
+    """Writes {name: array} as a folder with a V2 checkpoint of names, without a graph."""
+    _save(arrays, folder)
+
+
+def objects(arrays, folder):
+    """Writes {name: array} as a checkpoint of objects: layer/w is the attribute w of the attribute layer."""
+    tree = TrackableObjectGraph()
+    tree.nodes.add()
+    found = {}
+    for name in [*sorted(arrays), COUNTER]:
+        at = tree.nodes[0]
+        for part in name.split("/"):
+            child = next((c.node_id for c in at.children if c.local_name == part), None)
+            if child is None:
+                child = len(tree.nodes)
+                at.children.add(node_id=child, local_name=part)
+                tree.nodes.add()
+            at = tree.nodes[child]
+        key = name.replace(".", "..") + weights.VALUE
+        at.attributes.add(name="VARIABLE_VALUE", full_name=name, checkpoint_key=key)
+        found[key] = arrays.get(name, np.int64(1))
+    _save({**found, OBJECTS: np.array(tree.SerializeToString(deterministic=True), object)}, folder)
+
+
+@dataclass
+class Like:
+    """A checkpoint of objects whose tree a new one is to have: `keys` {key: (path, full name)}, `values` of all."""
+
+    where: str
+    keys: dict
+    values: dict
+
+
+def like(path):
+    """Returns the Like of a checkpoint of objects. Raises InputError when it is none."""
+    found = recognise.recognise(path)
+    if not found.index or not found.index.objects:
+        raise InputError(f"--like {path}: no checkpoint of objects: save the new model with tf.train.Checkpoint first")
+    values = weights.raw(found.index.prefix)
+    tree = weights.tree(values[OBJECTS], found.path)
+    attributes = [a for node in tree.nodes for a in node.attributes if a.checkpoint_key in values]
+    attributes = [a for a in attributes if a.checkpoint_key != COUNTER + weights.VALUE]
+    keys = {a.checkpoint_key: (weights.path_of(a.checkpoint_key), a.full_name) for a in attributes}
+    return Like(found.path, keys, values)
+
+
+def fitted(arrays, maps, model, where, partial=False):
+    """Returns {key: array} of `model` (a Like) with `arrays` for what has their names, and the Account.
+
+    A name is matched by `maps`, then by its path in the tree of objects, then by its variable's full name.
+    Raises InputError for a name of the model that stays unmatched, unless `partial`, and for shapes that differ.
+    """
+    lacking = [old for old in maps if old not in arrays]
+    if lacking:
+        raise InputError(f"{where}: holds no {lacking[0]!r} to map{nearest(lacking[0], arrays)}")
+    sources = {new: old for old, new in maps.items()}
+    sources.update({name: name for name in arrays if name not in maps and name not in sources})
+    full = [name for _, name in model.keys.values()]
+    account, found = Account({}), dict(model.values)
+    for key, (path, name) in model.keys.items():
+        candidates = [path, *([name] if full.count(name) == 1 else [])]
+        old = next((sources[c] for c in candidates if c in sources), None)
+        if old is None:
+            account.unmatched.append(path)
+            continue
+        _check(arrays[old], model.values[key], old, path, where)
+        account.matched[old], found[key] = path, arrays[old]
+    account.unused = sorted(arrays.keys() - account.matched)
+    for old, new in maps.items():
+        if old not in account.matched:
+            near = nearest(new, [name for pair in model.keys.values() for name in pair])
+            raise InputError(f"--map {old}={new}: {model.where} holds no {new!r}{near}")
+    if account.unmatched and not partial:
+        raise InputError(_words(account, model.where, where))
+    return found, account
+
+
+def fit(found, folder):
+    """Writes the {key: array} of a Like that was fitted."""
+    _save(found, folder)
+
+
+def _words(account, wanted, where):
+    """The account in one line, of a model that was not filled."""
+    unmatched, unused = (", ".join(n[:6]) + ", ..." * (len(n) > 6) for n in (account.unmatched, account.unused))
+    count = f"{len(account.unmatched)} of {len(account.matched) + len(account.unmatched)}"
+    return (
+        f"{where}: nothing for {count} names of {wanted}: {unmatched}; unused: {unused or 'none'}: "
+        "--map OLD=NEW, or --partial to leave them as they are"
+    )
+
+
+def _check(array, there, old, path, where):
+    array, there = np.asarray(array), np.asarray(there)
+    if array.shape != there.shape or array.dtype != there.dtype:
+        kinds = [f"{a.dtype}{list(a.shape)}" for a in (array, there)]
+        raise InputError(f"{where}: {old} is {kinds[0]}, {path} is {kinds[1]} in the new model")
+
+
+def _save(arrays, folder):
+    """Saves with the kernel that Savers use: keys in their order, each tensor as it is."""
+    names = sorted(arrays)
+    with convert_files.writing(folder):
+        folder.mkdir()
+        tensors = [tf.constant(arrays[name]) for name in names]
+        tf.raw_ops.SaveV2(
+            prefix=str(folder / NAME), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
+        )
+        (folder / "checkpoint").write_text(STATE)

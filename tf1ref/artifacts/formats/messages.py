@@ -1,0 +1,138 @@
+"""A GraphDef, MetaGraphDef or SavedModel out of bytes or text, told by its content.
+
+Protocol buffers have no magic number: bytes are a GraphDef when they parse as one and every node has a name, an op
+and inputs that can be names. A file is read once and parsed; nothing in it is imported or run.
+"""
+
+import os
+import re
+
+import tensorflow.compat.v1 as v1
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.errors import InputError, one_line
+
+KINDS = "a GraphDef, a MetaGraphDef, a SavedModel, a checkpoint, a TFRecord or event file"
+MOST_BYTES = 2**31 - 1  # of one protocol buffer
+MOST_COMMENT = 1 << 20  # bytes before the first field of a text
+MOST_TEXT = 64 << 20  # bytes of text: its parser reads about 1 MB a second
+
+# The first field of a text tells its type.
+FIRST_FIELD = re.compile(r"(?:\s|#[^\n]*\n)*(\w+)\s*[:{<]")
+FIELDS = {
+    **dict.fromkeys(("node", "library", "versions", "version"), v1.GraphDef),
+    **dict.fromkeys(("meta_info_def", "graph_def", "saver_def", "collection_def", "signature_def"), v1.MetaGraphDef),
+    **dict.fromkeys(("asset_file_def", "object_graph_def"), v1.MetaGraphDef),
+    **dict.fromkeys(("saved_model_schema_version", "meta_graphs"), SavedModel),
+}
+FIRST_BYTES = {b"\x08", b"\x0a", b"\x12", b"\x18", b"\x22", b"\x2a"}  # fields 1 to 5 of these messages
+
+OP = re.compile(r"[\x21-\x7e]{1,512}")
+NAME = re.compile(r"[^:^\s]{1,4096}")
+INPUT = re.compile(r"\^?[^:^\s]{1,4096}(:\d{1,9})?")
+BACK = ("NextIteration", "RefNextIteration")  # the only edges that may close a circle
+
+
+def read(path, start):
+    """Returns (kind in words, message) of the file `path` that starts with the bytes `start`. Raises InputError."""
+    if start.lstrip()[:1] == b"#":  # a comment, which may be longer than what was read of the file
+        with open(path, "rb") as file:
+            start = file.read(MOST_COMMENT)
+    first = FIRST_FIELD.match(start.decode("latin-1"))
+    if first and first[1] in FIELDS and b"\0" not in start:
+        return _text(path, FIELDS[first[1]])
+    if start[:1] not in FIRST_BYTES:
+        raise InputError(f"{path}: not recognised, it starts with {start[:8].hex(' ')}: give {KINDS}")
+    if os.path.getsize(path) > MOST_BYTES:
+        raise InputError(f"{path}: more than the 2 GB of one protocol buffer: give {KINDS}")
+    data, wrongs = _bytes(path), []
+    for message in (v1.GraphDef, v1.MetaGraphDef, SavedModel):
+        try:
+            parsed = message.FromString(data)
+        except DecodeError:
+            continue
+        wrong = _wrong(parsed)
+        if not wrong:
+            return message.DESCRIPTOR.name, parsed
+        wrongs.append(wrong)
+    damaged = next((w for w in wrongs if w.startswith("damaged")), "")
+    raise InputError(
+        f"{path}: {f'{damaged}: copy it again' if damaged else f'not recognised or damaged: give {KINDS}'}"
+    )
+
+
+def _text(path, message):
+    if os.path.getsize(path) > MOST_TEXT:
+        raise InputError(f"{path}: {os.path.getsize(path):,} bytes of text: save it as binary to have it inspected")
+    try:
+        parsed = text_format.Parse(_bytes(path).decode(), message())
+    except RecursionError:
+        raise InputError(f"{path}: damaged: more levels in each other than any graph has") from None
+    except (text_format.ParseError, ValueError) as e:  # bytes that are no UTF-8 are a ValueError too
+        raise InputError(f"{path}: damaged or not of this format: {one_line(e)}") from e
+    wrong = _wrong(parsed)
+    if wrong:
+        raise InputError(f"{path}: {wrong}: copy or save it again")
+    return f"{message.DESCRIPTOR.name} as text", parsed
+
+
+def _bytes(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def _wrong(parsed):
+    """Why a parsed message is none of its kind: "damaged: ..." when it is close to one, "" when it is one."""
+    if isinstance(parsed, SavedModel):
+        wrongs = [_wrong(meta) for meta in parsed.meta_graphs]
+        return next(filter(None, wrongs), "") if wrongs else "no SavedModel"
+    if isinstance(parsed, v1.MetaGraphDef):
+        if not parsed.graph_def.node and not parsed.meta_info_def.tensorflow_version:
+            return "no meta graph"
+        return _wrong(parsed.graph_def)
+    if not parsed.node and not (parsed.versions.producer and parsed.ByteSize() < 1000):
+        return "no graph"
+    return _wrong_node(parsed.node) or _circle(parsed.node)
+
+
+def _wrong_node(nodes):
+    seen = set()
+    for number, node in enumerate(nodes):
+        name, op = node.name, node.op
+        if not NAME.fullmatch(name) or not OP.fullmatch(op):
+            if number == 0:
+                return "no graph"
+            return f"damaged: node {number} has {'no name' if not NAME.fullmatch(name) else 'no op'} that can be one"
+        if name in seen:
+            return f"damaged: two nodes are called {name[:100]!r}"
+        seen.add(name)
+        bad = next((i for i in node.input if not INPUT.fullmatch(i)), None)
+        if bad is not None:
+            return f"damaged: node {name[:100]!r} reads {bad[:100]!r}, which is no name"
+    return ""
+
+
+def _circle(nodes):
+    """Why a graph that goes in a circle cannot be: only a loop's NextIteration may lead back. "" when none does."""
+    inputs = {n.name: [] if n.op in BACK else [tensor(i)[0] for i in n.input] for n in nodes}
+    done, path = set(), {}
+    for name in inputs:
+        stack = [(name, iter((name,)))]
+        while stack:
+            above, below = stack[-1]
+            following = next(below, None)
+            if following is None:
+                stack.pop()
+                path.pop(above, None)
+                done.add(above)
+            elif following in path:
+                members = list(path)[list(path).index(following) :]
+                shown = " <- ".join(m[:60] for m in [*members[:4], *["..."] * (len(members) > 4), following])
+                return f"damaged: its nodes read each other in a circle ({shown}), which no graph may"
+            elif following not in done and following in inputs:
+                path[following] = None
+                stack.append((following, iter(inputs[following])))
+    return ""

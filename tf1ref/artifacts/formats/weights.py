@@ -1,0 +1,198 @@
+"""Weights by name, out of whatever holds them: checkpoints of names or of objects, npz, text, constants of a graph.
+
+The text says every number in full, so that it can be read back to the bit:
+
+    # tf1ref weights 1
+    layer/w float32 [2, 2]
+    0.5 -1.25 3.0 0.1
+"""
+
+import io
+import os
+import re
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+from tf1ref.artifacts.formats import checkpoint
+from tf1ref.artifacts.formats.indexes import OBJECTS
+from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.errors import InputError, one_line
+
+HEADER = "# tf1ref weights 1"
+LINE = re.compile(r"(\S+) (\w+) \[([\d, ]*)\]")
+VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+ZIP = b"PK\x03\x04"
+READ = re.compile(r"(.*/)?(read|Read|\w*ReadVariableOp(_\d+)?)")
+PER_LINE = 8
+NUMBERS = "fiubc"  # numpy's kinds that are written as text
+
+
+def kind(path):
+    """Returns "npz" or "text" when a file starts as one, else ""."""
+    if not os.path.isfile(path):
+        return ""
+    try:
+        with open(path, "rb") as f:
+            start = f.read(len(HEADER))
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read: {e.strerror or e}") from e
+    return "npz" if start.startswith(ZIP) else "text" if start == HEADER.encode() else ""
+
+
+def read(path, kind):
+    """Returns {name: array} of an npz or text file. Raises InputError for damage, and for pickled objects."""
+    return _npz(path) if kind == "npz" else _text(path)
+
+
+def saved(prefix):
+    """Returns {name: array} of a checkpoint.
+
+    One of objects: by the names of its variables, or by their paths (layer/w) where two variables have one name.
+    Raises InputError when it cannot be read.
+    """
+    found = raw(prefix)
+    if OBJECTS not in found:
+        return found
+    objects = tree(found.pop(OBJECTS), prefix)
+    names = {key: name for key, name in object_names(objects).items() if key in found}
+    return {names[key]: found[key] for key in sorted(names, key=names.get)}
+
+
+def raw(prefix):
+    """Returns {key: array} of all that a checkpoint holds, by its own keys. Raises InputError as `saved` does."""
+    try:
+        reader = tf.train.load_checkpoint(checkpoint.pattern(os.fspath(prefix)))
+        return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+    except (tf.errors.OpError, ValueError, RuntimeError) as e:
+        raise InputError(f"{prefix}: damaged or incomplete: {one_line(e)}") from e
+
+
+def tree(packed, prefix):
+    """Returns the TrackableObjectGraph of a checkpoint's bytes. Raises InputError when it is none."""
+    try:
+        return TrackableObjectGraph.FromString(packed)
+    except (DecodeError, TypeError) as e:
+        raise InputError(f"{prefix}: damaged: its tree of objects cannot be read: {one_line(e)}") from e
+
+
+def object_names(objects):
+    """Returns {key in the checkpoint: name} of a tree's variables: full names, or paths where those are not unique."""
+    attributes = [a for node in objects.nodes for a in node.attributes if a.name == "VARIABLE_VALUE"]
+    attributes = [a for a in attributes if a.checkpoint_key != f"save_counter{VALUE}"]
+    full = [a.full_name for a in attributes]
+    if all(full) and len(set(full)) == len(full):
+        return {a.checkpoint_key: a.full_name for a in attributes}
+    return {a.checkpoint_key: path_of(a.checkpoint_key) for a in attributes}
+
+
+def path_of(key):
+    """Returns "layer/w" for "layer/w/.ATTRIBUTES/VARIABLE_VALUE"."""
+    return key.removesuffix(VALUE).replace(".S", "/").replace("..", ".")
+
+
+def constants(path, graph_def):
+    """Returns {name: array} of what was a variable before it was frozen: the Consts that a read of a variable reads.
+
+    Of a graph without such reads: all Consts of floats with more than one. Raises InputError when there are none.
+    """
+    nodes = {node.name: node for node in graph_def.node if node.op == "Const"}
+    reads = [n for n in graph_def.node if n.op == "Identity" and READ.fullmatch(n.name) and n.input]
+    names = dict.fromkeys(name for name in (tensor(n.input[0])[0] for n in reads) if name in nodes)
+    try:
+        if names:
+            return {name: tf.make_ndarray(nodes[name].attr["value"].tensor) for name in sorted(names)}
+        arrays = {name: tf.make_ndarray(node.attr["value"].tensor) for name, node in sorted(nodes.items())}
+    except (TypeError, ValueError) as e:
+        raise InputError(f"{path}: damaged: a constant cannot be read: {one_line(e)}") from e
+    found = {name: a for name, a in arrays.items() if a.size > 1 and np.issubdtype(a.dtype, np.inexact)}
+    if not found:
+        raise InputError(f"{path}: holds no weights: no constant in it was a variable; give the checkpoint")
+    return found
+
+
+def npz_bytes(arrays):
+    """Returns an npz of {name: array} without any pickle; the same arrays give the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED, allowZip64=True) as z:
+        for name in sorted(arrays):
+            with z.open(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as f:
+                np.lib.format.write_array(f, _plain(arrays[name], name), allow_pickle=False)
+    return packed.getvalue()
+
+
+def text_bytes(arrays):
+    """Returns {name: array} as text: each number in the fewest digits that give back its bits."""
+    lines = [HEADER]
+    for name in sorted(arrays):
+        array = _plain(arrays[name], name)
+        if array.dtype.kind not in NUMBERS:
+            raise InputError(f"{name}: {array.dtype} cannot be written as numbers: convert to npz")
+        lines.append(f"{name} {array.dtype} {list(array.shape)}")
+        words = [_word(x) for x in array.ravel()]
+        lines += [" ".join(words[i : i + PER_LINE]) for i in range(0, len(words), PER_LINE)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _word(x):
+    if x.dtype.kind == "f" and np.isnan(x):
+        return "0x" + x.tobytes()[::-1].hex()  # the bits of a NaN are not in its name
+    return str(x)
+
+
+def _number(word, dtype):
+    if word.startswith("0x"):
+        return np.frombuffer(bytes.fromhex(word[2:])[::-1], dtype)[0]
+    return dtype.type({"True": 1, "False": 0}.get(word, word))
+
+
+def _plain(array, name):
+    """An array as npz can hold it without pickle: bytes of strings, bfloat16 and the like not at all."""
+    array = np.asarray(array)
+    if array.dtype.hasobject:
+        array = array.astype(bytes)
+    if array.dtype.kind == "V":
+        raise InputError(f"{name}: numpy has no {array.dtype}: convert to a checkpoint")
+    return array
+
+
+def _npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            return {name: z[name] for name in z.files}
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as e:
+        raise InputError(f"{path}: cannot be read as an npz without pickled objects: {one_line(e)}") from e
+    except MemoryError as e:
+        raise InputError(f"{path}: damaged: it claims more than memory holds: {one_line(e)}") from e
+
+
+def _text(path):
+    with open(path, "rb") as f:
+        lines = f.read().decode(errors="replace").splitlines()[1:]
+    found, words, name, shape, dtype = {}, [], None, (), None
+
+    def done():
+        if name is not None:
+            found[name] = np.array([_number(w, dtype) for w in words], dtype).reshape(shape)
+
+    for number, line in enumerate(lines, 2):
+        head = LINE.fullmatch(line)
+        try:
+            if head:
+                done()
+                name, dtype, words = head[1], np.dtype(head[2]), []
+                if dtype.kind not in NUMBERS:
+                    raise ValueError(f"{dtype} is no type of numbers")
+                shape = tuple(int(d) for d in head[3].split(",") if d.strip())
+            else:
+                words += line.split()
+        except (ValueError, TypeError, OverflowError) as e:
+            raise InputError(f"{path}: line {number}: damaged: {one_line(e)}") from e
+    try:
+        done()
+    except (ValueError, TypeError, OverflowError) as e:
+        raise InputError(f"{path}: {name}: damaged: {one_line(e)}") from e
+    return found

@@ -1,0 +1,69 @@
+"""A frozen graph as bytes, a weight at a time.
+
+A message that holds all the weights, and then its bytes, are two more copies of a model; here is none of all.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+
+from tf1ref.artifacts.graph.constants import constant
+from tf1ref.artifacts.graph.graphs import copy
+from tf1ref.errors import InputError
+
+LARGE = 1 << 20  # bytes of a variable from which on it is not copied into a message
+MOST_BYTES = 2**31 - 1  # of one protocol buffer
+AS_CONTENT = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8")  # types TensorFlow writes as bytes
+# Tags, each a field's number and "bytes follow": GraphDef.node, NodeDef.attr, its value, its tensor, the numbers.
+NODE, ATTR, VALUE, TENSOR, CONTENT = (number << 3 | 2 for number in (1, 5, 2, 8, 4))
+
+
+def pieces(graph_def, values, where):
+    """Yields the bytes of what `without_values` returned, with `values`: those of `frozen(...)`, deterministic.
+
+    A message of all the weights is never made, nor a copy of one: a file of 100 MB is written in about that much
+    memory. Raises InputError past the 2 GB that one protocol buffer holds.
+    """
+    total = 0
+    rest = v1.GraphDef(versions=graph_def.versions)
+    if graph_def.HasField("library"):
+        rest.library.CopyFrom(graph_def.library)
+    for node in graph_def.node:
+        lacks = node.name in values and "value" not in node.attr
+        array = np.asarray(values[node.name]) if lacks else None
+        if array is not None and array.nbytes >= LARGE and array.dtype in AS_CONTENT:
+            found = _node_pieces(node, array)
+        else:
+            if array is not None:
+                node = copy(node)
+                constant(node, node.name, array, node.attr["dtype"].type)
+            found = [_field(NODE, node.SerializeToString(deterministic=True))]
+        total += sum(len(piece) for piece in found)
+        if total > MOST_BYTES:
+            raise InputError(f"{where}: more than the 2 GB one file holds: freeze a part of it, by --outputs")
+        yield from found
+    yield rest.SerializeToString(deterministic=True)
+
+
+def _node_pieces(node, array):
+    """The Const `node` as a field of a GraphDef, with `array` as its value (tensorflow/core/framework/*.proto)."""
+    data = memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b""
+    proto = TensorProto(dtype=node.attr["dtype"].type, tensor_shape=tf.TensorShape(array.shape).as_proto())
+    head = proto.SerializeToString(deterministic=True) + bytes([CONTENT]) + _varint(len(data))
+    for field, before in ((TENSOR, b""), (VALUE, b"\x0a\x05value"), (ATTR, b"")):
+        head = before + bytes([field]) + _varint(len(head) + len(data)) + head
+    own = node.SerializeToString(deterministic=True)
+    return [bytes([NODE]) + _varint(len(own) + len(head) + len(data)) + own + head, data]
+
+
+def _field(tag, data):
+    return bytes([tag]) + _varint(len(data)) + data
+
+
+def _varint(number):
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])

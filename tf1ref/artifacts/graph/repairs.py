@@ -1,0 +1,189 @@
+"""Repairs of old graphs: what today's importer refuses and the answers do not need. Each says so when it is used.
+
+Every graph that is going to be run is loaded by `repaired`. What is asked for is never changed: an op that this
+TensorFlow does not know stays where the outputs need it.
+"""
+
+import re
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from tensorflow.python.framework import op_def_registry, ops
+
+from tf1ref.artifacts.graph import graphs
+from tf1ref.artifacts.graph.graphs import all_nodes, tensor
+from tf1ref.errors import InputError
+
+# What v1.train.import_meta_graph can read; 0.12.head and the like it cannot.
+VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
+CONSUMER = tf.version.GRAPH_DEF_VERSION
+GRADIENT = "_gradient_op_type"
+MOST_NAMES = 4
+
+# What takes a ref: the op that does it to a value; Assign(ref, value) is its value.
+PLAIN = {"Assign": "Identity", "AssignAdd": "Add", "AssignSub": "Sub"}
+PLAIN.update((f"Ref{op}", op) for op in ("Identity", "Enter", "Exit", "NextIteration", "Switch", "Merge"))
+
+
+def repaired(message, outputs=None, where=""):
+    """Returns (GraphDef that can be imported, a line for each repair): what `outputs` need, or all of the graph.
+
+    `message`: a GraphDef or MetaGraphDef, which stays as it is. Devices, colocation and recorded shapes are always
+    left out. Raises InputError where a node that is needed reads what is not there.
+    """
+    meta = message if isinstance(message, v1.MetaGraphDef) else None
+    whole = meta.graph_def if meta else message
+    notes = _version(meta.meta_info_def.tensorflow_version) if meta else []
+    pruned = graphs.prune(whole, outputs or [n.name for n in whole.node], where)
+    notes += _left_out(whole, pruned) + _devices(pruned) + _colocation(pruned)
+    recorded = {n.name: list(n.attr["_output_shapes"].list.shape) for n in pruned.node if "_output_shapes" in n.attr}
+    graph_def = graphs.bare(pruned)
+    notes += _versions(graph_def) + _assignments(graph_def) + _gradients(graph_def, whole)
+    return graph_def, notes + _shapes(graph_def, recorded)
+
+
+def version_string(text):
+    """Returns `text` in a form that v1.train.import_meta_graph reads: "0.12.head" becomes "0.12"."""
+    if VERSION.match(text) or not text:
+        return text
+    return ".".join(re.match(r"[\d.]*", text)[0].strip(".").split(".")) or "0"
+
+
+def unknown(nodes, library=()):
+    """Returns {op: [node names]} of the NodeDefs whose op is neither TensorFlow's nor in `library`."""
+    found = {}
+    for node in nodes:
+        if node.op not in library and op_def_registry.get(node.op) is None:
+            found.setdefault(node.op, []).append(node.name)
+    return found
+
+
+def _version(text):
+    if version_string(text) == text:
+        return []
+    return [f"version string {text!r}, which v1.train.import_meta_graph refuses: read as {version_string(text)}"]
+
+
+def _versions(graph_def):
+    versions, notes = graph_def.versions, []
+    if versions.min_consumer > CONSUMER:
+        notes = [f"min_consumer {versions.min_consumer}, made for a later TensorFlow than this ({CONSUMER}): ignored"]
+        versions.min_consumer = 0
+    if CONSUMER in versions.bad_consumers:
+        notes.append(f"bad_consumers names this TensorFlow ({CONSUMER}): ignored")
+        del versions.bad_consumers[:]
+    return notes
+
+
+def _left_out(whole, pruned):
+    """Says which unknown ops and missing gradient functions went with what the outputs do not need."""
+    library = {f.signature.name for f in whole.library.function}
+    kept = {n.name for n in pruned.node}
+    gone = unknown([n for n in whole.node if n.name not in kept], library)
+    return [f"unknown ops that the outputs do not need, left out: {listed(gone)}"] if gone else []
+
+
+def _devices(graph_def):
+    pinned = {}
+    for node in all_nodes(graph_def):
+        if node.device and not _is_here(node.device):
+            pinned.setdefault(node.device, []).append(node.name)
+    return [f"device pins that do not exist here, left out: {listed(pinned)}"] if pinned else []
+
+
+def _is_here(device):
+    try:
+        spec = tf.DeviceSpec.from_string(device)
+    except ValueError:
+        return False
+    kind = spec.device_type or "CPU"
+    there = len(tf.config.list_physical_devices(kind))
+    return spec.job in (None, "localhost") and not spec.replica and not spec.task and (spec.device_index or 0) < there
+
+
+def _colocation(graph_def):
+    gone = {}
+    for nodes in [graph_def.node, *(f.node_def for f in graph_def.library.function)]:
+        names = {n.name for n in nodes}
+        for node in nodes:
+            for place in node.attr["_class"].list.s if "_class" in node.attr else ():
+                name = place.decode(errors="replace").removeprefix("loc:@")
+                if name not in names:
+                    gone.setdefault(name, []).append(node.name)
+    return [f"colocation with nodes that are not there, left out: {listed(gone)}"] if gone else []
+
+
+def _assignments(graph_def):
+    """Makes ops that take a ref plain where no variable is left to give one: freezing made it a constant."""
+    takers = [n for n in graph_def.node if n.op in PLAIN and n.input]
+    read = {tensor(n.input[0])[0] for n in takers}
+    refs = {n.name for n in graph_def.node if n.name in read and n.op not in PLAIN and _gives_ref(n.op)}
+    while takers:  # what passes a ref on gives one, too
+        passing = {n.name for n in takers if tensor(n.input[0])[0] in refs} - refs
+        if not passing:
+            break
+        refs |= passing
+    changed = {}
+    for node in takers:
+        if tensor(node.input[0])[0] in refs:
+            continue
+        changed.setdefault(node.op, []).append(node.name)
+        if node.op == "Assign":
+            del node.input[0]
+        node.op = PLAIN[node.op]
+        for name in ("use_locking", "validate_shape"):
+            node.attr.pop(name, None)
+    return [f"left over by freezing, made plain: {listed(changed)}"] if changed else []
+
+
+def _gives_ref(op):
+    definition = op_def_registry.get(op)
+    return definition is None or any(output.is_ref for output in definition.output_arg)
+
+
+def _gradients(graph_def, whole):
+    """Leaves out gradients that are not there: nothing here differentiates, and who does gets TensorFlow's own."""
+    library = {f.signature.name for f in whole.library.function}
+    kept = {f.signature.name for f in graph_def.library.function}
+    lacking = {}
+    for pair in whole.library.gradient:
+        if pair.gradient_func not in library:
+            lacking.setdefault(pair.gradient_func, []).append(pair.function_name)
+        elif {pair.gradient_func, pair.function_name} <= kept:
+            graph_def.library.gradient.add().CopyFrom(pair)
+    for node in all_nodes(graph_def):
+        name = node.attr[GRADIENT].s.decode(errors="replace") if GRADIENT in node.attr else ""
+        if name and not _registered(name):
+            lacking.setdefault(name, []).append(node.name)
+            node.attr.pop(GRADIENT)
+    return [f"gradient functions that are not there, left out: {listed(lacking)}"] if lacking else []
+
+
+def _registered(name):
+    try:
+        ops.gradient_registry.lookup(name)
+    except LookupError:
+        return False
+    return True
+
+
+def _shapes(graph_def, recorded):
+    """Says which of the `recorded` shapes, already left out, TensorFlow now infers otherwise."""
+    if not recorded:
+        return []
+    try:
+        graph = graphs.imported(graph_def, "")
+    except InputError:
+        return []  # who imports it next says why
+    stale = []
+    for name, shapes in recorded.items():
+        tensors = graph.get_operation_by_name(name).outputs
+        if any(not t.shape.is_compatible_with(tf.TensorShape(shape)) for t, shape in zip(tensors, shapes)):
+            stale.append(name)
+    return [f"_output_shapes that TensorFlow infers otherwise, left out: {listed({'of': stale})}"] if stale else []
+
+
+def listed(found):
+    """Returns "what (name, name, ...), ..." of {what: [names]}, a few of each."""
+    words = [f"{op} ({', '.join(n[:MOST_NAMES] + ['...'] * (len(n) > MOST_NAMES))})" for op, n in found.items()]
+    return ", ".join(words[:MOST_NAMES]) + f" and {len(words) - MOST_NAMES} more" * (len(words) > MOST_NAMES)

@@ -1,0 +1,227 @@
+"""What a graph says about itself: ops, inputs, outputs, variables, signatures, and what to look out for.
+
+Everything is read off the message. Nothing is imported, so ops and shapes that TensorFlow refuses can be shown too.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
+
+from tf1ref.artifacts.graph import constants, effects, repairs
+from tf1ref.artifacts.graph.graphs import TRAINING, all_nodes, likely_outputs, tensor
+from tf1ref.artifacts.graph.shapes import Shapes, attr, dtype_name, dtype_of, elements, shape_of
+
+SAVER = re.compile(r"(.*/)?save(_\d+)?/")
+SAVERS = re.compile(r"Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename")  # the ops a Saver adds
+PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
+MOMENTS = re.compile(r"(.*/)?moments(_\d+)?/variance")
+SHADOW = re.compile(r"(.*)/ExponentialMovingAverage(_\d+)?$")
+ASSETS = "saved_model_assets"
+MOST_SHOWN = 1000  # of what a foreign file may have millions of
+
+
+@dataclass
+class Tensor:
+    """A tensor by name. `shape`: sizes, None for unknown ones; None where the rank is unknown."""
+
+    name: str
+    op: str
+    dtype: str
+    shape: list
+
+
+@dataclass
+class Graph:
+    """One graph of a file. `ops`: {op: how many}; `unknown_ops`, `outside`, `state`: {op: [node names]}.
+
+    `constants`: how many numbers its Consts hold. `signatures`: {name: {"method", "inputs", "outputs"}}.
+    `training_batch_norms`: names of those that normalise with the batch's own mean. `collections`: {name: first names}.
+    """
+
+    tags: list
+    tensorflow: str
+    producer: int
+    min_consumer: int
+    nodes: int
+    functions: int
+    ops: dict
+    constants: int
+    inputs: list
+    outputs: list
+    variables: list = field(default_factory=list)
+    collections: dict = field(default_factory=dict)
+    signatures: dict = field(default_factory=dict)
+    assets: list = field(default_factory=list)
+    unknown_ops: dict = field(default_factory=dict)
+    outside: dict = field(default_factory=dict)
+    state: dict = field(default_factory=dict)
+    missing_inputs: list = field(default_factory=list)
+    shadows: list = field(default_factory=list)
+    training_batch_norms: list = field(default_factory=list)
+    trained: list = field(default_factory=list)
+
+
+def summary(message):
+    """Returns the Graph that a GraphDef or MetaGraphDef describes."""
+    meta = message if isinstance(message, v1.MetaGraphDef) else None
+    graph_def = meta.graph_def if meta else message
+    nodes = {node.name: node for node in graph_def.node}
+    every = all_nodes(graph_def)
+    shapes = Shapes(nodes)
+    info = meta.meta_info_def if meta else None
+    graph = Graph(
+        tags=list(info.tags) if meta else [],
+        tensorflow=info.tensorflow_version if meta else "",
+        producer=graph_def.versions.producer or graph_def.version,
+        min_consumer=graph_def.versions.min_consumer,
+        nodes=len(graph_def.node),
+        functions=len(graph_def.library.function),
+        ops=dict(Counter(node.op for node in every).most_common()),
+        constants=sum(_weights(node) for node in every),
+        inputs=_inputs(graph_def, shapes),
+        outputs=[_tensor(nodes[name], shapes) for name in likely_outputs(graph_def) if name in nodes],
+        variables=[_tensor(node, shapes) for node in constants.variables(graph_def)],
+    )
+    _look_out(graph, graph_def, every, nodes)
+    if meta:
+        _describe(graph, meta)
+    graph.shadows = _shadows({v.name for v in graph.variables})
+    return graph
+
+
+def _inputs(graph_def, shapes):
+    nodes = [n for n in graph_def.node if n.op in PLACEHOLDERS and not TRAINING.match(n.name)]
+    # What only stands in for a default (keep_prob) is an input too, but a name of a file is none.
+    nodes = [n for n in nodes if n.op != "PlaceholderWithDefault" or dtype_of(n) != "string"]
+    return [_tensor(n, shapes) for n in nodes[:MOST_SHOWN]]
+
+
+def _tensor(node, shapes):
+    return Tensor(node.name, node.op, dtype_of(node), shapes.of(node.name))
+
+
+def _weights(node):
+    """How many numbers a Const holds; a scalar is no weight."""
+    if node.op != "Const":
+        return 0
+    value = attr(node, "value").tensor
+    count = elements(shape_of(value.tensor_shape)) or 0
+    return count if count > 1 and dtype_name(value.dtype) != "string" else 0
+
+
+def _look_out(graph, graph_def, every, nodes):
+    functions = {f.signature.name for f in graph_def.library.function}
+    graph.unknown_ops = repairs.unknown(every, functions)
+    own = [n for n in every if not (SAVERS.fullmatch(n.op) and SAVER.match(n.name))]
+    graph.outside, graph.state = effects.outside(own), effects.state(own)
+    missing = {tensor(i)[0] for n in graph_def.node for i in n.input} - nodes.keys()
+    graph.missing_inputs = sorted(missing)[:MOST_SHOWN]
+    graph.training_batch_norms = [n.name for n in every if _normalises_itself(n)][:MOST_SHOWN]
+
+
+def _normalises_itself(node):
+    if BATCH_NORM.fullmatch(node.op):
+        return attr(node, "is_training").b or "is_training" not in node.attr  # the default is to train
+    return node.op == "Mean" and bool(MOMENTS.fullmatch(node.name)) and not TRAINING.match(node.name)
+
+
+def _shadows(names):
+    """The names that are moving averages of another one of `names`."""
+    return sorted(n for n in names if SHADOW.match(n) and SHADOW.match(n)[1] in names)
+
+
+def shadows(names):
+    """Returns those of a checkpoint's `names` that are moving averages of another one of them."""
+    return _shadows(set(names))
+
+
+def _describe(graph, meta):
+    """Adds what only a MetaGraphDef has: collections, signatures, assets."""
+    for name, collection in sorted(meta.collection_def.items())[:MOST_SHOWN]:
+        kind = collection.WhichOneof("kind")
+        values = getattr(collection, kind).value if kind else ()
+        graph.collections[name] = {
+            "kind": (kind or "empty").removesuffix("_list"),
+            "count": len(values),
+            "names": [_collected(value) for value in values[:MOST_SHOWN]],
+        }
+    trainable = graph.collections.get("trainable_variables", {"names": ()})["names"]
+    graph.trained = [name.partition(":")[0] for name in trainable]
+    for name, signature in sorted(meta.signature_def.items())[:MOST_SHOWN]:
+        graph.signatures[name] = {
+            "method": signature.method_name,
+            "inputs": {key: _signed(info) for key, info in sorted(signature.inputs.items())},
+            "outputs": {key: _signed(info) for key, info in sorted(signature.outputs.items())},
+        }
+    graph.assets = _assets(meta)
+
+
+def _assets(meta):
+    """The names of the files in assets/: TF2 writes a field of the message, TF1 a collection."""
+    names = [asset.filename for asset in meta.asset_file_def[:MOST_SHOWN]]
+    values = meta.collection_def[ASSETS].any_list.value if ASSETS in meta.collection_def else ()
+    for packed in values[:MOST_SHOWN]:
+        try:
+            names.append(AssetFileDef.FromString(packed.value).filename)
+        except DecodeError:
+            continue
+    return sorted(set(filter(None, names)))
+
+
+def _collected(value):
+    """A name for one value of a collection: a variable's, a node's, a number, or the type of a message."""
+    if not isinstance(value, bytes):
+        return str(getattr(value, "type_url", value))[:200]
+    try:
+        name = VariableDef.FromString(value).variable_name
+    except DecodeError:
+        name = ""
+    return name or f"{len(value)} bytes"
+
+
+def _signed(info):
+    encoding = info.WhichOneof("encoding") or "name"
+    name = info.name if encoding == "name" else f"({encoding.replace('_', ' ')})"
+    return Tensor(name, "", dtype_name(info.dtype) if info.dtype else "", shape_of(info.tensor_shape))
+
+
+def warnings(graph, names):
+    """Yields (what, names, advice) for what would surprise the user of `graph`; `names`: those of saved tensors."""
+    versions = (graph.producer, graph.min_consumer, tf.version.GRAPH_DEF_VERSION)
+    if graph.min_consumer > versions[2]:
+        yield "made for a later TensorFlow", [f"min_consumer {graph.min_consumer}, this one is {versions[2]}"], ""
+    if graph.tensorflow and not repairs.VERSION.match(graph.tensorflow):
+        yield "version string", [graph.tensorflow], "v1.train.import_meta_graph refuses it"
+    if graph.unknown_ops:
+        yield "ops unknown here", _listed(graph.unknown_ops), "cut them off: freeze with --inputs after them"
+    if graph.missing_inputs:
+        yield "reads what is not there", graph.missing_inputs, "part of a graph, or damaged"
+    if graph.outside:
+        yield "touches files, network or Python", _listed(graph.outside), "runs with --trust only"
+    if graph.state:
+        yield "queues, iterators, tables", _listed(graph.state), "state that no frozen graph holds"
+    if graph.training_batch_norms:
+        yield (
+            "batch norm in training mode",
+            graph.training_batch_norms,
+            "normalises with the batch's own mean: answers hang on what else is in the batch",
+        )
+    globals_ = graph.collections.get("variables", {"names": ()})["names"]  # local ones are never saved
+    held = {v.name for v in graph.variables} & {name.partition(":")[0] for name in globals_}
+    lacking = sorted(held - set(names)) if names else []
+    if lacking:
+        yield "no saved value of this name", lacking, "never saved, or saved under another name"
+    unused = graph.shadows or shadows(names)
+    if unused:
+        yield "moving averages", unused, "evaluate with these, not with the variables' own values"
+
+
+def _listed(found):
+    return [f"{op} x {len(names)} ({names[0]})" for op, names in found.items()]

@@ -1,0 +1,180 @@
+"""What can be frozen: a checkpoint, a SavedModel, a GraphDef without variables, an example's build_graph."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref import catalog
+from tf1ref.artifacts.formats import checkpoint, recognise
+from tf1ref.artifacts.formats.checkpoint import Values
+from tf1ref.artifacts.graph import graphs
+from tf1ref.errors import InputError, nearest, one_line
+
+EXAMPLE = re.compile(r"([a-z]\w*)\.([a-z]\w*)")
+SERVING = "serving_default"
+
+
+@dataclass
+class Source:
+    """`where`: the file of the graph, for messages; `message`: its GraphDef or MetaGraphDef.
+
+    `read(variables, ema)`: the values of NodeDefs, a mapping with the `averaged` names. `inputs`, `outputs`: names
+    of tensors that a signature gives; `endpoints`: {name: tensor name} that an output may be called by.
+    """
+
+    where: str
+    message: object
+    read: Callable
+    inputs: list = field(default_factory=list)
+    outputs: list = field(default_factory=list)
+    endpoints: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+
+    @property
+    def graph_def(self):
+        """The graph as it was saved: with training, saving and device pins."""
+        return getattr(self.message, "graph_def", self.message)
+
+
+def find(source, signature="", tags=(), values=""):
+    """Returns the Source that `source` names; `values`: a checkpoint's prefix, for the weights of an example.
+
+    `signature`, `tags`: which of a SavedModel's. Raises InputError when there is none, or several.
+    """
+    source = os.fspath(source)
+    example = EXAMPLE.fullmatch(source)
+    if example and example[1] in catalog.CHAPTERS and not os.path.exists(source):
+        return _example(source, values)
+    if values:
+        raise InputError(f"{source}: --checkpoint goes with an example, chapter.name; `tf1ref list` shows all")
+    if _is_checkpoint(source):
+        model = checkpoint.find(source)
+        return Source(model.where, model.meta_graph, model.values)
+    found = recognise.recognise(source)
+    if found.kind.startswith("SavedModel"):
+        return _saved_model(found, signature, tags)
+    if not found.graphs:
+        raise InputError(
+            f"{source}: {found.kind} without a graph: give a checkpoint with its .meta, a SavedModel, a .pb"
+        )
+    return Source(found.path, found.graphs[0], _NoValues(found.path))
+
+
+def _is_checkpoint(source):
+    """True for what a Saver wrote, and for what is nothing: then the checkpoint's reader says so."""
+    if os.path.isdir(source):
+        there = [source, *(e.path for e in os.scandir(source) if e.is_dir())]
+        return not any(os.path.isfile(os.path.join(d, name)) for d in there for name in recognise.MODELS)
+    if not os.path.exists(source):
+        return True
+    named = checkpoint.PART.search(source) or checkpoint.SHARD.search(source)
+    return bool(named) or os.path.isfile(source + ".meta")
+
+
+class _NoValues:
+    """Reads the variables of a file that has no values: only none at all are found."""
+
+    def __init__(self, where):
+        self.where = where
+
+    def __call__(self, variables, ema=False):
+        if variables:
+            names = ", ".join(v.name for v in variables[:4]) + ", ..." * (len(variables) > 4)
+            raise InputError(
+                f"{self.where}: the outputs need the variables {names}, which have no values here: "
+                "freeze the checkpoint or SavedModel that holds them"
+            )
+        return Values("")
+
+
+def _saved_model(found, signature, tags):
+    metas = {tuple(sorted(m.meta_info_def.tags)): m for m in found.graphs}
+    meta, notes = _tagged(found.path, metas, tags)
+    there = meta.signature_def
+    if signature and signature not in there:
+        listed = f": there are {', '.join(sorted(there))}" if there else " nor any other: name --outputs"
+        raise InputError(f"{found.path}: holds no signature {signature!r}{nearest(signature, there)}{listed}")
+    usable = {name: s for name, s in there.items() if s.outputs and not name.startswith("__")}
+    signature = signature or (SERVING if SERVING in usable else "") or next(iter(sorted(usable)), "")
+    if len(usable) > 1:
+        others = ", ".join(sorted(usable.keys() - {signature}))
+        notes.append(f"signature {signature}; there are {others} too: --signature")
+    source = Source(found.path, meta, _NoValues(found.path), notes=notes)
+    if found.index:
+        names = checkpoint.saved_names(meta)
+        source.read = lambda variables, ema=False: Values.of(variables, found.index.prefix, names, ema)
+    if signature:
+        source.inputs = _names(there[signature].inputs, found.path)
+        source.outputs = _names(there[signature].outputs, found.path)
+    return source
+
+
+def _tagged(path, metas, tags):
+    listed = "; ".join(",".join(t) for t in sorted(metas))
+    if tags:
+        if tuple(sorted(tags)) not in metas:
+            raise InputError(f"{path}: holds no graph with the tags {','.join(tags)}: there are {listed}")
+        return metas[tuple(sorted(tags))], []
+    if len(metas) == 1:
+        return next(iter(metas.values())), []
+    if ("serve",) in metas:
+        return metas["serve",], [f"tags serve; there are graphs with other tags: {listed}: --tags"]
+    raise InputError(f"{path}: holds {len(metas)} graphs: choose one by --tags: {listed}")
+
+
+def _names(infos, path):
+    for info in infos.values():
+        if info.WhichOneof("encoding") not in ("name", None):
+            raise InputError(f"{path}: the signature has a tensor in several parts: name --inputs and --outputs")
+    return [info.name for _, info in sorted(infos.items())]
+
+
+def _example(name, prefix):
+    """The graph that an example builds, with the values of the checkpoint `prefix` or its own first ones."""
+    module = catalog.load(name)
+    if not hasattr(module, "build_graph"):
+        raise InputError(f"{name}: builds no graph to freeze: choose another, `tf1ref list` shows all")
+    with v1.Graph().as_default() as graph:
+        v1.set_random_seed(getattr(module, "SEED", None))
+        try:
+            endpoints = module.build_graph()
+        except Exception as e:  # whatever it needs, it is the example's own
+            kind = type(e).__name__
+            raise InputError(f"{name}: its build_graph cannot be called alone ({kind}: {one_line(e)})") from e
+        graph_def = graph.as_graph_def()
+        fresh = None if prefix else _first_values(graph, name)
+    named = {key: t.name for key, t in endpoints.items() if isinstance(getattr(t, "name", None), str)}
+    source = Source(name, graph_def, None, endpoints={k: n for k, n in named.items() if ":" in n})
+    if prefix:
+        model = checkpoint.find(prefix).prefix if os.path.isdir(prefix) else checkpoint.PART.sub("", prefix)
+        source.read = lambda variables, ema=False: Values.of(variables, model, {}, ema)
+    else:
+        source.read = lambda variables, ema=False: fresh.chosen(variables)
+        source.notes.append(f"the weights are those {name} starts from, with its seed: --checkpoint gives trained ones")
+    return source
+
+
+class _Fresh(dict):
+    """Values of variables that were just initialised."""
+
+    averaged = ()
+
+    def chosen(self, variables):
+        return _Fresh({v.name: self[v.name] for v in variables})
+
+
+def _first_values(graph, where):
+    """The values that the initializers of `graph` give, wherever its devices are."""
+    variables = v1.global_variables() + v1.local_variables()
+    reads = {v.op.name: v.read_value().name for v in variables}
+    initializers = [v.initializer.name for v in variables]
+    with v1.Session(graph=graphs.imported(graphs.bare(graph.as_graph_def()), where)) as sess:
+        try:
+            sess.run([sess.graph.get_operation_by_name(i) for i in initializers])
+            return _Fresh(sess.run(reads))
+        except tf.errors.OpError as e:
+            raise InputError(f"{where}: its variables cannot be initialised alone: {one_line(e)}") from e

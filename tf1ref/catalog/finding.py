@@ -1,0 +1,177 @@
+"""Finds the examples by reading their source: no registry, and no TensorFlow until one is loaded.
+
+A file in a chapter's folder *is* an example. Constants can be changed before it runs (`load`): the
+literal is exchanged in the syntax tree, so whatever is computed from it changes too.
+"""
+
+import ast
+import re
+import sys
+import types
+from pathlib import Path
+from typing import NamedTuple
+
+from tf1ref.errors import InputError, nearest
+
+FOLDER = Path(__file__).parents[1] / "examples"
+# Reading order: what a chapter needs is taught before it.
+CHAPTERS = (
+    "basics", "training", "regression", "iris", "mnist", "convnets", "towers", "transfer", "images",
+    "pipelines", "sequences", "saving", "monitoring", "distributed", "unsupervised",
+)  # fmt: skip
+CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*$")
+
+
+class Example(NamedTuple):
+    """One reference program; `source` is the line of the notes it comes from."""
+
+    name: str
+    chapter: str
+    title: str
+    source: str
+    path: Path
+
+
+class Parts(NamedTuple):
+    """The source text of one example: docstring, imports and constants, graph half, function half."""
+
+    docstring: str
+    constants: str
+    graph: str
+    function: str
+
+
+def examples(chapter=None):
+    """Returns every Example in reading order, or those of one chapter.
+
+    Raises InputError for a chapter that does not exist.
+    """
+    known = [c for c in CHAPTERS if (FOLDER / c).is_dir()]
+    if chapter is not None and chapter not in known:
+        raise InputError(f"no chapter {chapter!r}: choose one of {', '.join(known)}{nearest(chapter, known)}")
+    found = []
+    for each in known if chapter is None else [chapter]:
+        files = sorted(p for p in (FOLDER / each).glob("*.py") if not p.name.startswith("_"))
+        found += [_read(each, path) for path in files]
+    return found
+
+
+def find(name):
+    """Returns the Example called `name` ("chapter.example"). Raises InputError with the nearest names."""
+    every = examples()
+    for example in every:
+        if example.name == name:
+            return example
+    hint = nearest(name, [e.name for e in every]) or "; `tf1ref list` shows all"
+    raise InputError(f"no example {name!r}{hint}")
+
+
+def constants(path):
+    """Returns {name: value} of the top-level constants of a program that are plain literals."""
+    return {name: ast.literal_eval(node.value) for name, node in _assignments(_tree(path)).items()}
+
+
+def load(name, changes=None):
+    """Imports an example afresh, with `changes` ({constant: value}) in place of its own literals.
+
+    Raises InputError for an unknown example, an unknown constant or a value of another type.
+    """
+    example = find(name)
+    if not changes:
+        changes = {}
+    tree = _tree(example.path)
+    places = _assignments(tree)
+    for constant, value in changes.items():
+        _exchange(places, constant, value, name)
+    module = types.ModuleType(f"tf1ref.examples.{name}", ast.get_docstring(tree))
+    module.__file__ = str(example.path)
+    sys.modules[module.__name__] = module  # pickling and inspect look modules up by name
+    exec(compile(ast.fix_missing_locations(tree), example.path, "exec"), module.__dict__)
+    return module
+
+
+def parse_change(text, known):
+    """Parses one "NAME=VALUE" against `known` {name: value}; returns (name, value) of the same type.
+
+    Raises InputError when the name is unknown or the value is of another type.
+    """
+    name, equals, word = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text}: write NAME=VALUE")
+    if name not in known:
+        hint = nearest(name, known) or f"; there are: {', '.join(known)}"
+        raise InputError(f"--set {text}: no constant {name!r} (or it is computed from others){hint}")
+    old = known[name]
+    if isinstance(old, str):
+        return name, word
+    try:
+        value = ast.literal_eval(word)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = word
+    if isinstance(old, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(old):
+        raise InputError(f"--set {text}: {name} is {type(old).__name__} (now {old!r}): give a value of that type")
+    return name, value
+
+
+def parts(path):
+    """Splits a program into its Parts: a half starts at the first definition that speaks `v1.` or `tf.`."""
+    lines = Path(path).read_text().splitlines()
+    tree = _tree(path)
+    body = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    graph = next((_first_line(n, lines) for n in body if "v1" in vocabulary(n)), len(lines))
+    function = next((_first_line(n, lines) for n in body if "tf" in vocabulary(n)), len(lines))
+    start = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+    cut = [start, graph, function, len(lines)]
+    texts = ["\n".join(lines[a:b]).strip("\n") for a, b in zip(cut, cut[1:])]
+    return Parts(ast.get_docstring(tree) or "", *texts)
+
+
+def vocabulary(node):
+    """Returns which of the module names `v1` and `tf` a piece of syntax tree uses."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & {"v1", "tf"}
+
+
+def _first_line(node, lines):
+    first = min([node.lineno] + [d.lineno for d in node.decorator_list]) - 1
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    return first
+
+
+def _read(chapter, path):
+    # The docstring is read as text: parsing a hundred files would cost more than `tf1ref list` may take.
+    text = path.read_text()
+    head = re.match(r'"""(.*?)"""', text, re.S)
+    head = head.group(1) if head else ""
+    source = re.search(r"^Source:\s*(.+(?:\n\s{2,}.+)*)", head, re.M)
+    title = head.strip().split("\n")[0].rstrip(".")
+    source = re.sub(r"\s+", " ", source.group(1)) if source else ""
+    return Example(f"{chapter}.{path.stem}", chapter, title, source, path)
+
+
+def _tree(path):
+    return ast.parse(Path(path).read_text(), filename=str(path))
+
+
+def _assignments(tree):
+    """Top-level `NAME = literal` statements, by name."""
+    found = {}
+    for node in tree.body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            continue
+        if CONSTANT.match(node.targets[0].id):
+            try:
+                ast.literal_eval(node.value)
+            except ValueError:
+                continue  # computed, or a call: not a literal that could be exchanged
+            found[node.targets[0].id] = node
+    return found
+
+
+def _exchange(places, constant, value, name):
+    if constant not in places:
+        raise InputError(f"{name} has no constant {constant!r}{nearest(constant, places)}")
+    node = places[constant]
+    node.value = ast.copy_location(ast.parse(repr(value), mode="eval").body, node.value)

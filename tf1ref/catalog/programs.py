@@ -1,0 +1,47 @@
+"""A program with two halves by its name: an example, an importable module, or a file."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from tf1ref.catalog import finding
+from tf1ref.errors import InputError
+
+
+def module_named(name):
+    """Returns the module to compare: an example ("chapter.example"), an importable module, or a .py file.
+
+    Raises InputError when there is none, it does not import, or it lacks the two functions.
+    """
+    is_example = any(name == example.name for example in finding.examples())
+    module = finding.load(name) if is_example else _import(name)
+    missing = [f for f in ("run_graph", "run_function") if not callable(getattr(module, f, None))]
+    if missing:
+        raise InputError(f"{name}: has no function {' and no '.join(missing)}: define both, each returning a trace")
+    return module
+
+
+def _import(name):
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    try:
+        if name.endswith(".py"):
+            if not Path(name).is_file():
+                raise InputError(f"{name}: no such file")
+            spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+        return importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if e.name and name.split(".")[0] == e.name.split(".")[0]:
+            finding.find(name)  # says what is near
+        raise InputError(f"{name}: cannot be imported: {e}") from e
+    except InputError:
+        raise
+    except Exception as e:
+        raise InputError(f"{name}: cannot be imported: {type(e).__name__}: {e}") from e
+    finally:
+        sys.path.remove(here)

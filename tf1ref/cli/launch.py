@@ -1,0 +1,38 @@
+"""The verb launch: `python -m cluster`, with examples as commands."""
+
+import argparse
+import re
+import sys
+
+from tf1ref import catalog
+from tf1ref.cluster import __main__ as cluster
+
+PROG = "tf1ref launch"
+VERBS = ("up", "task", "status", "stop", "render")
+EXAMPLE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+
+
+def add_verbs(verbs):
+    """Adds `tf1ref launch [up] FILE ...`, and the launcher's other verbs under it."""
+    text = "Run an example, or any command after --, as a ps/worker cluster."
+    # No word is an option here: all of them, --help too, are for the launcher's own parser.
+    verb = verbs.add_parser("launch", help=text, prefix_chars="\0", add_help=False)
+    verb.add_argument("words", nargs=argparse.REMAINDER)
+    verb.set_defaults(verb=_launch)
+
+
+def _launch(arguments):
+    words = arguments.words
+    if words and words[0] not in (*VERBS, "--help", "-h"):
+        words = ["up", *words]
+    return cluster.run(words, PROG, _command)
+
+
+def _command(words):
+    """Returns the command that runs the example named first in `words`, or `words` where it names none.
+
+    Raises InputError where it looks like an example of a chapter that there is, and is none.
+    """
+    if not EXAMPLE.fullmatch(words[0]) or words[0].partition(".")[0] not in catalog.CHAPTERS:
+        return words
+    return [sys.executable, "-m", "tf1ref", "run", catalog.find(words[0]).name, *words[1:]]

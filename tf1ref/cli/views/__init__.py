@@ -1,0 +1,1 @@
+"""What a report looks like on a terminal, or as JSON."""

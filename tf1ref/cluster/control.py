@@ -1,0 +1,77 @@
+"""The verbs status and stop: jobs that other processes run."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+
+from tf1ref.cluster import record
+from tf1ref.cluster.errors import UsageError
+
+STOP_SECONDS = 60.0  # more than the default grace of workers and ps together, and the killing of what is left
+POLL_SECONDS = 0.1
+ABSENT = "-"
+
+
+def status(job=None, as_json=False):
+    """Prints the job with that process number or log folder, or all running ones; returns 0.
+
+    A job that has ended is shown from its log folder, with its exit code. Raises UsageError for one not found.
+    """
+    jobs = record.running() if job is None else dict([_find(job, ended=True)])
+    found = [{"pid": pid, "logs": logs, **(record.state(logs) or {})} for pid, logs in jobs.items()]
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    if not found:
+        print("no running jobs")
+    for entry in found:
+        _show(entry)
+    return 0
+
+
+def _show(entry):
+    ended = "ended" if entry.get("code") is None else f"ended with exit code {entry['code']}"
+    who = f"process {entry['pid']}" if entry["pid"] else ended
+    print(f"{entry.get('description', 'starting')}: {who}; logs in {entry['logs']}")
+    for task in entry.get("tasks", ()):
+        step = ABSENT if task["step"] is None else task["step"]
+        life = f"process {task['pid']}" if task["returncode"] is None else f"exit {task['returncode']}"
+        print(f"  {task['name']:<10} {life:<15} {task['state'] or ABSENT:<9} step {step}  restarts {task['restarts']}")
+
+
+def stop(job=None, now=False):
+    """Ends a running job in order, or `now`; returns 0 once it is gone, 1 when it is not in STOP_SECONDS."""
+    if job is None:
+        jobs = record.running()
+        if len(jobs) != 1:
+            which = "; running: " + ", ".join(f"{pid} ({logs})" for pid, logs in jobs.items()) if jobs else ""
+            raise UsageError(f"{len(jobs)} running jobs{which}; name one by its process number or log folder")
+        (pid, logs), *_ = jobs.items()
+    else:
+        pid, logs = _find(job)
+    limit, sent = time.monotonic() + STOP_SECONDS, 0
+    while record.holder(logs) == pid:
+        if sent < (2 if now else 1):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+            sent += 1
+        if time.monotonic() > limit:
+            print(f"the job of process {pid} has not ended in {STOP_SECONDS:g} s; --now kills it")
+            return 1
+        time.sleep(POLL_SECONDS)
+    print(f"the job of process {pid} has ended")
+    return 0
+
+
+def _find(job, ended=False):
+    """Returns (pid, log folder) of the job; with `ended`, (None, folder) of one that has left its state."""
+    jobs = record.running()
+    if job.isascii() and job.isdigit() and int(job) in jobs:
+        return int(job), jobs[int(job)]
+    if pid := record.holder(job):
+        return pid, os.path.abspath(job)
+    if ended and record.state(job):
+        return None, os.path.abspath(job)
+    raise UsageError(f"{job}: no running job of that process number or log folder; see status")

@@ -1,0 +1,1 @@
+"""What `exec` and `check` need: TensorFlow 1's names, where they come from, and the process that has them."""

@@ -1,0 +1,5 @@
+"""The inside of one task of a ps/worker cluster, for people's own programs (see task.py)."""
+
+from tf1ref.distributed.task import Task, run, together
+
+__all__ = ["Task", "run", "together"]

@@ -1,0 +1,201 @@
+"""The session of a cluster task: how it comes to its variables, what it tells the launcher, how it is closed."""
+
+import functools
+import sys
+import threading
+import time
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.cluster import contract
+from tf1ref.cluster.ports import wait_until_listening
+
+# MonitoredTrainingSession lets a worker that looks before the chief is done sleep 30 s and hides the setting.
+POLL_SECONDS = 0.2
+# Closing a session can hang for ever when another task is dead: it is left to itself after this time.
+CLOSE_SECONDS = 2.0
+# The global step is fetched with a call of the program's own, no more often than this: steps may take 1 ms.
+STEP_SECONDS = 0.5
+# TensorFlow's hooks fetch the global step in every call: 20 % of the steps of a small MLP.
+LOOK_SECONDS = 0.1
+
+
+class StartTimeout(Exception):
+    """Another task was not there in time. The message names it and its address; the exit code is 3."""
+
+
+class BySize:
+    """A ps_strategy: every variable goes to the ps with the fewest bytes so far (contrib's greedy strategy)."""
+
+    def __init__(self, count):
+        self._bytes = [0] * count
+
+    def __call__(self, op):
+        index = self._bytes.index(min(self._bytes))
+        attributes = op.node_def.attr
+        shape = v1.TensorShape(attributes["shape"].shape)
+        # A table or a queue has no shape: it counts as one byte, so that those spread too.
+        known = shape.num_elements() if "shape" in attributes and shape.is_fully_defined() else None
+        self._bytes[index] += known * v1.as_dtype(attributes["dtype"].type).size if known else 1
+        return index
+
+
+class Session(v1.train.MonitoredSession):
+    """A MonitoredSession that a program which raises leaves as a killed one would, instead of closing it.
+
+    Closing stops its queue runners, and those close their queues, which are the ps's: at the sync_token_q of a job in
+    step the other workers would end as if the training were over, and no chief that is started again could go on.
+    """
+
+    def __exit__(self, exception_type, exception_value, traceback):
+        if exception_type in (None, v1.errors.OutOfRangeError, StopIteration):
+            return super().__exit__(exception_type, exception_value, traceback)
+        return False
+
+
+class Seldom(v1.train.SessionRunHook):
+    """Lets a hook that watches the global step see one call in LOOK_SECONDS: it acts so much too late at most."""
+
+    def __init__(self, hook):
+        self._hook, self._next, self._looks = hook, 0.0, False
+        self.begin, self.after_create_session, self.end = hook.begin, hook.after_create_session, hook.end
+
+    def before_run(self, run_context):
+        self._looks = time.monotonic() >= self._next
+        if not self._looks:
+            return None
+        self._next = time.monotonic() + LOOK_SECONDS
+        return self._hook.before_run(run_context)
+
+    def after_run(self, run_context, run_values):
+        if self._looks:
+            self._hook.after_run(run_context, run_values)
+
+
+class Progress(v1.train.SessionRunHook):
+    """Tells the launcher the global step, and whether the task is inside a session call or in its own code."""
+
+    def begin(self):
+        self._step, self._seen, self._next = v1.train.get_global_step(), None, 0.0
+
+    def after_create_session(self, session, coord):
+        self._seen = None if self._step is None else session.run(self._step)
+        contract.report(contract.RUNNING, self._seen)
+
+    def before_run(self, run_context):
+        contract.note(contract.CALLING, self._seen)
+        if self._step is None or time.monotonic() < self._next:
+            return None
+        self._next = time.monotonic() + STEP_SECONDS
+        return v1.train.SessionRunArgs(self._step)
+
+    def after_run(self, run_context, run_values):
+        self._seen = self._seen if run_values.results is None else run_values.results
+        contract.note(contract.RUNNING, self._seen)
+
+    def end(self, session):
+        contract.report(contract.ENDING, self._seen)
+
+
+class SessionCreator(v1.train.SessionCreator):
+    """Makes the raw session, at the start and again after a ps was lost and came back."""
+
+    def __init__(self, task, scaffold, checkpoint_dir):
+        self._task, self._scaffold, self._checkpoint_dir = task, scaffold, checkpoint_dir
+
+    def create_session(self):
+        """Returns a session on initialized variables."""
+        contract.report(contract.STARTING)
+        _wait_for(self._task, "ps")
+        scaffold = self._scaffold
+        scaffold.finalize()
+        manager = v1.train.SessionManager(
+            local_init_op=scaffold.local_init_op,
+            local_init_feed_dict=scaffold.local_init_feed_dict,
+            ready_op=scaffold.ready_op,
+            ready_for_local_init_op=scaffold.ready_for_local_init_op,
+            graph=v1.get_default_graph(),
+            recovery_wait_secs=POLL_SECONDS,
+        )
+        session = self._lead(manager) if self._task.is_chief else self._follow(manager)
+        if not self._task.alone:
+            session.close = functools.partial(_close, session)
+        return session
+
+    def _lead(self, manager):
+        return self._attached() or manager.prepare_session(
+            self._task.target,
+            init_op=self._scaffold.init_op,
+            saver=self._scaffold.saver,
+            checkpoint_dir=self._checkpoint_dir,
+            config=self._task.config(),
+            init_feed_dict=self._scaffold.init_feed_dict,
+            init_fn=self._scaffold.init_fn,
+        )
+
+    def _attached(self):
+        """Returns a session on the model the ps processes hold, or None when they hold none.
+
+        A chief that was started again must not restore: it would roll the others back to the checkpoint.
+        """
+        if self._task.alone:
+            return None
+        session = v1.Session(self._task.target, config=self._task.config())
+        if session.run(self._scaffold.ready_for_local_init_op).size:
+            session.close()
+            return None
+        session.run(self._scaffold.local_init_op, feed_dict=self._scaffold.local_init_feed_dict)
+        v1.logging.info("The ps processes hold a live model: going on with it.")
+        return session
+
+    def _follow(self, manager):
+        task = self._task
+        try:
+            return manager.wait_for_session(task.target, task.config(), max_wait_secs=task.start_timeout)
+        except v1.errors.DeadlineExceededError:
+            what = f"worker 0 at {task.hosts['worker'][0]}: has not initialized the variables"
+            raise StartTimeout(f"{what} after {task.start_timeout:g} s; start it") from None
+
+
+def open_everywhere(task):
+    """Returns a v1.Session whose ops may be on any task of the cluster, once all of them are there."""
+    _wait_for(task, "ps")
+    _wait_for(task, "worker")
+    session = v1.Session(task.target, config=v1.ConfigProto(allow_soft_placement=True))
+    contract.report(contract.RUNNING)
+    if not task.alone:
+        session.close = functools.partial(_close, session)
+    return session
+
+
+def _wait_for(task, job):
+    """Returns when every task of `job` accepts connections. TensorFlow itself would wait for ever, and silently."""
+    limit = time.monotonic() + task.start_timeout
+    for index, address in enumerate(task.hosts[job]):
+        host, _, port = address.rpartition(":")
+        if problem := wait_until_listening(host, int(port), limit - time.monotonic()):
+            raise StartTimeout(f"{job} {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
+
+
+def _close(session):
+    # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
+    # waiting for one would be the very hang that this function is there to prevent.
+    if sys.is_finalizing():
+        return
+    _expect_cancelled_runners()
+    closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)
+
+
+@functools.cache  # once a process
+def _expect_cancelled_runners():
+    """Keeps a queue runner from printing a traceback because it was at work, on a ps, when its session was closed."""
+    before = threading.excepthook
+
+    def show(arguments):
+        runner = arguments.thread is not None and arguments.thread.name.startswith("QueueRunnerThread")
+        if not (runner and issubclass(arguments.exc_type, v1.errors.CancelledError)):
+            before(arguments)
+
+    threading.excepthook = show

@@ -1,0 +1,1 @@
+"""tf.contrib: what people used of it."""

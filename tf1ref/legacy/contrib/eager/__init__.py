@@ -1,0 +1,93 @@
+"""tf.contrib.eager, as far as programs of its time used it: gradients of functions, iterators, variables, networks."""
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from tensorflow.python.util import nest
+
+from tf1ref.legacy.contrib.eager import metrics
+from tf1ref.legacy.contrib.eager._network import Network, Sequential
+
+__all__ = [
+    "Checkpoint", "GradientTape", "Iterator", "Network", "Saver", "Sequential", "TensorSpec", "Variable",
+    "custom_gradient", "defun", "enable_eager_execution", "executing_eagerly", "gradients_function",
+    "implicit_gradients", "implicit_value_and_gradients", "in_eager_mode", "list_devices", "make_template", "metrics",
+    "num_gpus", "py_func", "value_and_gradients_function",
+]  # fmt: skip
+
+Checkpoint = v1.train.Checkpoint
+GradientTape = tf.GradientTape
+TensorSpec = tf.TensorSpec
+custom_gradient = v1.custom_gradient
+make_template = v1.make_template
+enable_eager_execution = v1.enable_eager_execution
+executing_eagerly = v1.executing_eagerly
+in_eager_mode = v1.executing_eagerly
+defun = tf.function
+py_func = v1.py_function
+Saver = v1.train.Saver
+list_devices = tf.config.list_logical_devices
+
+
+def num_gpus():
+    """Returns how many GPUs there are."""
+    return len(tf.config.list_physical_devices("GPU"))
+
+
+def Variable(*args, **kwargs):  # noqa: N802 - a class in TF1
+    """A resource variable, which is what eager execution has."""
+    return v1.Variable(*args, **{"use_resource": True, **kwargs})
+
+
+class Iterator:
+    """The elements of a data set, in a `for` loop or by `next()`."""
+
+    def __init__(self, dataset):
+        self._iterator = iter(dataset)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self._iterator)
+
+    next = __next__
+
+
+def implicit_value_and_gradients(f):
+    """Returns a function that calls f and gives (value, [(gradient, variable)]) for the variables that f read."""
+
+    def called(*args, **kwargs):
+        with tf.GradientTape() as tape:
+            value = f(*args, **kwargs)
+        variables = tape.watched_variables()
+        if not variables:
+            raise ValueError("No trainable variables were accessed while the function was being computed.")
+        return value, list(zip(tape.gradient(value, variables), variables))
+
+    return called
+
+
+def implicit_gradients(f):
+    """The same without the value."""
+    both = implicit_value_and_gradients(f)
+    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+
+
+def value_and_gradients_function(f, params=None):
+    """Returns a function that gives (f(*args), the gradients by its arguments, or by those whose numbers are given)."""
+
+    def called(*args):
+        args = [nest.map_structure(tf.convert_to_tensor, arg) for arg in args]
+        by = [args[number] for number in (range(len(args)) if params is None else params)]
+        with tf.GradientTape() as tape:
+            tape.watch(by)
+            value = f(*args)
+        return value, tape.gradient(value, by)
+
+    return called
+
+
+def gradients_function(f, params=None):
+    """The same without the value."""
+    both = value_and_gradients_function(f, params)
+    return lambda *args: both(*args)[1]

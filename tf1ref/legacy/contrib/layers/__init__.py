@@ -1,0 +1,288 @@
+"""tf.contrib.layers, which tf.contrib.slim is made of: layers in scopes of their own, with defaults from arg_scope."""
+
+import functools
+
+import tensorflow.compat.v1 as v1
+from tensorflow.python.util import nest
+
+from tf1ref.legacy import layers as core
+from tf1ref.legacy.contrib.framework import model_variable
+from tf1ref.legacy.contrib.framework._arg_scope import add_arg_scope
+from tf1ref.legacy.contrib.layers._conv import (
+    conv1d,
+    conv2d,
+    conv2d_in_plane,
+    conv2d_transpose,
+    conv3d,
+    convolution,
+    convolution1d,
+    convolution2d,
+    convolution2d_in_plane,
+    convolution2d_transpose,
+    convolution3d,
+    separable_conv2d,
+    separable_convolution2d,
+)
+from tf1ref.legacy.contrib.layers._norm import batch_norm, layer_norm
+from tf1ref.legacy.contrib.layers._optimize import (
+    OPTIMIZER_CLS_NAMES,
+    OPTIMIZER_SUMMARIES,
+    optimize_loss,
+    summarize_activation,
+    summarize_activations,
+    summarize_collection,
+    summarize_tensor,
+    summarize_tensors,
+    summarize_variables,
+)
+from tf1ref.legacy.contrib.layers._parts import (
+    collect_named_outputs,
+    finished,
+    get_variable_collections,
+    variance_scaling_initializer,
+    xavier_initializer,
+    xavier_initializer_conv2d,
+)
+from tf1ref.legacy.contrib.layers._pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d, pool
+from tf1ref.legacy.contrib.layers._regularizers import (
+    apply_regularization,
+    l1_l2_regularizer,
+    l1_regularizer,
+    l2_regularizer,
+    sum_regularizer,
+)
+
+__all__ = [
+    "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm",
+    "bias_add", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d", "convolution", "convolution1d",
+    "convolution2d", "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "dropout",
+    "embed_sequence", "flatten", "fully_connected", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer",
+    "layer_norm", "legacy_fully_connected", "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_encoding",
+    "optimize_loss", "pool", "relu", "relu6", "repeat", "separable_conv2d", "separable_convolution2d", "softmax",
+    "stack", "sum_regularizer", "summarize_activation", "summarize_activations", "summarize_collection",
+    "summarize_tensor", "summarize_tensors", "summarize_variables", "unit_norm", "variance_scaling_initializer",
+    "xavier_initializer", "xavier_initializer_conv2d",
+]  # fmt: skip
+
+XAVIER, ZEROS = xavier_initializer(), v1.zeros_initializer()
+
+
+@add_arg_scope
+def fully_connected(
+    inputs,
+    num_outputs,
+    activation_fn=v1.nn.relu,
+    normalizer_fn=None,
+    normalizer_params=None,
+    weights_initializer=XAVIER,
+    weights_regularizer=None,
+    biases_initializer=ZEROS,
+    biases_regularizer=None,
+    reuse=None,
+    variables_collections=None,
+    outputs_collections=None,
+    trainable=True,
+    scope=None,
+):
+    """inputs @ weights + biases over the last axis; variables in scope fully_connected.
+
+    Raises ValueError for a number of outputs that is none, and for inputs whose last axis is unknown.
+    """
+    if not isinstance(num_outputs, int):
+        raise ValueError(f"num_outputs type should be one of int, got {type(num_outputs)}.")
+    inputs = v1.convert_to_tensor(inputs)
+    with v1.variable_scope(scope, "fully_connected", [inputs], reuse=reuse) as sc:
+        size, rank = inputs.get_shape().as_list()[-1], inputs.get_shape().ndims
+        if size is None:
+            raise ValueError(f"{sc.name}: the last dimension of the inputs should be defined, found None")
+        weights = model_variable(
+            "weights", [size, num_outputs], inputs.dtype.base_dtype, weights_initializer, weights_regularizer,
+            trainable, get_variable_collections(variables_collections, "weights"),
+        )  # fmt: skip
+        outputs = v1.matmul(inputs, weights) if rank == 2 else v1.tensordot(inputs, weights, [[rank - 1], [0]])
+        if normalizer_fn is None and biases_initializer is not None:
+            outputs = v1.nn.bias_add(
+                outputs,
+                model_variable(
+                    "biases", [num_outputs], inputs.dtype.base_dtype, biases_initializer, biases_regularizer, trainable,
+                    get_variable_collections(variables_collections, "biases"),
+                ),
+            )  # fmt: skip
+        return finished(outputs, normalizer_fn, normalizer_params, activation_fn, outputs_collections, sc.name)
+
+
+linear = functools.partial(fully_connected, activation_fn=None)
+relu = functools.partial(fully_connected, activation_fn=v1.nn.relu)
+relu6 = functools.partial(fully_connected, activation_fn=v1.nn.relu6)
+
+
+@add_arg_scope
+def bias_add(
+    inputs,
+    activation_fn=None,
+    initializer=ZEROS,
+    regularizer=None,
+    reuse=None,
+    variables_collections=None,
+    outputs_collections=None,
+    trainable=True,
+    data_format="NHWC",
+    scope=None,
+):
+    """Adds `biases` along the channels; scope BiasAdd."""
+    inputs = v1.convert_to_tensor(inputs)
+    with v1.variable_scope(scope, "BiasAdd", [inputs], reuse=reuse) as sc:
+        size = inputs.get_shape().as_list()[1 if data_format == "NCHW" else -1]
+        collections = get_variable_collections(variables_collections, "biases")
+        dtype = inputs.dtype.base_dtype
+        biases = model_variable("biases", [size], dtype, initializer, regularizer, trainable, collections)
+        outputs = v1.nn.bias_add(inputs, biases, data_format=data_format)
+        return finished(outputs, None, None, activation_fn, outputs_collections, sc.name)
+
+
+@add_arg_scope
+def dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_collections=None, scope=None, seed=None):
+    """Keeps each element with keep_prob, scaled by its inverse, while training; scope Dropout."""
+    with v1.variable_scope(scope, "Dropout", [inputs]) as sc:
+        inputs = v1.convert_to_tensor(inputs)
+        layer = core.Dropout(1 - keep_prob, noise_shape, seed, name=sc.name, _scope=sc)
+        return collect_named_outputs(outputs_collections, sc.name, layer(inputs, training=is_training))
+
+
+@add_arg_scope
+def flatten(inputs, outputs_collections=None, scope=None):
+    """(n, ...) to (n, the product of the rest)."""
+    with v1.name_scope(scope, "Flatten", [inputs]) as sc:
+        return collect_named_outputs(outputs_collections, sc, core.flatten(v1.convert_to_tensor(inputs)))
+
+
+@add_arg_scope
+def one_hot_encoding(labels, num_classes, on_value=1.0, off_value=0.0, outputs_collections=None, scope=None):
+    """(n,) integers to (n, num_classes)."""
+    with v1.name_scope(scope, "OneHotEncoding", [labels, num_classes]) as sc:
+        labels = v1.cast(labels, v1.int64) if v1.convert_to_tensor(labels).dtype == v1.int32 else labels
+        outputs = v1.one_hot(labels, num_classes, on_value=on_value, off_value=off_value)
+        return collect_named_outputs(outputs_collections, sc, outputs)
+
+
+@add_arg_scope
+def softmax(logits, scope=None):
+    """Softmax over the last axis, of any rank."""
+    with v1.variable_scope(scope, "softmax", [logits]):
+        classes = v1.shape(logits)[-1]
+        outputs = v1.reshape(v1.nn.softmax(v1.reshape(logits, [-1, classes])), v1.shape(logits))
+        outputs.set_shape(logits.get_shape())
+        return outputs
+
+
+@add_arg_scope
+def unit_norm(inputs, dim, epsilon=1e-7, scope=None):
+    """Divides by the Euclidean length along `dim`, epsilon added below the root."""
+    with v1.variable_scope(scope, "UnitNorm", [inputs]):
+        inputs = v1.convert_to_tensor(inputs)
+        length = v1.sqrt(v1.reduce_sum(v1.square(inputs), axis=dim, keepdims=True) + epsilon)
+        return v1.div(inputs, length)
+
+
+@add_arg_scope
+def maxout(inputs, num_units, axis=-1, scope=None):
+    """The largest of each group along `axis`, which becomes num_units long (Goodfellow et al., 2013)."""
+    with v1.variable_scope(scope, "MaxOut", [inputs]):
+        inputs = v1.convert_to_tensor(inputs)
+        shape = inputs.get_shape().as_list()
+        axis = axis % len(shape)
+        if shape[axis] % num_units:
+            raise ValueError(f"number of features({shape[axis]}) is not a multiple of num_units({num_units})")
+        sizes = [-1 if size is None else size for size in shape]
+        sizes[axis : axis + 1] = [num_units, shape[axis] // num_units]
+        return v1.reduce_max(v1.reshape(inputs, sizes), axis=axis + 1)
+
+
+@add_arg_scope
+def repeat(inputs, repetitions, layer, *args, **kwargs):
+    """Applies `layer` that often, each with variables of its own: scope/scope_1, scope_2 ..."""
+    scope = kwargs.pop("scope", None)
+    with v1.variable_scope(scope, "Repeat", [inputs]):
+        scope = scope or getattr(layer, "__name__", None) or layer.func.__name__
+        for number in range(repetitions):
+            inputs = layer(inputs, *args, **kwargs, scope=f"{scope}_{number + 1}")
+        return inputs
+
+
+@add_arg_scope
+def stack(inputs, layer, stack_args, **kwargs):
+    """Applies `layer` with each of `stack_args` in turn: scope/scope_1, scope_2 ..."""
+    scope = kwargs.pop("scope", None)
+    with v1.variable_scope(scope, "Stack", [inputs]):
+        scope = scope or getattr(layer, "__name__", None) or layer.func.__name__
+        for number, args in enumerate(stack_args):
+            args = args if isinstance(args, (list, tuple)) else [args]
+            inputs = layer(inputs, *args, **kwargs, scope=f"{scope}_{number + 1}")
+        return inputs
+
+
+def embed_sequence(
+    ids,
+    vocab_size=None,
+    embed_dim=None,
+    unique=False,
+    initializer=None,
+    regularizer=None,
+    trainable=True,
+    scope=None,
+    reuse=None,
+):
+    """(n, length) ids to (n, length, embed_dim), from the variable EmbedSequence/embeddings."""
+    if not (reuse or (vocab_size and embed_dim)):
+        raise ValueError(
+            f"Must specify vocab size and embedding dimension when not reusing. Got {vocab_size}, {embed_dim}"
+        )
+    with v1.variable_scope(scope, "EmbedSequence", [ids], reuse=reuse):
+        shape = [vocab_size, embed_dim] if vocab_size else None
+        embeddings = model_variable("embeddings", shape, v1.float32, initializer, regularizer, trainable)
+        # Looking up each id once costs a sort, and saves memory where few ids repeat often.
+        lookup = _unique_lookup if unique else v1.nn.embedding_lookup
+        return lookup(embeddings, ids)
+
+
+def _unique_lookup(embeddings, ids):
+    found, places = v1.unique(v1.reshape(ids, [-1]))
+    rows = v1.gather(v1.nn.embedding_lookup(embeddings, found), places)
+    return v1.reshape(rows, v1.concat([v1.shape(ids), [v1.shape(embeddings)[1]]], 0))
+
+
+def legacy_fully_connected(
+    x,
+    num_output_units,
+    activation_fn=None,
+    weight_init=XAVIER,
+    bias_init=ZEROS,
+    name=None,
+    weight_collections=(v1.GraphKeys.WEIGHTS,),
+    bias_collections=(v1.GraphKeys.BIASES,),
+    output_collections=(v1.GraphKeys.ACTIVATIONS,),
+    trainable=True,
+    weight_regularizer=None,
+    bias_regularizer=None,
+):
+    """The form of before slim: variables `weights` and `bias` in scope fully_connected."""
+    with v1.variable_scope(name, "fully_connected", [x]):
+        x = v1.convert_to_tensor(x)
+        size, dtype, everywhere = x.get_shape().as_list()[-1], x.dtype.base_dtype, [v1.GraphKeys.GLOBAL_VARIABLES]
+        weights = v1.get_variable(
+            "weights", [size, num_output_units], dtype, weight_init, weight_regularizer, trainable,
+            collections=[*weight_collections, *everywhere],
+        )  # fmt: skip
+        y = v1.matmul(v1.reshape(x, [-1, size]), weights)
+        if bias_init is not None:
+            bias = v1.get_variable(
+                "bias", [num_output_units], dtype, bias_init, bias_regularizer, trainable,
+                collections=[*bias_collections, *everywhere],
+            )  # fmt: skip
+            y = v1.nn.bias_add(y, bias)
+        y = v1.reshape(y, v1.concat([v1.shape(x)[:-1], [num_output_units]], 0))
+        y.set_shape([*x.get_shape().as_list()[:-1], num_output_units])
+        y = y if activation_fn is None else activation_fn(y)
+        for collection in nest.flatten(list(output_collections)):
+            v1.add_to_collection(collection, y)
+        return y

@@ -1,0 +1,11 @@
+"""tf.contrib.rnn: the cells of tf.nn.rnn_cell and contrib's own, and the functions that unroll them."""
+# ruff: noqa: F401, F403 - a module of other modules' names, as it was
+
+from tensorflow.compat.v1.nn import static_bidirectional_rnn, static_rnn, static_state_saving_rnn
+
+from tf1ref.legacy.contrib.rnn._block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell
+from tf1ref.legacy.contrib.rnn._layer_norm import LayerNormBasicLSTMCell
+from tf1ref.legacy.contrib.rnn._more import NASCell, UGRNNCell
+from tf1ref.legacy.contrib.rnn._projections import EmbeddingWrapper, InputProjectionWrapper, OutputProjectionWrapper
+from tf1ref.legacy.contrib.rnn._stacks import stack_bidirectional_dynamic_rnn, stack_bidirectional_rnn
+from tf1ref.legacy.nn.rnn_cell import *

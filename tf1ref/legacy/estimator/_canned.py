@@ -1,0 +1,234 @@
+"""The canned estimators: linear models, dense networks, and both together, over feature columns."""
+
+import math
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy import layers
+from tf1ref.legacy.contrib.layers._optimize import OPTIMIZER_CLS_NAMES
+from tf1ref.legacy.estimator._core import Estimator
+from tf1ref.legacy.estimator._heads import BinaryHead, MultiClassHead, RegressionHead
+
+SUM = v1.losses.Reduction.SUM
+
+
+def _classes(n_classes, label_vocabulary, weight_column, loss_reduction):
+    """Returns the head for that many classes. Raises ValueError for fewer than two."""
+    if n_classes < 2:
+        raise ValueError(f"n_classes must be at least 2, given: {n_classes}")
+    given = {"weight_column": weight_column, "loss_reduction": loss_reduction}
+    return (
+        BinaryHead(label_vocabulary, **given)
+        if n_classes == 2
+        else MultiClassHead(n_classes, label_vocabulary, **given)
+    )
+
+
+def _optimizer(given, rate):
+    """Returns an optimizer of a name, an instance or a function. Raises ValueError for anything else."""
+    if isinstance(given, str):
+        if given not in OPTIMIZER_CLS_NAMES:
+            raise ValueError(
+                f"Unsupported optimizer name: {given}. Supported names are: {', '.join(OPTIMIZER_CLS_NAMES)}"
+            )
+        return OPTIMIZER_CLS_NAMES[given](learning_rate=rate)
+    made = given() if callable(given) else given
+    if not isinstance(made, v1.train.Optimizer):
+        raise ValueError(f"The given object is not an Optimizer instance. Given: {made!r}")
+    return made
+
+
+def _linear_rate(columns):
+    return min(0.2, 1.0 / math.sqrt(len(columns)))
+
+
+def _linear_logits(features, columns, units, sparse_combiner):
+    with v1.variable_scope("linear", values=tuple(features.values())):
+        return v1.feature_column.linear_model(features, columns, units=units, sparse_combiner=sparse_combiner)
+
+
+def _dnn_logits(features, columns, units, hidden_units, activation_fn, dropout, batch_norm, mode):
+    training = mode == "train"
+    with v1.variable_scope("dnn", values=tuple(features.values())):
+        with v1.variable_scope("input_from_feature_columns"):
+            net = v1.feature_column.input_layer(features, columns)
+        start = v1.glorot_uniform_initializer()
+        for number, size in enumerate(hidden_units):
+            with v1.variable_scope(f"hiddenlayer_{number}", values=(net,)) as scope:
+                net = layers.dense(net, size, activation=activation_fn, kernel_initializer=start, name=scope)
+                if dropout is not None and training:
+                    net = layers.dropout(net, rate=dropout, training=True)
+                if batch_norm:
+                    net = layers.batch_normalization(net, momentum=0.999, training=training, name=f"batchnorm_{number}")
+                v1.summary.scalar("fraction_of_zero_values", v1.nn.zero_fraction(net))
+                v1.summary.histogram("activation", net)
+        with v1.variable_scope("logits", values=(net,)) as scope:
+            return layers.dense(net, units, activation=None, kernel_initializer=start, name=scope)
+
+
+def _features(features):
+    if not isinstance(features, dict):
+        raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")
+    return features
+
+
+class _Linear(Estimator):
+    def __init__(self, head, columns, model_dir, optimizer, config, sparse_combiner, warm_start_from):
+        columns = tuple(columns or ())
+
+        def model_fn(features, labels, mode):
+            logits = _linear_logits(_features(features), columns, head.logits_dimension, sparse_combiner)
+
+            def train(loss):
+                step = v1.train.get_global_step()
+                return _optimizer(optimizer, _linear_rate(columns)).minimize(loss, global_step=step)
+
+            return head.spec(features, mode, labels, logits, train)
+
+        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+
+
+class LinearRegressor(_Linear):
+    """Weighted sums of feature columns, trained by Ftrl on the sum of squared differences of a batch."""
+
+    def __init__(
+        self, feature_columns, model_dir=None, label_dimension=1, weight_column=None, optimizer="Ftrl", config=None,
+        partitioner=None, warm_start_from=None, loss_reduction=SUM, sparse_combiner="sum",
+    ):  # fmt: skip
+        head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
+        super().__init__(head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from)
+
+
+class LinearClassifier(_Linear):
+    """Logistic or softmax regression over feature columns, trained by Ftrl."""
+
+    def __init__(
+        self, feature_columns, model_dir=None, n_classes=2, weight_column=None, label_vocabulary=None, optimizer="Ftrl",
+        config=None, partitioner=None, warm_start_from=None, loss_reduction=SUM, sparse_combiner="sum",
+    ):  # fmt: skip
+        head = _classes(n_classes, label_vocabulary, weight_column, loss_reduction)
+        super().__init__(head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from)
+
+
+class _DNN(Estimator):
+    def __init__(
+        self, head, hidden_units, columns, model_dir, optimizer, activation_fn, dropout, config, warm_start_from,
+        batch_norm,
+    ):  # fmt: skip
+        def model_fn(features, labels, mode):
+            logits = _dnn_logits(
+                _features(features), list(columns), head.logits_dimension, hidden_units, activation_fn, dropout,
+                batch_norm, mode,
+            )  # fmt: skip
+
+            def train(loss):
+                with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
+                    return _optimizer(optimizer, 0.05).minimize(loss, global_step=v1.train.get_global_step())
+
+            return head.spec(features, mode, labels, logits, train)
+
+        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+
+
+class DNNRegressor(_DNN):
+    """Dense layers over feature columns, trained by Adagrad (.05) on the sum of squared differences of a batch."""
+
+    def __init__(
+        self, hidden_units, feature_columns, model_dir=None, label_dimension=1, weight_column=None, optimizer="Adagrad",
+        activation_fn=v1.nn.relu, dropout=None, input_layer_partitioner=None, config=None, warm_start_from=None,
+        loss_reduction=SUM, batch_norm=False,
+    ):  # fmt: skip
+        head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
+        super().__init__(
+            head, hidden_units, feature_columns, model_dir, optimizer, activation_fn, dropout, config, warm_start_from,
+            batch_norm,
+        )  # fmt: skip
+
+
+class DNNClassifier(_DNN):
+    """Dense layers over feature columns to classes, trained by Adagrad (.05)."""
+
+    def __init__(
+        self, hidden_units, feature_columns, model_dir=None, n_classes=2, weight_column=None, label_vocabulary=None,
+        optimizer="Adagrad", activation_fn=v1.nn.relu, dropout=None, input_layer_partitioner=None, config=None,
+        warm_start_from=None, loss_reduction=SUM, batch_norm=False,
+    ):  # fmt: skip
+        super().__init__(
+            _classes(n_classes, label_vocabulary, weight_column, loss_reduction), hidden_units, feature_columns,
+            model_dir, optimizer, activation_fn, dropout, config, warm_start_from, batch_norm,
+        )  # fmt: skip
+
+
+class _Combined(Estimator):
+    def __init__(
+        self, head, model_dir, linear_columns, linear_optimizer, dnn_columns, dnn_optimizer, hidden_units,
+        activation_fn, dropout, config, warm_start_from, batch_norm,
+    ):  # fmt: skip
+        if not linear_columns and not dnn_columns:
+            raise ValueError("Either linear_feature_columns or dnn_feature_columns must be defined.")
+
+        def model_fn(features, labels, mode):
+            parts, units = [], head.logits_dimension
+            if dnn_columns:
+                parts.append(
+                    _dnn_logits(
+                        _features(features),
+                        list(dnn_columns),
+                        units,
+                        hidden_units,
+                        activation_fn,
+                        dropout,
+                        batch_norm,
+                        mode,
+                    )
+                )
+            if linear_columns:
+                parts.append(_linear_logits(_features(features), tuple(linear_columns), units, "sum"))
+
+            def train(loss):
+                ops = []
+                for scope, optimizer, rate in (
+                    ("dnn", dnn_optimizer, 0.05),
+                    ("linear", linear_optimizer, min(0.005, _linear_rate(linear_columns or [None]))),
+                ):
+                    variables = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES, scope=scope)
+                    if variables:
+                        ops.append(_optimizer(optimizer, rate).minimize(loss, var_list=variables))
+                with v1.control_dependencies([*ops, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
+                    return v1.assign_add(v1.train.get_global_step(), 1).op
+
+            return head.spec(features, mode, labels, v1.add_n(parts), train)
+
+        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+
+
+class DNNLinearCombinedRegressor(_Combined):
+    """A linear model and a dense network whose logits are added."""
+
+    def __init__(
+        self, model_dir=None, linear_feature_columns=None, linear_optimizer="Ftrl", dnn_feature_columns=None,
+        dnn_optimizer="Adagrad", dnn_hidden_units=None, dnn_activation_fn=v1.nn.relu, dnn_dropout=None,
+        label_dimension=1, weight_column=None, input_layer_partitioner=None, config=None, warm_start_from=None,
+        loss_reduction=SUM, batch_norm=False,
+    ):  # fmt: skip
+        head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
+        super().__init__(
+            head, model_dir, linear_feature_columns, linear_optimizer, dnn_feature_columns, dnn_optimizer,
+            dnn_hidden_units, dnn_activation_fn, dnn_dropout, config, warm_start_from, batch_norm,
+        )  # fmt: skip
+
+
+class DNNLinearCombinedClassifier(_Combined):
+    """Wide and deep: a linear model and a dense network whose logits are added, to classes."""
+
+    def __init__(
+        self, model_dir=None, linear_feature_columns=None, linear_optimizer="Ftrl", dnn_feature_columns=None,
+        dnn_optimizer="Adagrad", dnn_hidden_units=None, dnn_activation_fn=v1.nn.relu, dnn_dropout=None, n_classes=2,
+        weight_column=None, label_vocabulary=None, input_layer_partitioner=None, config=None, warm_start_from=None,
+        loss_reduction=SUM, batch_norm=False,
+    ):  # fmt: skip
+        super().__init__(
+            _classes(n_classes, label_vocabulary, weight_column, loss_reduction), model_dir, linear_feature_columns,
+            linear_optimizer, dnn_feature_columns, dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
+            config, warm_start_from, batch_norm,
+        )  # fmt: skip

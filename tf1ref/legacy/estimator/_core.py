@@ -1,0 +1,263 @@
+"""tf.estimator.Estimator: a model function with a folder; each thing it does has a graph of its own."""
+
+import inspect
+import os
+import tempfile
+
+import numpy as np
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.estimator import export as estimator_export
+from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig
+from tf1ref.legacy.estimator.inputs import tensors_of
+
+
+class Estimator:
+    """Calls `model_fn(features, labels, mode, params, config)` (those it takes) and runs what it returns.
+
+    model_dir: where checkpoints and events go and come from; a temporary folder, said so, without it. What is there is
+    gone on from. Raises ValueError for a model function without `features` or with arguments that nobody gives.
+    """
+
+    def __init__(self, model_fn, model_dir=None, config=None, params=None, warm_start_from=None):
+        self._config = config or RunConfig()
+        if model_dir and self._config.model_dir and model_dir != self._config.model_dir:
+            raise ValueError(f"model_dir is {model_dir!r}, in RunConfig it is {self._config.model_dir!r}: give one")
+        self._model_dir = os.fspath(model_dir or self._config.model_dir or tempfile.mkdtemp())
+        if not (model_dir or self._config.model_dir):
+            v1.logging.warning("Using temporary folder as model directory: %s", self._model_dir)
+        self._config = self._config.replace(model_dir=self._model_dir)
+        self._model_fn, self._params, self._warm_start = model_fn, dict(params or {}), warm_start_from
+        taken = set(inspect.signature(model_fn).parameters)
+        if "features" not in taken:
+            raise ValueError(f"model_fn ({model_fn}) must include features argument.")
+        if taken - {"features", "labels", "mode", "params", "config", "self"}:
+            raise ValueError(f"model_fn ({model_fn}) has following not expected args: {sorted(taken)}")
+
+    model_dir = property(lambda self: self._model_dir)
+    config = property(lambda self: self._config)
+    model_fn = property(lambda self: self._model_fn)
+    params = property(lambda self: dict(self._params))
+
+    def latest_checkpoint(self):
+        """Returns the prefix of the last checkpoint, or None."""
+        return v1.train.latest_checkpoint(self._model_dir)
+
+    def eval_dir(self, name=None):
+        """Returns where evaluations write their events."""
+        return os.path.join(self._model_dir, "eval" if not name else f"eval_{name}")
+
+    def get_variable_names(self):
+        """Returns the names in the last checkpoint. Raises ValueError before the first."""
+        return [name for name, _ in v1.train.list_variables(self._trained())]
+
+    def get_variable_value(self, name):
+        """Returns an array of the last checkpoint. Raises ValueError before the first."""
+        return v1.train.load_variable(self._trained(), name)
+
+    def _trained(self):
+        if not self.latest_checkpoint():
+            raise ValueError(f"Estimator has not been trained yet: no checkpoint in {self._model_dir}")
+        return self._model_dir
+
+    def train(self, input_fn, hooks=None, steps=None, max_steps=None, saving_listeners=None):
+        """Trains `steps` more steps, or until `max_steps` in all, or until the input ends. Returns itself."""
+        if steps is not None and max_steps is not None:
+            raise ValueError("Can not provide both steps and max_steps.")
+        for name, value in (("steps", steps), ("max_steps", max_steps)):
+            if value is not None and value <= 0:
+                raise ValueError(f"Must specify {name} > 0, given: {value}")
+        reached = self._step_reached()
+        if max_steps is not None and reached >= max_steps:
+            v1.logging.info("Skipping training since max_steps has already saved.")
+            return self
+        hooks = list(hooks or ())
+        if steps is not None or max_steps is not None:
+            hooks.append(v1.train.StopAtStepHook(steps, max_steps))
+        with self._graph().as_default():
+            spec, step = self._built(input_fn, ModeKeys.TRAIN)
+            self._train(spec, step, hooks, list(saving_listeners or ()))
+        return self
+
+    def _step_reached(self):
+        checkpoint = self.latest_checkpoint()
+        return int(v1.train.load_variable(checkpoint, v1.GraphKeys.GLOBAL_STEP)) if checkpoint else 0
+
+    def _train(self, spec, step, hooks, listeners):
+        config = self._config
+        if self._warm_start and not self.latest_checkpoint():
+            v1.train.warm_start(self._warm_start)
+        if not any("loss" in str(s.op.name) for s in v1.get_collection(v1.GraphKeys.SUMMARIES)):
+            v1.summary.scalar("loss", spec.loss)
+        scaffold = spec.scaffold or v1.train.Scaffold()
+        if not (scaffold.saver or v1.get_collection(v1.GraphKeys.SAVERS)):
+            saver = v1.train.Saver(
+                sharded=True,
+                max_to_keep=config.keep_checkpoint_max,
+                keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
+                defer_build=True,
+                save_relative_paths=True,
+            )
+            v1.add_to_collection(v1.GraphKeys.SAVERS, saver)
+        logged = v1.train.LoggingTensorHook({"loss": spec.loss, "step": step}, config.log_step_count_steps or 100)
+        hooks = [v1.train.NanTensorHook(spec.loss), logged, *hooks, *spec.training_hooks]
+        chief_hooks = list(spec.training_chief_hooks)
+        saves = any(isinstance(h, v1.train.CheckpointSaverHook) for h in [*hooks, *chief_hooks])
+        if not saves and (config.save_checkpoints_secs or config.save_checkpoints_steps):
+            chief_hooks.append(
+                v1.train.CheckpointSaverHook(
+                    self._model_dir,
+                    save_secs=config.save_checkpoints_secs,
+                    save_steps=config.save_checkpoints_steps,
+                    scaffold=scaffold,
+                    listeners=listeners,
+                )
+            )
+        with v1.train.MonitoredTrainingSession(
+            checkpoint_dir=self._model_dir,
+            scaffold=scaffold,
+            hooks=hooks,
+            chief_only_hooks=chief_hooks,
+            save_checkpoint_secs=0,
+            save_summaries_steps=config.save_summary_steps,
+            config=config.session_config,
+            log_step_count_steps=config.log_step_count_steps,
+        ) as sess:
+            while not sess.should_stop():
+                sess.run([spec.train_op, spec.loss])
+
+    def evaluate(self, input_fn, steps=None, hooks=None, checkpoint_path=None, name=None):
+        """Returns {metric: value}, with the mean of the batches' losses as "loss", and "global_step".
+
+        steps: how many batches; None: until the input ends. Without a checkpoint the variables are as initialized.
+        """
+        if steps is not None and steps <= 0:
+            raise ValueError(f"Must specify steps > 0, given: {steps}")
+        with self._graph().as_default():
+            spec, step = self._built(input_fn, ModeKeys.EVAL)
+            metrics = dict(spec.eval_metric_ops)
+            metrics.setdefault("loss", v1.metrics.mean(spec.loss))
+            values = {key: pair[0] for key, pair in metrics.items()}
+            values["global_step"] = step
+            update = v1.group(*(pair[1] for pair in metrics.values()))
+            done = 0
+            with self._session(spec, checkpoint_path, [*(hooks or ()), *spec.evaluation_hooks]) as sess:
+                try:
+                    while steps is None or done < steps:
+                        sess.run(update)
+                        done += 1
+                except (v1.errors.OutOfRangeError, StopIteration):
+                    pass
+                # The input may have ended, which stops a monitored session; what it holds can be read below it.
+                found = sess._tf_sess().run(values)
+        self._write_evaluation(found, name)
+        return found
+
+    def _write_evaluation(self, found, name):
+        summary = v1.Summary()
+        for key, value in found.items():
+            if key != "global_step" and np.ndim(value) == 0 and not isinstance(value, bytes):
+                summary.value.add(tag=key, simple_value=float(value))
+        with v1.Graph().as_default():  # where nothing is executed eagerly, which the writer refuses
+            writer = v1.summary.FileWriter(self.eval_dir(name))
+        writer.add_summary(summary, int(found["global_step"]))
+        writer.close()
+
+    def predict(self, input_fn, predict_keys=None, hooks=None, checkpoint_path=None, yield_single_examples=True):
+        """Yields the predictions of each example (or batch), until the input ends.
+
+        Raises ValueError for keys the model does not give, and for predictions whose first axes differ.
+        """
+        with self._graph().as_default():
+            spec, _ = self._built(input_fn, ModeKeys.PREDICT)
+            wanted = _chosen(spec.predictions, predict_keys)
+            with self._session(spec, checkpoint_path, [*(hooks or ()), *spec.prediction_hooks]) as sess:
+                while not sess.should_stop():
+                    try:
+                        found = sess.run(wanted)
+                    except v1.errors.OutOfRangeError:
+                        return
+                    if not yield_single_examples:
+                        yield found
+                    elif not isinstance(found, dict):
+                        yield from found
+                    else:
+                        yield from _examples(found)
+
+    def export_savedmodel(
+        self, export_dir_base, serving_input_receiver_fn, assets_extra=None, as_text=False, checkpoint_path=None, **_
+    ):
+        """Writes a SavedModel of the last checkpoint to a new folder in `export_dir_base`; returns its path, bytes."""
+        checkpoint = checkpoint_path or self.latest_checkpoint()
+        if not checkpoint:
+            raise ValueError(f"Couldn't find trained model at {self._model_dir}.")
+        with self._graph().as_default():
+            v1.train.create_global_step()
+            receiver = serving_input_receiver_fn()
+            spec = self._call(receiver.features, None, ModeKeys.PREDICT)
+            return estimator_export.write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text)
+
+    export_saved_model = export_savedmodel
+
+    def _graph(self):
+        graph = v1.Graph()
+        graph.seed = self._config.tf_random_seed
+        return graph
+
+    def _built(self, input_fn, mode):
+        step = v1.train.create_global_step()
+        features, labels = _inputs(input_fn, mode, self._params, self._config)
+        return self._call(features, labels, mode), step
+
+    def _call(self, features, labels, mode):
+        taken = inspect.signature(self._model_fn).parameters
+        given = {"labels": labels, "mode": mode, "params": self.params, "config": self._config}
+        if labels is not None and "labels" not in taken:
+            raise ValueError(f"model_fn does not take labels, but input_fn returns labels: {self._model_fn}")
+        spec = self._model_fn(features=features, **{name: value for name, value in given.items() if name in taken})
+        if not isinstance(spec, EstimatorSpec):
+            raise ValueError(f"model_fn should return an EstimatorSpec, not {type(spec).__name__}")
+        return spec
+
+    def _session(self, spec, checkpoint_path, hooks):
+        checkpoint = checkpoint_path or self.latest_checkpoint()
+        if not checkpoint:
+            v1.logging.warning(
+                "Could not find trained model in model_dir: %s, running initialization.", self._model_dir
+            )
+        creator = v1.train.ChiefSessionCreator(
+            scaffold=spec.scaffold or v1.train.Scaffold(),
+            checkpoint_filename_with_path=checkpoint,
+            config=self._config.session_config,
+        )
+        return v1.train.MonitoredSession(creator, hooks=hooks)
+
+
+def _inputs(input_fn, mode, params, config):
+    """Calls an input function with what it takes; returns (features, labels or None)."""
+    given = {"mode": mode, "params": params, "config": config}
+    taken = inspect.signature(input_fn).parameters
+    found = input_fn(**{name: value for name, value in given.items() if name in taken})
+    if isinstance(found, v1.data.Dataset):
+        found = tensors_of(found)
+    features, labels = found if isinstance(found, (tuple, list)) and len(found) == 2 else (found, None)
+    return features, None if mode == ModeKeys.PREDICT else labels
+
+
+def _chosen(predictions, keys):
+    if not keys:
+        return predictions
+    if not isinstance(predictions, dict):
+        raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")
+    chosen = {key: value for key, value in predictions.items() if key in keys}
+    if not chosen:
+        raise ValueError(f"Expected to run at least one output from {list(predictions)}, provided {keys}.")
+    return chosen
+
+
+def _examples(found):
+    lengths = {key: np.shape(value)[0] for key, value in found.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"Batch length of predictions should be same: {lengths}")
+    for number in range(next(iter(lengths.values()))):
+        yield {key: value[number] for key, value in found.items()}

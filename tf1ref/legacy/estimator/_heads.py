@@ -1,0 +1,176 @@
+"""The ends of the canned estimators: loss, predictions and metrics of a regression or a classification."""
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys
+from tf1ref.legacy.estimator.export import ClassificationOutput, PredictOutput, RegressionOutput
+
+
+class Head:
+    """Base: `spec` turns logits [batch, logits_dimension] into an EstimatorSpec."""
+
+    logits_dimension = 1
+
+    def __init__(self, weight_column=None, loss_reduction=v1.losses.Reduction.SUM):
+        self.weight_column, self.reduction = weight_column, loss_reduction
+
+    def spec(self, features, mode, labels, logits, train_op_fn):
+        """train_op_fn: makes the training op of the loss."""
+        predictions = self.predictions(logits)
+        if mode == ModeKeys.PREDICT:
+            return EstimatorSpec(mode, predictions=predictions, export_outputs=self.outputs(predictions))
+        weights = self._weights(features)
+        losses, processed = self.losses(labels, logits)
+        loss = v1.losses.compute_weighted_loss(losses, weights, reduction=self.reduction)
+        penalties = v1.losses.get_regularization_losses()
+        loss = v1.add_n([loss, *penalties]) if penalties else loss
+        if mode == ModeKeys.EVAL:
+            metrics = self.metrics(losses, processed, predictions, weights)
+            return EstimatorSpec(mode, predictions, loss, eval_metric_ops=metrics)
+        v1.summary.scalar("loss", loss)
+        v1.summary.scalar("average_loss", v1.losses.compute_weighted_loss(losses, weights))
+        return EstimatorSpec(mode, predictions, loss, train_op_fn(loss))
+
+    def _weights(self, features):
+        if self.weight_column is None:
+            return 1.0
+        key = getattr(self.weight_column, "key", self.weight_column)
+        return v1.reshape(v1.cast(features[key], v1.float32), [-1, 1])
+
+    def _labels(self, labels, size):
+        """Labels as [batch, size]. Raises ValueError where there are none, or others."""
+        if labels is None:
+            raise ValueError("You must provide a labels Tensor. Given: None. Does your input_fn return labels?")
+        labels = labels if isinstance(labels, v1.SparseTensor) else v1.convert_to_tensor(labels)
+        labels = v1.expand_dims(labels, -1) if labels.shape.rank == 1 else labels
+        if labels.shape.as_list()[-1] not in (None, size):
+            raise ValueError(f"labels shape must be [batch_size, {size}], got {labels.shape}")
+        return labels
+
+
+class RegressionHead(Head):
+    """Squared differences of `label_dimension` values."""
+
+    def __init__(self, label_dimension=1, **kwargs):
+        super().__init__(**kwargs)
+        self.logits_dimension = label_dimension
+
+    def predictions(self, logits):
+        return {"predictions": logits}
+
+    def outputs(self, predictions):
+        value = RegressionOutput(predictions["predictions"])
+        return {"serving_default": value, "predict": PredictOutput(predictions), "regression": value}
+
+    def losses(self, labels, logits):
+        labels = v1.cast(self._labels(labels, self.logits_dimension), v1.float32)
+        return v1.losses.mean_squared_error(labels, logits, reduction=v1.losses.Reduction.NONE), labels
+
+    def metrics(self, losses, labels, predictions, weights):
+        weights = None if isinstance(weights, float) else weights * v1.ones_like(losses)
+        return {
+            "average_loss": v1.metrics.mean(losses, weights),
+            "prediction/mean": v1.metrics.mean(predictions["predictions"], weights),
+            "label/mean": v1.metrics.mean(labels, weights),
+        }
+
+
+class _ClassHead(Head):
+    def __init__(self, n_classes, label_vocabulary=None, **kwargs):
+        super().__init__(**kwargs)
+        if label_vocabulary is not None and len(label_vocabulary) != n_classes:
+            raise ValueError(f"Length of label_vocabulary must be equal to n_classes. Given: {label_vocabulary}")
+        self.n_classes, self.vocabulary = n_classes, label_vocabulary
+
+    def ids(self, labels):
+        """Labels, strings of the vocabulary where there is one, as int64 [batch, 1] that are checked to be classes."""
+        labels = self._labels(labels, 1)
+        if self.vocabulary is not None:
+            if labels.dtype != v1.string:
+                raise ValueError(f"Labels dtype should be string if there is a vocabulary. Instead got {labels.dtype}")
+            keys = v1.constant(self.vocabulary)
+            initializer = v1.lookup.KeyValueTensorInitializer(keys, v1.range(self.n_classes, dtype=v1.int64))
+            labels = v1.lookup.StaticHashTable(initializer, default_value=-1).lookup(labels)
+        elif not (labels.dtype.is_integer or labels.dtype.is_floating):
+            raise ValueError(f"Labels dtype should be integer. Instead got {labels.dtype}")
+        labels = v1.cast(labels, v1.int64)
+        inside = v1.logical_and(v1.greater_equal(labels, 0), v1.less(labels, self.n_classes))
+        message = f"Labels must be in 0 ... {self.n_classes - 1}" if self.vocabulary is None else "unknown label"
+        with v1.control_dependencies([v1.Assert(v1.reduce_all(inside), [message, labels])]):
+            return v1.identity(labels)
+
+    def classes(self, class_ids):
+        if self.vocabulary is None:
+            return v1.as_string(class_ids, name="str_classes")
+        return v1.gather(v1.constant(self.vocabulary), class_ids)
+
+    def outputs(self, predictions):
+        names = self.vocabulary or [str(i) for i in range(self.n_classes)]
+        batch = v1.shape(predictions["probabilities"])[0]
+        classes = v1.tile(v1.expand_dims(v1.constant(names), 0), [batch, 1])
+        found = ClassificationOutput(predictions["probabilities"], classes)
+        return {"serving_default": found, "classification": found, "predict": PredictOutput(predictions)}
+
+
+class BinaryHead(_ClassHead):
+    """Two classes with one logit: sigmoid cross entropy."""
+
+    def __init__(self, label_vocabulary=None, **kwargs):
+        super().__init__(2, label_vocabulary, **kwargs)
+
+    def predictions(self, logits):
+        both = v1.concat([v1.zeros_like(logits), logits], axis=-1)
+        class_ids = v1.expand_dims(v1.argmax(both, axis=-1), -1)
+        return {
+            "logits": logits,
+            "logistic": v1.nn.sigmoid(logits),
+            "probabilities": v1.nn.softmax(both),
+            "class_ids": class_ids,
+            "classes": self.classes(class_ids),
+        }
+
+    def losses(self, labels, logits):
+        labels = v1.cast(self.ids(labels), v1.float32)
+        return v1.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), labels
+
+    def metrics(self, losses, labels, predictions, weights):
+        weights = None if isinstance(weights, float) else weights
+        logistic, class_ids = predictions["logistic"], predictions["class_ids"]
+        mean = v1.metrics.mean(labels, weights)
+        baseline = tuple(v1.maximum(each, 1 - each) for each in mean)
+        return {
+            "average_loss": v1.metrics.mean(losses, weights),
+            "accuracy": v1.metrics.accuracy(v1.cast(labels, v1.int64), class_ids, weights),
+            "precision": v1.metrics.precision(labels, class_ids, weights),
+            "recall": v1.metrics.recall(labels, class_ids, weights),
+            "prediction/mean": v1.metrics.mean(logistic, weights),
+            "label/mean": mean,
+            "accuracy_baseline": baseline,
+            "auc": v1.metrics.auc(labels, logistic, weights),
+            "auc_precision_recall": v1.metrics.auc(labels, logistic, weights, curve="PR"),
+        }
+
+
+class MultiClassHead(_ClassHead):
+    """n_classes logits: sparse softmax cross entropy."""
+
+    def __init__(self, n_classes, label_vocabulary=None, **kwargs):
+        super().__init__(n_classes, label_vocabulary, **kwargs)
+        self.logits_dimension = n_classes
+
+    def predictions(self, logits):
+        class_ids = v1.expand_dims(v1.argmax(logits, axis=-1), -1)
+        found = {"logits": logits, "probabilities": v1.nn.softmax(logits), "class_ids": class_ids}
+        return {**found, "classes": self.classes(class_ids)}
+
+    def losses(self, labels, logits):
+        labels = self.ids(labels)
+        losses = v1.nn.sparse_softmax_cross_entropy_with_logits(labels=v1.squeeze(labels, -1), logits=logits)
+        return v1.expand_dims(losses, -1), labels
+
+    def metrics(self, losses, labels, predictions, weights):
+        weights = None if isinstance(weights, float) else weights
+        return {
+            "average_loss": v1.metrics.mean(losses, weights),
+            "accuracy": v1.metrics.accuracy(labels, predictions["class_ids"], weights),
+        }

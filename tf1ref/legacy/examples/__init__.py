@@ -1,0 +1,1 @@
+"""tensorflow.examples: the files that came with the tutorials."""

@@ -1,0 +1,1 @@
+"""The MNIST tutorial: its data and its model."""

@@ -1,0 +1,1 @@
+"""The few names of tf.keras that need no Keras."""

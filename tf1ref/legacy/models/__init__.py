@@ -1,0 +1,1 @@
+"""tensorflow.models, as it was before 1.0."""

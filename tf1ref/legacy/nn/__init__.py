@@ -1,0 +1,1 @@
+"""tf.nn: what TensorFlow dropped of it."""

@@ -1,0 +1,233 @@
+"""Cells made of cells: stacked, with dropout, with a residual connection, on a device."""
+
+import hashlib
+import numbers
+
+import tensorflow.compat.v1 as v1
+from tensorflow.python.framework import tensor_util
+from tensorflow.python.util import nest
+
+from tf1ref.legacy._layer import Layer
+from tf1ref.legacy.nn.rnn_cell._base import LSTMStateTuple, RNNCell, assert_like_rnncell
+from tf1ref.turns import Turn
+
+
+class MultiRNNCell(RNNCell):
+    """Cells one on top of the other: the output of each is the input of the next; scopes cell_0, cell_1...
+
+    The state is a tuple of the cells' states; with state_is_tuple=False one tensor of them all. Give each layer a cell
+    object of its own: [cell] * 2 is one cell, with one set of variables.
+    """
+
+    def __init__(self, cells, state_is_tuple=True):
+        super().__init__()
+        if not cells:
+            raise ValueError("Must specify at least one cell for MultiRNNCell.")
+        if not nest.is_nested(cells):
+            raise TypeError(f"cells must be a list or tuple, but saw: {cells}.")
+        self._cells, self._state_is_tuple = cells, state_is_tuple
+        sizes = [cell.state_size for cell in cells]
+        if not state_is_tuple and any(nest.is_nested(size) for size in sizes):
+            raise ValueError(f"Some cells return tuples of states, but state_is_tuple is not set. Sizes: {sizes}")
+
+    output_size = property(lambda self: self._cells[-1].output_size)
+
+    @property
+    def state_size(self):
+        sizes = tuple(cell.state_size for cell in self._cells)
+        return sizes if self._state_is_tuple else sum(sizes)
+
+    @property
+    def trainable_weights(self):
+        own = [w for cell in self._cells if isinstance(cell, Layer) for w in cell.trainable_weights]
+        return own if self.trainable else []
+
+    @property
+    def non_trainable_weights(self):
+        layers = [cell for cell in self._cells if isinstance(cell, Layer)]
+        frozen = [] if self.trainable else [w for cell in layers for w in cell.trainable_weights]
+        return frozen + [w for cell in layers for w in cell.non_trainable_weights]
+
+    def zero_state(self, batch_size, dtype):
+        if not self._state_is_tuple:
+            return super().zero_state(batch_size, dtype)
+        with v1.name_scope(f"{type(self).__name__}ZeroState"):
+            return tuple(cell.zero_state(batch_size, dtype) for cell in self._cells)
+
+    def call(self, inputs, state):
+        if self._state_is_tuple and not (nest.is_nested(state) and len(state) == len(self._cells)):
+            raise ValueError(f"Expected state to be a tuple of length {len(self._cells)}, but received: {state}")
+        states = state if self._state_is_tuple else v1.split(state, [cell.state_size for cell in self._cells], axis=1)
+        next_states = []
+        for number, (cell, each) in enumerate(zip(self._cells, states)):
+            with v1.variable_scope(f"cell_{number}"):
+                inputs, next_state = cell(inputs, each)
+            next_states.append(next_state)
+        return inputs, tuple(next_states) if self._state_is_tuple else v1.concat(next_states, 1)
+
+
+class _Wrapper(RNNCell):
+    """A cell that stands for another, and has no scope of its own."""
+
+    def __init__(self, cell, **kwargs):
+        super().__init__(**kwargs)
+        assert_like_rnncell("cell", cell)
+        self._cell = cell
+
+    wrapped_cell = property(lambda self: self._cell)
+    state_size = property(lambda self: self._cell.state_size)
+    output_size = property(lambda self: self._cell.output_size)
+    trainable_weights = property(lambda self: self._cell.trainable_weights if self.trainable else [])
+    non_trainable_weights = property(lambda self: self._cell.non_trainable_weights)
+
+    def zero_state(self, batch_size, dtype):
+        with v1.name_scope(f"{type(self).__name__}ZeroState"):
+            return self._cell.zero_state(batch_size, dtype)
+
+
+class ResidualWrapper(_Wrapper):
+    """Adds the inputs to the output; residual_fn(inputs, outputs) instead where it is given."""
+
+    def __init__(self, cell, residual_fn=None, **kwargs):
+        super().__init__(cell, **kwargs)
+        self._residual_fn = residual_fn
+
+    def __call__(self, inputs, state, scope=None):
+        outputs, state = self._cell(inputs, state, scope=scope)
+        return (self._residual_fn or _sum)(inputs, outputs), state
+
+
+class DeviceWrapper(_Wrapper):
+    """Builds the cell, and its zero state, on a device."""
+
+    def __init__(self, cell, device, **kwargs):
+        super().__init__(cell, **kwargs)
+        self._device = device
+
+    def zero_state(self, batch_size, dtype):
+        with v1.device(self._device):
+            return super().zero_state(batch_size, dtype)
+
+    def __call__(self, inputs, state, scope=None):
+        with v1.device(self._device):
+            return self._cell(inputs, state, scope=scope)
+
+
+class DropoutWrapper(_Wrapper):
+    """Drops inputs, outputs and next states; never the memory c of an LSTMStateTuple.
+
+    The keep probabilities are floats or scalar tensors; 1 is no dropout. variational_recurrent: the mask is drawn once
+    a run and shared by all steps and the whole batch (Gal and Ghahramani, 2015); it needs dtype, and input_size where
+    inputs are dropped. seed: an integer; each place gets its own of it. The steps of a loop draw their masks in order,
+    in TF1 only with parallel_iterations=1. Raises ValueError for probabilities outside [0, 1] and for what is missing.
+    """
+
+    def __init__(
+        self,
+        cell,
+        input_keep_prob=1.0,
+        output_keep_prob=1.0,
+        state_keep_prob=1.0,
+        variational_recurrent=False,
+        input_size=None,
+        dtype=None,
+        seed=None,
+        dropout_state_filter_visitor=None,
+        **kwargs,
+    ):
+        super().__init__(cell, dtype=dtype, **kwargs)
+        if dropout_state_filter_visitor is not None and not callable(dropout_state_filter_visitor):
+            raise TypeError("dropout_state_filter_visitor must be callable")
+        self._filter = dropout_state_filter_visitor or _all_but_memory
+        with v1.name_scope("DropoutWrapperInit"):
+            self._keep = {
+                "input": _probability(input_keep_prob, "input_keep_prob"),
+                "state": _probability(state_keep_prob, "state_keep_prob"),
+                "output": _probability(output_keep_prob, "output_keep_prob"),
+            }
+        self._variational, self._seed, self._noise = variational_recurrent, seed, {}
+        if variational_recurrent:
+            self._draw_noise(dtype, input_size)
+
+    def _draw_noise(self, dtype, input_size):
+        if dtype is None:
+            raise ValueError("variational_recurrent=True needs dtype")
+        sizes = {"state": self._cell.state_size, "output": self._cell.output_size}
+        if self._drops("input"):
+            if input_size is None:
+                raise ValueError("variational_recurrent=True with input_keep_prob < 1.0 needs input_size")
+            sizes = {"input": input_size, **sizes}
+        for place, size in sizes.items():
+            self._noise[place] = _numbered_map(
+                size,
+                lambda number, each, place=place: v1.random_uniform(
+                    [1, *v1.TensorShape(each).as_list()], seed=self._place_seed(place, number), dtype=dtype
+                ),
+                size,
+            )
+
+    def _drops(self, place):
+        keep = self._keep[place]
+        return not isinstance(keep, float) or keep < 1
+
+    def _place_seed(self, place, number):
+        if self._seed is None:
+            return None
+        # TF1's own: programs with a seed must get the masks they got.
+        digest = hashlib.md5(f"{self._seed}{place}_{number}".encode()).hexdigest()
+        return int(digest[:8], 16) & 0x7FFFFFFF
+
+    def __call__(self, inputs, state, scope=None):
+        turn = Turn(state)
+        if self._drops("input"):
+            inputs = self._dropped("input", inputs, inputs, turn)
+        output, state = self._cell(inputs, state, scope=scope)
+        if self._drops("state"):
+            wanted = nest.get_traverse_shallow_structure(self._filter, state)
+            state = self._dropped("state", state, wanted, turn)
+        if self._drops("output"):
+            output = self._dropped("output", output, output, turn)
+        return output, turn.pass_on(state)
+
+    def _dropped(self, place, values, wanted, turn):
+        """Returns the values with dropout where `wanted`, a structure as deep as theirs or less deep, is not False."""
+        keep = self._keep[place]
+
+        def drop(number, want, value, noise=None):
+            if want is False:
+                return value
+            if not self._variational:
+                return turn.draw(lambda: v1.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number)))
+            dropped = v1.divide(value, keep) * v1.floor(keep + noise)
+            dropped.set_shape(value.get_shape())
+            return dropped
+
+        noise = [self._noise[place]] if self._variational else []
+        return _numbered_map(wanted, drop, wanted, values, *noise)
+
+
+def _probability(value, what):
+    """Returns a float where the value is known, else a tensor."""
+    known = float(value) if isinstance(value, numbers.Real) else tensor_util.constant_value(v1.convert_to_tensor(value))
+    if known is None:
+        return v1.convert_to_tensor(value)
+    if not 0 <= known <= 1:
+        raise ValueError(f"Parameter {what} must be between 0 and 1: {known}")
+    return float(known)
+
+
+def _numbered_map(shallow, function, *structures):
+    numbers_of = iter(range(len(nest.flatten(structures[-1])) + len(nest.flatten(shallow))))
+    return nest.map_structure_up_to(shallow, lambda *each: function(next(numbers_of), *each), *structures)
+
+
+def _all_but_memory(substate):
+    if isinstance(substate, LSTMStateTuple):
+        return LSTMStateTuple(c=False, h=True)
+    return not isinstance(substate, v1.TensorArray)
+
+
+def _sum(inputs, outputs):
+    nest.assert_same_structure(inputs, outputs)
+    nest.map_structure(lambda i, o: i.get_shape().assert_is_compatible_with(o.get_shape()), inputs, outputs)
+    return nest.map_structure(lambda i, o: i + o, inputs, outputs)

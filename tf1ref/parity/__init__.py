@@ -1,0 +1,29 @@
+"""Two programs, run side by side and compared to the bit: traces, reports, and the fixture for pytest."""
+
+from tf1ref.parity.engine import (
+    ORDER,
+    STEPS,
+    Key,
+    ProgramFailed,
+    Report,
+    compare,
+    nothing_moves,
+    run,
+    trace_of,
+    ulp_distance,
+    without_onednn,
+)
+
+__all__ = [
+    "ORDER",
+    "STEPS",
+    "Key",
+    "ProgramFailed",
+    "Report",
+    "compare",
+    "nothing_moves",
+    "run",
+    "trace_of",
+    "ulp_distance",
+    "without_onednn",
+]

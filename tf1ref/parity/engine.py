@@ -1,0 +1,172 @@
+"""Runs two programs, compares their traces to the bit and names the first divergence.
+
+A trace is a dict {key: array}. A key says what it holds by its first word, and traces are compared in
+that order: `initial/` values, `forward/` results, anything else, `steps/` (one row a step: loss, w, ...),
+`gradient/`, `slots/`, `final/` values. Whatever differs first in it is nearest to the cause.
+"""
+
+import inspect
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from tf1ref.errors import InputError
+from tf1ref.ulps import ulp_distance
+
+ORDER = ("initial", "forward", "", "steps", "gradient", "slots", "final")
+STEPS = 20
+
+
+@dataclass
+class Key:
+    """How one key of two traces compares; `first` names the first element that differs, or is ""."""
+
+    key: str
+    elements: int
+    differing: int
+    max_difference: float
+    max_ulp: int
+    first: str
+
+
+@dataclass
+class Report:
+    """How two traces compare. `equal`: every key within `ulps`, and something moved. `rows`: a Key each."""
+
+    name: str
+    equal: bool
+    keys: int
+    elements: int
+    differing: int
+    max_ulp: int
+    first: str
+    rows: list
+
+    def summary(self):
+        """The report without its rows, ready for JSON."""
+        return {k: v for k, v in asdict(self).items() if k != "rows"}
+
+
+class ProgramFailed(Exception):
+    """A program under comparison raised an error of its own; the message names the half and the error."""
+
+
+def without_onednn():
+    """Turns oneDNN off: its convolution gradients differ in the last bits. Before TensorFlow is imported."""
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
+
+def run(module, steps=STEPS, name=None):
+    """Runs both halves of `module` for `steps` steps; returns the Report.
+
+    Raises InputError when a half does not return a trace.
+    """
+    name = name or module.__name__
+    graph = trace_of(module.run_graph, steps, name)
+    function = trace_of(module.run_function, steps, name)
+    return compare(graph, function, ulps=getattr(module, "ULPS", 0), name=name)
+
+
+def trace_of(function, steps, name):
+    """Calls one half with the parameters it takes (`steps`, `out`) and returns its trace, checked.
+
+    `out` is a folder that is gone afterwards.
+    """
+    takes = inspect.signature(function).parameters
+    half = f"{name}.{getattr(function, '__name__', 'function')}"  # a partial has no name
+    arguments = {"steps": steps} if "steps" in takes else {}
+    with tempfile.TemporaryDirectory() as folder:
+        if "out" in takes:
+            arguments["out"] = folder
+        try:
+            trace = function(**arguments)
+        except Exception as e:
+            raise ProgramFailed(f"{half}: {type(e).__name__}: {e}") from e
+    if not isinstance(trace, dict) or not all(isinstance(key, str) for key in trace):
+        raise InputError(f"{half}: returned {type(trace).__name__}: return a dict of arrays by name")
+    return {key: _array(value, f"{half}: {key}") for key, value in trace.items()}
+
+
+def compare(graph, function, ulps=0, name="trace"):
+    """Compares two traces {key: array}; returns the Report. `ulps`: how far apart floats may be, 0 for the bit."""
+    rows = [_compare_key(key, graph.get(key), function.get(key)) for key in _ordered(graph, function)]
+    wrong = [row for row in rows if row.max_ulp > ulps or (row.first and not row.max_ulp)]
+    # Names and shapes come first: a value that is not there explains what differs later.
+    wrong.sort(key=lambda row: row.elements > 0)
+    first = f"{wrong[0].key}: {wrong[0].first}" if wrong else nothing_moves(graph)
+    return Report(
+        name=name,
+        equal=not first,
+        keys=len(rows),
+        elements=sum(row.elements for row in rows),
+        differing=sum(row.differing for row in rows),
+        max_ulp=max((row.max_ulp for row in rows), default=0),
+        first=first,
+        rows=rows,
+    )
+
+
+def nothing_moves(trace):
+    """Returns why a trace proves nothing: it is empty, or its variables and steps never change. Else ""."""
+    if not sum(np.size(value) for value in trace.values()):
+        return "the trace is empty: it proves nothing"
+    pairs = [
+        (v, trace["final/" + k[8:]]) for k, v in trace.items() if k[:8] == "initial/" and "final/" + k[8:] in trace
+    ]
+    rows = [v for k, v in trace.items() if k.startswith("steps/") and len(v) > 1]
+    moved = [not np.array_equal(a, b) for a, b in pairs] + [any(not np.array_equal(r, v[0]) for r in v) for v in rows]
+    return "" if any(moved) or not moved else "nothing moves: no variable and no value of a step ever changes"
+
+
+def _array(value, where):
+    array = np.asarray(value)
+    if array.dtype == object:  # string tensors arrive as objects
+        if not all(isinstance(element, (bytes, str)) for element in array.flat):
+            raise InputError(f"{where}: {type(array.flat[0]).__name__}: not an array of numbers or strings")
+        array = array.astype(bytes)
+    return array
+
+
+def _ordered(graph, function):
+    keys = list(graph) + [key for key in function if key not in graph]
+
+    def place(key):
+        word = key.split("/")[0]
+        return ORDER.index(word if word in ORDER else "")
+
+    return sorted(keys, key=place)
+
+
+def _compare_key(key, a, b):
+    if a is None or b is None:
+        where = "the graph" if a is None else "the function"
+        return Key(key, 0, 1, float("inf"), 0, f"missing in {where}")
+    if a.shape != b.shape or (a.dtype != b.dtype and a.dtype.kind != "S"):
+        return Key(
+            key,
+            0,
+            1,
+            float("inf"),
+            0,
+            f"{a.dtype}{list(a.shape)} in the graph, {b.dtype}{list(b.shape)} in the function",
+        )
+    if a.dtype.kind in "fV" and a.dtype.itemsize in (2, 4, 8):
+        ulps = ulp_distance(a, b)
+        with np.errstate(all="ignore"):
+            gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
+        difference = float(np.fmax.reduce(gap, axis=None, initial=0.0))  # fmax passes over inf - inf
+    else:
+        ulps = (a != b).astype(np.int64)
+        difference = float(np.max(ulps, initial=0))
+    differing = int(np.count_nonzero(ulps))
+    return Key(key, a.size, differing, difference, int(np.max(ulps, initial=0)), _first(key, a, b, ulps))
+
+
+def _first(key, a, b, ulps):
+    if not np.any(ulps):
+        return ""
+    place = tuple(int(i) for i in np.argwhere(ulps)[0])
+    where = f"step {place[0]}, element {list(place[1:])}" if key.startswith("steps/") else f"element {list(place)}"
+    return f"{where}: {a[place]!s} in the graph, {b[place]!s} in the function"

@@ -1,0 +1,36 @@
+"""The pytest fixture `parity`, for any project that has tf1ref installed."""
+
+import os
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def parity():
+    """A function that proves a port: parity(run_graph, run_function, steps=20, ulps=0) or parity(module, ...).
+
+    Both functions return a dict of arrays. The test fails, naming the first key, step and element that differ.
+    Returns the report. Set TF_ENABLE_ONEDNN_OPTS=0 for the tests: with oneDNN on, convolution gradients differ.
+    """
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    return _parity
+
+
+def _parity(program, function=None, steps=20, ulps=0):
+    from tf1ref.parity import engine
+
+    __tracebackhide__ = True
+    if function is None:
+        name = getattr(program, "__name__", str(program))
+        halves = program.run_graph, program.run_function
+        ulps = max(ulps, getattr(program, "ULPS", 0))
+    else:
+        name, halves = getattr(function, "__module__", "the port"), (program, function)
+    traces = [engine.trace_of(half, steps, name) for half in halves]
+    report = engine.compare(*traces, ulps=ulps, name=name)
+    if not report.equal:
+        hint = "" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" else " (oneDNN is on: TF_ENABLE_ONEDNN_OPTS=0)"
+        pytest.fail(f"{name}: {report.differing} of {report.elements} elements differ{hint}: {report.first}")
+    return report
