@@ -113,7 +113,7 @@ def launched():
 
 
 def _launch(mode, folder):
-    up = [sys.executable, "-m", "cluster", "up", "local", "--checkpoint-dir", folder / "kept"]
+    up = [sys.executable, "-m", "tf1ref.cluster", "up", "local", "--checkpoint-dir", folder / "kept"]
     return _start([*up, "--restart", "on-failure", "--", sys.executable, TASK, mode, folder, str(STEPS)])
 
 

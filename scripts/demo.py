@@ -27,7 +27,7 @@ def main(folder="demo-out"):
     parts = (
         (
             f"LeNet-5 on one parameter server and two workers, {STEPS} steps of {BATCH_SIZE} digits",
-            [sys.executable, "-m", "cluster", "up", "local.yml", "--log-dir", folder / "logs", "--", *training],
+            [sys.executable, "-m", "tf1ref.cluster", "up", "local.yml", "--log-dir", folder / "logs", "--", *training],
         ),
         (
             "Freeze the checkpoint: variables become constants, the answers stay",

@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items):
         chapter = str(name).partition(".")[0] if item.path.name in ("test_parity.py", "test_expected.py") else ""
         if item.path.name == "test_failure_table.py":
             chapter = item.callspec.id
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.name}-{chapter}"))
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}-{chapter}"))
         if name and chapter and chapter not in QUICK:
             item.add_marker(pytest.mark.slow)
     return (yield)

@@ -63,23 +63,22 @@ def python(wheel, tmp_path_factory):
     return run
 
 
-def test_it_holds_the_two_packages_and_their_data(wheel):
+def test_it_holds_one_package_and_its_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     rooms = {name.split("/")[0] for name in names if ".dist-info/" not in name}
-    assert rooms == {"tf1ref", "cluster"}
+    assert rooms == {"tf1ref"}
     assert {
         "tf1ref/data/iris.csv",
-        "tf1ref/gallery.css",
-        "cluster/local.yml",
+        "tf1ref/catalog/gallery/gallery.css",
+        "tf1ref/cluster/descriptions/local.yml",
+        "tf1ref/py.typed",
         "tf1ref/examples/mnist/lenet5.py",
     } <= set(names)
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
 
 
 def test_it_holds_every_module_that_git_has(wheel):
-    listed = subprocess.run(
-        ["git", "ls-files", "tf1ref", "cluster"], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["git", "ls-files", "tf1ref"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     there = {name for name in listed.stdout.split("\n") if name.endswith(".py") and (CHECKOUT / name).exists()}
     assert there <= set(zipfile.ZipFile(wheel).namelist())
 
@@ -89,15 +88,14 @@ def test_both_entry_points_are_declared(python):
     declared = {(point.group, point.name, point.value) for point in distribution.entry_points}
     assert declared == {
         ("console_scripts", "tf1ref", "tf1ref.cli:main"),
-        ("pytest11", "tf1ref", "tf1ref.pytest_plugin"),
+        ("pytest11", "tf1ref", "tf1ref.parity.pytest_plugin"),
     }
     assert (python.unpacked / "bin" / "tf1ref").exists()
 
 
 def test_it_is_what_python_finds(python):
-    code = "import tf1ref, cluster; print(tf1ref.__file__, cluster.__file__)"
-    found = [Path(name) for name in python("-c", code).split()]
-    assert found == [python.unpacked / package / "__init__.py" for package in ("tf1ref", "cluster")]
+    found = python("-c", "import tf1ref; print(tf1ref.__file__)").strip()
+    assert Path(found) == python.unpacked / "tf1ref" / "__init__.py"
 
 
 def test_the_command_lists_and_runs_examples(python):
@@ -114,6 +112,6 @@ def test_the_data_that_ships_is_found(python):
 
 def test_the_launcher_finds_the_description_that_ships(python):
     code = "import json, os; print('I am', json.loads(os.environ['TF_CONFIG'])['task'])"
-    said = python("-m", "cluster", "up", "local.yml", "--", sys.executable, "-c", code)
+    said = python("-m", "tf1ref.cluster", "up", "local.yml", "--", sys.executable, "-c", code)
     for task, index in (("ps", 0), ("worker", 0), ("worker", 1)):
         assert f"[{task} {index}] I am {{'type': '{task}', 'index': {index}}}" in said

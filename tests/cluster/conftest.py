@@ -12,7 +12,7 @@ SECONDS = 60  # nothing here takes that long on a busy machine either; a test th
 
 
 class Job:
-    """`python -m cluster up` as a process of its own, over a program that the test writes."""
+    """`python -m tf1ref.cluster up` as a process of its own, over a program that the test writes."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -32,7 +32,7 @@ class Job:
 
     def start_command(self, command, *options, description="local", verb=("up",)):
         self.process = subprocess.Popen(
-            [*self.prefix, sys.executable, "-m", "cluster", *verb, str(description), *options, "--", *command],
+            [*self.prefix, sys.executable, "-m", "tf1ref.cluster", *verb, str(description), *options, "--", *command],
             env=self.environment(),
             cwd=self.folder,
             stdout=subprocess.PIPE,
@@ -49,8 +49,8 @@ class Job:
         return {**os.environ, **own}
 
     def ask(self, *arguments):
-        """Runs `python -m cluster` with `arguments` beside the job; returns exit code, output and errors."""
-        command = [sys.executable, "-m", "cluster", *map(str, arguments)]
+        """Runs `python -m tf1ref.cluster` with `arguments` beside the job; returns exit code, output and errors."""
+        command = [sys.executable, "-m", "tf1ref.cluster", *map(str, arguments)]
         done = subprocess.run(
             command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=SECONDS
         )

@@ -9,7 +9,6 @@ import yaml
 
 from tf1ref.cli import launch as cli_cluster
 from tf1ref.cluster.contract import parse_tf_config
-from tf1ref.cluster.errors import UsageError
 from tf1ref.errors import InputError
 
 
@@ -45,13 +44,13 @@ def test_any_other_command_is_run_as_it_is(tmp_path, capfd):
     "words, kind, problem",
     [
         (["local", "--", "distributed.async_mnits"], InputError, "distributed.async_mnist"),
-        (["local", "--", "no.such_command"], UsageError, "no such command"),
-        (["local"], UsageError, "no command"),
-        (["local", "--nope", "--", "distributed.async_mnist"], UsageError, "--nope; see tf1ref launch --help"),
-        (["missing.yml", "--", "distributed.async_mnist"], UsageError, "missing.yml: No such file"),
-        (["--grace", "1", "missing.yml", "--", "python"], UsageError, "missing.yml: No such file"),
-        ([], UsageError, "see tf1ref launch --help"),
-        (["stop", "no-folder"], UsageError, "no running job"),
+        (["local", "--", "no.such_command"], InputError, "no such command"),
+        (["local"], InputError, "no command"),
+        (["local", "--nope", "--", "distributed.async_mnist"], InputError, "--nope; see tf1ref launch --help"),
+        (["missing.yml", "--", "distributed.async_mnist"], InputError, "missing.yml: No such file"),
+        (["--grace", "1", "missing.yml", "--", "python"], InputError, "missing.yml: No such file"),
+        ([], InputError, "see tf1ref launch --help"),
+        (["stop", "no-folder"], InputError, "no running job"),
     ],
 )
 def test_bad_usage_is_one_line(words, kind, problem):

@@ -219,7 +219,7 @@ def test_with_tensorflow_1_behaviour():
     """Loops of the old kind, and variables that are references: what `exec` runs in."""
     program = (
         "import numpy as np, tensorflow.compat.v1 as v1; v1.disable_v2_behavior()\n"
-        "from tf1ref.legacy import layers, rnn_cell\n"
+        "from tf1ref.legacy import layers\nfrom tf1ref.legacy.nn import rnn_cell\n"
         "x = v1.placeholder(v1.float32, [None, 9, 3])\n"
         "cells = [rnn_cell.DropoutWrapper(rnn_cell.BasicLSTMCell(4), 0.9), rnn_cell.GRUCell(5)]\n"
         "output, _ = v1.nn.dynamic_rnn(rnn_cell.MultiRNNCell(cells), x, [9, 2], dtype=v1.float32)\n"

@@ -6,8 +6,24 @@ import os
 import sys
 from pathlib import Path
 
+from tf1ref import console, parity
 from tf1ref.catalog import finding
 from tf1ref.errors import InputError
+
+
+def compare_all(names, steps):
+    """Runs both halves of every program in `names`; returns a parity.Report for each, and tells which one it is at.
+
+    Raises InputError for a name that is none, before anything runs.
+    """
+    console.import_tensorflow()
+    modules = [(name, module_named(name)) for name in names]
+    reports = []
+    for number, (name, module) in enumerate(modules, 1):
+        if len(modules) > 1:
+            console.note(f"[{number}/{len(modules)}] {name}")
+        reports.append(parity.run(module, steps, name))
+    return reports
 
 
 def module_named(name):

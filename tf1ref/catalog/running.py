@@ -2,20 +2,36 @@
 
 import inspect
 import io
-import json
 import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-from tf1ref import catalog, console, figures, files
+from tf1ref import catalog, console, files
+from tf1ref.catalog import figures
 from tf1ref.cluster import contract
 from tf1ref.data import folders
 from tf1ref.errors import InputError
 
 
-def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, as_json=False):
-    """Runs `name` in `mode` ("graph" or "function") and shows its figures.
+class Done(NamedTuple):
+    """What a run gave. `changes`: {constant: value}; `figures`: as `figures_of` returns them; `folder`: None without
+    files; `stand_ins`: the data sets that were generated; `reports`: False for a task that is not the job's chief.
+    """
+
+    name: str
+    mode: str
+    steps: int | None
+    changes: dict
+    figures: list
+    stand_ins: list
+    trace: dict
+    folder: Path | None
+    reports: bool
+
+
+def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False):
+    """Runs `name` in `mode` ("graph" or "function"); returns what is Done.
 
     steps: None for the source's own number. changes: "NAME=VALUE" strings. out: trace.npz and what the
     program itself writes go to out/mode. Raises InputError for bad input, before anything is computed.
@@ -45,8 +61,10 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False, 
         save_trace(folder / "trace.npz", trace)
         if plots:
             plotting.save(module, trace, folder / "trace.png")
-    if (job, index) == ("worker", 0):
-        _report(module, name, mode, arguments.get("steps"), pairs, trace, folder, as_json)
+    ran = arguments.get("steps")
+    reached = figures_of(module, ran, pairs, trace)
+    stand_ins = sorted(folders.stood_in)
+    return Done(name, mode, ran, pairs, reached, stand_ins, trace, folder, reports=(job, index) == ("worker", 0))
 
 
 def _task():
@@ -110,33 +128,3 @@ def _latest(folder):
     from tf1ref.modules import checkpoints
 
     return checkpoints.latest(str(folder))
-
-
-def _report(module, name, mode, steps, changes, trace, folder, as_json):
-    rows = figures_of(module, steps, changes, trace)
-    stand_ins = sorted(folders.stood_in)
-    if as_json:
-        result = {
-            "name": name,
-            "mode": mode,
-            "steps": steps,
-            "figures": rows,
-            "stand_ins": stand_ins,
-            "out": folder and str(folder),
-        }
-        json.dump(result, sys.stdout, indent=2)
-        console.say()
-        return
-    title = f"{name} ({mode}{f', {steps} steps' if steps else ''}{''.join(f', {k}={v}' for k, v in changes.items())})"
-    table = [(row["key"], row["promised"], row["reached"], _met(row["met"])) for row in rows]
-    if not table:
-        table = [(key, "", figures.text(value), "") for key, value in trace.items() if key.startswith("final/")]
-    console.table(("figure", ">promised", ">reached", ""), table, title=title)
-    for data_set in stand_ins:
-        console.say(f"reached on generated data in place of {data_set}: not a figure of the real {data_set}")
-    if folder:
-        console.say(f"trace: {folder / 'trace.npz'}; everything: {folder}")
-
-
-def _met(met):
-    return "not the source's run" if met is None else console.verdict(met, "ok", "missed")

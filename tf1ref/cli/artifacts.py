@@ -1,44 +1,48 @@
-"""The verbs for old models: inspect, verify, convert."""
+"""The verbs for old models: inspect, verify, convert, freeze."""
 
-import argparse
+from tf1ref.cli.verbs import count, names, pair, verb
 
 
-def add_inspect(verbs, make_verb):
-    """Adds `tf1ref inspect`."""
+def add_verbs(verbs):
+    """Adds inspect, convert, verify and freeze."""
+    _add_inspect(verbs)
+    _add_convert(verbs)
+    _add_verify(verbs)
+    _add_freeze(verbs)
+
+
+def _add_inspect(verbs):
     text = "Say what a .pb, .pbtxt, .meta, checkpoint, SavedModel, TFRecord or event file holds. Only parses."
-    verb = make_verb(verbs, "inspect", _inspect, text)
-    verb.add_argument("path", metavar="PATH", help="a file, a folder, or a checkpoint's prefix; told by its content")
-    part = verb.add_mutually_exclusive_group()
+    parser = verb(verbs, "inspect", _inspect, text)
+    parser.add_argument("path", metavar="PATH", help="a file, a folder, or a checkpoint's prefix; told by its content")
+    part = parser.add_mutually_exclusive_group()
     for name, words in (("ops", "how many nodes of each op"), ("variables", "every variable")):
         part.add_argument(f"--{name}", dest="part", action="store_const", const=name, default="", help=words)
     part.add_argument("--signatures", dest="part", action="store_const", const="signatures", help="every signature")
     part.add_argument("--node", metavar="NAME", default="", help="one node: its inputs, readers and attributes")
-    verb.add_argument("--json", action="store_true", help="the whole report as JSON; with --node that node")
-    return verb
+    parser.add_argument("--json", action="store_true", help="the whole report as JSON; with --node that node")
 
 
 def _inspect(arguments):
     from tf1ref import console
 
     console.import_tensorflow()
-    from tf1ref.cli.views import inspect as tables
+    from tf1ref.cli.views import inspect as view
 
-    tables.show_inspect(arguments.path, arguments.part, arguments.node, arguments.json)
+    view.show_inspect(arguments.path, arguments.part, arguments.node, arguments.json)
 
 
-def add_verify(verbs, make_verb):
-    """Adds `tf1ref verify`."""
+def _add_verify(verbs):
     text = "Ask two artifacts the same: 0 when they answer the same to the bit, 1 when not. Weights: by name."
-    verb = make_verb(verbs, "verify", _verify, text)
-    verb.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, or an example")
-    verb.add_argument("b", metavar="B", help="another one, of any of these kinds")
-    _add_ends(verb)
-    verb.add_argument("--feeds", metavar="FILE.npz", help="inputs by name; those it lacks are made")
-    verb.add_argument("--ulps", type=_count, default=0, metavar="N", help="how far apart floats may be (default: 0)")
-    verb.add_argument("--intermediate", action="store_true", help="compare every tensor that both graphs have")
-    verb.add_argument("--seed", type=_count, default=20160413, metavar="S", help="of the inputs that are made")
-    verb.add_argument("--json", action="store_true", help="the report as JSON")
-    return verb
+    parser = verb(verbs, "verify", _verify, text)
+    parser.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, or an example")
+    parser.add_argument("b", metavar="B", help="another one, of any of these kinds")
+    _add_ends(parser)
+    parser.add_argument("--feeds", metavar="FILE.npz", help="inputs by name; those it lacks are made")
+    parser.add_argument("--ulps", type=count, default=0, metavar="N", help="how far apart floats may be (default: 0)")
+    parser.add_argument("--intermediate", action="store_true", help="compare every tensor that both graphs have")
+    parser.add_argument("--seed", type=count, default=20160413, metavar="S", help="of the inputs that are made")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 
 def _verify(arguments):
@@ -46,9 +50,9 @@ def _verify(arguments):
 
     parity.without_onednn()
     console.import_tensorflow()
-    from tf1ref.cli.views import verify as verify_tables
+    from tf1ref.cli.views import verify as view
 
-    equal = verify_tables.show_verify(
+    equal = view.show_verify(
         arguments.a,
         arguments.b,
         arguments.json,
@@ -64,23 +68,21 @@ def _verify(arguments):
     return 0 if equal else 1
 
 
-def add_convert(verbs, make_verb):
-    """Adds `tf1ref convert`."""
+def _add_convert(verbs):
     text = "Turn any artifact into another kind, and verify it."
-    verb = make_verb(verbs, "convert", _convert, text)
-    verb.add_argument("source", metavar="SRC", help="what `verify` takes")
-    verb.add_argument("destination", metavar="DEST", help="a file; a folder for a SavedModel, checkpoint or objects")
+    parser = verb(verbs, "convert", _convert, text)
+    parser.add_argument("source", metavar="SRC", help="what `verify` takes")
+    parser.add_argument("destination", metavar="DEST", help="a file; a folder for a SavedModel, checkpoint or objects")
     kinds = "checkpoint, pb, saved_model, objects, npz, text, pbtxt, events, onnx"
-    verb.add_argument("--to", default="", metavar="KIND", help=f"{kinds}; default: by the ending of DEST")
-    _add_ends(verb)
-    verb.add_argument("--map", type=_pair, action="append", default=[], metavar="OLD=NEW", help="a weight's new name")
-    verb.add_argument("--like", default="", metavar="CKPT", help="of the new model, saved by tf.train.Checkpoint")
-    verb.add_argument("--partial", action="store_true", help="with --like: leave what nothing matches as it is there")
-    verb.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name to verify on")
-    verb.add_argument("--no-verify", action="store_true", help="do not read back and compare what was written")
-    verb.add_argument("--force", action="store_true", help="replace DEST")
-    verb.add_argument("--json", action="store_true", help="the report as JSON")
-    return verb
+    parser.add_argument("--to", default="", metavar="KIND", help=f"{kinds}; default: by the ending of DEST")
+    _add_ends(parser)
+    parser.add_argument("--map", type=pair, action="append", default=[], metavar="OLD=NEW", help="a weight's new name")
+    parser.add_argument("--like", default="", metavar="CKPT", help="of the new model, saved by tf.train.Checkpoint")
+    parser.add_argument("--partial", action="store_true", help="with --like: leave what nothing matches as it is there")
+    parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name to verify on")
+    parser.add_argument("--no-verify", action="store_true", help="do not read back and compare what was written")
+    parser.add_argument("--force", action="store_true", help="replace DEST")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 
 def _convert(arguments):
@@ -88,9 +90,9 @@ def _convert(arguments):
 
     parity.without_onednn()
     console.import_tensorflow()
-    from tf1ref.cli.views import verify as verify_tables
+    from tf1ref.cli.views import verify as view
 
-    verify_tables.show_convert(
+    view.show_convert(
         arguments.source,
         arguments.destination,
         arguments.to,
@@ -108,28 +110,65 @@ def _convert(arguments):
     )
 
 
-def _add_ends(verb):
-    verb.add_argument("--outputs", type=_names, default=[], metavar="A,B", help="keys of a signature, nodes or tensors")
-    verb.add_argument("--inputs", type=_names, default=[], metavar="X,Y", help="what is fed in the place of its op")
-    verb.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
-    verb.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
+def _add_ends(parser):
+    parser.add_argument(
+        "--outputs", type=names, default=[], metavar="A,B", help="keys of a signature, nodes or tensors"
+    )
+    parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what is fed in the place of its op")
+    parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
+    parser.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
 
 
-def _names(words):
-    return [word.strip() for word in words.split(",") if word.strip()]
+def _add_freeze(verbs):
+    text = "Turn a model and its weights into one .pb of constants, and verify it."
+    parser = verb(verbs, "freeze", _freeze, text)
+    source = "a checkpoint (prefix, file or folder), a SavedModel, a .pb, or an example (chapter.name)"
+    parser.add_argument("source", metavar="SRC", help=source)
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.pb")
+    parser.add_argument(
+        "--outputs", type=names, metavar="A,B", default=[], help="nodes or tensors to answer; none: guessed, and said"
+    )
+    parser.add_argument(
+        "--inputs", type=names, metavar="X,Y", default=[], help="nodes or tensors to become placeholders"
+    )
+    parser.add_argument("--ema", action="store_true", help="moving averages in the place of the variables' own values")
+    parser.add_argument(
+        "--strip-training", action="store_true", help="training flags off, batch norms use their averages"
+    )
+    parser.add_argument("--fold-batch-norms", action="store_true", help="batch norms into the weights before them")
+    parser.add_argument(
+        "--checkpoint", metavar="PREFIX", default="", help="weights of an example (default: fresh ones)"
+    )
+    parser.add_argument("--signature", metavar="KEY", default="", help="of a SavedModel (default: serving_default)")
+    parser.add_argument(
+        "--tags", type=names, metavar="A,B", default=[], help="of a SavedModel that holds several graphs"
+    )
+    parser.add_argument("--force", action="store_true", help="replace FILE.pb")
+    parser.add_argument("--trust", action="store_true", help="allow ops that touch files or the network")
+    parser.add_argument("--no-verify", action="store_true", help="do not compare what was written with the session")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 
-def _pair(word):
-    old, equals, new = word.partition("=")
-    if not (old and equals and new):
-        raise argparse.ArgumentTypeError(f"{word!r}: write OLD=NEW")
-    return old, new
+def _freeze(arguments):
+    from tf1ref import console
 
+    console.import_tensorflow()
+    from tf1ref.artifacts.freeze import freeze
+    from tf1ref.cli.views.freeze import show_freeze
 
-def _count(word):
-    if not word.isdecimal():
-        raise argparse.ArgumentTypeError(f"{word!r} is no number: give 0 or more")
-    return int(word)
-
-
-VERBS = (add_inspect, add_convert, add_verify)
+    report = freeze(
+        arguments.source,
+        arguments.outputs,
+        arguments.output,
+        inputs=arguments.inputs or None,
+        force=arguments.force,
+        trust=arguments.trust,
+        ema=arguments.ema,
+        strip_training=arguments.strip_training,
+        fold=arguments.fold_batch_norms,
+        verify=not arguments.no_verify,
+        signature=arguments.signature,
+        tags=tuple(arguments.tags),
+        checkpoint=arguments.checkpoint,
+    )
+    show_freeze(report, arguments.json)

@@ -1,4 +1,4 @@
-"""The verb launch: `python -m cluster`, with examples as commands."""
+"""The verb launch: `python -m tf1ref.cluster`, with examples as commands."""
 
 import argparse
 import re
@@ -16,9 +16,9 @@ def add_verbs(verbs):
     """Adds `tf1ref launch [up] FILE ...`, and the launcher's other verbs under it."""
     text = "Run an example, or any command after --, as a ps/worker cluster."
     # No word is an option here: all of them, --help too, are for the launcher's own parser.
-    verb = verbs.add_parser("launch", help=text, prefix_chars="\0", add_help=False)
-    verb.add_argument("words", nargs=argparse.REMAINDER)
-    verb.set_defaults(verb=_launch)
+    parser = verbs.add_parser("launch", help=text, prefix_chars="\0", add_help=False)
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    parser.set_defaults(verb=_launch)
 
 
 def _launch(arguments):

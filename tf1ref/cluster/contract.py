@@ -6,7 +6,7 @@ import os
 import threading
 
 from tf1ref.cluster.description import ADDRESS, JOBS, SETTINGS
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 # Names the file in which a task may tell its state and global step, one line such as "running 120". Without it
 # only the task's life and death are watched.
@@ -34,21 +34,21 @@ def tf_config(hosts, job, index):
 
 
 def parse_tf_config(text):
-    """Returns (hosts, job, index) from the text of TF_CONFIG; UsageError says what is wrong with it."""
+    """Returns (hosts, job, index) from the text of TF_CONFIG; InputError says what is wrong with it."""
     try:
         config = json.loads(text)
         hosts, task = config["cluster"], config["task"]
         job, index = task["type"], int(task["index"])
         addresses = [(name, address) for name, job_hosts in hosts.items() for address in job_hosts]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"TF_CONFIG: {type(error).__name__}: {error}; it looks like {EXAMPLE}") from None
+        raise InputError(f"TF_CONFIG: {type(error).__name__}: {error}; it looks like {EXAMPLE}") from None
     if set(hosts) != set(JOBS):
-        raise UsageError(f"TF_CONFIG: cluster: the jobs must be ps and worker, not {', '.join(hosts)}")
+        raise InputError(f"TF_CONFIG: cluster: the jobs must be ps and worker, not {', '.join(hosts)}")
     for name, address in addresses:
         if not (isinstance(address, str) and ADDRESS.fullmatch(address)):
-            raise UsageError(f"TF_CONFIG: cluster: {name}: {address!r} is no address; write host:port")
+            raise InputError(f"TF_CONFIG: cluster: {name}: {address!r} is no address; write host:port")
     if job not in JOBS or not 0 <= index < len(hosts[job]):
-        raise UsageError(f"TF_CONFIG: task: there is no {job} {index} in its cluster")
+        raise InputError(f"TF_CONFIG: task: there is no {job} {index} in its cluster")
     return hosts, job, index
 
 
@@ -58,7 +58,7 @@ def start_timeout():
     try:
         return float(text or SETTINGS["start_timeout"])
     except ValueError:
-        raise UsageError(f"{START_TIMEOUT}: {text!r} is no number of seconds") from None
+        raise InputError(f"{START_TIMEOUT}: {text!r} is no number of seconds") from None
 
 
 def report(state, step=None):

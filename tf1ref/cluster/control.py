@@ -7,7 +7,7 @@ import signal
 import time
 
 from tf1ref.cluster import record
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 STOP_SECONDS = 60.0  # more than the default grace of workers and ps together, and the killing of what is left
 POLL_SECONDS = 0.1
@@ -17,7 +17,7 @@ ABSENT = "-"
 def status(job=None, as_json=False):
     """Prints the job with that process number or log folder, or all running ones; returns 0.
 
-    A job that has ended is shown from its log folder, with its exit code. Raises UsageError for one not found.
+    A job that has ended is shown from its log folder, with its exit code. Raises InputError for one not found.
     """
     jobs = record.running() if job is None else dict([_find(job, ended=True)])
     found = [{"pid": pid, "logs": logs, **(record.state(logs) or {})} for pid, logs in jobs.items()]
@@ -47,7 +47,7 @@ def stop(job=None, now=False):
         jobs = record.running()
         if len(jobs) != 1:
             which = "; running: " + ", ".join(f"{pid} ({logs})" for pid, logs in jobs.items()) if jobs else ""
-            raise UsageError(f"{len(jobs)} running jobs{which}; name one by its process number or log folder")
+            raise InputError(f"{len(jobs)} running jobs{which}; name one by its process number or log folder")
         (pid, logs), *_ = jobs.items()
     else:
         pid, logs = _find(job)
@@ -74,4 +74,4 @@ def _find(job, ended=False):
         return pid, os.path.abspath(job)
     if ended and record.state(job):
         return None, os.path.abspath(job)
-    raise UsageError(f"{job}: no running job of that process number or log folder; see status")
+    raise InputError(f"{job}: no running job of that process number or log folder; see status")

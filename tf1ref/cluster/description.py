@@ -17,7 +17,7 @@ import re
 
 import yaml
 
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 JOBS = ("ps", "worker")
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(?P<port>[0-9]{1,5})")
@@ -75,34 +75,34 @@ def find(path):
 
 
 def load(path):
-    """Reads and checks the description at `path`; UsageError names the file, the line and the field."""
+    """Reads and checks the description at `path`; InputError names the file, the line and the field."""
     path = find(path)
     try:
         fields = _fields(str(path), path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a cluster description, such as local.yml") from None
+        raise InputError(f"{path}: {error.strerror}; give a cluster description, such as local.yml") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: not a text file; give a cluster description in YAML") from None
+        raise InputError(f"{path}: not a text file; give a cluster description in YAML") from None
     except RecursionError:
-        raise UsageError(f"{path}: nested too deeply; a description is a list of addresses a job") from None
+        raise InputError(f"{path}: nested too deeply; a description is a list of addresses a job") from None
     except yaml.YAMLError as error:
-        raise UsageError(_yaml_message(path, error)) from None
+        raise InputError(_yaml_message(path, error)) from None
     return _checked(str(path), fields)
 
 
 def change(description, **changes):
     """Returns `description` with `changes` from a command line (None: as described); checks what goes together.
 
-    Raises UsageError for restarts without a checkpoint folder, and for a folder that is none.
+    Raises InputError for restarts without a checkpoint folder, and for a folder that is none.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
     description = dataclasses.replace(description, **changes)
     folder = description.checkpoint_dir
     if description.restart != "never" and folder is None:
         why = "a ps that is started again without one begins at step 0 without a word"
-        raise UsageError(f"restart {description.restart} needs a checkpoint folder (--checkpoint-dir): {why}")
+        raise InputError(f"restart {description.restart} needs a checkpoint folder (--checkpoint-dir): {why}")
     if folder is not None and pathlib.Path(folder).exists() and not pathlib.Path(folder).is_dir():
-        raise UsageError(f"{folder}: not a folder; give --checkpoint-dir another")
+        raise InputError(f"{folder}: not a folder; give --checkpoint-dir another")
     return description
 
 
@@ -119,14 +119,14 @@ def _fields(path, text):
     try:
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            raise UsageError(f"{path}:1: not a description; it has the fields ps_hosts and worker_hosts")
+            raise InputError(f"{path}:1: not a description; it has the fields ps_hosts and worker_hosts")
         fields = {}
         for key, node in root.value:
             name, line = loader.construct_object(key, deep=True), key.start_mark.line + 1
             if name not in FIELDS:
-                raise UsageError(f"{path}:{line}: unknown field {name!r}{_nearest(name)}")
+                raise InputError(f"{path}:{line}: unknown field {name!r}{_nearest(name)}")
             if name in fields:
-                raise UsageError(f"{path}:{line}: {name}: given twice; keep one of the two")
+                raise InputError(f"{path}:{line}: {name}: given twice; keep one of the two")
             items = node.value if isinstance(node, yaml.SequenceNode) else ()
             lines = [item.start_mark.line + 1 for item in items]
             fields[name] = (loader.construct_object(node, deep=True), line, lines)
@@ -146,35 +146,35 @@ def _checked(path, fields):
     for address in (address for addresses in jobs.values() for address in addresses):
         other = first.setdefault((address.host.lower(), address.port or object()), address)
         if other is not address:
-            raise UsageError(f"{address.where}: {address} is given twice; give every task a port of its own")
+            raise InputError(f"{address.where}: {address} is given twice; give every task a port of its own")
     settings = {name: _setting(path, fields, name) for name in (*SETTINGS, *POLICY) if name in fields}
     return Description(path, jobs, *_own_task(path, fields, jobs), **settings)
 
 
 def _addresses(path, fields, name):
     if name not in fields:
-        raise UsageError(f"{path}:1: {name}: missing; list at least one host:port, such as localhost:0")
+        raise InputError(f"{path}:1: {name}: missing; list at least one host:port, such as localhost:0")
     value, line, lines = fields[name]
     if not isinstance(value, list):
-        raise UsageError(f"{path}:{line}: {name}: must be a list of host:port, not {value!r}")
+        raise InputError(f"{path}:{line}: {name}: must be a list of host:port, not {value!r}")
     if not value:
-        raise UsageError(f"{path}:{line}: {name}: empty; list at least one host:port")
+        raise InputError(f"{path}:{line}: {name}: empty; list at least one host:port")
     return tuple(_address(item, f"{path}:{at}: {name}") for item, at in zip(value, lines, strict=True))
 
 
 def _address(item, where):
     match = ADDRESS.fullmatch(item) if isinstance(item, str) else None
     if not match:
-        raise UsageError(f"{where}: {item!r} is no address; write host:port, such as localhost:2222")
+        raise InputError(f"{where}: {item!r} is no address; write host:port, such as localhost:2222")
     if int(match["port"]) > 65535:
-        raise UsageError(f"{where}: port {match['port']} is out of range; 1 to 65535, or 0 for a free one")
+        raise InputError(f"{where}: port {match['port']} is out of range; 1 to 65535, or 0 for a free one")
     return Address(match["host"], int(match["port"]), where)
 
 
 def _setting(path, fields, name):
     value, line, _ = fields[name]
     if problem := _problem(name, value):
-        raise UsageError(f"{path}:{line}: {name}: {problem}, not {value!r}")
+        raise InputError(f"{path}:{line}: {name}: {problem}, not {value!r}")
     return float(value) if name in SETTINGS else value
 
 
@@ -197,11 +197,11 @@ def _own_task(path, fields, jobs):
         return None, None
     if len(given) == 1:
         line = fields[given[0]][1]
-        raise UsageError(f"{path}:{line}: {given[0]}: job_name and task_id go together; give both or neither")
+        raise InputError(f"{path}:{line}: {given[0]}: job_name and task_id go together; give both or neither")
     (job, job_line, _), (index, index_line, _) = fields["job_name"], fields["task_id"]
     if job not in JOBS:
-        raise UsageError(f"{path}:{job_line}: job_name: must be ps or worker, not {job!r}")
+        raise InputError(f"{path}:{job_line}: job_name: must be ps or worker, not {job!r}")
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(jobs[job]):
         last = len(jobs[job]) - 1
-        raise UsageError(f"{path}:{index_line}: task_id: must be 0 to {last} ({job}_hosts), not {index!r}")
+        raise InputError(f"{path}:{index_line}: task_id: must be 0 to {last} ({job}_hosts), not {index!r}")
     return job, index

@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # <linux/sched.h>
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1  # <linux/sockios.h>, <linux/if.h>
@@ -17,7 +17,7 @@ IFREQ = "16sh22x"  # struct ifreq: name, flags, the rest of the union
 def enter():
     """Moves this process, and what it starts from here on, into a fresh network namespace; raises loopback there.
 
-    Without root it takes a user namespace too, in which the user keeps its own number. Raises UsageError, with
+    Without root it takes a user namespace too, in which the user keeps its own number. Raises InputError, with
     nothing started, where the system does not let it: a job that was to be isolated never runs open instead.
     """
     try:
@@ -29,7 +29,7 @@ def enter():
             socket.create_connection(server.getsockname(), timeout=1.0).close()
     except OSError as error:
         advice = "needs root or unprivileged user namespaces; nothing was started, and without it the ports are open"
-        raise UsageError(f"--isolate: no network namespace ({error.strerror or error}); {advice}") from None
+        raise InputError(f"--isolate: no network namespace ({error.strerror or error}); {advice}") from None
 
 
 def _unshare():

@@ -8,11 +8,11 @@ import shutil
 import tempfile
 
 from tf1ref.cluster import isolation
-from tf1ref.cluster.errors import UsageError
 from tf1ref.cluster.events import Events
 from tf1ref.cluster.job import DONE, Job
 from tf1ref.cluster.ports import Ports, in_use, is_local
 from tf1ref.cluster.record import Record
+from tf1ref.errors import InputError
 
 OTHER_MACHINE = "is another machine"
 
@@ -22,7 +22,7 @@ def up(description, command, log_dir=None, isolate=False, as_json=False):
 
     The description says which tasks decide success. Logs go to `log_dir`, or to a temporary folder that a job
     which succeeds takes with it. isolate: in a network namespace of its own, into which this process moves.
-    Raises UsageError, with nothing started, when a port, a host, the command or the folder cannot be used.
+    Raises InputError, with nothing started, when a port, a host, the command or the folder cannot be used.
     """
     _check_command(command)
     if isolate:
@@ -34,7 +34,7 @@ def up(description, command, log_dir=None, isolate=False, as_json=False):
 def run_one(description, job, index, command, log_dir=None, allow_network=False, as_json=False):
     """Runs `command` as one task of a cluster that may span machines; returns the exit code: the task's success.
 
-    Raises UsageError as `up` does, and where another task's address is not this machine's without
+    Raises InputError as `up` does, and where another task's address is not this machine's without
     `allow_network`: the server that this starts is then for others to connect to.
     """
     _check_command(command)
@@ -42,14 +42,14 @@ def run_one(description, job, index, command, log_dir=None, allow_network=False,
     for address in itertools.chain(*description.jobs.values()):
         problem = is_local(address.host)
         if problem and (problem != OTHER_MACHINE or address is own):
-            raise UsageError(f"{address.where}: {address.host} {problem}; give an address of the machine of the task")
+            raise InputError(f"{address.where}: {address.host} {problem}; give an address of the machine of the task")
         if not address.port:
-            raise UsageError(f"{address.where}: port 0 is for up; every machine must know the ports, so choose them")
+            raise InputError(f"{address.where}: port 0 is for up; every machine must know the ports, so choose them")
         if problem and not allow_network:
             danger = "TensorFlow's servers run what anybody sends who can connect"
-            raise UsageError(f"{address.where}: {address.host} {problem}; {danger}: if you want it, --allow-network")
+            raise InputError(f"{address.where}: {address.host} {problem}; {danger}: if you want it, --allow-network")
     if problem := in_use(own.port):
-        raise UsageError(f"{own.where}: port {own.port} is {problem}; choose another")
+        raise InputError(f"{own.where}: port {own.port} is {problem}; choose another")
     return _run(description, command, log_dir, as_json, only=(job, index))
 
 
@@ -76,7 +76,7 @@ def _check_command(command):
     if shutil.which(command[0]) is None:
         there = os.path.exists(command[0])
         problem = "not an executable file" if there else "no such command"
-        raise UsageError(f"{command[0]}: {problem}; write the command after --, such as -- python train.py")
+        raise InputError(f"{command[0]}: {problem}; write the command after --, such as -- python train.py")
 
 
 def _log_folder(log_dir):
@@ -85,27 +85,27 @@ def _log_folder(log_dir):
     try:
         os.makedirs(log_dir, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{log_dir}: {error.strerror}; give --log-dir another folder") from None
+        raise InputError(f"{log_dir}: {error.strerror}; give --log-dir another folder") from None
     if not os.access(log_dir, os.W_OK | os.X_OK):
-        raise UsageError(f"{log_dir}: cannot be written; give --log-dir another folder")
+        raise InputError(f"{log_dir}: cannot be written; give --log-dir another folder")
     return log_dir
 
 
 def _resolve(description, ports):
-    """Returns `description` with a port for every 0; UsageError where an address cannot be served here."""
+    """Returns `description` with a port for every 0; InputError where an address cannot be served here."""
     given = set()
     for address in itertools.chain(*description.jobs.values()):
         if problem := is_local(address.host):
             advice = "up runs every task on this machine, so write localhost"
             if problem == OTHER_MACHINE:
                 advice += ", or run each with task --allow-network on its own"
-            raise UsageError(f"{address.where}: {address.host} {problem}; {advice}")
+            raise InputError(f"{address.where}: {address.host} {problem}; {advice}")
         if not address.port:
             continue
         # Servers listen on all interfaces, so one port serves one task whatever the hosts are called.
         if problem := "given twice" if address.port in given else in_use(address.port):
             advice = "choose another, or 0 for a free one"
-            raise UsageError(f"{address.where}: port {address.port} is {problem}; {advice}")
+            raise InputError(f"{address.where}: port {address.port} is {problem}; {advice}")
         given.add(address.port)
     jobs = {
         job: tuple(a if a.port else dataclasses.replace(a, port=ports.pick(given)) for a in addresses)

@@ -1,10 +1,10 @@
-"""The command line of `python -m cluster`, which `tf1ref launch` shares."""
+"""The command line of `python -m tf1ref.cluster`, which `tf1ref launch` shares."""
 
 import argparse
 import contextlib
 
 from tf1ref.cluster.description import CHOICES, JOBS
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 EPILOG = """
 exit codes: 0 the chief (worker 0) ended well; 1 a task failed; 2 bad usage or unreadable input, nothing was
@@ -63,11 +63,11 @@ STOP_JOB = "the launcher's process number or the job's log folder (default: the 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
-        raise UsageError(f"{message}; see {self.prog} --help")
+        raise InputError(f"{message}; see {self.prog} --help")
 
 
 def parser(prog):
-    """Returns the parser of all verbs; it raises UsageError for bad usage. `prog`: what people type."""
+    """Returns the parser of all verbs; it raises InputError for bad usage. `prog`: what people type."""
     about = "Runs parameter-server jobs: starts the tasks of a cluster, watches them, and ends them."
     top = _Parser(prog=prog, description=about, epilog=EPILOG)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")

@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 # Ports are picked below the range the kernel takes the ports of outgoing connections from, so that none of
 # those can sit on a port between picking it and the task's server binding it, seconds later.
@@ -33,7 +33,7 @@ class Ports:
         for port in random.sample(range(LOWEST, highest), ATTEMPTS):
             if port not in given and self._reserve(port) and in_use(port) is None:
                 return port
-        raise UsageError(f"no free port between {LOWEST} and {highest}; end other jobs first")
+        raise InputError(f"no free port between {LOWEST} and {highest}; end other jobs first")
 
     def _reserve(self, port):
         if port in self._names:

@@ -11,7 +11,7 @@ import pathlib
 import tempfile
 import time
 
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 LOCK, STATE = "job.lock", "job.json"
 WRITE_SECONDS = 0.5
@@ -33,7 +33,7 @@ class Record:
     """This process's job: held from `__init__` to `close`."""
 
     def __init__(self, log_dir):
-        """Raises UsageError where another running job has its logs in that folder."""
+        """Raises InputError where another running job has its logs in that folder."""
         self._folder = pathlib.Path(log_dir).absolute()
         self._pointer, self._written, self._next = None, None, 0.0
         try:
@@ -44,9 +44,9 @@ class Record:
             self._lock.flush()
         except BlockingIOError:
             self._lock.close()
-            raise UsageError(f"{log_dir}: a running job has its logs there; give --log-dir another folder") from None
+            raise InputError(f"{log_dir}: a running job has its logs there; give --log-dir another folder") from None
         except OSError as error:
-            raise UsageError(f"{log_dir}: {error.strerror}; give --log-dir another folder") from None
+            raise InputError(f"{log_dir}: {error.strerror}; give --log-dir another folder") from None
         if folder := registry():
             with contextlib.suppress(OSError):
                 pointer = folder / str(os.getpid())

@@ -10,8 +10,8 @@ import re
 import yaml
 
 from tf1ref.cluster.contract import CHECKPOINT_DIR, START_TIMEOUT, tf_config
-from tf1ref.cluster.errors import UsageError
 from tf1ref.cluster.render_slurm import slurm
+from tf1ref.errors import InputError
 
 PORT = 2222
 CHECKPOINTS = "/checkpoints"  # where a container sees the checkpoint folder
@@ -22,15 +22,15 @@ NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 def render(description, command, engine, name, image=None):
     """Returns the file of `engine` ("kubernetes", "compose" or "slurm") that runs `command` as a job called `name`.
 
-    image: the container image, which the first two need. Raises UsageError for a missing image or a name that
+    image: the container image, which the first two need. Raises InputError for a missing image or a name that
     is no host name.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"--name {name}: not a name; write up to 40 of a-z, 0-9 and -, such as tf-cluster")
+        raise InputError(f"--name {name}: not a name; write up to 40 of a-z, 0-9 and -, such as tf-cluster")
     if engine == "slurm":
         return slurm(description, command, name)
     if not image:
-        raise UsageError(f"--to {engine}: needs the container image; give it with --image")
+        raise InputError(f"--to {engine}: needs the container image; give it with --image")
     engines = {"kubernetes": _kubernetes, "compose": _compose}
     head, documents = engines[engine](description, command, name, image)
     # Copies, or the text would hold references where documents share a part.

@@ -2,7 +2,7 @@
 
 import os
 
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 # A task may write faster than a terminal shows: past this many bytes behind, the stream leaves out the
 # middle.
@@ -42,7 +42,7 @@ class Tail:
         try:
             self._file = open(path, "ab+")  # noqa: SIM115 - open as long as the job runs
         except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}; give --log-dir another folder") from None
+            raise InputError(f"{path}: {error.strerror}; give --log-dir another folder") from None
         self._file.seek(0, os.SEEK_END)
         self.start = self._file.tell()
         self._partial = b""

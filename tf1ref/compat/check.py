@@ -32,8 +32,16 @@ class Problem(NamedTuple):
     text: str
 
 
+class Found(NamedTuple):
+    """What `check` found: how many files, every Use, every Problem."""
+
+    files: int
+    uses: list
+    problems: list
+
+
 def check(paths):
-    """Returns (number of files, list of Use, list of Problem) for files and folders.
+    """Returns what is Found in files and folders.
 
     Raises InputError for a path that does not exist, is neither .py nor .ipynb, or a folder without any.
     """
@@ -46,7 +54,7 @@ def check(paths):
             tree = _tree(text, where, first, problems)
             if tree is not None:
                 uses += [use._replace(line=use.line + first - 1) for use in _uses(tree, where)]
-    return len(set(files)), uses, problems
+    return Found(len(set(files)), uses, problems)
 
 
 def _files(path):

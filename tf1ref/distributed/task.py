@@ -12,7 +12,7 @@ Every worker builds the same graph (between-graph replication) and talks to the 
                 while not session.should_stop():
                     session.run(train_op)
 
-    distributed.run(train)    # alone, or as a task of `python -m cluster up local.yml -- python train.py`
+    distributed.run(train)    # alone, or as a task of `python -m tf1ref.cluster up local.yml -- python train.py`
 """
 
 import functools
@@ -28,7 +28,6 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.cluster import contract, description
 from tf1ref.cluster.ending import end_in_time, leave, wait_for_end
-from tf1ref.cluster.errors import UsageError
 from tf1ref.cluster.ports import Ports, in_use
 from tf1ref.distributed.session import BySize, Progress, Seldom, Session, SessionCreator, StartTimeout, open_everywhere
 from tf1ref.errors import InputError, one_line
@@ -73,7 +72,7 @@ class Task:
         text = os.environ.get("TF_CONFIG")
         try:
             return cls(*contract.parse_tf_config(text), **timeouts) if text else _alone(cls, 1, timeouts)[0]
-        except UsageError as error:
+        except InputError as error:
             raise InputError(str(error)) from None
 
     @classmethod
@@ -81,7 +80,7 @@ class Task:
         """The task of a YAML file with ps_hosts, worker_hosts, job_name and task_id, as the source has it."""
         try:
             found = description.load(path)
-        except UsageError as error:
+        except InputError as error:
             raise InputError(str(error)) from None
         if found.job_name is None:
             raise InputError(f"{found.path}: names no task; add job_name (ps or worker) and task_id")

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 # Programs. A ps serves on its own port, as a TensorFlow server would; Ctrl-C and SIGTERM end it.
 HEAD = """
 import socket, threading
-from cluster import contract
+from tf1ref.cluster import contract
 address = json.loads(os.environ['TF_CONFIG'])['cluster'][job][index].rpartition(':')
 open(f'{folder}/{job}-{index}.pid', 'w').write(str(os.getpid()))
 """

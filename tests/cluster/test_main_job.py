@@ -11,7 +11,7 @@ import pytest
 
 from tf1ref.data.formats.idx import write_idx
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def mnist_files(folder, train=5200, test=100):
@@ -32,7 +32,7 @@ def mnist_files(folder, train=5200, test=100):
 def test_train_on_a_cluster_freeze_and_ask(tf1ref, tmp_path):
     env = {**os.environ, "TF1REF_DATA": str(mnist_files(tmp_path / "data"))}
     run = [sys.executable, "-m", "tf1ref", "run", "distributed.async_mnist", "--steps", "40", "--out", "kept"]
-    command = [sys.executable, "-m", "cluster", "up", "local", "--", *run, "--set", "BATCH_SIZE=50"]
+    command = [sys.executable, "-m", "tf1ref.cluster", "up", "local", "--", *run, "--set", "BATCH_SIZE=50"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[worker 0] step 40/40" in done.stdout and "no files in" not in done.stdout

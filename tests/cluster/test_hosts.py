@@ -14,7 +14,7 @@ SUBNET = "10.203.77"  # of the two namespaces alone
 # The ps answers every question with the next step; the worker reports it.
 PROGRAM = """
 import socket
-from cluster import contract
+from tf1ref.cluster import contract
 config = json.loads(os.environ['TF_CONFIG'])['cluster']
 host, _, port = config['ps'][0].rpartition(':')
 if job == 'ps':

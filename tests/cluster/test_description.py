@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from tf1ref.cluster import __main__, description
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 GOOD = "ps_hosts: [localhost:0]\nworker_hosts:\n  - localhost:0\n"
 
@@ -116,7 +116,7 @@ def test_a_wrong_field_is_one_line_with_file_line_and_field(text, line, word, tm
 
 @pytest.mark.slow
 def test_nesting_without_end_is_an_error_too(tmp_path):
-    with pytest.raises(UsageError, match="nested too deeply"):
+    with pytest.raises(InputError, match="nested too deeply"):
         load(tmp_path, "ps_hosts: " + "[" * 5000)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tf1ref import catalog, gallery
+from tf1ref import catalog
+from tf1ref.catalog import gallery
 from tf1ref.catalog.gallery import page as gallery_page
 
 
@@ -94,7 +95,7 @@ def test_what_takes_too_long_is_cut_short():
 @pytest.mark.slow
 def test_no_example_takes_soft_placement_from_the_next():
     code = (
-        "from tf1ref import gallery;"
+        "from tf1ref.catalog import gallery;"
         "print([gallery.examine(name, 1, 0).error for name in ('basics.checks_and_errors', 'basics.devices')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

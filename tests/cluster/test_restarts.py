@@ -8,7 +8,7 @@ import pytest
 
 # Every process adds a line to a file of its task: as many lines as starts.
 COUNTED = """
-from cluster import contract
+from tf1ref.cluster import contract
 with open(f'{folder}/{job}-{index}.starts', 'a+') as file:
     file.write(f'{os.getpid()}\\n')
     file.flush()

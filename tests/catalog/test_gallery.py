@@ -8,9 +8,9 @@ from configparser import ConfigParser
 from html.parser import HTMLParser
 from pathlib import Path
 
-import browser
 import pytest
 
+from tests.catalog import browser
 from tf1ref import catalog
 from tf1ref.catalog.gallery import page as gallery_page
 
@@ -73,9 +73,9 @@ NAMED = ("pre", "nav", "article")  # what a screen reader lists by its label
 COMMAND = """import sys
 from pathlib import Path
 
-from tf1ref import catalog
+from tf1ref.catalog import finding
 
-catalog.FOLDER = Path(__file__).parent / "examples"
+finding.FOLDER = Path(__file__).parent / "examples"
 if __name__ == "__main__":
     from tf1ref import cli
 
@@ -238,7 +238,7 @@ def test_every_colour_is_legible_on_both_grounds():
 
 def test_the_style_ships():
     setup = ConfigParser()
-    setup.read(Path(__file__).parent.parent / "setup.cfg")
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
     assert gallery_page.STYLE.match(setup["options.package_data"]["tf1ref"].strip())
 
 

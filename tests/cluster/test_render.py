@@ -14,10 +14,10 @@ import yaml
 
 from tf1ref.cluster import __main__, description
 from tf1ref.cluster.contract import parse_tf_config
-from tf1ref.cluster.errors import UsageError
 from tf1ref.cluster.render import render
+from tf1ref.errors import InputError
 
-GOLDEN = pathlib.Path(__file__).parent / "golden"
+GOLDEN = pathlib.Path(__file__).parents[2] / "cluster" / "rendered"
 COMMAND = ["python", "train.py", "--note=$HOME $(X) it's"]
 FILES = {"kubernetes": "kubernetes.yml", "compose": "compose.yml", "slurm": "slurm.sh"}
 SECONDS = 60
@@ -240,5 +240,5 @@ def test_render_writes_the_file_to_standard_output(capsys):
 def test_restarts_need_a_checkpoint_folder_here_too(tmp_path):
     path = tmp_path / "policy.yml"
     path.write_text("ps_hosts: [localhost:0]\nworker_hosts: [localhost:0]\nrestart: on-failure\n")
-    with pytest.raises(UsageError, match="checkpoint folder"):
+    with pytest.raises(InputError, match="checkpoint folder"):
         __main__.run(["render", str(path), "--to", "slurm", "--", "python"], "cluster")

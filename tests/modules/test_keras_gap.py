@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts/keras_gap.py"
 ROUNDING = 2e-8  # of weights near 1: TF1 keeps the powers of Adam's betas in float32, Keras its slots' first 0.1
 

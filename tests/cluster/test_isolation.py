@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tf1ref.cluster import __main__, isolation
-from tf1ref.cluster.errors import UsageError
+from tf1ref.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ time.sleep(60)
 
 def namespaces():
     """Returns why this machine cannot make a network namespace, or "" where it can."""
-    code = "from cluster import isolation; isolation.enter()"
+    code = "from tf1ref.cluster import isolation; isolation.enter()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     return done.stderr.strip().rpartition("\n")[2]
 
@@ -132,20 +132,21 @@ def test_a_job_that_cannot_be_isolated_is_not_started(job, monkeypatch, capsys):
 
 def test_a_system_without_namespaces_says_so(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(UsageError, match="only Linux"):
+    with pytest.raises(InputError, match="only Linux"):
         isolation.enter()
 
 
 # Becomes a user without rights, as one that logs in is: its own /proc is its own (PR_SET_DUMPABLE, <linux/prctl.h>).
 NOBODY = """
 import ctypes, encodings.idna, os  # the interpreter's own folder may be closed to others
-from cluster import errors, isolation
+from tf1ref import errors
+from tf1ref.cluster import isolation
 os.setgid(65534); os.setuid(65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
 try:
     isolation.enter()
     print(os.getuid())
-except errors.UsageError as error:
+except errors.InputError as error:
     print('refused', error)
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 from tf1ref.cluster.ports import Ports
 
-TELL = "from cluster import contract\n"
+TELL = "from tf1ref.cluster import contract\n"
 TELL += "contract.report(contract.RUNNING, None if job == 'ps' else 7)\n"
 TELL += "open(f'{folder}/{job}-{index}.pid', 'w').write(str(os.getpid()))\n"
 WAIT = TELL + "time.sleep(60)\n"
