@@ -272,6 +272,7 @@ def test_legacy_needs_neither_keras_nor_the_modules():
             assert not [
                 m for m in found if m.split(".")[0] in ("keras", "tf_keras") or m.startswith("tf1ref.modules")
             ], path.name
-    program = "import sys; from tf1ref.legacy import layers; from tf1ref.legacy.nn import rnn_cell; print('tf_keras' in sys.modules)"
+    program = "import sys\nfrom tf1ref.legacy import layers\nfrom tf1ref.legacy.nn import rnn_cell\n"
+    program += "print('tf_keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240)
     assert done.stdout == "False\n"
