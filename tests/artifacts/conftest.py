@@ -1,4 +1,3 @@
-import argparse
 import os
 import pathlib
 import zlib
@@ -9,8 +8,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
+from tf1ref import cli
 from tf1ref.artifacts.inspect import inspect, node
-from tf1ref.cli import artifacts as cli_artifacts
 from tf1ref.data.formats import records
 from tf1ref.errors import InputError
 
@@ -62,16 +61,7 @@ def shown(capsys):
     """Runs the verb as the command does; returns what it printed."""
 
     def run(*words):
-        parser = argparse.ArgumentParser()
-
-        def make_verb(verbs, name, function, text):
-            verb = verbs.add_parser(name, help=text)
-            verb.set_defaults(verb=function)
-            return verb
-
-        cli_artifacts.add_inspect(parser.add_subparsers(), make_verb)
-        arguments = parser.parse_args(["inspect", *map(str, words)])
-        assert not arguments.verb(arguments)
+        assert not cli.main(["inspect", *map(str, words)])
         return capsys.readouterr().out
 
     return run

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.freeze import freeze
+from tf1ref.catalog.programs import source_named
 from tf1ref.errors import InputError
 
 DATA = "model.data-00000-of-00001"
@@ -48,7 +49,7 @@ def test_a_source_that_is_not_there(saved, refuses, tmp_path):
     refuses("no such file or checkpoint; nearest: model-1000: give PREFIX", source=tmp_path / "model")
     (tmp_path / "notes.txt").write_text("no checkpoint")
     refuses("notes.txt: not recognised", source=tmp_path / "notes.txt")
-    refuses("no example 'mnist.lenet6'; nearest: mnist.lenet5", source="mnist.lenet6")
+    refuses("no example 'mnist.lenet6'; nearest: mnist.lenet5", source=source_named("mnist.lenet6"))
     refuses("--checkpoint goes with an example", checkpoint="model")
 
 

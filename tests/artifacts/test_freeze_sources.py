@@ -10,10 +10,12 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
+from tf1ref.artifacts import Program
 from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import freeze
 from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.catalog.programs import source_named
 from tf1ref.errors import InputError
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
@@ -155,11 +157,12 @@ def test_names_that_are_patterns(saved, tmp_path, name):
 
 def test_an_example_with_its_first_and_with_trained_weights(tmp_path, answer):
     name = "regression.quadratic"
-    report = freeze(name, [], tmp_path / "first.pb")
+    program = source_named(name)
+    report = freeze(program, [], tmp_path / "first.pb")
     assert f"the weights are those {name} starts from, with its seed: --checkpoint gives trained ones" in report.notes
-    freeze(name, [], tmp_path / "same.pb")
+    freeze(program, [], tmp_path / "same.pb")
     assert (tmp_path / "first.pb").read_bytes() == (tmp_path / "same.pb").read_bytes()
-    source = freeze_sources.find(name)
+    source = freeze_sources.find(program)
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.import_graph_def(source.graph_def, name="")
         variables = constants.variables(source.graph_def)
@@ -170,27 +173,28 @@ def test_an_example_with_its_first_and_with_trained_weights(tmp_path, answer):
             prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=[values[n] for n in names]
         )
         sess.run(save)
-    freeze(name, [], tmp_path / "ones.pb", checkpoint=prefix)
+    freeze(program, [], tmp_path / "ones.pb", checkpoint=prefix)
     frozen = {n.name: n for n in v1.GraphDef.FromString((tmp_path / "ones.pb").read_bytes()).node}
     for held in report.variables:
         assert set(tf.make_ndarray(frozen[held].attr["value"].tensor).ravel()) == {1.0}
 
 
-def test_examples_that_build_no_graph_alone(tmp_path, monkeypatch):
+def test_examples_that_build_no_graph_alone(tmp_path):
     def failing():
         tf.matmul(tf.ones([2, 3]), tf.ones([2, 3]))
 
-    monkeypatch.setattr(freeze_sources.catalog, "load", lambda name: types.SimpleNamespace())
+    def program(**functions):
+        return Program("basics.hello", lambda: types.SimpleNamespace(**functions))
+
     with pytest.raises(InputError, match="basics.hello: builds no graph to freeze"):
-        freeze("basics.hello", [], tmp_path / "x.pb")
-    monkeypatch.setattr(freeze_sources.catalog, "load", lambda name: types.SimpleNamespace(build_graph=failing))
+        freeze(program(), [], tmp_path / "x.pb")
     with pytest.raises(InputError, match=r"basics.hello: its build_graph cannot be called alone \(ValueError: Dim"):
-        freeze("basics.hello", [], tmp_path / "x.pb")
+        freeze(program(build_graph=failing), [], tmp_path / "x.pb")
 
 
 @pytest.mark.parametrize("name", ["mnist.mlp_ema", "sequences.mnist_lstm", "convnets.lenet5_cifar"])
 def test_examples_freeze(tmp_path, name):
-    report = freeze(name, [], tmp_path / "f.pb", strip_training=True)
+    report = freeze(source_named(name), [], tmp_path / "f.pb", strip_training=True)
     assert report.variables and (report.compared or report.not_compared)
 
 

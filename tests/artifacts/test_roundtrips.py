@@ -14,6 +14,7 @@ from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
 from tf1ref.artifacts.graph import answers, constants, effects, graphs
 from tf1ref.artifacts.verify import verify
+from tf1ref.catalog.programs import source_named
 from tf1ref.modules import checkpoints
 
 QUICK = ("basics.variables", "training.batch_norm", "mnist.lenet5", "sequences.lstm_cells")
@@ -26,14 +27,14 @@ LARGE = 100  # variables: such networks are asked twice as .pb, and not as a fun
 @pytest.fixture
 def build_once(monkeypatch):
     """Has an example build its graph once a test, and not each time that a tool asks for it."""
-    kept, build = {}, freeze_sources._example
+    kept, build = {}, freeze_sources._built
 
-    def example(*name):
-        if name not in kept:
-            kept[name] = build(*name)
-        return kept[name]
+    def built(program, prefix):
+        if (program.name, prefix) not in kept:
+            kept[program.name, prefix] = build(program, prefix)
+        return kept[program.name, prefix]
 
-    monkeypatch.setattr(freeze_sources, "_example", example)
+    monkeypatch.setattr(freeze_sources, "_built", built)
 
 
 def every():
@@ -89,12 +90,12 @@ def wrapped(graph_def, feed, outputs):
 
 @pytest.mark.parametrize("name", every())
 def test_frozen_it_answers_the_same(name, tmp_path, build_once):
-    source = freeze_sources.find(name)
+    source = freeze_sources.find(source_named(name))
     outputs = frozen_outputs(source)
     if not outputs:
         pytest.skip("no model: no endpoint that variables and inputs alone lead to")
-    freeze(name, outputs, tmp_path / "m.pb", verify=False)
-    report = verify(name, tmp_path / "m.pb", outputs=outputs)
+    freeze(source_named(name), outputs, tmp_path / "m.pb", verify=False)
+    report = verify(source_named(name), tmp_path / "m.pb", outputs=outputs)
     assert report.equal and report.compared and sum(row.differing for row in report.rows) == 0
     graph_def = v1.GraphDef.FromString((tmp_path / "m.pb").read_bytes())
     if len(constants.variables(source.graph_def)) < LARGE:

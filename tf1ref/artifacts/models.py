@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import sources as freeze_sources
+from tf1ref.artifacts import Program, sources
 from tf1ref.artifacts.formats import recognise, weights
 from tf1ref.artifacts.graph import answers, constants, effects, graphs, repairs
 from tf1ref.artifacts.graph.graphs import tensor
@@ -58,16 +58,16 @@ class Ready:
 
 
 def load(path, signature=""):
-    """Returns the Artifact at `path`, told by its content. `signature`: of a SavedModel, by name.
+    """Returns the Artifact at `path`, told by its content, or of a Program. `signature`: of a SavedModel.
 
     Raises InputError when there is none, or it is damaged.
     """
+    if isinstance(path, Program):
+        return _source(path, "example", signature)
     path = os.fspath(path)
     kind = weights.kind(path)
     if kind:
         return Artifact(path, kind, functools.partial(weights.read, path, kind))
-    if freeze_sources.EXAMPLE.fullmatch(path) and not os.path.exists(path):
-        return _source(path, "example", signature)
     found = recognise.recognise(path)
     if found.compression:
         return _graph(path, "events", _event_graph(path))
@@ -124,7 +124,7 @@ def leaves(graph_def):
 
 
 def _source(path, kind, signature):
-    source = freeze_sources.find(path, signature)
+    source = sources.find(path, signature)
     inputs, outputs = _keys(source)
     artifact = Artifact(source.where, kind, dict, source.message, source.read, inputs, outputs, source.notes)
     if kind == "example":

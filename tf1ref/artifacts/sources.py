@@ -1,20 +1,18 @@
-"""What can be frozen: a checkpoint, a SavedModel, a GraphDef without variables, an example's build_graph."""
+"""What can be frozen: a checkpoint, a SavedModel, a GraphDef without variables, a program's build_graph."""
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import catalog
+from tf1ref.artifacts import Program
 from tf1ref.artifacts.formats import checkpoint, recognise
 from tf1ref.artifacts.formats.checkpoint import Values
 from tf1ref.artifacts.graph import graphs
 from tf1ref.errors import InputError, nearest, one_line
 
-EXAMPLE = re.compile(r"([a-z]\w*)\.([a-z]\w*)")
 SERVING = "serving_default"
 
 
@@ -41,14 +39,13 @@ class Source:
 
 
 def find(source, signature="", tags=(), values=""):
-    """Returns the Source that `source` names; `values`: a checkpoint's prefix, for the weights of an example.
+    """Returns the Source of a path or a Program; `values`: a checkpoint's prefix, for the weights of a Program.
 
     `signature`, `tags`: which of a SavedModel's. Raises InputError when there is none, or several.
     """
+    if isinstance(source, Program):
+        return _built(source, values)
     source = os.fspath(source)
-    example = EXAMPLE.fullmatch(source)
-    if example and example[1] in catalog.CHAPTERS and not os.path.exists(source):
-        return _example(source, values)
     if values:
         raise InputError(f"{source}: --checkpoint goes with an example, chapter.name; `tf1ref list` shows all")
     if _is_checkpoint(source):
@@ -133,9 +130,9 @@ def _names(infos, path):
     return [info.name for _, info in sorted(infos.items())]
 
 
-def _example(name, prefix):
-    """The graph that an example builds, with the values of the checkpoint `prefix` or its own first ones."""
-    module = catalog.load(name)
+def _built(program, prefix):
+    """The graph that a Program builds, with the values of the checkpoint `prefix` or its own first ones."""
+    name, module = program.name, program.load()
     if not hasattr(module, "build_graph"):
         raise InputError(f"{name}: builds no graph to freeze: choose another, `tf1ref list` shows all")
     with v1.Graph().as_default() as graph:

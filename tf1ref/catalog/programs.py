@@ -1,12 +1,15 @@
-"""A program with two halves by its name: an example, an importable module, or a file."""
+"""Programs by their names: those with two halves to compare, and examples as sources of artifacts."""
 
+import functools
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
 from tf1ref import console, parity
+from tf1ref.artifacts import Program
 from tf1ref.catalog import finding
 from tf1ref.errors import InputError
 
@@ -24,6 +27,17 @@ def compare_all(names, steps):
             console.note(f"[{number}/{len(modules)}] {name}")
         reports.append(parity.run(module, steps, name))
     return reports
+
+
+def source_named(word: str) -> str | Program:
+    """Returns the Program of "chapter.example", which freeze, convert and verify take; any other word as it is.
+
+    Whether the chapter has that example shows when it is loaded. A file of this name comes first.
+    """
+    example = re.fullmatch(r"([a-z]\w*)\.[a-z]\w*", word)
+    if example and example[1] in finding.CHAPTERS and not os.path.exists(word):
+        return Program(word, functools.partial(finding.load, word))
+    return word
 
 
 def module_named(name):

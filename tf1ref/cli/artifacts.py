@@ -50,11 +50,12 @@ def _verify(arguments):
 
     parity.without_onednn()
     console.import_tensorflow()
+    from tf1ref.catalog import programs
     from tf1ref.cli.views import verify as view
 
     equal = view.show_verify(
-        arguments.a,
-        arguments.b,
+        programs.source_named(arguments.a),
+        programs.source_named(arguments.b),
         arguments.json,
         outputs=arguments.outputs,
         inputs=arguments.inputs,
@@ -90,10 +91,11 @@ def _convert(arguments):
 
     parity.without_onednn()
     console.import_tensorflow()
+    from tf1ref.catalog import programs
     from tf1ref.cli.views import verify as view
 
     view.show_convert(
-        arguments.source,
+        programs.source_named(arguments.source),
         arguments.destination,
         arguments.to,
         arguments.json,
@@ -154,10 +156,11 @@ def _freeze(arguments):
 
     console.import_tensorflow()
     from tf1ref.artifacts.freeze import freeze
+    from tf1ref.catalog import programs
     from tf1ref.cli.views.freeze import show_freeze
 
     report = freeze(
-        arguments.source,
+        programs.source_named(arguments.source),
         arguments.outputs,
         arguments.output,
         inputs=arguments.inputs or None,
