@@ -10,8 +10,8 @@ HEAD = ("old symbol", "under `exec`", "for new code")
 
 def _names(module):
     """What a module of tf1ref.legacy offers: its __all__, else its functions, classes, names and what it passes on."""
-    path = surface.LEGACY / f"{module}.py"
-    found, tree = set(), surface.tree(path)
+    path = table.LEGACY.joinpath(*module.split("."))
+    found, tree = set(), surface.tree(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
@@ -21,7 +21,11 @@ def _names(module):
             found |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tf1ref.legacy"):
             stars = any(alias.name == "*" for alias in node.names)
-            found |= _names(node.module.rpartition(".")[2]) if stars else {a.asname or a.name for a in node.names}
+            found |= (
+                _names(node.module.removeprefix("tf1ref.legacy."))
+                if stars
+                else {a.asname or a.name for a in node.names}
+            )
     return {name for name in found if not name.startswith("_")}
 
 
