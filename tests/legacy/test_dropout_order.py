@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.rnn._layer_norm import LayerNormBasicLSTMCell
+from tf1ref.legacy.contrib.rnn import LayerNormBasicLSTMCell
 from tf1ref.legacy.nn import rnn_cell as theirs
 from tf1ref.modules import rnn
 from tf1ref.modules.rnn_unroll import RNN

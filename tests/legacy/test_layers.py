@@ -11,7 +11,7 @@ import pytest
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy import layers
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers import l2_regularizer
 
 LEGACY = Path(layers.__file__).parents[1]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers import l2_regularizer
 
 WEIGHTS = np.random.RandomState(1).randn(3, 4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.layers._regularizers import (
+from tf1ref.legacy.contrib.layers import (
     l1_l2_regularizer,
     l1_regularizer,
     l2_regularizer,

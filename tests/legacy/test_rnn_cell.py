@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
-from tf1ref.legacy.contrib.rnn._block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell
-from tf1ref.legacy.contrib.rnn._layer_norm import LayerNormBasicLSTMCell
-from tf1ref.legacy.contrib.rnn._stacks import stack_bidirectional_dynamic_rnn, stack_bidirectional_rnn
+from tf1ref.legacy.contrib.layers import l2_regularizer
+from tf1ref.legacy.contrib.rnn import (
+    GRUBlockCell,
+    GRUBlockCellV2,
+    LayerNormBasicLSTMCell,
+    LSTMBlockCell,
+    stack_bidirectional_dynamic_rnn,
+    stack_bidirectional_rnn,
+)
 from tf1ref.legacy.nn import rnn_cell
 
 SERIES = np.random.RandomState(7).randn(4, 9, 3).astype("float32")

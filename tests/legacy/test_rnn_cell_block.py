@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.rnn._block import GRUBlockCell, GRUBlockCellV2, LSTMBlockCell, LSTMBlockFusedCell, block_lstm
-from tf1ref.legacy.contrib.rnn._layer_norm import LayerNormBasicLSTMCell
+from tf1ref.legacy.contrib.rnn import (
+    GRUBlockCell,
+    GRUBlockCellV2,
+    LayerNormBasicLSTMCell,
+    LSTMBlockCell,
+    LSTMBlockFusedCell,
+)
+from tf1ref.legacy.contrib.rnn._block import block_lstm
 from tf1ref.legacy.nn import rnn_cell
 
 SERIES = np.random.RandomState(7).randn(9, 4, 3).astype("float32")

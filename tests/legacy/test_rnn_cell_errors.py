@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.rnn._block import GRUBlockCell, LSTMBlockFusedCell
-from tf1ref.legacy.contrib.rnn._stacks import stack_bidirectional_dynamic_rnn
+from tf1ref.legacy.contrib.rnn import GRUBlockCell, LSTMBlockFusedCell, stack_bidirectional_dynamic_rnn
 from tf1ref.legacy.nn import rnn_cell
 
 SERIES = np.random.RandomState(7).randn(4, 9, 3).astype("float32")

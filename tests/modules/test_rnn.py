@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.contrib.rnn._block import LSTMBlockFusedCell
+from tf1ref.legacy.contrib.rnn import LSTMBlockFusedCell
 from tf1ref.legacy.nn import rnn_cell as theirs
 from tf1ref.modules import checkpoints, rnn, rnn_block
 from tf1ref.modules.rnn_unroll import RNN

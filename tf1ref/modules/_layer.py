@@ -1,9 +1,13 @@
 """The base of layers and cells: a tf.Module with TF1's variable names, and the initial values that TF1's seeds give."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+
+from tf1ref.modules._types import Activation, Initializer, Scalar, Tensor
 
 _ACTIVATIONS = ("elu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
 
@@ -15,22 +19,29 @@ class Layer(tf.Module):
     layers of one model need two names. dtype: of the variables and the inputs.
     """
 
-    def __init__(self, name, dtype=tf.float32):
+    def __init__(self, name: str, dtype: tf.DType = tf.float32) -> None:
         super().__init__(name=re.sub(r"^(?=\d)|\W", "_", name))
         self.scope, self.dtype = name, tf.as_dtype(dtype)
-        self._named = {}
+        self._named: dict[str, tf.Variable] = {}
         if not self.dtype.is_floating:
             raise TypeError(f"{name}: its variables must be floating-point, not {self.dtype.name}")
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         """Returns {checkpoint name: variable} in the order in which TF1 makes them."""
         return dict(self._named)
 
-    def new_series(self):
+    def new_series(self) -> None:
         """Draws what all steps of one series share; for most cells nothing. RNN calls it before the first step."""
         return None  # AutoGraph takes no function of a docstring alone
 
-    def _variable(self, name, shape, initializer, trainable=True, dtype=None):
+    def _variable(
+        self,
+        name: str,
+        shape: list[int],
+        initializer: Initializer,
+        trainable: bool = True,
+        dtype: tf.DType | None = None,
+    ) -> tf.Variable:
         """Makes a variable of the layer's scope. Raises ValueError for a second one, or a size that is none."""
         full, dtype = f"{self.scope}/{name}", dtype or self.dtype
         if full in self._named:
@@ -44,7 +55,7 @@ class Layer(tf.Module):
         self._named[full] = tf.Variable(start, trainable=trainable, name=full)
         return self._named[full]
 
-    def _checked(self, inputs, depth, rank=None, what="inputs"):
+    def _checked(self, inputs: tf.Tensor, depth: int | None, rank: int | None = None, what: str = "inputs") -> Tensor:
         """Returns a tensor of [..., depth], of `rank` where given. Raises ValueError, or TypeError for the dtype."""
         inputs = tf.convert_to_tensor(inputs)
         if not self._named:
@@ -60,12 +71,12 @@ class Layer(tf.Module):
         return inputs
 
 
-def glorot(initializer, seed):
+def glorot(initializer: Initializer | None, seed: int | None) -> Initializer:
     """Returns the initializer, or for None TF1's default, glorot uniform, with that op seed."""
     return v1.glorot_uniform_initializer(seed=seed) if initializer is None else initializer
 
 
-def activation(identifier, scope):
+def activation(identifier: Activation, scope: str) -> Callable[[Any], Any]:
     """Returns a function: itself, one of tf.nn by name, or the identity for None and "linear"."""
     if identifier in (None, "linear"):
         return tf.identity
@@ -76,14 +87,14 @@ def activation(identifier, scope):
     raise ValueError(f"{scope}: unknown activation {identifier!r}; a function, or one of {', '.join(_ACTIVATIONS)}")
 
 
-def probability(value, what, scope):
+def probability(value: Scalar, what: str, scope: str) -> Scalar:
     """Returns a number that has been checked, or a tensor as it is. Raises ValueError outside of 0 to 1."""
     if not tf.is_tensor(value) and not isinstance(value, tf.Variable) and not 0 <= value <= 1:
         raise ValueError(f"{scope}: {what} must be between 0 and 1, not {value}")
     return value
 
 
-def _initial_value(initializer, shape, dtype):
+def _initial_value(initializer: Initializer, shape: list[int], dtype: tf.DType) -> Tensor:
     if getattr(initializer, "seed", None) is None:
         return tf.convert_to_tensor(initializer(list(shape), dtype))
     # In a function of its own: eagerly, the second draw with a seed goes on where the first one ended, while each of

@@ -5,14 +5,23 @@ name must be there. The kernels are the ones the Saver's graph calls: SaveV2 and
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.errors import InputError, nearest
+from tf1ref.modules._types import Tensor
 
 
-def save(folder, name, variables, global_step=None, max_to_keep=5):
+def save(
+    folder: str,
+    name: str,
+    variables: Mapping[str, tf.Variable],
+    global_step: int | Tensor | tf.Variable | None = None,
+    max_to_keep: int = 5,
+) -> str:
     """Writes {checkpoint name: variable} to `folder/name[-global_step]`; returns that prefix.
 
     `folder/checkpoint` names it as the latest one afterwards, so that an interrupted save is never the latest.
@@ -37,7 +46,7 @@ def save(folder, name, variables, global_step=None, max_to_keep=5):
     return prefix
 
 
-def restore(prefix, variables):
+def restore(prefix: str, variables: Mapping[str, tf.Variable]) -> None:
     """Assigns the tensors of the checkpoint `prefix` to {checkpoint name: variable}: all of them, or none.
 
     Raises InputError for a file that cannot be read, a name that is not in it, or a shape or type that differs.
@@ -51,10 +60,10 @@ def restore(prefix, variables):
         if types[name] != variable.dtype:
             raise InputError(f"{prefix}: {name} is {types[name].name}, the variable {variable.dtype.name}")
     names = list(variables)
-    types = [variables[n].dtype for n in names]
+    dtypes = [variables[n].dtype for n in names]
     try:
         values = tf.raw_ops.RestoreV2(
-            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=types
+            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=dtypes
         )
     except tf.errors.OpError as e:
         raise InputError(f"{prefix}: damaged, its values cannot be read: {type(e).__name__}") from e
@@ -62,7 +71,7 @@ def restore(prefix, variables):
         variables[name].assign(value)
 
 
-def _contents(prefix):
+def _contents(prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns {name: shape} and {name: dtype} of a checkpoint; InputError where there is none."""
     if not prefix or os.path.isdir(prefix):
         raise InputError(f"{prefix}: not a checkpoint: give its prefix, such as folder/model-100")
@@ -73,6 +82,6 @@ def _contents(prefix):
     return reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
 
 
-def latest(folder):
+def latest(folder: str) -> str | None:
     """Returns the prefix of the latest checkpoint in `folder`, or None (v1.train.latest_checkpoint)."""
     return tf.train.latest_checkpoint(folder)

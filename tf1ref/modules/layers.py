@@ -5,9 +5,15 @@ glorot uniform, with `seed` as its op seed, unless `kernel_initializer`, a funct
 v1.truncated_normal_initializer and its like, with a seed, give what they give in a graph.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import tensorflow as tf
 
 from tf1ref.modules._layer import Layer, activation, glorot, probability
+from tf1ref.modules._types import Activation, Initializer, Scalar, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Dense(Layer):
@@ -18,27 +24,27 @@ class Dense(Layer):
 
     def __init__(
         self,
-        units,
-        activation=None,
-        use_bias=True,
-        kernel_initializer=None,
-        bias_initializer=tf.zeros,
-        seed=None,
-        name="dense",
-        dtype=tf.float32,
-    ):
+        units: int,
+        activation: Activation = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer | None = None,
+        bias_initializer: Initializer = tf.zeros,
+        seed: int | None = None,
+        name: str = "dense",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(name, dtype)
         self.units, self.use_bias, self.activation = units, use_bias, _activation(activation, name)
         self.kernel_initializer, self.bias_initializer = glorot(kernel_initializer, seed), bias_initializer
 
-    def create(self, depth):
+    def create(self, depth: int) -> "Self":
         """Makes the variables for inputs of [..., depth]; returns the layer."""
         self.kernel = self._variable("kernel", [depth, self.units], self.kernel_initializer)
         if self.use_bias:
             self.bias = self._variable("bias", [self.units], self.bias_initializer)
         return self
 
-    def __call__(self, inputs):
+    def __call__(self, inputs: tf.Tensor) -> Tensor:
         """Raises ValueError where the last axis is not depth, TypeError for another dtype."""
         inputs = self._checked(inputs, self.kernel.shape[0] if self._named else None)
         rank = inputs.shape.rank
@@ -55,19 +61,19 @@ class Conv2D(Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        dilation_rate=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer=None,
-        bias_initializer=tf.zeros,
-        seed=None,
-        name="conv2d",
-        dtype=tf.float32,
-    ):
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        strides: int | tuple[int, int] = 1,
+        padding: str = "valid",
+        dilation_rate: int | tuple[int, int] = 1,
+        activation: Activation = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer | None = None,
+        bias_initializer: Initializer = tf.zeros,
+        seed: int | None = None,
+        name: str = "conv2d",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(name, dtype)
         if str(padding).lower() not in ("valid", "same"):
             raise ValueError(f'{name}: padding must be "valid" or "same", not {padding!r}')
@@ -77,7 +83,7 @@ class Conv2D(Layer):
         self.use_bias, self.activation = use_bias, _activation(activation, name)
         self.kernel_initializer, self.bias_initializer = glorot(kernel_initializer, seed), bias_initializer
 
-    def create(self, channels):
+    def create(self, channels: int) -> "Self":
         """Makes the variables for inputs of [batch, height, width, channels]; returns the layer."""
         shape = [*self.kernel_size, channels, self.filters]
         self.kernel = self._variable("kernel", shape, self.kernel_initializer)
@@ -85,7 +91,7 @@ class Conv2D(Layer):
             self.bias = self._variable("bias", [self.filters], self.bias_initializer)
         return self
 
-    def __call__(self, inputs):
+    def __call__(self, inputs: tf.Tensor) -> Tensor:
         """Raises ValueError for inputs of another rank or number of channels, TypeError for another dtype."""
         inputs = self._checked(inputs, self.kernel.shape[2] if self._named else None, rank=4)
         outputs = tf.nn.convolution(inputs, self.kernel, self.strides, self.padding, dilations=self.dilation_rate)
@@ -99,11 +105,13 @@ class Dropout(Layer):
     they do not. With one seed and one global seed the masks are the graph's, call for call.
     """
 
-    def __init__(self, rate=0.5, noise_shape=None, seed=None, name="dropout"):
+    def __init__(
+        self, rate: Scalar = 0.5, noise_shape: Any = None, seed: int | None = None, name: str = "dropout"
+    ) -> None:
         super().__init__(name)
         self.rate, self.noise_shape, self.seed = probability(rate, "rate", name), noise_shape, seed
 
-    def __call__(self, inputs, training=False):
+    def __call__(self, inputs: tf.Tensor, training: bool | Tensor = False) -> Tensor:
         if not training:
             return tf.identity(inputs)
         shape = self.noise_shape
@@ -115,7 +123,7 @@ class Dropout(Layer):
 _activation = activation  # the constructors' argument of that name hides it
 
 
-def _pair(value, what, scope):
+def _pair(value: int | tuple[int, int], what: str, scope: str) -> tuple[int, ...]:
     values = (value,) * 2 if isinstance(value, int) else tuple(value)
     if len(values) != 2 or not all(isinstance(each, int) and each > 0 for each in values):
         raise ValueError(f"{scope}: {what} must be a positive integer or two of them, not {value}")

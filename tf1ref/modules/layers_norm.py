@@ -4,9 +4,15 @@
 and the call itself moves the moving averages, which a TF1 program does by running UPDATE_OPS beside the step.
 """
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from tf1ref.modules._layer import Layer
+from tf1ref.modules._types import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class BatchNormalization(Layer):
@@ -18,19 +24,19 @@ class BatchNormalization(Layer):
 
     def __init__(
         self,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        fused=True,
-        name="batch_normalization",
-        dtype=tf.float32,
-    ):
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        fused: bool = True,
+        name: str = "batch_normalization",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(name, dtype)
         self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
         self.fused = fused and self.dtype == tf.float32
 
-    def create(self, depth):
+    def create(self, depth: int) -> "Self":
         """Makes the variables for inputs of [..., depth]; returns the layer."""
         self.gamma = self._variable("gamma", [depth], tf.ones) if self.scale else None
         self.beta = self._variable("beta", [depth], tf.zeros) if self.center else None
@@ -38,7 +44,7 @@ class BatchNormalization(Layer):
         self.moving_variance = self._variable("moving_variance", [depth], tf.ones, trainable=False)
         return self
 
-    def __call__(self, inputs, training=False):
+    def __call__(self, inputs: tf.Tensor, training: bool | Tensor = False) -> Tensor:
         """Raises ValueError where the last axis is not depth, TypeError for another dtype."""
         inputs = self._checked(inputs, self.moving_mean.shape[0] if self._named else None)
         if self.fused and inputs.shape.rank == 4:
@@ -49,7 +55,7 @@ class BatchNormalization(Layer):
             self._move(mean, variance, tf.constant(1.0 - self.momentum, self.dtype))
         return tf.nn.batch_normalization(inputs, mean, variance, self.beta, self.gamma, self.epsilon)
 
-    def _fused(self, inputs, training):
+    def _fused(self, inputs: tf.Tensor, training: bool | Tensor) -> Tensor:
         depth = self.moving_mean.shape
         step = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -65,6 +71,6 @@ class BatchNormalization(Layer):
             self._move(step.batch_mean, step.batch_variance, 1.0 - tf.constant(self.momentum))
         return step.y
 
-    def _move(self, mean, variance, rate):
+    def _move(self, mean: Tensor, variance: Tensor, rate: Tensor) -> None:
         self.moving_mean.assign_sub((self.moving_mean - mean) * rate)
         self.moving_variance.assign_sub((self.moving_variance - variance) * rate)

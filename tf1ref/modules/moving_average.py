@@ -1,6 +1,10 @@
 """TF1's ExponentialMovingAverage for tf.function code: shadow variables under TF1's checkpoint names."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
+
+from tf1ref.modules._types import Scalar
 
 
 class ExponentialMovingAverage(tf.Module):
@@ -10,12 +14,14 @@ class ExponentialMovingAverage(tf.Module):
     Shadows are named `<variable>/ExponentialMovingAverage` and start at the variable's value.
     """
 
-    def __init__(self, decay, num_updates=None, name="ExponentialMovingAverage"):
+    def __init__(
+        self, decay: Scalar, num_updates: Scalar | None = None, name: str = "ExponentialMovingAverage"
+    ) -> None:
         super().__init__(name=name)
         self.decay, self.num_updates = decay, num_updates
-        self.shadows = {}
+        self.shadows: dict[str, tf.Variable] = {}
 
-    def create(self, variables):
+    def create(self, variables: Sequence[tf.Variable]) -> None:
         """Creates the shadows of `variables`. Once, outside of tf.function.
 
         Raises ValueError when two variables have one name: TF1 would have numbered them, TF2 does not.
@@ -26,19 +32,19 @@ class ExponentialMovingAverage(tf.Module):
                 raise ValueError(f"{name} exists: give every variable a name of its own, and create its shadow once")
             self.shadows[name] = tf.Variable(variable.read_value(), trainable=False, name=name)
 
-    def average_name(self, variable):
+    def average_name(self, variable: tf.Variable) -> str:
         """Returns the name under which TF1's Saver keeps the shadow."""
         return f"{variable.name.partition(':')[0]}/{self.name}"
 
-    def average(self, variable):
+    def average(self, variable: tf.Variable) -> tf.Variable:
         """Returns the shadow variable."""
         return self.shadows[self.average_name(variable)]
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         """Returns {checkpoint name: shadow variable}."""
         return dict(self.shadows)
 
-    def apply(self, variables):
+    def apply(self, variables: Sequence[tf.Variable]) -> None:
         """Moves every shadow towards its variable."""
         decay = tf.convert_to_tensor(self.decay, tf.float32)
         if self.num_updates is not None:

@@ -4,7 +4,12 @@ Keras' optimizers of the same names compute something else (Adam's epsilon, for 
 ResourceApply* kernels that `tf.compat.v1.train` applies, so a step equals the session's to the bit.
 """
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 import tensorflow as tf
+
+from tf1ref.modules._types import Scalar, Tensor
 
 
 class Optimizer(tf.Module):
@@ -14,14 +19,14 @@ class Optimizer(tf.Module):
     and, for the rows of a gradient that is a tf.IndexedSlices (from tf.gather), in `_apply_rows`.
     """
 
-    SLOTS = ()
+    SLOTS: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate, name):
+    def __init__(self, learning_rate: Scalar | Callable[[], Scalar], name: str) -> None:
         super().__init__(name=name)
         self.learning_rate = learning_rate
-        self.slots = {}
+        self.slots: dict[str, tf.Variable] = {}
 
-    def create(self, variables):
+    def create(self, variables: Sequence[tf.Variable]) -> None:
         """Creates the slots of `variables`, each of its variable's shape. Once, outside of tf.function.
 
         TF1 creates them in minimize(); tf.function may create no variable after its first call.
@@ -35,24 +40,30 @@ class Optimizer(tf.Module):
                 start = tf.constant(self._initial(slot), variable.dtype, variable.shape)
                 self.slots[name] = tf.Variable(start, trainable=False, name=name)
 
-    def slot(self, variable, slot):
+    def slot(self, variable: tf.Variable, slot: str) -> tf.Variable:
         """Returns the slot variable, such as W/Momentum for "momentum". Raises ValueError before `create`."""
         name = self._slot_name(variable, slot)
         if name not in self.slots:
             raise ValueError(f"there is no {name}: call create() with the variables before the first step")
         return self.slots[name]
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         """Returns {checkpoint name: variable} of all the state that TF1's Saver would save."""
         return dict(self.slots)
 
-    def minimize(self, tape, loss, variables, global_step=None):
+    def minimize(
+        self,
+        tape: tf.GradientTape,
+        loss: Tensor,
+        variables: Sequence[tf.Variable],
+        global_step: tf.Variable | None = None,
+    ) -> list[Any]:
         """Applies one step down `loss`, recorded on `tape`; adds 1 to `global_step`. Returns the gradients."""
         gradients = tape.gradient(loss, variables)
         self.apply(zip(gradients, variables), global_step)
         return gradients
 
-    def apply(self, pairs, global_step=None):
+    def apply(self, pairs: Iterable[tuple[Any, tf.Variable]], global_step: tf.Variable | None = None) -> None:
         """Applies (gradient, variable) pairs; a gradient that is None is passed over, as in TF1.
 
         Raises ValueError when all of them are None.
@@ -70,28 +81,28 @@ class Optimizer(tf.Module):
         if global_step is not None:
             global_step.assign_add(1)
 
-    def _slot_name(self, variable, slot):
+    def _slot_name(self, variable: tf.Variable, slot: str) -> str:
         # TF1 names slots after the optimizer and numbers them: W/Adam (m), W/Adam_1 (v).
         number = self.SLOTS.index(slot)
         return f"{variable.name.partition(':')[0]}/{self.name}" + (f"_{number}" if number else "")
 
-    def _initial(self, slot):
+    def _initial(self, slot: str) -> float:
         # The number that a new slot is full of.
         return 0
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         raise TypeError(f"{type(self).__name__} names no kernel")
 
-    def _apply_sparse(self, gradient, variable, rate):
+    def _apply_sparse(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         # Rows of the same index are added up first, as TF1's _deduplicate_indexed_slices does.
         indices, places = tf.unique(gradient.indices)
         rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.shape(indices)[0])
         self._apply_rows(rows, indices, variable, rate)
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         raise TypeError(f"{type(self).__name__} names no kernel for a sparse gradient")
 
-    def _finish(self):
+    def _finish(self) -> None:
         """What one step changes besides the variables."""
         return  # autograph cannot convert a body that is a docstring alone
 
@@ -99,13 +110,13 @@ class Optimizer(tf.Module):
 class GradientDescent(Optimizer):
     """Learning rule: variable -= learning_rate * gradient (v1.train.GradientDescentOptimizer)."""
 
-    def __init__(self, learning_rate, name="GradientDescent"):
+    def __init__(self, learning_rate: Scalar | Callable[[], Scalar], name: str = "GradientDescent") -> None:
         super().__init__(learning_rate, name)
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
 
-    def _apply_sparse(self, gradient, variable, rate):
+    def _apply_sparse(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         # One after the other, rows of the same index too: TF1 adds them to the variable without a sum before.
         rows = -gradient.values * rate
         tf.raw_ops.ResourceScatterAdd(resource=variable.handle, indices=gradient.indices, updates=rows)
@@ -120,11 +131,17 @@ class Momentum(Optimizer):
 
     SLOTS = ("momentum",)
 
-    def __init__(self, learning_rate, momentum, use_nesterov=False, name="Momentum"):
+    def __init__(
+        self,
+        learning_rate: Scalar | Callable[[], Scalar],
+        momentum: Scalar,
+        use_nesterov: bool = False,
+        name: str = "Momentum",
+    ) -> None:
         super().__init__(learning_rate, name)
         self.momentum, self.use_nesterov = momentum, use_nesterov
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyMomentum(
             var=variable.handle,
             accum=self.slot(variable, "momentum").handle,
@@ -134,7 +151,7 @@ class Momentum(Optimizer):
             use_nesterov=self.use_nesterov,
         )
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceSparseApplyMomentum(
             var=variable.handle,
             accum=self.slot(variable, "momentum").handle,
@@ -157,16 +174,23 @@ class Adam(Optimizer):
 
     SLOTS = ("m", "v")
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, name="Adam"):
+    def __init__(
+        self,
+        learning_rate: Scalar | Callable[[], Scalar] = 0.001,
+        beta1: Scalar = 0.9,
+        beta2: Scalar = 0.999,
+        epsilon: Scalar = 1e-8,
+        name: str = "Adam",
+    ) -> None:
         super().__init__(learning_rate, name)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.beta1_power = tf.Variable(beta1, trainable=False, name="beta1_power", dtype=tf.float32)
         self.beta2_power = tf.Variable(beta2, trainable=False, name="beta2_power", dtype=tf.float32)
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         return {"beta1_power": self.beta1_power, "beta2_power": self.beta2_power, **self.slots}
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         dtype = variable.dtype
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -181,7 +205,7 @@ class Adam(Optimizer):
             grad=gradient,
         )
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         dtype = variable.dtype
         m, v = self.slot(variable, "m"), self.slot(variable, "v")
         beta1, beta2 = tf.cast(self.beta1, dtype), tf.cast(self.beta2, dtype)
@@ -193,6 +217,20 @@ class Adam(Optimizer):
         tf.raw_ops.ResourceScatterAdd(resource=v.handle, indices=indices, updates=(rows * rows) * (1 - beta2))
         variable.assign_sub(rate * m / (tf.sqrt(v) + tf.cast(self.epsilon, dtype)))
 
-    def _finish(self):
+    def _finish(self) -> None:
         self.beta1_power.assign(self.beta1_power * self.beta1)
         self.beta2_power.assign(self.beta2_power * self.beta2)
+
+
+def positive(value: float, name: str) -> float:
+    """Returns the value. Raises ValueError for 0 and below."""
+    if value <= 0:
+        raise ValueError(f"{name} is {value}: it must be above 0")
+    return value
+
+
+def not_negative(value: float, name: str) -> float:
+    """Returns the value. Raises ValueError for a value below 0."""
+    if value < 0:
+        raise ValueError(f"{name} is {value}: it must not be below 0")
+    return value

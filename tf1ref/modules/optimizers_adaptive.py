@@ -4,9 +4,13 @@ As in modules.optimizers: the kernels, slot names, initial slots and defaults of
 them take sparse gradients (tf.IndexedSlices) too, and move only the rows that these name.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
-from tf1ref.modules.optimizers import Optimizer
+from tf1ref.modules._types import Scalar, Tensor
+from tf1ref.modules.optimizers import Optimizer, not_negative, positive
 
 
 class Adagrad(Optimizer):
@@ -17,18 +21,23 @@ class Adagrad(Optimizer):
 
     SLOTS = ("accumulator",)
 
-    def __init__(self, learning_rate, initial_accumulator_value=0.1, name="Adagrad"):
+    def __init__(
+        self,
+        learning_rate: Scalar | Callable[[], Scalar],
+        initial_accumulator_value: float = 0.1,
+        name: str = "Adagrad",
+    ) -> None:
         super().__init__(learning_rate, name)
-        self.initial_accumulator_value = _positive(initial_accumulator_value, "initial_accumulator_value")
+        self.initial_accumulator_value = positive(initial_accumulator_value, "initial_accumulator_value")
 
-    def _initial(self, slot):
+    def _initial(self, slot: str) -> float:
         return self.initial_accumulator_value
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         accum = self.slot(variable, "accumulator").handle
         tf.raw_ops.ResourceApplyAdagrad(var=variable.handle, accum=accum, lr=rate, grad=gradient)
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         accum = self.slot(variable, "accumulator").handle
         tf.raw_ops.ResourceSparseApplyAdagrad(var=variable.handle, accum=accum, lr=rate, grad=rows, indices=indices)
 
@@ -48,24 +57,24 @@ class AdagradDA(Optimizer):
 
     def __init__(
         self,
-        learning_rate,
-        global_step,
-        initial_gradient_squared_accumulator_value=0.1,
-        l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0,
-        name="AdagradDA",
-    ):
+        learning_rate: Scalar | Callable[[], Scalar],
+        global_step: tf.Variable,
+        initial_gradient_squared_accumulator_value: float = 0.1,
+        l1_regularization_strength: Scalar = 0.0,
+        l2_regularization_strength: Scalar = 0.0,
+        name: str = "AdagradDA",
+    ) -> None:
         super().__init__(learning_rate, name)
         self.global_step = global_step
-        self.initial_gradient_squared_accumulator_value = _positive(
+        self.initial_gradient_squared_accumulator_value = positive(
             initial_gradient_squared_accumulator_value, "initial_gradient_squared_accumulator_value"
         )
         self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
 
-    def _initial(self, slot):
+    def _initial(self, slot: str) -> float:
         return self.initial_gradient_squared_accumulator_value if slot == "gradient_squared_accumulator" else 0
 
-    def _arguments(self, variable, rate):
+    def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
         return {
             "var": variable.handle,
             "gradient_accumulator": self.slot(variable, "gradient_accumulator").handle,
@@ -76,10 +85,10 @@ class AdagradDA(Optimizer):
             "global_step": tf.identity(self.global_step) + 1,
         }
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyAdagradDA(grad=gradient, **self._arguments(variable, rate))
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceSparseApplyAdagradDA(grad=rows, indices=indices, **self._arguments(variable, rate))
 
 
@@ -94,11 +103,17 @@ class Adadelta(Optimizer):
 
     SLOTS = ("accum", "accum_update")
 
-    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-8, name="Adadelta"):
+    def __init__(
+        self,
+        learning_rate: Scalar | Callable[[], Scalar] = 0.001,
+        rho: Scalar = 0.95,
+        epsilon: Scalar = 1e-8,
+        name: str = "Adadelta",
+    ) -> None:
         super().__init__(learning_rate, name)
         self.rho, self.epsilon = rho, epsilon
 
-    def _arguments(self, variable, rate):
+    def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
         return {
             "var": variable.handle,
             "accum": self.slot(variable, "accum").handle,
@@ -108,10 +123,10 @@ class Adadelta(Optimizer):
             "epsilon": tf.cast(self.epsilon, variable.dtype),
         }
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyAdadelta(grad=gradient, **self._arguments(variable, rate))
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceSparseApplyAdadelta(grad=rows, indices=indices, **self._arguments(variable, rate))
 
 
@@ -124,18 +139,26 @@ class RMSProp(Optimizer):
     v1.train.RMSPropOptimizer).
     """
 
-    SLOTS = ("rms", "momentum")
+    SLOTS: tuple[str, ...] = ("rms", "momentum")
 
-    def __init__(self, learning_rate, decay=0.9, momentum=0.0, epsilon=1e-10, centered=False, name="RMSProp"):
+    def __init__(
+        self,
+        learning_rate: Scalar | Callable[[], Scalar],
+        decay: Scalar = 0.9,
+        momentum: Scalar = 0.0,
+        epsilon: Scalar = 1e-10,
+        centered: bool = False,
+        name: str = "RMSProp",
+    ) -> None:
         super().__init__(learning_rate, name)
         self.decay, self.momentum, self.epsilon, self.centered = decay, momentum, epsilon, centered
         if centered:
             self.SLOTS = ("rms", "mg", "momentum")
 
-    def _initial(self, slot):
+    def _initial(self, slot: str) -> float:
         return 1 if slot == "rms" else 0
 
-    def _arguments(self, variable, rate):
+    def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
         centered = {"mg": self.slot(variable, "mg").handle} if self.centered else {}
         return {
             "var": variable.handle,
@@ -148,11 +171,11 @@ class RMSProp(Optimizer):
             **centered,
         }
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         kernel = tf.raw_ops.ResourceApplyCenteredRMSProp if self.centered else tf.raw_ops.ResourceApplyRMSProp
         kernel(grad=gradient, **self._arguments(variable, rate))
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         raw = tf.raw_ops
         kernel = raw.ResourceSparseApplyCenteredRMSProp if self.centered else raw.ResourceSparseApplyRMSProp
         kernel(grad=rows, indices=indices, **self._arguments(variable, rate))
@@ -172,29 +195,29 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate,
-        learning_rate_power=-0.5,
-        initial_accumulator_value=0.1,
-        l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0,
-        name="Ftrl",
-        l2_shrinkage_regularization_strength=0.0,
-        beta=0.0,
-    ):
+        learning_rate: Scalar | Callable[[], Scalar],
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: Scalar = 0.0,
+        l2_regularization_strength: Scalar = 0.0,
+        name: str = "Ftrl",
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+    ) -> None:
         super().__init__(learning_rate, name)
         if learning_rate_power > 0:
             raise ValueError(f"learning_rate_power is {learning_rate_power}: it must not be above 0")
         self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = _not_negative(initial_accumulator_value, "initial_accumulator_value")
-        self.l1 = _not_negative(l1_regularization_strength, "l1_regularization_strength")
-        self.l2 = _not_negative(l2_regularization_strength, "l2_regularization_strength")
-        self.l2_shrinkage = _not_negative(l2_shrinkage_regularization_strength, "l2_shrinkage_regularization_strength")
+        self.initial_accumulator_value = not_negative(initial_accumulator_value, "initial_accumulator_value")
+        self.l1 = not_negative(l1_regularization_strength, "l1_regularization_strength")
+        self.l2 = not_negative(l2_regularization_strength, "l2_regularization_strength")
+        self.l2_shrinkage = not_negative(l2_shrinkage_regularization_strength, "l2_shrinkage_regularization_strength")
         self.beta = beta
 
-    def _initial(self, slot):
+    def _initial(self, slot: str) -> float:
         return self.initial_accumulator_value if slot == "accum" else 0
 
-    def _arguments(self, variable, rate):
+    def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
         # TF1 works l2 and beta out in float32, whatever the variable is.
         l2 = self.l2 + self.beta / (2 * tf.maximum(tf.cast(rate, tf.float32), 1e-36))
         shrinkage = {"l2_shrinkage": tf.cast(self.l2_shrinkage, variable.dtype)} if self.l2_shrinkage else {}
@@ -209,11 +232,11 @@ class Ftrl(Optimizer):
             **shrinkage,
         }
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         kernel = tf.raw_ops.ResourceApplyFtrlV2 if self.l2_shrinkage else tf.raw_ops.ResourceApplyFtrl
         kernel(grad=gradient, **self._arguments(variable, rate))
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         kernel = tf.raw_ops.ResourceSparseApplyFtrlV2 if self.l2_shrinkage else tf.raw_ops.ResourceSparseApplyFtrl
         kernel(grad=rows, indices=indices, **self._arguments(variable, rate))
 
@@ -228,22 +251,22 @@ class ProximalGradientDescent(Optimizer):
 
     def __init__(
         self,
-        learning_rate,
-        l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0,
-        name="ProximalGradientDescent",
-    ):
+        learning_rate: Scalar | Callable[[], Scalar],
+        l1_regularization_strength: Scalar = 0.0,
+        l2_regularization_strength: Scalar = 0.0,
+        name: str = "ProximalGradientDescent",
+    ) -> None:
         super().__init__(learning_rate, name)
         self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
 
-    def _arguments(self, variable, rate):
+    def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
         l1, l2 = tf.cast(self.l1, variable.dtype), tf.cast(self.l2, variable.dtype)
         return {"var": variable.handle, "alpha": rate, "l1": l1, "l2": l2}
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyProximalGradientDescent(delta=gradient, **self._arguments(variable, rate))
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         arguments = self._arguments(variable, rate)
         tf.raw_ops.ResourceSparseApplyProximalGradientDescent(grad=rows, indices=indices, **arguments)
 
@@ -257,34 +280,22 @@ class ProximalAdagrad(Adagrad):
 
     def __init__(
         self,
-        learning_rate,
-        initial_accumulator_value=0.1,
-        l1_regularization_strength=0.0,
-        l2_regularization_strength=0.0,
-        name="ProximalAdagrad",
-    ):
+        learning_rate: Scalar | Callable[[], Scalar],
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: Scalar = 0.0,
+        l2_regularization_strength: Scalar = 0.0,
+        name: str = "ProximalAdagrad",
+    ) -> None:
         super().__init__(learning_rate, initial_accumulator_value, name)
         self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
 
-    def _arguments(self, variable, rate):
+    def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
         l1, l2 = tf.cast(self.l1, variable.dtype), tf.cast(self.l2, variable.dtype)
         accum = self.slot(variable, "accumulator").handle
         return {"var": variable.handle, "accum": accum, "lr": rate, "l1": l1, "l2": l2}
 
-    def _apply(self, gradient, variable, rate):
+    def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyProximalAdagrad(grad=gradient, **self._arguments(variable, rate))
 
-    def _apply_rows(self, rows, indices, variable, rate):
+    def _apply_rows(self, rows: Tensor, indices: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceSparseApplyProximalAdagrad(grad=rows, indices=indices, **self._arguments(variable, rate))
-
-
-def _positive(value, name):
-    if value <= 0:
-        raise ValueError(f"{name} is {value}: it must be above 0")
-    return value
-
-
-def _not_negative(value, name):
-    if value < 0:
-        raise ValueError(f"{name} is {value}: it must not be below 0")
-    return value

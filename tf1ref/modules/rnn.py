@@ -5,10 +5,16 @@ uniform unless `initializer`, a function of (shape, dtype), says otherwise; `see
 """
 
 from collections import namedtuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from tf1ref.modules._layer import Layer, activation, glorot
+from tf1ref.modules._types import Activation, Initializer, Scalar, State, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LSTMStateTuple = namedtuple("LSTMStateTuple", ("c", "h"))
 LSTMStateTuple.__doc__ = "State of an LSTM: c, the memory, and h, the output; both [batch, units]."
@@ -21,15 +27,24 @@ class Cell(Layer):
     variables are and in `_step` what they compute.
     """
 
-    def __init__(self, num_units, activation, initializer, seed, name, dtype):
+    def __init__(
+        self,
+        num_units: int,
+        activation: Activation,
+        initializer: Initializer | None,
+        seed: int | None,
+        name: str,
+        dtype: tf.DType,
+    ) -> None:
         super().__init__(name, dtype)
-        self.num_units, self.depth = num_units, None
+        self.num_units = num_units
+        self.depth: int | None = None
         self.activation = _activation("tanh" if activation is None else activation, name)
         self.initializer = glorot(initializer, seed)
 
     state_size = output_size = property(lambda self: self.num_units)
 
-    def create(self, depth, scope=""):
+    def create(self, depth: int, scope: str = "") -> "Self":
         """Makes the variables for inputs of [batch, depth], below `scope`; returns the cell."""
         if self.depth is None:
             self.scope = f"{scope}/{self.scope}" if scope else self.scope
@@ -37,11 +52,11 @@ class Cell(Layer):
         self.depth = depth
         return self
 
-    def zero_state(self, batch_size):
+    def zero_state(self, batch_size: int | Tensor) -> State:
         """Returns zeros of state_size: [batch_size, size] each. batch_size: an integer or a scalar tensor."""
         return tf.nest.map_structure(lambda size: tf.zeros([batch_size, size], self.dtype), self.state_size)
 
-    def __call__(self, inputs, state):
+    def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         """Raises ValueError for inputs or a state that do not fit, TypeError for another dtype."""
         inputs = self._checked(inputs, self.depth, rank=2)
         sizes = self.state_size
@@ -53,16 +68,18 @@ class Cell(Layer):
         with tf.name_scope(f"{self.scope}/"):
             return self._step(inputs, state)
 
-    def _create_pair(self, prefix, depth, units, bias=tf.zeros):
+    def _create_pair(
+        self, prefix: str, depth: int, units: int, bias: Tensor = tf.zeros
+    ) -> tuple[tf.Variable, tf.Variable]:
         return (
             self._variable(f"{prefix}kernel", [depth, units], self.initializer),
             self._variable(f"{prefix}bias", [units], bias),
         )
 
-    def _create(self, depth):
+    def _create(self, depth: int) -> None:
         raise NotImplementedError
 
-    def _step(self, inputs, state):
+    def _step(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         raise NotImplementedError
 
 
@@ -70,14 +87,20 @@ class BasicRNNCell(Cell):
     """output = next state = activation([inputs, state] @ kernel + bias). Variables: kernel, bias."""
 
     def __init__(
-        self, num_units, activation=None, initializer=None, seed=None, name="basic_rnn_cell", dtype=tf.float32
-    ):
+        self,
+        num_units: int,
+        activation: Activation = None,
+        initializer: Initializer | None = None,
+        seed: int | None = None,
+        name: str = "basic_rnn_cell",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(num_units, activation, initializer, seed, name, dtype)
 
-    def _create(self, depth):
+    def _create(self, depth: int) -> None:
         self.kernel, self.bias = self._create_pair("", depth + self.num_units, self.num_units)
 
-    def _step(self, inputs, state):
+    def _step(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         output = self.activation(_affine([inputs, state], self.kernel, self.bias))
         return output, output
 
@@ -88,15 +111,23 @@ class GRUCell(Cell):
     Variables: gates/kernel, gates/bias (ones, so that it starts by keeping its state), candidate/kernel and /bias.
     """
 
-    def __init__(self, num_units, activation=None, initializer=None, seed=None, name="gru_cell", dtype=tf.float32):
+    def __init__(
+        self,
+        num_units: int,
+        activation: Activation = None,
+        initializer: Initializer | None = None,
+        seed: int | None = None,
+        name: str = "gru_cell",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(num_units, activation, initializer, seed, name, dtype)
 
-    def _create(self, depth):
+    def _create(self, depth: int) -> None:
         units = self.num_units
         self.gate_kernel, self.gate_bias = self._create_pair("gates/", depth + units, 2 * units, tf.ones)
         self.candidate_kernel, self.candidate_bias = self._create_pair("candidate/", depth + units, units)
 
-    def _step(self, inputs, state):
+    def _step(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         gates = tf.sigmoid(_affine([inputs, state], self.gate_kernel, self.gate_bias))
         r, u = tf.split(gates, 2, axis=1)
         c = self.activation(_affine([inputs, r * state], self.candidate_kernel, self.candidate_bias))
@@ -112,23 +143,23 @@ class BasicLSTMCell(Cell):
 
     def __init__(
         self,
-        num_units,
-        forget_bias=1.0,
-        activation=None,
-        initializer=None,
-        seed=None,
-        name="basic_lstm_cell",
-        dtype=tf.float32,
-    ):
+        num_units: int,
+        forget_bias: Scalar = 1.0,
+        activation: Activation = None,
+        initializer: Initializer | None = None,
+        seed: int | None = None,
+        name: str = "basic_lstm_cell",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(num_units, activation, initializer, seed, name, dtype)
         self.forget_bias = forget_bias
 
     state_size = property(lambda self: LSTMStateTuple(self.num_units, self.num_units))
 
-    def _create(self, depth):
+    def _create(self, depth: int) -> None:
         self.kernel, self.bias = self._create_pair("", depth + self.num_units, 4 * self.num_units)
 
-    def _step(self, inputs, state):
+    def _step(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         c, h = state
         i, j, f, o = tf.split(_affine([inputs, h], self.kernel, self.bias), 4, axis=1)
         next_c = c * tf.sigmoid(f + self.forget_bias) + tf.sigmoid(i) * self.activation(j)
@@ -145,18 +176,18 @@ class LSTMCell(Cell):
 
     def __init__(
         self,
-        num_units,
-        use_peepholes=False,
-        cell_clip=None,
-        num_proj=None,
-        proj_clip=None,
-        forget_bias=1.0,
-        activation=None,
-        initializer=None,
-        seed=None,
-        name="lstm_cell",
-        dtype=tf.float32,
-    ):
+        num_units: int,
+        use_peepholes: bool = False,
+        cell_clip: float | None = None,
+        num_proj: int | None = None,
+        proj_clip: float | None = None,
+        forget_bias: Scalar = 1.0,
+        activation: Activation = None,
+        initializer: Initializer | None = None,
+        seed: int | None = None,
+        name: str = "lstm_cell",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(num_units, activation, initializer, seed, name, dtype)
         self.use_peepholes, self.num_proj, self.forget_bias = use_peepholes, num_proj, forget_bias
         self.cell_clip, self.proj_clip = cell_clip, proj_clip
@@ -164,7 +195,7 @@ class LSTMCell(Cell):
     output_size = property(lambda self: self.num_proj or self.num_units)
     state_size = property(lambda self: LSTMStateTuple(self.num_units, self.output_size))
 
-    def _create(self, depth):
+    def _create(self, depth: int) -> None:
         units = self.num_units
         self.kernel, self.bias = self._create_pair("", depth + self.output_size, 4 * units)
         if self.use_peepholes:
@@ -174,7 +205,7 @@ class LSTMCell(Cell):
         if self.num_proj:
             self.projection = self._variable("projection/kernel", [units, self.num_proj], self.initializer)
 
-    def _step(self, inputs, state):
+    def _step(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         c, h = state
         i, j, f, o = tf.split(_affine([inputs, h], self.kernel, self.bias), 4, axis=1)
         if self.use_peepholes:
@@ -196,5 +227,5 @@ class LSTMCell(Cell):
 _activation = activation  # the constructors' argument of that name hides it
 
 
-def _affine(parts, kernel, bias):
+def _affine(parts: Sequence[Tensor], kernel: Tensor, bias: Tensor) -> Tensor:
     return tf.nn.bias_add(tf.matmul(tf.concat(parts, 1), kernel), bias)

@@ -1,7 +1,10 @@
 """A whole LSTM layer as one kernel of TensorFlow's, for tf.function code (contrib.rnn's LSTMBlockFusedCell)."""
 
+from typing import Any
+
 import tensorflow as tf
 
+from tf1ref.modules._types import Initializer, Scalar, State, Tensor
 from tf1ref.modules.rnn import Cell, LSTMStateTuple
 
 
@@ -14,28 +17,30 @@ class LSTMBlockFusedCell(Cell):
 
     def __init__(
         self,
-        num_units,
-        forget_bias=1.0,
-        cell_clip=None,
-        use_peephole=False,
-        initializer=None,
-        seed=None,
-        name="lstm_fused_cell",
-        dtype=tf.float32,
-    ):
+        num_units: int,
+        forget_bias: Scalar = 1.0,
+        cell_clip: float | None = None,
+        use_peephole: bool = False,
+        initializer: Initializer | None = None,
+        seed: int | None = None,
+        name: str = "lstm_fused_cell",
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__(num_units, None, initializer, seed, name, dtype)
         self.forget_bias, self.use_peephole = forget_bias, use_peephole
         self.cell_clip = -1 if cell_clip is None else cell_clip
 
     state_size = property(lambda self: LSTMStateTuple(self.num_units, self.num_units))
 
-    def _create(self, depth):
+    def _create(self, depth: int) -> None:
         units = self.num_units
         self.kernel, self.bias = self._create_pair("", depth + units, 4 * units)
         names = ("w_i_diag", "w_f_diag", "w_o_diag") if self.use_peephole else ()
         self.diagonals = [self._variable(name, [units], self.initializer) for name in names]
 
-    def __call__(self, inputs, initial_state=None, sequence_length=None):
+    def __call__(
+        self, inputs: tf.Tensor, initial_state: State | None = None, sequence_length: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Returns (outputs [time, batch, units], LSTMStateTuple of the last step).
 
         Beyond its sequence_length, [batch] integers, a row's outputs are 0, and its state is the last valid one.
@@ -68,7 +73,18 @@ class LSTMBlockFusedCell(Cell):
         return outputs, LSTMStateTuple(c, h)
 
 
-def block_lstm(x, c, h, w, wci, wcf, wco, b, use_peephole, **options):
+def block_lstm(
+    x: Tensor,
+    c: Tensor,
+    h: Tensor,
+    w: Tensor,
+    wci: Tensor,
+    wcf: Tensor,
+    wco: Tensor,
+    b: Tensor,
+    use_peephole: bool,
+    **options: Any,
+) -> tuple[Tensor, Tensor]:
     """BlockLSTM over all of x [time, batch, depth], time known; returns (outputs [time, batch, units], last c).
 
     Its gradient is not BlockLSTMGrad, which multiplies matrices without FMA (a training step takes 1.7 times as long),
@@ -76,14 +92,14 @@ def block_lstm(x, c, h, w, wci, wcf, wco, b, use_peephole, **options):
     """
 
     @tf.custom_gradient
-    def run(x, c, h, w, wci, wcf, wco, b):
+    def run(x: Tensor, c: Tensor, h: Tensor, w: Tensor, wci: Tensor, wcf: Tensor, wco: Tensor, b: Tensor) -> Any:
         length = x.shape[0]
         arguments = {"w": w, "wci": wci, "wcf": wcf, "wco": wco, "b": b, "use_peephole": use_peephole}
         steps = tf.raw_ops.BlockLSTM(
             seq_len_max=tf.constant(length, tf.int64), x=x, cs_prev=c, h_prev=h, **arguments, **options
         )
 
-        def gradient(h_grads, c_grad):
+        def gradient(h_grads: Any, c_grad: Tensor) -> Any:
             saved = {name: tf.unstack(getattr(steps, name), length) for name in ("i", "cs", "f", "o", "ci", "co")}
             inputs, h_grads = tf.unstack(x, length), tf.unstack(h_grads, length)
             previous, recurrent = [c, *saved["cs"][:-1]], w[x.shape[2] :]
@@ -103,7 +119,9 @@ def block_lstm(x, c, h, w, wci, wcf, wco, b, use_peephole, **options):
     return run(x, c, h, *map(tf.convert_to_tensor, (w, wci, wcf, wco, b)))
 
 
-def _block_lstm_gradients(x, h_prev, w, steps, c_grad, h_grad):
+def _block_lstm_gradients(
+    x: Tensor, h_prev: Tensor, w: Tensor, steps: Any, c_grad: Tensor, h_grad: Tensor
+) -> tuple[Any, ...]:
     """Gradients by x, c, h, w, the peepholes and b, from the kernels' steps, the last one first."""
     depth = x.shape[2]
     dicfo = tf.concat([step.dicfo for step in reversed(steps)], 0)

@@ -1,9 +1,16 @@
 """TF1's dynamic_rnn and static_rnn for tf.function code: the steps of a cell over a series."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.modules._layer import Layer
+from tf1ref.modules._types import State, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class RNN(Layer):
@@ -15,20 +22,29 @@ class RNN(Layer):
     parallel_iterations: steps of the loop that may be under way at once; those of stacked cells gain by it.
     """
 
-    def __init__(self, cell, unroll=False, time_major=False, parallel_iterations=32, name="rnn"):
+    def __init__(
+        self,
+        cell: Layer,
+        unroll: bool = False,
+        time_major: bool = False,
+        parallel_iterations: int = 32,
+        name: str = "rnn",
+    ) -> None:
         super().__init__(name, cell.dtype)
         self.cell, self.unroll, self.time_major = cell, unroll, time_major
         self.parallel_iterations = parallel_iterations
 
-    def create(self, depth):
+    def create(self, depth: int) -> "Self":
         """Makes the cell's variables for inputs of [..., depth]; returns the network."""
         self.cell.create(depth, self.scope)
         return self
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         return self.cell.variables_by_name()
 
-    def __call__(self, inputs, initial_state=None, sequence_length=None):
+    def __call__(
+        self, inputs: tf.Tensor, initial_state: State | None = None, sequence_length: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Returns (outputs, the state after the last step).
 
         Beyond its sequence_length, [batch] integers, a row's outputs are 0, and its state is the last valid one.
@@ -46,14 +62,14 @@ class RNN(Layer):
         outputs, state = (_written_out if self.unroll else _looped)(self, series, state, sequence_length, batch)
         return (outputs if self.time_major else tf.transpose(outputs, [1, 0, 2])), state
 
-    def _checked_lengths(self, lengths, batch):
+    def _checked_lengths(self, lengths: Any, batch: Any) -> Tensor:
         lengths = tf.cast(lengths, tf.int32)
         if not lengths.shape.is_compatible_with([batch]):
             raise ValueError(f"{self.scope}: sequence_length must be [{batch}], one for each row, not {lengths.shape}")
         return lengths
 
 
-def _looped(rnn, series, state, lengths, batch):
+def _looped(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -> tuple[Tensor, State]:
     """The steps in a loop, which ends with the longest row."""
     time_steps = tf.shape(series)[0] if series.shape[0] is None else series.shape[0]
     size = rnn.cell.output_size
@@ -62,7 +78,7 @@ def _looped(rnn, series, state, lengths, batch):
     zeros = tf.zeros([batch, size], rnn.dtype)
     bound = time_steps if lengths is None else tf.minimum(time_steps, tf.maximum(1, tf.reduce_max(lengths)))
 
-    def body(time, outputs, state):
+    def body(time: Any, outputs: Any, state: State) -> Any:
         with tf.name_scope(""):  # as in TF1's loops; the order in which gradients are summed goes by the names
             output, following = rnn.cell(steps.read(time), state)
             if lengths is not None:
@@ -81,7 +97,7 @@ def _looped(rnn, series, state, lengths, batch):
     return stacked, state
 
 
-def _written_out(rnn, series, state, lengths, batch):
+def _written_out(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -> tuple[Tensor, State]:
     """The steps one by one."""
     if series.shape[0] is None:
         raise ValueError(f"{rnn.scope}: unroll=True needs a known number of steps, found inputs of {series.shape}")
@@ -89,12 +105,12 @@ def _written_out(rnn, series, state, lengths, batch):
         return _steps(rnn, series, state, lengths, batch)
 
     @tf.custom_gradient
-    def forward(series, *state_parts):
+    def forward(series: Tensor, *state_parts: Any) -> Any:
         parts = tf.nest.pack_sequence_as(state, state_parts)
         outputs, last = _steps(rnn, series, parts, lengths, batch)
         results = [outputs, *tf.nest.flatten(last)]
 
-        def backward(*upstream, variables=()):
+        def backward(*upstream: Any, variables: Sequence[tf.Variable] = ()) -> Any:
             sources = [series, *state_parts]
             # A tape names its ops otherwise than tf.gradients and v1.gradients do, which changes the order of sums.
             gradients = tf.gradients(results, [*sources, *variables], upstream)
@@ -106,7 +122,7 @@ def _written_out(rnn, series, state, lengths, batch):
     return outputs, tf.nest.pack_sequence_as(state, last)
 
 
-def _steps(rnn, series, state, lengths, batch):
+def _steps(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -> tuple[Tensor, State]:
     """The outputs of all steps, [time, batch, size], and the last state."""
     outputs, zeros = [], tf.zeros([batch, rnn.cell.output_size], rnn.dtype)
     if lengths is not None:
@@ -120,17 +136,19 @@ def _steps(rnn, series, state, lengths, batch):
     return tf.stack(outputs), state
 
 
-def _step_or_none(rnn, time, inputs, lengths, shortest, longest, before):
+def _step_or_none(
+    rnn: Layer, time: Any, inputs: tf.Tensor, lengths: Any, shortest: Any, longest: Any, before: State
+) -> Any:
     """One step, which all rows make, or some, or none; the cell is not computed where none does."""
 
-    def made():
+    def made() -> Any:
         after = rnn.cell(inputs, before[1])
         return tf.cond(time < shortest, lambda: after, lambda: _passed_by(rnn, time, lengths, before, after))
 
     return tf.cond(time >= longest, lambda: before, made)
 
 
-def _passed_by(rnn, time, lengths, before, after):
+def _passed_by(rnn: Layer, time: Any, lengths: Any, before: State, after: State) -> Any:
     """Returns (output, state) after a step, but those before it for rows that have ended."""
     done = time >= lengths
     # As in a cell: in TF1 the names of these sort before those of the cell's ops.

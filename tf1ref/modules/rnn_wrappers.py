@@ -1,12 +1,19 @@
 """TF1's cells made of cells, for tf.function code: stacked, with a residual connection, and with dropout."""
 
 import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from tf1ref.modules._layer import Layer, probability
+from tf1ref.modules._types import Scalar, State, Tensor
 from tf1ref.modules.rnn import LSTMStateTuple
 from tf1ref.turns import Turn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class MultiRNNCell(Layer):
@@ -15,7 +22,7 @@ class MultiRNNCell(Layer):
     Variables: `<scope>/multi_rnn_cell/cell_0/<cell's own>`, cell_1... Give each layer a cell object of its own.
     """
 
-    def __init__(self, cells, name="multi_rnn_cell"):
+    def __init__(self, cells: Sequence[Layer], name: str = "multi_rnn_cell") -> None:
         super().__init__(name)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(f"{name}: cells must be a list of at least one cell, not {cells}")
@@ -26,7 +33,7 @@ class MultiRNNCell(Layer):
     state_size = property(lambda self: tuple(cell.state_size for cell in self.cells))
     output_size = property(lambda self: self.cells[-1].output_size)
 
-    def create(self, depth, scope=""):
+    def create(self, depth: int, scope: str = "") -> "Self":
         """Makes the variables for inputs of [batch, depth], below `scope`; returns the cell."""
         self.scope = f"{scope}/{self.scope}" if scope else self.scope
         for number, cell in enumerate(self.cells):
@@ -34,18 +41,18 @@ class MultiRNNCell(Layer):
             depth = cell.output_size
         return self
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         return {name: variable for cell in self.cells for name, variable in cell.variables_by_name().items()}
 
-    def new_series(self):
+    def new_series(self) -> None:
         for cell in self.cells:
             cell.new_series()
 
-    def zero_state(self, batch_size):
+    def zero_state(self, batch_size: int | Tensor) -> State:
         """Returns the cells' zero states."""
         return tuple(cell.zero_state(batch_size) for cell in self.cells)
 
-    def __call__(self, inputs, state):
+    def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         """Raises ValueError for a state that is no tuple of one for each cell, and what the cells raise."""
         if not isinstance(state, (tuple, list)) or len(state) != len(self.cells):
             raise ValueError(f"{self.scope}: its state must be a tuple of {len(self.cells)}, not {state}")
@@ -59,7 +66,7 @@ class MultiRNNCell(Layer):
 class _Wrapper(Layer):
     """A cell around another; it has neither variables nor a scope of its own."""
 
-    def __init__(self, cell, name):
+    def __init__(self, cell: Layer, name: str) -> None:
         super().__init__(name)
         if not isinstance(cell, Layer) or not hasattr(cell, "state_size"):
             raise TypeError(f"{type(self).__name__}: {cell} is no cell")
@@ -68,22 +75,22 @@ class _Wrapper(Layer):
     state_size = property(lambda self: self.cell.state_size)
     output_size = property(lambda self: self.cell.output_size)
 
-    def create(self, depth, scope=""):
+    def create(self, depth: int, scope: str = "") -> "Self":
         """Makes the cell's variables; returns the wrapper."""
         self.cell.create(depth, scope)
         return self
 
-    def variables_by_name(self):
+    def variables_by_name(self) -> dict[str, tf.Variable]:
         return self.cell.variables_by_name()
 
-    def new_series(self):
+    def new_series(self) -> None:
         self.cell.new_series()
 
-    def zero_state(self, batch_size):
+    def zero_state(self, batch_size: int | Tensor) -> State:
         """Returns the cell's zero state."""
         return self.cell.zero_state(batch_size)
 
-    def _around(self):
+    def _around(self) -> AbstractContextManager[Any]:
         # TF1's wrapper stands in the scope around the cell's. The order in which gradients are summed shows in the last
         # bit, and goes by the names.
         around = self.cell.scope.rpartition("/")[0]
@@ -93,11 +100,11 @@ class _Wrapper(Layer):
 class ResidualWrapper(_Wrapper):
     """Adds a cell's inputs to its outputs, which must be of one size, or gives residual_fn(inputs, outputs)."""
 
-    def __init__(self, cell, residual_fn=None):
+    def __init__(self, cell: Layer, residual_fn: Callable[..., Any] | None = None) -> None:
         super().__init__(cell, "residual_wrapper")
         self.residual_fn = residual_fn
 
-    def __call__(self, inputs, state):
+    def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         """Raises ValueError where the sizes differ, and what the cell raises."""
         output, state = self.cell(inputs, state)
         if self.residual_fn is not None:
@@ -122,26 +129,28 @@ class DropoutWrapper(_Wrapper):
 
     def __init__(
         self,
-        cell,
-        input_keep_prob=1.0,
-        output_keep_prob=1.0,
-        state_keep_prob=1.0,
-        variational_recurrent=False,
-        seed=None,
-    ):
+        cell: Layer,
+        input_keep_prob: Scalar = 1.0,
+        output_keep_prob: Scalar = 1.0,
+        state_keep_prob: Scalar = 1.0,
+        variational_recurrent: bool = False,
+        seed: int | None = None,
+    ) -> None:
         super().__init__(cell, "dropout_wrapper")
-        self.seed, self._variational, self._depth, self._noise = seed, variational_recurrent, None, {}
+        self.seed, self._variational = seed, variational_recurrent
+        self._depth: int | None = None
+        self._noise: dict[str, list[Tensor]] = {}
         self.keep = {
             "input": probability(input_keep_prob, "input_keep_prob", cell.scope),
             "state": probability(state_keep_prob, "state_keep_prob", cell.scope),
             "output": probability(output_keep_prob, "output_keep_prob", cell.scope),
         }
 
-    def create(self, depth, scope=""):
+    def create(self, depth: int, scope: str = "") -> "Self":
         self._depth = depth
         return super().create(depth, scope)
 
-    def new_series(self):
+    def new_series(self) -> None:
         """Draws the masks of a series, where they are variational."""
         super().new_series()
         sizes = {"input": self._depth, "state": self.state_size, "output": self.output_size}
@@ -152,18 +161,18 @@ class DropoutWrapper(_Wrapper):
                     for number, size in enumerate(tf.nest.flatten(sizes[place]))
                 ]
 
-    def __call__(self, inputs, state):
+    def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
         turn = Turn(state)
         output, state = self.cell(self._dropped("input", inputs, turn), state)
         state = self._dropped("state", state, turn)
         output = self._dropped("output", output, turn)
         return output, turn.pass_on(state)
 
-    def _drops(self, place):
+    def _drops(self, place: str) -> bool:
         keep = self.keep[place]
         return not isinstance(keep, (int, float)) or keep != 1
 
-    def _dropped(self, place, values, turn):
+    def _dropped(self, place: str, values: Any, turn: Turn) -> State:
         if not self._drops(place):
             return values
         if self._variational and place not in self._noise:
@@ -174,14 +183,14 @@ class DropoutWrapper(_Wrapper):
         ]
         return tf.nest.pack_sequence_as(values, dropped)
 
-    def _dropout(self, place, number, value, turn):
+    def _dropout(self, place: str, number: int, value: Any, turn: Turn) -> Tensor:
         keep = self.keep[place]
         if not self._variational:
             return turn.draw(lambda: tf.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number)))
         with self._around():
             return value / keep * tf.floor(keep + self._noise[place][number])
 
-    def _place_seed(self, place, number):
+    def _place_seed(self, place: str, number: int) -> int | None:
         if self.seed is None:
             return None
         # TF1's own: a program with a seed must get the masks it got.
@@ -189,7 +198,7 @@ class DropoutWrapper(_Wrapper):
         return int(digest[:8], 16) & 0x7FFFFFFF
 
 
-def _memories(values):
+def _memories(values: Any) -> list[bool]:
     """Returns for each tensor of a nest, flattened, whether it is the c of an LSTMStateTuple."""
     if isinstance(values, LSTMStateTuple):
         return [True, False]

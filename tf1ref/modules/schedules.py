@@ -2,11 +2,16 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf1ref.modules._types import Scalar, Tensor
 
-def exponential_decay(learning_rate, global_step, decay_steps, decay_rate, staircase=False):
+
+def exponential_decay(
+    learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar, decay_rate: Scalar, staircase: bool = False
+) -> Tensor:
     """Returns learning_rate * decay_rate ^ (global_step / decay_steps), a float32 scalar.
 
     With `staircase` the exponent is rounded down: the rate falls in steps (v1.train.exponential_decay).
@@ -18,7 +23,9 @@ def exponential_decay(learning_rate, global_step, decay_steps, decay_rate, stair
     return learning_rate * tf.pow(tf.cast(decay_rate, tf.float32), exponent)
 
 
-def natural_exp_decay(learning_rate, global_step, decay_steps, decay_rate, staircase=False):
+def natural_exp_decay(
+    learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar, decay_rate: Scalar, staircase: bool = False
+) -> Tensor:
     """Returns learning_rate * exp(-decay_rate) ^ (global_step / decay_steps), a float32 scalar.
 
     A power of a rounded base, as v1.train.natural_exp_decay has it: exp(-decay_rate * p) differs in the last bits.
@@ -27,7 +34,9 @@ def natural_exp_decay(learning_rate, global_step, decay_steps, decay_rate, stair
     return exponential_decay(learning_rate, global_step, decay_steps, base, staircase)
 
 
-def inverse_time_decay(learning_rate, global_step, decay_steps, decay_rate, staircase=False):
+def inverse_time_decay(
+    learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar, decay_rate: Scalar, staircase: bool = False
+) -> Tensor:
     """Returns learning_rate / (1 + decay_rate * global_step / decay_steps), a float32 scalar.
 
     With `staircase` the quotient of steps is rounded down (v1.train.inverse_time_decay).
@@ -38,7 +47,14 @@ def inverse_time_decay(learning_rate, global_step, decay_steps, decay_rate, stai
     return tf.cast(learning_rate, tf.float32) / (1.0 + tf.cast(decay_rate, tf.float32) * done)
 
 
-def polynomial_decay(learning_rate, global_step, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False):
+def polynomial_decay(
+    learning_rate: Scalar,
+    global_step: Scalar,
+    decay_steps: Scalar,
+    end_learning_rate: Scalar = 0.0001,
+    power: Scalar = 1.0,
+    cycle: bool = False,
+) -> Tensor:
     """Returns (learning_rate - end_learning_rate) * (1 - p) ^ power + end_learning_rate, a float32 scalar.
 
     p is global_step / decay_steps and stays at 1 after the end. With `cycle` the end moves away instead, to the
@@ -54,7 +70,7 @@ def polynomial_decay(learning_rate, global_step, decay_steps, end_learning_rate=
     return (learning_rate - end) * tf.pow(1.0 - step / last, tf.cast(power, tf.float32)) + end
 
 
-def cosine_decay(learning_rate, global_step, decay_steps, alpha=0.0):
+def cosine_decay(learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar, alpha: Scalar = 0.0) -> Tensor:
     """Returns learning_rate * ((1 - alpha) * (1 + cos(pi * p)) / 2 + alpha), a float32 scalar.
 
     p is global_step / decay_steps and stays at 1 after the end: the last rate is alpha times the first
@@ -66,7 +82,7 @@ def cosine_decay(learning_rate, global_step, decay_steps, alpha=0.0):
     return tf.cast(learning_rate, tf.float32) * ((1 - alpha) * cosine + alpha)
 
 
-def piecewise_constant(global_step, boundaries, values):
+def piecewise_constant(global_step: Scalar, boundaries: Sequence[float], values: Sequence[float]) -> Tensor:
     """Returns values[i], a float32 scalar; i counts the boundaries below global_step, which may equal the last of them.
 
     One value more than boundaries (v1.train.piecewise_constant). Raises ValueError for another number of them, for

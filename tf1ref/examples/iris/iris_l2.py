@@ -16,7 +16,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import about, exactly
 from tf1ref.data import iris
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers
 
 SEED = 116

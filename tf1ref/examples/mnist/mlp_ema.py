@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import about, at_least
 from tf1ref.data import mnist
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers, schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 

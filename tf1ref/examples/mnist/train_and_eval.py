@@ -22,7 +22,7 @@ from tf1ref import console
 from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist
 from tf1ref.errors import InputError
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import checkpoints, optimizers, schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
 

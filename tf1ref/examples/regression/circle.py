@@ -16,7 +16,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import at_least, at_most
 from tf1ref.examples.regression import _plots
-from tf1ref.legacy.contrib.layers._regularizers import l2_regularizer
+from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers
 
 SEED = 1

@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 from tf1ref.catalog.figures import about, exactly
-from tf1ref.legacy.contrib.layers._regularizers import l1_l2_regularizer, l1_regularizer, l2_regularizer
+from tf1ref.legacy.contrib.layers import l1_l2_regularizer, l1_regularizer, l2_regularizer
 from tf1ref.modules import optimizers
 
 WEIGHTS = ((1.0, -2.0), (-3.0, 4.0))

@@ -5,6 +5,7 @@ The scopes nest: what an inner one does not say, the outer one says; what a call
 
 import contextlib
 import functools
+import inspect
 
 _stack = [{}]
 
@@ -66,15 +67,16 @@ def _key(func):
 def add_arg_scope(func):
     """Makes `func` take its defaults from the arg_scope that is open."""
 
-    code = func.__code__
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [p for p in inspect.signature(func, follow_wrapped=False).parameters.values() if p.kind is kind]
+    names = tuple(p.name for p in parameters)
 
     @functools.wraps(func)
     def with_defaults(*args, **kwargs):
         defaults = defaults_of(with_defaults)
-        by_position = code.co_varnames[: min(len(args), code.co_argcount)]
+        by_position = names[: len(args)]
         return func(*args, **{k: v for k, v in defaults.items() if k not in by_position} | kwargs)
 
-    count = len(func.__defaults__ or ())
-    with_defaults._arg_scope_names = code.co_varnames[code.co_argcount - count : code.co_argcount]
+    with_defaults._arg_scope_names = tuple(p.name for p in parameters if p.default is not p.empty)
     with_defaults._arg_scope_key = f"{func.__module__}.{func.__qualname__}"
     return with_defaults

@@ -37,7 +37,6 @@ from tf1ref.legacy.contrib.layers._optimize import (
 )
 from tf1ref.legacy.contrib.layers._parts import (
     collect_named_outputs,
-    finished,
     get_variable_collections,
     variance_scaling_initializer,
     xavier_initializer,
@@ -51,6 +50,7 @@ from tf1ref.legacy.contrib.layers._regularizers import (
     l2_regularizer,
     sum_regularizer,
 )
+from tf1ref.legacy.contrib.layers._weighted import XAVIER, ZEROS, weighted
 
 __all__ = [
     "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm",
@@ -64,51 +64,24 @@ __all__ = [
     "xavier_initializer", "xavier_initializer_conv2d",
 ]  # fmt: skip
 
-XAVIER, ZEROS = xavier_initializer(), v1.zeros_initializer()
-
 
 @add_arg_scope
-def fully_connected(
-    inputs,
-    num_outputs,
-    activation_fn=v1.nn.relu,
-    normalizer_fn=None,
-    normalizer_params=None,
-    weights_initializer=XAVIER,
-    weights_regularizer=None,
-    biases_initializer=ZEROS,
-    biases_regularizer=None,
-    reuse=None,
-    variables_collections=None,
-    outputs_collections=None,
-    trainable=True,
-    scope=None,
-):
+@weighted
+def fully_connected(inputs, num_outputs, *, common):
     """inputs @ weights + biases over the last axis; variables in scope fully_connected.
 
-    Raises ValueError for a number of outputs that is none, and for inputs whose last axis is unknown.
+    Raises ValueError when num_outputs is not an integer, and for inputs whose last axis is unknown.
     """
     if not isinstance(num_outputs, int):
         raise ValueError(f"num_outputs type should be one of int, got {type(num_outputs)}.")
     inputs = v1.convert_to_tensor(inputs)
-    with v1.variable_scope(scope, "fully_connected", [inputs], reuse=reuse) as sc:
+    with common.open("fully_connected", inputs) as sc:
         size, rank = inputs.get_shape().as_list()[-1], inputs.get_shape().ndims
         if size is None:
             raise ValueError(f"{sc.name}: the last dimension of the inputs should be defined, found None")
-        weights = model_variable(
-            "weights", [size, num_outputs], inputs.dtype.base_dtype, weights_initializer, weights_regularizer,
-            trainable, get_variable_collections(variables_collections, "weights"),
-        )  # fmt: skip
+        weights = common.weights("weights", [size, num_outputs], inputs.dtype.base_dtype)
         outputs = v1.matmul(inputs, weights) if rank == 2 else v1.tensordot(inputs, weights, [[rank - 1], [0]])
-        if normalizer_fn is None and biases_initializer is not None:
-            outputs = v1.nn.bias_add(
-                outputs,
-                model_variable(
-                    "biases", [num_outputs], inputs.dtype.base_dtype, biases_initializer, biases_regularizer, trainable,
-                    get_variable_collections(variables_collections, "biases"),
-                ),
-            )  # fmt: skip
-        return finished(outputs, normalizer_fn, normalizer_params, activation_fn, outputs_collections, sc.name)
+        return common.finished(common.biased(outputs, num_outputs), sc.name)
 
 
 linear = functools.partial(fully_connected, activation_fn=None)
@@ -137,7 +110,8 @@ def bias_add(
         dtype = inputs.dtype.base_dtype
         biases = model_variable("biases", [size], dtype, initializer, regularizer, trainable, collections)
         outputs = v1.nn.bias_add(inputs, biases, data_format=data_format)
-        return finished(outputs, None, None, activation_fn, outputs_collections, sc.name)
+        outputs = outputs if activation_fn is None else activation_fn(outputs)
+        return collect_named_outputs(outputs_collections, sc.name, outputs)
 
 
 @add_arg_scope

@@ -5,6 +5,8 @@ in UPDATE_OPS), the fused kernel with updates of one's own (rank 2, or updates t
 and single ops (other ranks, batch_weights, fused=False).
 """
 
+from typing import NamedTuple
+
 import tensorflow.compat.v1 as v1
 from tensorflow.python.training import moving_averages
 
@@ -59,27 +61,53 @@ def batch_norm(
         raise ValueError(f"Inputs {inputs.name} has undefined rank.")
     fused = fused is None or fused
     axis = channels_axis(data_format, rank)
-    given = {
-        "decay": decay, "epsilon": epsilon, "is_training": is_training, "updates_collections": updates_collections,
-        "zero_debias": zero_debias_moving_mean,
-    }  # fmt: skip
+    moving = _Moving(decay, epsilon, is_training, updates_collections, zero_debias_moving_mean)
+    made = _Made(
+        center, scale, param_initializers or {}, param_regularizers or {}, variables_collections, trainable
+    )  # fmt: skip
     with v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse, custom_getter=_placed) as sc:
         plain = batch_weights is None and updates_collections == UPDATE_OPS and not zero_debias_moving_mean
         if plain and not (fused and rank == 2):
-            variables = param_initializers or {}, param_regularizers or {}, variables_collections, trainable
-            outputs = _by_layer(inputs, axis, center, scale, fused, decay, epsilon, is_training, reuse, sc, variables)
+            outputs = _by_layer(inputs, axis, fused, reuse, sc, made=made, moving=moving)
         else:
-            variables = _variables(
-                inputs, axis, center, scale, param_initializers or {}, param_regularizers or {}, variables_collections,
-                trainable,
-            )  # fmt: skip
+            variables = _variables(inputs, axis, made)
             if fused and batch_weights is None and rank in (2, 4):
-                outputs = _fused(inputs, axis, variables, given)
+                outputs = _fused(inputs, axis, variables, moving)
             else:
-                outputs = _by_ops(inputs, axis, variables, batch_weights, given)
+                outputs = _by_ops(inputs, axis, variables, batch_weights, moving)
         outputs.set_shape(inputs.get_shape())
         outputs = outputs if activation_fn is None else activation_fn(outputs)
         return collect_named_outputs(outputs_collections, sc.name, outputs)
+
+
+class _Moving(NamedTuple):
+    """How the moving averages move."""
+
+    decay: object
+    epsilon: float
+    is_training: object
+    updates_collections: object
+    zero_debias: bool
+
+
+class _Made(NamedTuple):
+    """How the variables are made."""
+
+    center: bool
+    scale: bool
+    initializers: dict
+    regularizers: dict
+    collections: object
+    trainable: bool
+
+
+class _Variables(NamedTuple):
+    """The four variables. beta and gamma may be None."""
+
+    beta: object
+    gamma: object
+    moving_mean: object
+    moving_variance: object
 
 
 def _placed(getter, *args, **kwargs):
@@ -89,27 +117,26 @@ def _placed(getter, *args, **kwargs):
         return getter(*args, **kwargs)
 
 
-def _by_layer(inputs, axis, center, scale, fused, decay, epsilon, is_training, reuse, sc, variables):
-    initializers, regularizers, collections, trainable = variables
+def _by_layer(inputs, axis, fused, reuse, sc, *, made, moving):
+    starts, penalties = made.initializers, made.regularizers
     layer = BatchNormalization(
-        axis=axis, momentum=decay, epsilon=epsilon, center=center, scale=scale,
-        beta_initializer=initializers.get("beta", ZEROS), gamma_initializer=initializers.get("gamma", ONES),
-        moving_mean_initializer=initializers.get("moving_mean", ZEROS),
-        moving_variance_initializer=initializers.get("moving_variance", ONES),
-        beta_regularizer=regularizers.get("beta"), gamma_regularizer=regularizers.get("gamma"), fused=fused,
-        trainable=trainable, name=sc.name, _scope=sc, _reuse=reuse,
+        axis=axis, momentum=moving.decay, epsilon=moving.epsilon, center=made.center, scale=made.scale,
+        beta_initializer=starts.get("beta", ZEROS), gamma_initializer=starts.get("gamma", ONES),
+        moving_mean_initializer=starts.get("moving_mean", ZEROS),
+        moving_variance_initializer=starts.get("moving_variance", ONES),
+        beta_regularizer=penalties.get("beta"), gamma_regularizer=penalties.get("gamma"), fused=fused,
+        trainable=made.trainable, name=sc.name, _scope=sc, _reuse=reuse,
     )  # fmt: skip
-    outputs = layer(inputs, training=is_training)
+    outputs = layer(inputs, training=moving.is_training)
     for name in ("moving_mean", "moving_variance", "beta", "gamma"):
         variable = getattr(layer, name)
         if variable is not None:
             add_model_variable(variable)
-            v1.add_to_collections(get_variable_collections(collections, name) or [], variable)
+            v1.add_to_collections(get_variable_collections(made.collections, name) or [], variable)
     return outputs
 
 
-def _variables(inputs, axis, center, scale, initializers, regularizers, collections, trainable):
-    """Returns (beta, gamma, moving_mean, moving_variance); beta and gamma may be None."""
+def _variables(inputs, axis, made):
     size = inputs.get_shape().as_list()[axis]
     if size is None:
         raise ValueError(f"Inputs {inputs.name} has undefined channels dimension.")
@@ -117,26 +144,31 @@ def _variables(inputs, axis, center, scale, initializers, regularizers, collecti
 
     def make(name, start, trained=True):
         return model_variable(
-            name, [size], dtype, initializers.get(name, start), regularizers.get(name) if trained else None,
-            trainable and trained, get_variable_collections(collections, name),
-        )  # fmt: skip
+            name,
+            [size],
+            dtype,
+            initializer=made.initializers.get(name, start),
+            regularizer=made.regularizers.get(name) if trained else None,
+            trainable=made.trainable and trained,
+            collections=get_variable_collections(made.collections, name),
+        )
 
-    beta = make("beta", ZEROS) if center else None
-    gamma = make("gamma", ONES) if scale else None
+    beta = make("beta", ZEROS) if made.center else None
+    gamma = make("gamma", ONES) if made.scale else None
     with v1.variable_scope(v1.get_variable_scope()) as unparted:
         unparted.set_partitioner(None)  # a moving average cannot be in parts
-        return beta, gamma, make("moving_mean", ZEROS, False), make("moving_variance", ONES, False)
+        return _Variables(beta, gamma, make("moving_mean", ZEROS, False), make("moving_variance", ONES, False))
 
 
-def _moved(variables, mean, variance, given):
-    moving_mean, moving_variance = variables[2:]
+def _moved(variables, mean, variance, moving):
+    move, decay = moving_averages.assign_moving_average, moving.decay
     return (
-        moving_averages.assign_moving_average(moving_mean, mean, given["decay"], zero_debias=given["zero_debias"]),
-        moving_averages.assign_moving_average(moving_variance, variance, given["decay"], zero_debias=False),
+        move(variables.moving_mean, mean, decay, zero_debias=moving.zero_debias),
+        move(variables.moving_variance, variance, decay, zero_debias=False),
     )
 
 
-def _fused(inputs, axis, variables, given):
+def _fused(inputs, axis, variables, moving):
     beta, gamma, moving_mean, moving_variance = variables
     place = "channels_first" if axis == 1 and inputs.get_shape().ndims == 4 else "channels_last"
     x = to_last(inputs, place)
@@ -146,43 +178,43 @@ def _fused(inputs, axis, variables, given):
     gamma = v1.ones_like(moving_mean) if gamma is None else gamma
 
     def training():
-        return v1.nn.fused_batch_norm(x, gamma, beta, epsilon=given["epsilon"])
+        return v1.nn.fused_batch_norm(x, gamma, beta, epsilon=moving.epsilon)
 
     def inference():
         return v1.nn.fused_batch_norm(
-            x, gamma, beta, moving_mean, moving_variance, epsilon=given["epsilon"], is_training=False
+            x, gamma, beta, moving_mean, moving_variance, epsilon=moving.epsilon, is_training=False
         )
 
-    outputs, mean, variance = smart_cond(given["is_training"], training, inference)
-    if constant_value(given["is_training"]) is not False:
-        outputs = _updated(outputs, variables, mean, variance, given)
+    outputs, mean, variance = smart_cond(moving.is_training, training, inference)
+    if constant_value(moving.is_training) is not False:
+        outputs = _updated(outputs, variables, mean, variance, moving)
     outputs = v1.reshape(outputs, v1.shape(inputs)) if inputs.get_shape().ndims == 2 else outputs
     return from_last(outputs, place)
 
 
-def _updated(outputs, variables, mean, variance, given):
-    if given["updates_collections"] is None:
+def _updated(outputs, variables, mean, variance, moving):
+    if moving.updates_collections is None:
 
         def forced():
-            with v1.control_dependencies(_moved(variables, mean, variance, given)):
+            with v1.control_dependencies(_moved(variables, mean, variance, moving)):
                 return v1.identity(outputs)
 
-        return smart_cond(given["is_training"], forced, lambda: v1.identity(outputs))
+        return smart_cond(moving.is_training, forced, lambda: v1.identity(outputs))
     moved = smart_cond(
-        given["is_training"],
-        lambda: _moved(variables, mean, variance, given),
-        lambda: (v1.identity(variables[2]), v1.identity(variables[3])),
+        moving.is_training,
+        lambda: _moved(variables, mean, variance, moving),
+        lambda: (v1.identity(variables.moving_mean), v1.identity(variables.moving_variance)),
     )
     for update in moved:
-        v1.add_to_collections(given["updates_collections"], update)
+        v1.add_to_collections(moving.updates_collections, update)
     return outputs
 
 
-def _by_ops(inputs, axis, variables, batch_weights, given):
+def _by_ops(inputs, axis, variables, batch_weights, moving):
     beta, gamma, moving_mean, moving_variance = variables
     rank = inputs.get_shape().ndims
     axes = [i for i in range(rank) if i != axis]
-    if constant_value(given["is_training"]) is False:
+    if constant_value(moving.is_training) is False:
         mean, variance = moving_mean, moving_variance
     else:
         if batch_weights is None:
@@ -191,15 +223,15 @@ def _by_ops(inputs, axis, variables, batch_weights, given):
             weights = v1.reshape(v1.convert_to_tensor(batch_weights), [-1] + [1] * (rank - 1))
             mean, variance = v1.nn.weighted_moments(inputs, axes, weights)
         # Before the choice below: what moves is the batch's, whatever is used.
-        mean = _updated(mean, variables, mean, variance, given)
-        batch, moving = (mean, variance), (moving_mean, moving_variance)
+        mean = _updated(mean, variables, mean, variance, moving)
+        batch, kept = (mean, variance), (moving_mean, moving_variance)
         mean, variance = smart_cond(
-            given["is_training"], lambda: batch, lambda: tuple(v1.identity(each) for each in moving)
+            moving.is_training, lambda: batch, lambda: tuple(v1.identity(each) for each in kept)
         )
     broadcast = [1 if i != axis else -1 for i in range(rank)]
     parts = (None if p is None or axis == rank - 1 else v1.reshape(p, broadcast) for p in (mean, variance, beta, gamma))
     parts = [old if new is None else new for old, new in zip((mean, variance, beta, gamma), parts)]
-    return v1.nn.batch_normalization(inputs, *parts, given["epsilon"])
+    return v1.nn.batch_normalization(inputs, *parts, moving.epsilon)
 
 
 @add_arg_scope
@@ -216,9 +248,20 @@ def layer_norm(
     begin_params_axis=-1,
     scope=None,
 ):
-    """Normalizes each example over its axes from begin_norm_axis on (Ba et al., 2016); scope LayerNorm."""
+    """Normalizes each example over its axes from begin_norm_axis on (Ba et al., 2016); scope LayerNorm.
+
+    Raises ValueError for an axis that the inputs do not have, and for inputs of unknown rank.
+    """
     inputs = v1.convert_to_tensor(inputs)
     shape = inputs.get_shape()
+    if shape.ndims is None:
+        raise ValueError(f"Inputs {inputs.name} has undefined rank.")
+    begin_norm_axis += shape.ndims if begin_norm_axis < 0 else 0
+    if begin_params_axis >= shape.ndims or not 0 <= begin_norm_axis < shape.ndims:
+        raise ValueError(
+            f"begin_params_axis ({begin_params_axis}) and begin_norm_axis ({begin_norm_axis}) must be < rank(inputs)"
+            f" ({shape.ndims})"
+        )
     with v1.variable_scope(scope, "LayerNorm", [inputs], reuse=reuse) as sc:
         if not shape[begin_params_axis:].is_fully_defined():
             raise ValueError(f"Inputs {inputs.name}: shape[{begin_params_axis}:] is not fully defined: {shape}")
@@ -230,8 +273,7 @@ def layer_norm(
 
         beta = variable("beta", ZEROS) if center else None
         gamma = variable("gamma", ONES) if scale else None
-        start = begin_norm_axis % shape.ndims
-        mean, variance = v1.nn.moments(inputs, list(range(start, shape.ndims)), keep_dims=True)
+        mean, variance = v1.nn.moments(inputs, list(range(begin_norm_axis, shape.ndims)), keep_dims=True)
         epsilon = 1e-3 if inputs.dtype.base_dtype == v1.float16 else 1e-12
         outputs = v1.nn.batch_normalization(inputs, mean, variance, offset=beta, scale=gamma, variance_epsilon=epsilon)
         outputs.set_shape(shape)

@@ -32,7 +32,8 @@ def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=
     def initializer(shape, dtype=dtype, partition_info=None):
         if not v1.as_dtype(dtype).is_floating:
             raise TypeError("Cannot create initializer for non-floating point type.")
-        fan_in, fan_out = (float(shape[-2]) if len(shape) > 1 else float(shape[-1])), float(shape[-1])
+        ends = [float(size) for size in shape[-2:]] or [1.0]
+        fan_in, fan_out = ends[0], ends[-1]
         field = math.prod(float(size) for size in shape[:-2])
         n = {"FAN_IN": fan_in, "FAN_OUT": fan_out, "FAN_AVG": (fan_in + fan_out) / 2.0}[mode] * field
         if uniform:
@@ -85,12 +86,3 @@ def channels_axis(data_format, rank):
     if data_format in ("NCHW", "NCW", "NCDHW"):
         return 1
     raise ValueError(f"data_format has to be either NCHW or NHWC, not {data_format!r}")
-
-
-def finished(outputs, normalizer_fn, normalizer_params, activation_fn, collections, alias):
-    """Normalizes, activates and collects: how every layer with weights ends."""
-    if normalizer_fn is not None:
-        outputs = normalizer_fn(outputs, **(normalizer_params or {}))
-    if activation_fn is not None:
-        outputs = activation_fn(outputs)
-    return collect_named_outputs(collections, alias, outputs)

@@ -1,0 +1,98 @@
+"""The arguments that every layer with weights has. They stand here once, with what the layers do with them."""
+
+import dataclasses
+import functools
+import inspect
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.contrib.framework import model_variable
+from tf1ref.legacy.contrib.layers._parts import collect_named_outputs, get_variable_collections, xavier_initializer
+
+XAVIER, ZEROS = xavier_initializer(), v1.zeros_initializer()
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted:
+    """What a caller said about the weights, the biases and what comes behind them, in TF1's order."""
+
+    activation_fn: object = v1.nn.relu
+    normalizer_fn: object = None
+    normalizer_params: object = None
+    weights_initializer: object = XAVIER
+    weights_regularizer: object = None
+    biases_initializer: object = ZEROS
+    biases_regularizer: object = None
+    reuse: object = None
+    variables_collections: object = None
+    outputs_collections: object = None
+    trainable: object = True
+    scope: object = None
+
+    def open(self, default, inputs):
+        """Returns the variable scope, to be entered: the caller's, or `default` made unique."""
+        return v1.variable_scope(self.scope, default, [inputs], reuse=self.reuse)
+
+    def weights(self, name, shape, dtype, initializer=None):
+        """Returns the variable `name` with the caller's regularizer, in the collections of "weights"."""
+        return model_variable(
+            name,
+            shape,
+            dtype,
+            initializer=initializer or self.weights_initializer,
+            regularizer=self.weights_regularizer,
+            trainable=self.trainable,
+            collections=get_variable_collections(self.variables_collections, "weights"),
+        )
+
+    def biased(self, outputs, size):
+        """Adds the variable `biases`, unless a normalizer has biases of its own or there is no initializer."""
+        if self.normalizer_fn is not None or self.biases_initializer is None:
+            return outputs
+        biases = model_variable(
+            "biases",
+            [size],
+            outputs.dtype.base_dtype,
+            initializer=self.biases_initializer,
+            regularizer=self.biases_regularizer,
+            trainable=self.trainable,
+            collections=get_variable_collections(self.variables_collections, "biases"),
+        )
+        return v1.nn.bias_add(outputs, biases)
+
+    def finished(self, outputs, alias):
+        """Normalizes, activates and collects."""
+        if self.normalizer_fn is not None:
+            outputs = self.normalizer_fn(outputs, **(self.normalizer_params or {}))
+        if self.activation_fn is not None:
+            outputs = self.activation_fn(outputs)
+        return collect_named_outputs(self.outputs_collections, alias, outputs)
+
+
+_FIELDS = {field.name: field.default for field in dataclasses.fields(Weighted)}
+
+
+def weighted(func=None, *, after="scope"):
+    """Gives `func` the fields of Weighted in place of its keyword argument `common`.
+
+    Further keyword arguments of `func` come behind the field `after`, as they did in TF1.
+    """
+    if func is None:
+        return functools.partial(weighted, after=after)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = inspect.signature(func).parameters.values()
+    parameters = [p for p in given if p.kind is kind]
+    for name, default in _FIELDS.items():
+        parameters.append(inspect.Parameter(name, kind, default=default))
+        if name == after:
+            parameters += [p.replace(kind=kind) for p in given if p.kind is not kind and p.name != "common"]
+    signature = inspect.Signature(parameters)
+
+    @functools.wraps(func)
+    def layer(*args, **kwargs):
+        arguments = signature.bind(*args, **kwargs).arguments
+        common = Weighted(**{name: arguments.pop(name) for name in _FIELDS if name in arguments})
+        return func(**arguments, common=common)
+
+    layer.__signature__ = signature
+    return layer

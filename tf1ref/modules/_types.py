@@ -1,0 +1,18 @@
+"""Types of arguments that the modules share."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+Tensor: TypeAlias = tf.Tensor
+# A number, or a scalar tensor or variable that holds one.
+Scalar: TypeAlias = float | tf.Tensor | tf.Variable
+# Called with (shape, dtype).
+Initializer: TypeAlias = Callable[..., tf.Tensor]
+# A function of a tensor, the name of one of tf.nn, or None.
+Activation: TypeAlias = Callable[[Any], Any] | str | None
+# A tensor, or tuples of tensors: the state of a cell.
+State: TypeAlias = Any
+# An integer, or tuples of integers.
+Sizes: TypeAlias = Any
