@@ -1,6 +1,5 @@
 """The two halves of every example are equal to the bit, and the engine sees what is not."""
 
-import ast
 import functools
 
 import numpy as np
@@ -9,59 +8,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests import controls
 from tf1ref import catalog, parity
 
 STEPS = 20
 FULL_SIZE_STEPS = 5  # of a whole network
 FEW = 3  # steps after which most changes show already
-EXAMPLES = [example.name for example in catalog.examples()]
+EXAMPLES = {example.name: example for example in catalog.examples()}
 
 
 @functools.lru_cache(maxsize=4)
 def graph_trace(name, steps=STEPS, **changes):
-    return parity.trace_of(catalog.load(name, changes).run_graph, steps, name)
+    return parity.trace_of(catalog.load(EXAMPLES[name], changes).run_graph, steps, name)
 
 
 def cost(name):
     """Convolutional programs are slow: seconds where the others take a tenth of one. conftest.py has whole chapters."""
-    text = catalog.find(name).path.read_text()
+    text = EXAMPLES[name].path.read_text()
     return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
 
-def common(known, constant=None):
-    """The constants that the negative control of `constant` gives both runs: SMALL's, and CONTROL's."""
-    return {**known.get("SMALL", {}), **known.get("CONTROL", {}).get(constant, {})}
-
-
-def controls():
-    """(name, constants) for every set of constants that some example's SMALL and CONTROL give both runs."""
+def sets_of_constants():
+    """(name, constants) for every set of constants that some example's controls give both runs."""
     for name in EXAMPLES:
-        known = catalog.constants(catalog.find(name).path)
-        sets = [common(known, constant) for constant in (None, *known.get("CONTROL", {}))]
+        sets = [controls.constants(name, constant) for constant in (None, *controls.CONTROL.get(name, {}))]
         for number, each in enumerate(sets):
             if each and each not in sets[:number]:
                 yield pytest.param(name, each, id=f"{name}-{'-'.join(each)}", marks=cost(name))
 
 
-@pytest.mark.parametrize(("name", "constants"), list(controls()))
+@pytest.mark.parametrize(("name", "constants"), list(sets_of_constants()))
 def test_halves_are_equal_with_the_constants_of_the_controls(name, constants):
-    trace = parity.trace_of(catalog.load(name, constants).run_function, STEPS, name)
+    trace = parity.trace_of(catalog.load(EXAMPLES[name], constants).run_function, STEPS, name)
     report = parity.compare(graph_trace(name, **constants), trace)
     assert report.equal, report.first
 
 
 def at_full_size():
-    """Every example but those that are LONG even so, and make STEPS steps with their SMALL constants above."""
+    """Every example but those that are compared in a small network only, above."""
     for name in EXAMPLES:
-        known = catalog.constants(catalog.find(name).path)
-        if not (known.get("LONG") and known.get("SMALL")):
+        if name not in controls.SMALL_ONLY:
             yield pytest.param(name, marks=cost(name))
 
 
 @pytest.mark.parametrize("name", list(at_full_size()))
 def test_halves_are_equal_to_the_bit(name):
-    module = catalog.load(name)
-    steps = FULL_SIZE_STEPS if hasattr(module, "SMALL") or name.startswith(("convnets.", "towers.")) else STEPS
+    module = catalog.load(EXAMPLES[name])
+    steps = FULL_SIZE_STEPS if name in controls.SMALL or name.startswith(("convnets.", "towers.")) else STEPS
     trace = parity.trace_of(module.run_function, steps, name)
     report = parity.compare(graph_trace(name, steps), trace, getattr(module, "ULPS", 0))
     assert report.equal, report.first
@@ -69,18 +62,18 @@ def test_halves_are_equal_to_the_bit(name):
 
 
 def float_constants():
-    """Every float constant of every example, with the constants its SMALL and CONTROL set in both runs."""
-    for name in EXAMPLES:
-        known = catalog.constants(catalog.find(name).path)
-        for constant, value in known.items():
+    """Every float constant of every example, with the constants that its control sets in both runs."""
+    for name, example in EXAMPLES.items():
+        for constant, value in catalog.constants(example.path).items():
             if isinstance(value, float):
-                yield pytest.param(name, constant, common(known, constant), id=f"{name}-{constant}", marks=cost(name))
+                others = controls.constants(name, constant)
+                yield pytest.param(name, constant, others, id=f"{name}-{constant}", marks=cost(name))
 
 
 @pytest.mark.parametrize(("name", "constant", "constants"), list(float_constants()))
 def test_one_percent_more_is_caught(name, constant, constants):
-    value = {**catalog.constants(catalog.find(name).path), **constants}[constant]
-    other = catalog.load(name, {**constants, constant: value * 1.01})
+    value = {**catalog.constants(EXAMPLES[name].path), **constants}[constant]
+    other = catalog.load(EXAMPLES[name], {**constants, constant: value * 1.01})
     for steps in (FEW, STEPS):
         trace = parity.trace_of(other.run_function, steps, name)
         if not parity.compare(graph_trace(name, steps, **constants), trace).equal:
@@ -189,11 +182,11 @@ def test_complex_and_integer_and_bfloat16_values():
         assert parity.compare(a, {"x": np.array([1, 1], dtype)}).first.startswith("x: element [1]"), dtype
 
 
-def test_catalog_is_read_as_source():
-    # The parametrization above reads literals only: a CONTROL that is computed would be passed over silently.
-    for name in EXAMPLES:
-        tree = ast.parse(catalog.find(name).path.read_text())
-        targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
-        names = {t.id for t in targets if isinstance(t, ast.Name)}
-        for constant in ("CONTROL", "SMALL"):
-            assert (constant in names) == (constant in catalog.constants(catalog.find(name).path))
+def test_the_table_of_controls_names_examples_and_constants_that_there_are():
+    # A name that fits nothing would be passed over silently: the control would run without its constants.
+    assert {*controls.SMALL, *controls.CONTROL, *controls.LONG} <= EXAMPLES.keys()
+    assert controls.SMALL.keys() >= controls.SMALL_ONLY
+    for name in {*controls.SMALL, *controls.CONTROL}:
+        known, under = catalog.constants(EXAMPLES[name].path), controls.CONTROL.get(name, {})
+        assert {*under, *controls.constants(name), *(key for set_ in under.values() for key in set_)} <= known.keys()
+        assert all(isinstance(known[constant], float) for constant in under)

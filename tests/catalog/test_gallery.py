@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.figures import exactly
+from tf1ref.catalog.figures import exactly
 
 STEPS = 30
 EXPECTED = {"final/w": exactly(30.0)}
@@ -239,7 +239,7 @@ def test_every_colour_is_legible_on_both_grounds():
 def test_the_style_ships():
     setup = ConfigParser()
     setup.read(Path(__file__).parents[2] / "setup.cfg")
-    assert gallery_page.STYLE.match(setup["options.package_data"]["tf1ref"].strip())
+    assert gallery_page.STYLE.match(setup["options.package_data"]["tf1ref.catalog.gallery"].strip())
 
 
 @pytest.mark.skipif(not browser.PROGRAM, reason="no Chromium on this machine")

@@ -1,11 +1,12 @@
 """Every figure that a source promises is reached, by the graph half at the source's own number of steps.
 
-Convolutional programs, and those that say LONG, take minutes at full length; `tf1ref run` shows theirs. What hangs on
-the data is checked on whatever data there is: the stand-in is made to keep the source's figures.
+Convolutional programs, and those that controls.LONG names, take minutes at full length; `tf1ref run` shows theirs. What
+depends on the data is checked on whatever data there is: the stand-in is made to keep the source's figures.
 """
 
 import pytest
 
+from tests import controls
 from tf1ref import catalog, parity
 
 QUICK_STEPS = 1000
@@ -13,9 +14,8 @@ QUICK_STEPS = 1000
 
 def programs():
     for example in catalog.examples():
-        constants = catalog.constants(example.path)
-        steps, long = constants.get("STEPS"), constants.get("LONG", False)
-        if steps is None or not (long or "conv2d" in example.path.read_text()):
+        steps = catalog.constants(example.path).get("STEPS")
+        if steps is None or not (example.name in controls.LONG or "conv2d" in example.path.read_text()):
             slow = steps is not None and steps > QUICK_STEPS
             yield pytest.param(example.name, steps, marks=pytest.mark.slow if slow else ())
 

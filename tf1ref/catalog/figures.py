@@ -1,8 +1,10 @@
 """Figures a source promises, as `EXPECTED` states them: exact to the digits printed, or a bound."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -10,10 +12,10 @@ class Figure:
     """One promised figure; `kind` says how the reached one is compared with `value`."""
 
     kind: str
-    value: object
+    value: Any
     within: float = 0.0
 
-    def met(self, reached):
+    def met(self, reached: npt.ArrayLike) -> bool:
         """True when `reached` (array-like) keeps the promise. Arrays are compared element by element.
 
         One number may bound an array; otherwise both have the same shape. Nothing at all keeps no bound, NaN none.
@@ -31,16 +33,16 @@ class Figure:
             return False
         return bool(np.all(reached >= value if self.kind == "at least" else reached <= value))
 
-    def __str__(self):
+    def __str__(self) -> str:
         sign = {"equal": "", "at least": ">= ", "at most": "<= "}[self.kind]
         return sign + text(self.value) + (f" +- {self.within:.2g}" if self.within > 1e-3 else "")
 
 
-def _numbers(*arrays):
+def _numbers(*arrays: np.ndarray) -> bool:
     return all(array.dtype.kind in "iufc" for array in arrays)
 
 
-def text(value, most=4):
+def text(value: npt.ArrayLike, most: int = 4) -> str:
     """Returns a figure as short text; of an array the first `most` elements."""
     flat = np.asarray(value).ravel()
     words = [f"{v:.6g}" if isinstance(v, (float, np.floating)) else str(v) for v in flat[:most].tolist()]
@@ -48,21 +50,21 @@ def text(value, most=4):
     return inside if np.ndim(value) == 0 else f"[{inside}]"
 
 
-def exactly(value, digits=6):
+def exactly(value: Any, digits: int = 6) -> Figure:
     """The source prints `value` with `digits` decimals: the reached figure rounds to it (1 in the last one)."""
     return Figure("equal", value, 10.0**-digits)
 
 
-def about(value, within):
-    """`value`, give or take `within` (same unit): for figures that hang on a random start."""
+def about(value: Any, within: float) -> Figure:
+    """`value`, give or take `within` (same unit): for figures that depend on a random start."""
     return Figure("equal", value, within)
 
 
-def at_least(value):
+def at_least(value: Any) -> Figure:
     """A lower bound, such as an accuracy (a fraction of 1)."""
     return Figure("at least", value)
 
 
-def at_most(value):
+def at_most(value: Any) -> Figure:
     """An upper bound, such as a loss."""
     return Figure("at most", value)

@@ -8,8 +8,9 @@ import ast
 import re
 import sys
 import types
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tf1ref.errors import InputError, nearest
 
@@ -41,7 +42,7 @@ class Parts(NamedTuple):
     function: str
 
 
-def examples(chapter=None):
+def examples(chapter: str | None = None) -> list[Example]:
     """Returns every Example in reading order, or those of one chapter.
 
     Raises InputError for a chapter that does not exist.
@@ -49,14 +50,14 @@ def examples(chapter=None):
     known = [c for c in CHAPTERS if (FOLDER / c).is_dir()]
     if chapter is not None and chapter not in known:
         raise InputError(f"no chapter {chapter!r}: choose one of {', '.join(known)}{nearest(chapter, known)}")
-    found = []
+    found: list[Example] = []
     for each in known if chapter is None else [chapter]:
         files = sorted(p for p in (FOLDER / each).glob("*.py") if not p.name.startswith("_"))
         found += [_read(each, path) for path in files]
     return found
 
 
-def find(name):
+def find(name: str) -> Example:
     """Returns the Example called `name` ("chapter.example"). Raises InputError with the nearest names."""
     every = examples()
     for example in every:
@@ -66,31 +67,30 @@ def find(name):
     raise InputError(f"no example {name!r}{hint}")
 
 
-def constants(path):
+def constants(path: str | Path) -> dict[str, Any]:
     """Returns {name: value} of the top-level constants of a program that are plain literals."""
     return {name: ast.literal_eval(node.value) for name, node in _assignments(_tree(path)).items()}
 
 
-def load(name, changes=None):
-    """Imports an example afresh, with `changes` ({constant: value}) in place of its own literals.
+def load(example: Example | str, changes: Mapping[str, Any] | None = None) -> types.ModuleType:
+    """Imports an example, or the one of that name, afresh, with `changes` ({constant: value}) for its own literals.
 
-    Raises InputError for an unknown example, an unknown constant or a value of another type.
+    Raises InputError for an unknown name or an unknown constant.
     """
-    example = find(name)
-    if not changes:
-        changes = {}
+    if isinstance(example, str):
+        example = find(example)
     tree = _tree(example.path)
     places = _assignments(tree)
-    for constant, value in changes.items():
-        _exchange(places, constant, value, name)
-    module = types.ModuleType(f"tf1ref.examples.{name}", ast.get_docstring(tree))
+    for constant, value in (changes or {}).items():
+        _exchange(places, constant, value, example.name)
+    module = types.ModuleType(f"tf1ref.examples.{example.name}", ast.get_docstring(tree))
     module.__file__ = str(example.path)
     sys.modules[module.__name__] = module  # pickling and inspect look modules up by name
     exec(compile(ast.fix_missing_locations(tree), example.path, "exec"), module.__dict__)
     return module
 
 
-def parse_change(text, known):
+def parse_change(text: str, known: Mapping[str, Any]) -> tuple[str, Any]:
     """Parses one "NAME=VALUE" against `known` {name: value}; returns (name, value) of the same type.
 
     Raises InputError when the name is unknown or the value is of another type.
@@ -115,47 +115,47 @@ def parse_change(text, known):
     return name, value
 
 
-def parts(path):
+def parts(path: str | Path) -> Parts:
     """Splits a program into its Parts: a half starts at the first definition that speaks `v1.` or `tf.`."""
     lines = Path(path).read_text().splitlines()
     tree = _tree(path)
     body = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
     graph = next((_first_line(n, lines) for n in body if "v1" in vocabulary(n)), len(lines))
     function = next((_first_line(n, lines) for n in body if "tf" in vocabulary(n)), len(lines))
-    start = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+    start = (tree.body[0].end_lineno or 0) if ast.get_docstring(tree) else 0
     cut = [start, graph, function, len(lines)]
     texts = ["\n".join(lines[a:b]).strip("\n") for a, b in zip(cut, cut[1:])]
     return Parts(ast.get_docstring(tree) or "", *texts)
 
 
-def vocabulary(node):
+def vocabulary(node: ast.AST) -> set[str]:
     """Returns which of the module names `v1` and `tf` a piece of syntax tree uses."""
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & {"v1", "tf"}
 
 
-def _first_line(node, lines):
+def _first_line(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> int:
     first = min([node.lineno] + [d.lineno for d in node.decorator_list]) - 1
     while first and lines[first - 1].startswith("#"):
         first -= 1
     return first
 
 
-def _read(chapter, path):
+def _read(chapter: str, path: Path) -> Example:
     # The docstring is read as text: parsing a hundred files would cost more than `tf1ref list` may take.
     text = path.read_text()
-    head = re.match(r'"""(.*?)"""', text, re.S)
-    head = head.group(1) if head else ""
-    source = re.search(r"^Source:\s*(.+(?:\n\s{2,}.+)*)", head, re.M)
+    docstring = re.match(r'"""(.*?)"""', text, re.S)
+    head = docstring.group(1) if docstring else ""
+    found = re.search(r"^Source:\s*(.+(?:\n\s{2,}.+)*)", head, re.M)
     title = head.strip().split("\n")[0].rstrip(".")
-    source = re.sub(r"\s+", " ", source.group(1)) if source else ""
+    source = re.sub(r"\s+", " ", found.group(1)) if found else ""
     return Example(f"{chapter}.{path.stem}", chapter, title, source, path)
 
 
-def _tree(path):
+def _tree(path: str | Path) -> ast.Module:
     return ast.parse(Path(path).read_text(), filename=str(path))
 
 
-def _assignments(tree):
+def _assignments(tree: ast.Module) -> dict[str, ast.Assign]:
     """Top-level `NAME = literal` statements, by name."""
     found = {}
     for node in tree.body:
@@ -170,7 +170,7 @@ def _assignments(tree):
     return found
 
 
-def _exchange(places, constant, value, name):
+def _exchange(places: Mapping[str, ast.Assign], constant: str, value: Any, name: str) -> None:
     if constant not in places:
         raise InputError(f"{name} has no constant {constant!r}{nearest(constant, places)}")
     node = places[constant]

@@ -1,6 +1,10 @@
 """Pictures of traces. Needs matplotlib (the extra "plots")."""
 
 import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +12,7 @@ from tf1ref import files
 from tf1ref.errors import InputError
 
 
-def need_matplotlib():
+def need_matplotlib() -> None:
     """Raises InputError where matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
@@ -16,15 +20,15 @@ def need_matplotlib():
         raise InputError('--plots needs matplotlib: pip install "tf1ref[plots]"') from e
 
 
-def save(module, trace, path):
+def save(module: ModuleType, trace: Mapping[str, Any], path: Path) -> None:
     """Writes the program's own picture of its trace, or its curves, to `path` (.png), renamed into place."""
-    figure = module.plot(trace) if hasattr(module, "plot") else curves(trace, module.__doc__.split("\n")[0])
+    figure = module.plot(trace) if hasattr(module, "plot") else curves(trace, (module.__doc__ or "").split("\n")[0])
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format=path.suffix[1:])
     files.write(path, picture.getvalue())
 
 
-def curves(trace, title=""):
+def curves(trace: Mapping[str, Any], title: str = "") -> Any:
     """Returns a matplotlib Figure with one panel for each scalar under `steps/`."""
     from matplotlib.figure import Figure
 

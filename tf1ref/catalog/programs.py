@@ -2,11 +2,14 @@
 
 import functools
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from tf1ref import console, parity
 from tf1ref.artifacts import Program
@@ -14,7 +17,7 @@ from tf1ref.catalog import finding
 from tf1ref.errors import InputError
 
 
-def compare_all(names, steps):
+def compare_all(names: Sequence[str], steps: int) -> list[parity.Report]:
     """Runs both halves of every program in `names`; returns a parity.Report for each, and tells which one it is at.
 
     Raises InputError for a name that is none, before anything runs.
@@ -40,29 +43,29 @@ def source_named(word: str) -> str | Program:
     return word
 
 
-def module_named(name):
+def module_named(name: str) -> ModuleType:
     """Returns the module to compare: an example ("chapter.example"), an importable module, or a .py file.
 
     Raises InputError when there is none, it does not import, or it lacks the two functions.
     """
-    is_example = any(name == example.name for example in finding.examples())
-    module = finding.load(name) if is_example else _import(name)
+    example = next((example for example in finding.examples() if example.name == name), None)
+    module = finding.load(example) if example else _import(name)
     missing = [f for f in ("run_graph", "run_function") if not callable(getattr(module, f, None))]
     if missing:
         raise InputError(f"{name}: has no function {' and no '.join(missing)}: define both, each returning a trace")
     return module
 
 
-def _import(name):
+def _import(name: str) -> ModuleType:
     here = os.getcwd()
     sys.path.insert(0, here)
     try:
         if name.endswith(".py"):
             if not Path(name).is_file():
                 raise InputError(f"{name}: no such file")
-            spec = importlib.util.spec_from_file_location(Path(name).stem, name)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            loader = importlib.machinery.SourceFileLoader(Path(name).stem, name)
+            module = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(loader.name, loader, origin=name))
+            loader.exec_module(module)
             return module
         return importlib.import_module(name)
     except ModuleNotFoundError as e:

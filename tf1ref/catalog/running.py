@@ -4,8 +4,10 @@ import inspect
 import io
 import os
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from tf1ref import catalog, console, files
 from tf1ref.catalog import figures
@@ -22,21 +24,29 @@ class Done(NamedTuple):
     name: str
     mode: str
     steps: int | None
-    changes: dict
-    figures: list
-    stand_ins: list
-    trace: dict
+    changes: dict[str, Any]
+    figures: list[dict[str, Any]]
+    stand_ins: list[str]
+    trace: dict[str, Any]
     folder: Path | None
     reports: bool
 
 
-def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False):
-    """Runs `name` in `mode` ("graph" or "function"); returns what is Done.
+def run(
+    example: catalog.Example,
+    mode: str,
+    steps: int | None = None,
+    changes: Sequence[str] = (),
+    out: str | Path | None = None,
+    plots: bool = False,
+    force: bool = False,
+) -> Done:
+    """Runs `example` in `mode` ("graph" or "function"); returns what is Done.
 
     steps: None for the source's own number. changes: "NAME=VALUE" strings. out: trace.npz and what the
     program itself writes go to out/mode. Raises InputError for bad input, before anything is computed.
     """
-    known = catalog.constants(catalog.find(name).path)
+    known = catalog.constants(example.path)
     pairs = dict(catalog.parse_change(change, known) for change in changes)
     if plots:
         from tf1ref.catalog import plots as plotting
@@ -47,9 +57,9 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False):
     place = mode if (job, index) == ("worker", 0) else f"{mode}-{job}-{index}"
     folder = prepare(out, place, force) if out and job != "ps" else None
     console.import_tensorflow()
-    module = catalog.load(name, pairs)
+    module = catalog.load(example, pairs)
     function = getattr(module, f"run_{mode}")
-    arguments = _arguments(function, steps, folder, name)
+    arguments = _arguments(function, steps, folder, example.name)
     try:
         with console.progress_shown():
             trace = function(**arguments)
@@ -63,17 +73,17 @@ def run(name, mode, steps=None, changes=(), out=None, plots=False, force=False):
             plotting.save(module, trace, folder / "trace.png")
     ran = arguments.get("steps")
     reached = figures_of(module, ran, pairs, trace)
-    stand_ins = sorted(folders.stood_in)
-    return Done(name, mode, ran, pairs, reached, stand_ins, trace, folder, reports=(job, index) == ("worker", 0))
+    stand_ins, reports = sorted(folders.stood_in), (job, index) == ("worker", 0)
+    return Done(example.name, mode, ran, pairs, reached, stand_ins, trace, folder, reports)
 
 
-def _task():
+def _task() -> tuple[str, int]:
     """Returns this process's (job, index) in a cluster; alone it is ("worker", 0)."""
     text = os.environ.get("TF_CONFIG")
     return contract.parse_tf_config(text)[1:] if text else ("worker", 0)
 
 
-def prepare(out, place, force):
+def prepare(out: str | Path, place: str, force: bool) -> Path:
     """Creates out/place and returns it. Raises InputError when it cannot be written or holds an earlier run."""
     folder = Path(out) / place
     try:
@@ -87,16 +97,19 @@ def prepare(out, place, force):
     return folder
 
 
-def save_trace(path, trace):
+def save_trace(path: Path, trace: Mapping[str, Any]) -> None:
     """Writes a trace as .npz without pickle."""
     import numpy as np
 
     buffer = io.BytesIO()
-    np.savez(buffer, **{key: np.asarray(value) for key, value in trace.items()})
+    arrays: dict[str, Any] = {key: np.asarray(value) for key, value in trace.items()}
+    np.savez(buffer, **arrays)
     files.write(path, buffer.getvalue())
 
 
-def figures_of(module, steps, changes, trace):
+def figures_of(
+    module: ModuleType, steps: int | None, changes: Mapping[str, Any], trace: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Returns a dict for each promised figure: key, promised, reached, met.
 
     `met` is None where the program ran otherwise than the source does (other steps, other constants than SEED):
@@ -112,9 +125,9 @@ def figures_of(module, steps, changes, trace):
     return rows
 
 
-def _arguments(function, steps, folder, name):
+def _arguments(function: Callable, steps: int | None, folder: Path | None, name: str) -> dict[str, Any]:
     takes = inspect.signature(function).parameters
-    arguments = {}
+    arguments: dict[str, Any] = {}
     if "steps" in takes:
         arguments["steps"] = steps or takes["steps"].default
     elif steps:
@@ -124,7 +137,7 @@ def _arguments(function, steps, folder, name):
     return arguments
 
 
-def _latest(folder):
+def _latest(folder: Path) -> str | None:
     from tf1ref.modules import checkpoints
 
     return checkpoints.latest(str(folder))

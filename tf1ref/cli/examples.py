@@ -66,7 +66,7 @@ def _run(arguments):
             raise InputError(f"--data {arguments.data}: no such folder")
         os.environ["TF1REF_DATA"] = arguments.data
     done = running.run(
-        arguments.name,
+        catalog.find(arguments.name),
         mode=arguments.mode,
         steps=arguments.steps,
         changes=arguments.set,

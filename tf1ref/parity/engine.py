@@ -8,15 +8,19 @@ that order: `initial/` values, `forward/` results, anything else, `steps/` (one 
 import inspect
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tf1ref.errors import InputError
 from tf1ref.ulps import ulp_distance
 
 ORDER = ("initial", "forward", "", "steps", "gradient", "slots", "final")
 STEPS = 20
+Trace = Mapping[str, npt.ArrayLike]
 
 
 @dataclass
@@ -42,9 +46,9 @@ class Report:
     differing: int
     max_ulp: int
     first: str
-    rows: list
+    rows: list[Key]
 
-    def summary(self):
+    def summary(self) -> dict[str, Any]:
         """The report without its rows, ready for JSON."""
         return {k: v for k, v in asdict(self).items() if k != "rows"}
 
@@ -53,13 +57,13 @@ class ProgramFailed(Exception):
     """A program under comparison raised an error of its own; the message names the half and the error."""
 
 
-def without_onednn():
+def without_onednn() -> None:
     """Turns oneDNN off: its convolution gradients differ in the last bits. Before TensorFlow is imported."""
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 
-def run(module, steps=STEPS, name=None):
-    """Runs both halves of `module` for `steps` steps; returns the Report.
+def run(module: Any, steps: int = STEPS, name: str | None = None) -> Report:
+    """Runs both halves of `module`, its run_graph and run_function, for `steps` steps; returns the Report.
 
     Raises InputError when a half does not return a trace.
     """
@@ -69,14 +73,14 @@ def run(module, steps=STEPS, name=None):
     return compare(graph, function, ulps=getattr(module, "ULPS", 0), name=name)
 
 
-def trace_of(function, steps, name):
+def trace_of(function: Callable[..., Trace], steps: int | None, name: str) -> dict[str, np.ndarray]:
     """Calls one half with the parameters it takes (`steps`, `out`) and returns its trace, checked.
 
     `out` is a folder that is gone afterwards.
     """
     takes = inspect.signature(function).parameters
     half = f"{name}.{getattr(function, '__name__', 'function')}"  # a partial has no name
-    arguments = {"steps": steps} if "steps" in takes else {}
+    arguments: dict[str, Any] = {"steps": steps} if "steps" in takes else {}
     with tempfile.TemporaryDirectory() as folder:
         if "out" in takes:
             arguments["out"] = folder
@@ -89,7 +93,9 @@ def trace_of(function, steps, name):
     return {key: _array(value, f"{half}: {key}") for key, value in trace.items()}
 
 
-def compare(graph, function, ulps=0, name="trace"):
+def compare(
+    graph: Mapping[str, np.ndarray], function: Mapping[str, np.ndarray], ulps: int = 0, name: str = "trace"
+) -> Report:
     """Compares two traces {key: array}; returns the Report. `ulps`: how far apart floats may be, 0 for the bit."""
     rows = [_compare_key(key, graph.get(key), function.get(key)) for key in _ordered(graph, function)]
     wrong = [row for row in rows if row.max_ulp > ulps or (row.first and not row.max_ulp)]
@@ -108,7 +114,7 @@ def compare(graph, function, ulps=0, name="trace"):
     )
 
 
-def nothing_moves(trace):
+def nothing_moves(trace: Mapping[str, np.ndarray]) -> str:
     """Returns why a trace proves nothing: it is empty, or its variables and steps never change. Else ""."""
     if not sum(np.size(value) for value in trace.values()):
         return "the trace is empty: it proves nothing"
@@ -120,7 +126,7 @@ def nothing_moves(trace):
     return "" if any(moved) or not moved else "nothing moves: no variable and no value of a step ever changes"
 
 
-def _array(value, where):
+def _array(value: npt.ArrayLike, where: str) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype == object:  # string tensors arrive as objects
         if not all(isinstance(element, (bytes, str)) for element in array.flat):
@@ -129,17 +135,17 @@ def _array(value, where):
     return array
 
 
-def _ordered(graph, function):
+def _ordered(graph: Mapping[str, np.ndarray], function: Mapping[str, np.ndarray]) -> list[str]:
     keys = list(graph) + [key for key in function if key not in graph]
 
-    def place(key):
+    def place(key: str) -> int:
         word = key.split("/")[0]
         return ORDER.index(word if word in ORDER else "")
 
     return sorted(keys, key=place)
 
 
-def _compare_key(key, a, b):
+def _compare_key(key: str, a: np.ndarray | None, b: np.ndarray | None) -> Key:
     if a is None or b is None:
         where = "the graph" if a is None else "the function"
         return Key(key, 0, 1, float("inf"), 0, f"missing in {where}")
@@ -164,7 +170,7 @@ def _compare_key(key, a, b):
     return Key(key, a.size, differing, difference, int(np.max(ulps, initial=0)), _first(key, a, b, ulps))
 
 
-def _first(key, a, b, ulps):
+def _first(key: str, a: np.ndarray, b: np.ndarray, ulps: np.ndarray) -> str:
     if not np.any(ulps):
         return ""
     place = tuple(int(i) for i in np.argwhere(ulps)[0])

@@ -2,12 +2,17 @@
 
 import os
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from tf1ref.parity import Report
+
 
 @pytest.fixture
-def parity():
+def parity() -> "Callable[..., Report]":
     """A function that proves a port: parity(run_graph, run_function, steps=20, ulps=0) or parity(module, ...).
 
     Both functions return a dict of arrays. The test fails, naming the first key, step and element that differ.
@@ -18,7 +23,7 @@ def parity():
     return _parity
 
 
-def _parity(program, function=None, steps=20, ulps=0):
+def _parity(program: Any, function: Callable | None = None, steps: int = 20, ulps: int = 0) -> "Report":
     from tf1ref.parity import engine
 
     __tracebackhide__ = True
@@ -28,8 +33,8 @@ def _parity(program, function=None, steps=20, ulps=0):
         ulps = max(ulps, getattr(program, "ULPS", 0))
     else:
         name, halves = getattr(function, "__module__", "the port"), (program, function)
-    traces = [engine.trace_of(half, steps, name) for half in halves]
-    report = engine.compare(*traces, ulps=ulps, name=name)
+    graph, other = (engine.trace_of(half, steps, name) for half in halves)
+    report = engine.compare(graph, other, ulps=ulps, name=name)
     if not report.equal:
         hint = "" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" else " (oneDNN is on: TF_ENABLE_ONEDNN_OPTS=0)"
         pytest.fail(f"{name}: {report.differing} of {report.elements} elements differ{hint}: {report.first}")

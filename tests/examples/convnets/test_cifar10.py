@@ -16,8 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tf1ref import catalog
 from tf1ref.data import cifar10 as data
 from tf1ref.errors import InputError
-from tf1ref.examples.convnets import _cifar10_eval as evaluation
 from tf1ref.examples.convnets import _cifar10_input as pictures
+from tf1ref.examples.convnets import _cifar10_precision as evaluation
 from tf1ref.examples.convnets import _cifar10_train as training
 from tf1ref.examples.convnets import cifar10
 

@@ -11,7 +11,7 @@ from tf1ref.data import folders, ptb
 from tf1ref.errors import InputError
 from tf1ref.examples.sequences import _sine
 
-TINY = {"HIDDEN_SIZE": 8, "VOCAB_SIZE": 40, "TRAIN_BATCH_SIZE": 4, "TRAIN_NUM_STEP": 6, "GLANCE": 60}
+TINY = {"HIDDEN_SIZE": 8, "VOCAB_SIZE": 40, "TRAIN_BATCH_SIZE": 4, "TRAIN_NUM_STEP": 6}
 
 
 def trace_of(name, half="run_graph", steps=3, **changes):
@@ -151,12 +151,12 @@ def test_stock_windows_and_measures():
 @pytest.mark.slow
 def test_the_state_goes_on_where_a_row_was_cut(corpus):
     # Sixty words one by one, or ten at a time with the state carried over: the same perplexity.
-    options = {**TINY, "INIT_SCALE": 0.8}
+    options = {**TINY, "INIT_SCALE": 0.8, "steps": 10}  # ten steps of six words
     single = trace_of("sequences.ptb_lm", **options)["final/test_perplexity"]
-    joined = trace_of("sequences.ptb_lm", **{**options, "EVAL_NUM_STEP": 10, "GLANCE": 6})["final/test_perplexity"]
+    joined = trace_of("sequences.ptb_lm", **{**options, "EVAL_NUM_STEP": 10})["final/test_perplexity"]
     assert joined == pytest.approx(single, rel=1e-5)
     # Without it, six rows of ten that each begin with zeros would say something else.
-    apart = trace_of("sequences.ptb_lm", **{**options, "EVAL_BATCH_SIZE": 6, "EVAL_NUM_STEP": 10, "GLANCE": 1})
+    apart = trace_of("sequences.ptb_lm", **{**options, "EVAL_BATCH_SIZE": 6, "EVAL_NUM_STEP": 10})
     assert apart["final/test_perplexity"] != pytest.approx(single, rel=1e-5)
 
 

@@ -13,9 +13,12 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from tf1ref import catalog, console, files, parity
 from tf1ref.catalog import running
@@ -45,14 +48,16 @@ class Result:
     ran: int | None = None
     equal: bool | None = None
     parity: str = ""
-    figures: list = field(default_factory=list)
-    stand_ins: list = field(default_factory=list)
+    figures: list[dict[str, Any]] = field(default_factory=list)
+    stand_ins: list[str] = field(default_factory=list)
     picture: bytes = b""
-    size: tuple = (0, 0)
+    size: tuple[int, int] = (0, 0)
     alt: str = ""
 
 
-def make(out, chapter=None, steps=parity.STEPS, full=False, force=False):
+def make(
+    out: str | Path, chapter: str | None = None, steps: int = parity.STEPS, full: bool = False, force: bool = False
+) -> bool:
     """Writes out/index.html; returns True when every example ran and is equal.
 
     full: every example at the source's own length, however long that takes. Raises InputError for an unknown
@@ -67,7 +72,7 @@ def make(out, chapter=None, steps=parity.STEPS, full=False, force=False):
     try:
         with console.progress_shown(), console.steps(len(examples)) as bar:
 
-            def tell(result):
+            def tell(result: Result) -> None:
                 found[result.name] = result
                 bar.reached(len(found), failed=sum(not r.equal for r in found.values()))
 
@@ -87,14 +92,14 @@ def make(out, chapter=None, steps=parity.STEPS, full=False, force=False):
     return all(result.equal for result in results)
 
 
-def run_all(names, steps, seconds, tell):
+def run_all(names: Sequence[str], steps: int, seconds: float | None, tell: Callable[[Result], Any]) -> None:
     """Calls `examine` for every name in worker processes, and `tell` with each Result as it comes.
 
     A worker that dies takes its pool along: the rest is then run one at a time, which names the culprit.
     """
     left, workers = list(names), WORKERS
 
-    def told(result):
+    def told(result: Result) -> None:
         left.remove(result.name)
         tell(result)
 
@@ -160,7 +165,7 @@ def _start(scratch):
     threading.Thread(target=follow, daemon=True).start()
 
 
-def examine(name, steps, seconds):
+def examine(name: str, steps: int, seconds: float | None) -> Result:
     """Runs example `name` and returns its Result; an error is a Result, too.
 
     steps: of the comparison, at most the source's. seconds: how long the source's own run may take, None: any time.
@@ -199,7 +204,7 @@ def _examine(result, steps, seconds):
         longer = within(seconds, lambda: parity.trace_of(module.run_graph, result.steps, result.name))
         if longer is not None:
             trace, result.ran = longer, result.steps
-    result.figures = running.figures_of(module, result.ran, (), trace)
+    result.figures = running.figures_of(module, result.ran, {}, trace)
     if has_matplotlib():
         _draw(result, module, trace)
     result.stand_ins = sorted(folders.stood_in)
@@ -218,7 +223,7 @@ class _TooLong(BaseException):
     """Not an Exception: the programs' own handlers must not take it for one of theirs."""
 
 
-def within(seconds, call):
+def within(seconds: float | None, call: Callable[[], Any]) -> Any:
     """Returns call(), or None when it has not ended after `seconds` (None: no limit). In the main thread only."""
     if seconds is None:
         return call()
@@ -263,7 +268,7 @@ def _is_curve(key, value):
     return key.startswith("steps/") and value.ndim == 1 and value.dtype.kind in "fiu" and value.size >= parity.STEPS
 
 
-def has_matplotlib():
+def has_matplotlib() -> bool:
     """True where the extra "plots" is installed."""
     try:
         import matplotlib  # noqa: F401

@@ -5,6 +5,7 @@ import base64
 import importlib.metadata
 import platform
 import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
 from tf1ref import __version__, catalog
+from tf1ref.catalog.gallery import Result
 
 STYLE = Path(__file__).with_name("gallery.css")
 # Kinds of token and their class in gallery.css; what is in no kind stays the colour of the text.
@@ -23,13 +25,13 @@ VOCABULARIES = {"v1", "tf"}  # each in the colour of its half
 FIELD = re.compile(r"^(Source|TF1|Now|Errata):", re.M)
 
 
-def page(examples, results, drawn=True):
+def page(examples: Sequence[catalog.Example], results: Sequence[Result], drawn: bool = True) -> str:
     """Returns the page of `examples` (catalog.Example) with their `results` (gallery.Result), in this order.
 
     drawn: whether there was a matplotlib to draw pictures with.
     """
     pairs = list(zip(examples, results))
-    chapters = {}
+    chapters: dict[str, list[tuple[catalog.Example, Result]]] = {}
     for example, result in pairs:
         chapters.setdefault(example.chapter, []).append((example, result))
     return f"""<!DOCTYPE html>
@@ -65,7 +67,7 @@ the same today. Both halves are run and compared to the bit.</p>
 """
 
 
-def summary(results):
+def summary(results: Sequence[Result]) -> str:
     """One line on all results."""
     return "; ".join(f"{words} {count}" for count, words in _counts(results))
 
@@ -112,7 +114,7 @@ def _content(example, result):
 
 
 def _chapter(name, found):
-    teaches = ast.get_docstring(ast.parse((catalog.FOLDER / name / "__init__.py").read_text())) or ""
+    teaches = ast.get_docstring(ast.parse(found[0][0].path.with_name("__init__.py").read_text())) or ""
     return f"""<section class="chapter" id="chapter-{name}" aria-labelledby="chapter-{name}-title">
 <h2 id="chapter-{name}-title">{name}</h2>
 <p class="lead">{_prose(teaches)}</p>
@@ -209,9 +211,9 @@ def _code(name, kind, title, what, text):
 """
 
 
-def highlighted(text):
+def highlighted(text: str) -> str:
     """Returns Python source as HTML: a span for every run of tokens of one kind."""
-    runs = []
+    runs: list[tuple[str, list[str]]] = []
     for token, word in PythonLexer(stripnl=False, ensurenl=False).get_tokens(text):
         name = word.lstrip("@")
         kind = name if name in VOCABULARIES else next((c for k, c in KINDS if token in k), "")

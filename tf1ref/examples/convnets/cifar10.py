@@ -17,8 +17,8 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import cifar10 as data
-from tf1ref.examples.convnets import _cifar10_eval as evaluation
 from tf1ref.examples.convnets import _cifar10_input as pictures
+from tf1ref.examples.convnets import _cifar10_precision as evaluation
 from tf1ref.examples.convnets import _cifar10_train as training
 from tf1ref.modules import optimizers, schedules
 from tf1ref.modules.moving_average import ExponentialMovingAverage
@@ -60,16 +60,6 @@ DISTORTION = pictures.Distortion(IMAGE_SIZE, MAX_BRIGHTNESS, CONTRAST, BATCH_SIZ
 SCHEDULE = training.Schedule(LOG_EVERY, SUMMARY_EVERY, CHECKPOINT_EVERY)
 
 EXPECTED = {"parameters": exactly(1068298), "final/precision_at_1": at_least(0.45)}
-
-LONG = True  # filling a queue with 20,000 distorted pictures takes half a minute, and each half fills one
-# What the negative controls run with: 1 % more shows with few pictures too, in a tenth of the time.
-SMALL = {"BATCH_SIZE": 16, "MIN_FRACTION_IN_QUEUE": 0.002, "NUM_EXAMPLES": 32, "SUMMARY_EVERY": 0}
-# 20 steps do not show these: the rate falls every 136,718, the average's decay counts from step 89,990.
-CONTROL = {
-    "LEARNING_RATE_DECAY_FACTOR": {"NUM_EPOCHS_PER_DECAY": 0.00319},
-    "NUM_EPOCHS_PER_DECAY": {"NUM_EPOCHS_PER_DECAY": 0.00319},
-    "MOVING_AVERAGE_DECAY": {"MOVING_AVERAGE_DECAY": 0.5},
-}
 
 
 def variables(shape, deviation, seed, bias_start, weight_decay=None):

@@ -41,10 +41,6 @@ SAVE_EVERY = 200
 
 EXPECTED = {"final/test_accuracy": at_least(0.97)}  # S0 prints no figure; a single-process LeNet of S0 passes .97
 
-# What the negative controls run with: 1 % more shows in a small network too, in a tenth of the time.
-SMALL = {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32, "NODES": 392}
-CONTROL = {"LEARNING_RATE_DECAY": {"DECAY_STEPS": 5}}
-
 
 def add_layer_variables(shape, number):
     """Adds a layer's weights and biases, and its L2 loss to the collection `losses`."""

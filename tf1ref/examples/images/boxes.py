@@ -27,8 +27,6 @@ EXPECTED = {
     "final/begin_is_the_box": exactly(True),
 }
 
-CONTROL = {"MIN_OBJECT_COVERED": {"MIN_OBJECT_COVERED": 0.9, "DRAWS": 200}}  # 0.1 is met by nearly every draw
-
 
 def build_graph():
     """Adds the drawn boxes and the random crop to the default graph."""

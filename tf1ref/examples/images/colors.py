@@ -36,11 +36,6 @@ EXPECTED = {
     "forward/standardized_stddev": about(1.0, 1e-4),
 }
 
-CONTROL = {
-    "SATURATION": {"SATURATION": 0.4},  # every negative factor gives the same gray
-    "MAX_HUE": {"MAX_HUE": 0.4},  # more than 0.5 is refused
-}
-
 
 def build_graph():
     """Adds the fixed ops and the random ones to the default graph."""

@@ -29,7 +29,6 @@ BETA2 = 0.999
 EPSILON = 1e-10  # of RMSProp, as in TF1; S4 has none
 MOMENTS = {"sgd": (), "sgdm": ("m",), "adagrad": ("v",), "rmsprop": ("v",), "adam": ("m", "v")}
 
-CONTROL = {"EPSILON": {"EPSILON": 0.01}}  # too small to show in 20 epochs
 EXPECTED = {f"final/{rule}/test_accuracy": exactly(1.0) for rule in MOMENTS}
 
 

@@ -44,9 +44,6 @@ NODES = (SIDE // 4) ** 2 * CONV2_DEEP
 
 EXPECTED = {"final/test_accuracy": at_least(0.991)}  # "about 99.2 %" in both; S3 prints 0.9922
 
-# What the negative controls run with: 1 % more shows in a small network too, in a tenth of the time.
-SMALL = {"BATCH_SIZE": 10, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "DENSE": 32}
-
 
 def parts(data):
     """All of a data set in file order, TEST_BATCH at a time."""

@@ -49,13 +49,6 @@ DECAY_STEPS = TRAIN_EXAMPLES / BATCH_SIZE
 NODES = (IMAGE_SIZE // 4) ** 2 * CONV2_DEEP
 
 EXPECTED = {"final/validation_accuracy": at_least(0.987)}  # S3 prints 0.9876 at step 9501
-# For the negative controls: 20 steps show neither an average of step 891 and later, nor a stair of 550, nor dropout.
-SMALL = {"BATCH_SIZE": 20, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32}
-CONTROL = {
-    "KEEP_PROB": {"DROPOUT": True},
-    "MOVING_AVERAGE_DECAY": {"MOVING_AVERAGE_DECAY": 0.5},
-    "LEARNING_RATE_DECAY": {"TRAIN_EXAMPLES": 100},
-}
 
 
 def batches(data):

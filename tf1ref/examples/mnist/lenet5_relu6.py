@@ -42,11 +42,6 @@ NODES = (SIDE // 4) ** 2 * CONV2_DEEP
 
 EXPECTED = {"final/test_accuracy": at_least(0.97)}  # S0 prints nothing
 
-# What the negative controls run with: 1 % more shows in a small network too, in a tenth of the time.
-SMALL = {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32}
-# The first stair comes after 5000 steps, past the end: for the negative control after 5.
-CONTROL = {"LEARNING_RATE_DECAY": {"DECAY_STEPS": 5}}
-
 
 def batches(data, count):
     """Yields `count` batches, each drawn from the whole set without repeats in itself; the next may repeat it."""

@@ -41,10 +41,6 @@ EXPECTED = {
     "final/test_accuracy": about(0.984, within=0.003),
 }
 
-# With num_updates the average's decay is (1 + n) / (10 + n) until that passes .99, at step 891. For the negative
-# control both runs get a decay that is reached at once.
-CONTROL = {"MOVING_AVERAGE_DECAY": {"MOVING_AVERAGE_DECAY": 0.5}}
-
 
 def inference(x, weights1, biases1, weights2, biases2):
     """Adds relu(x * weights1 + biases1) * weights2 + biases2: (n, 784) to logits (n, 10)."""

@@ -24,7 +24,6 @@ from tf1ref.modules import optimizers, schedules
 
 SEED = 1
 STEPS = 10000
-LONG = True  # a minute and more
 BATCH_SIZE = 500
 INPUT_NODE = 784
 LAYER1_NODE = 500
@@ -45,9 +44,6 @@ EXPECTED = {
     "final/test_accuracy": at_least(0.84),
     "final/training_loss": about(3.831594, within=0.3),
 }
-
-# The first stair comes after 5000 steps: for the negative control after 5.
-CONTROL = {"LEARNING_RATE_DECAY": {"DECAY_STEPS": 5}}
 
 
 def scaled(pixels):

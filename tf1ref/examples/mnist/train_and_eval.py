@@ -28,7 +28,6 @@ from tf1ref.modules.moving_average import ExponentialMovingAverage
 
 SEED = 1
 STEPS = 10000
-LONG = True  # half a minute
 BATCH_SIZE = 100
 INPUT_NODE = 784
 LAYER1_NODE = 500
@@ -46,9 +45,6 @@ EXPECTED = {
     "evaluated_steps": exactly([1, 1001, 2001, 3001, 4001, 5001, 6001, 7001, 8001, 9001]),
     "final/validation_accuracy": at_least(0.975),  # S3 prints 0.9852; MNIST gives .9858, the generated digits .9806
 }
-
-# With num_updates the average's decay is (1 + n) / (10 + n) until that passes .99, at step 891.
-CONTROL = {"MOVING_AVERAGE_DECAY": {"MOVING_AVERAGE_DECAY": 0.5}}
 
 
 def step_of(checkpoint, folder):

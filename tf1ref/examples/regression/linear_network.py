@@ -39,9 +39,6 @@ EXPECTED = {
     "final/prediction": about(LAST_PREDICTION, within=0.02),
 }
 
-# No point's sum is near .6. The control's threshold lies just below the .5 of two points.
-CONTROL = {"THRESHOLD": {"THRESHOLD": 0.499}}
-
 
 def points():
     """x float32 (4, 2) and the labels (4, 1): the second axis has to be there, or y - labels is (4, 4)."""

@@ -27,7 +27,6 @@ from tf1ref.modules.rnn_unroll import RNN
 
 SEED = 1
 STEPS = 2654  # two epochs of 1327
-LONG = True  # twenty minutes and more
 HIDDEN_SIZE = 200
 NUM_LAYERS = 2
 VOCAB_SIZE = 10000
@@ -40,7 +39,6 @@ KEEP_PROB = 0.5
 MAX_GRAD_NORM = 5
 INIT_SCALE = 0.05
 REPORT_EVERY = 100
-GLANCE = 100  # batches of an evaluation after less than an epoch
 
 # On the real corpus S3 prints 200.677 (valid) and 194.740 (test) after two epochs.
 EXPECTED = {"final/parameters": exactly(4651600), "final/over_start": at_most(0.5)}
@@ -56,10 +54,11 @@ def sizes():
     return corpus, ptb.epoch_size(len(corpus.train), TRAIN_BATCH_SIZE, TRAIN_NUM_STEP)
 
 
-def eval_size(words, whole):
-    """How many batches an evaluation of `words` has: all, or a glance."""
+def eval_size(words, steps, epoch_size):
+    """How many batches an evaluation of `words` has: all; before the first epoch's end as many words as a row read."""
     every = ptb.epoch_size(len(words), EVAL_BATCH_SIZE, EVAL_NUM_STEP)
-    return every if whole else min(every, GLANCE)
+    read = steps * TRAIN_NUM_STEP // (EVAL_BATCH_SIZE * EVAL_NUM_STEP)
+    return every if steps >= epoch_size else min(every, read)
 
 
 class Report:
@@ -160,9 +159,9 @@ def train_graph(session, models, queues, sizes_, steps, trace):
         perplexity, epoch_ends = report.add(loss)
         bar.show(perplexity=perplexity)
         if epoch_ends:
-            every = run_batches(session, eval_model, eval_queue, eval_size(corpus.valid, True))
+            every = run_batches(session, eval_model, eval_queue, eval_size(corpus.valid, steps, epoch_size))
             report.valid.append(np.exp(np.mean([loss for loss, _ in every])))
-    every = run_batches(session, eval_model, test_queue, eval_size(corpus.test, bool(report.valid)))
+    every = run_batches(session, eval_model, test_queue, eval_size(corpus.test, steps, epoch_size))
     trace["final/test_perplexity"] = np.exp(np.mean([loss for loss, _ in every]))
     return report
 
@@ -285,7 +284,7 @@ def run_function(steps=STEPS):
         perplexity, epoch_ends = report.add(loss.numpy())
         bar.show(perplexity=perplexity)
         if epoch_ends:
-            report.valid.append(model.perplexity(corpus.valid, eval_size(corpus.valid, True)))
-    trace["final/test_perplexity"] = model.perplexity(corpus.test, eval_size(corpus.test, bool(report.valid)))
+            report.valid.append(model.perplexity(corpus.valid, eval_size(corpus.valid, steps, epoch_size)))
+    trace["final/test_perplexity"] = model.perplexity(corpus.test, eval_size(corpus.test, steps, epoch_size))
     values = {name: variable.numpy() for name, variable in variables.items()}
     return {**trace, **{f"final/{k}": v for k, v in values.items()}, **report.trace(values)}

@@ -21,7 +21,6 @@ from tf1ref.modules.rnn_unroll import RNN
 
 SEED = 7
 STEPS = 1650  # 50 epochs of 33 batches
-LONG = True  # minutes
 TEST_DAYS = 300
 DAYS_IN = 60
 BATCH_SIZE = 64

@@ -41,10 +41,6 @@ EXPECTED = {
     "final/test_accuracy": at_least(0.97),  # S0 prints no figure; a single LeNet of S0 passes .97
 }
 
-# What the negative controls run with: 1 % more shows in a small network too, in a tenth of the time.
-SMALL = {"JOINED_BATCH": 30, "CONV1_DEEP": 4, "CONV2_DEEP": 4, "NODES": 196}
-CONTROL = {"LEARNING_RATE_DECAY": {"DECAY_STEPS": 1}}
-
 
 def add_layer_variables(names, shape, bias_shape, seed):
     """Adds a layer's weights and biases, and the weights' L2 loss to the collection `losses`."""

@@ -54,12 +54,6 @@ EXPECTED = {
     "final/file_differs": exactly(0),
 }
 
-# Only a graph that takes pictures has use for these: the small one does, from its tensor Mul on.
-CONTROL = {
-    "INPUT_MEAN": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
-    "INPUT_STD": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
-}
-
 
 def prepare(folder):
     """(Body, Pictures, lists, where features are kept), all checked before anything is computed."""

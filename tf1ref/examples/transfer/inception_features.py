@@ -25,7 +25,6 @@ from tf1ref.modules import checkpoints, optimizers, schedules
 
 SEED = 1
 STEPS = 20000
-LONG = True  # a minute and more
 BATCH_SIZE = 500
 HIDDEN = 512
 LEARNING_RATE = 0.9
@@ -54,13 +53,6 @@ VARIABLES = ("layer1/weights", "layer1/biases", "layer2/weights", "layer2/biases
 
 # S0 prints no figure.
 EXPECTED = {"final/train_accuracy": at_least(0.5), "final/test_accuracy": at_least(0.3)}
-
-# Only a graph that takes pictures has use for the first two; 20 steps reach the first decay where it is at 10.
-CONTROL = {
-    "INPUT_MEAN": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
-    "INPUT_STD": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
-    "DECAY_RATE": {"DECAY_STEPS": 10},
-}
 
 
 def prepare(folder):
