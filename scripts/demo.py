@@ -1,6 +1,9 @@
 """What scripts/demo runs: train on a cluster, freeze, ask the frozen graph, prove parity, say where it all is."""
 
+import contextlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,8 +11,12 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 out = Console(highlight=False)
+PROGRESS = re.compile(r"step \d+/\d+")
 STEPS, BATCH_SIZE = 1500, 100
 EXAMPLE = "distributed.async_mnist"
 
@@ -27,7 +34,7 @@ def main(folder="demo-out"):
     parts = (
         (
             f"LeNet-5 on one parameter server and two workers, {STEPS} steps of {BATCH_SIZE} digits",
-            [sys.executable, "-m", "tf1ref.cluster", "up", "local.yml", "--log-dir", folder / "logs", "--", *training],
+            [*tf1ref, "launch", "up", "local.yml", "--log-dir", folder / "logs", "--", *training],
         ),
         (
             "Freeze the checkpoint: variables become constants, the answers stay",
@@ -44,13 +51,51 @@ def main(folder="demo-out"):
     )
     for number, (title, command) in enumerate(parts, 1):
         out.rule(f"[bold]{number}. {title}", align="left")
-        out.print("$ " + " ".join(_shown(word) for word in command), style="cyan", soft_wrap=True)
-        code = subprocess.run(list(map(str, command)), check=False).returncode
+        out.print("$ " + " ".join(_shown(word) for word in command), style="bold", soft_wrap=True)
+        command = list(map(str, command))
+        code = train(command) if number == 1 else subprocess.run(command, check=False).returncode
         if code:
             print(f"demo: part {number} ended with exit code {code}", file=sys.stderr)
             return code
     _say_where(folder, frozen, time.monotonic() - began)
     return 0
+
+
+def train(command):
+    """Runs a launcher's command line, with one row for each task that shows where it is; returns its exit code.
+
+    Where there is no terminal, only the last progress of each task is shown. The logs have all of it.
+    """
+    at = command.index("--")
+    command = [*command[:at], "--json", *command[at:]]
+    rows = {}
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job,
+        Live(console=out, auto_refresh=False, transient=True) if out.is_terminal else contextlib.nullcontext() as live,
+    ):
+        try:
+            for event in map(json.loads, job.stdout):
+                _show(event, rows, live)
+        except KeyboardInterrupt:  # the launcher has got it, too, and ends the job
+            job.wait()
+            raise
+    for task, line in sorted(rows.items()):
+        out.print(f"[bold]{task:<9}[/bold] {line}", soft_wrap=True)
+    return job.returncode
+
+
+def _show(event, rows, live):
+    if event["event"] == "task":
+        rows.setdefault(event["task"], "started")
+    elif event["event"] == "log" and PROGRESS.match(event["line"]):
+        rows[event["task"]] = event["line"]
+    elif event["event"] == "log":
+        out.print(event["line"], markup=False, soft_wrap=True)
+    if live:
+        grid = Table.grid(padding=(0, 2))
+        for task, line in sorted(rows.items()):
+            grid.add_row(Text(task, "bold"), Text(line))  # Text: a print beside it may be without markup
+        live.update(grid, refresh=True)
 
 
 def _say_where(folder, frozen, seconds):

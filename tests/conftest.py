@@ -54,12 +54,14 @@ def refused(tmp_path, monkeypatch, capsys):
 
     def run(*arguments, env=None, cwd=tmp_path):
         from tf1ref import cli
+        from tf1ref.data import folders
 
         monkeypatch.chdir(cwd)
         capsys.readouterr()
         # What the command sets, such as --data's folder, is for its own process.
         with unittest.mock.patch.dict(os.environ, {name: str(value) for name, value in (env or {}).items()}):
             code = cli.main([str(argument) for argument in arguments])
+        folders.use(None)
         out, err = capsys.readouterr()
         assert code == 2, err
         assert out == ""

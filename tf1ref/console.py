@@ -8,6 +8,16 @@ import os
 import sys
 import time
 
+# Colours that can be read on a white ground and on a black one: the contrast is 4 to 1 or better on both
+# (tests/cli/test_show.py). A terminal's own sixteen colours are not: each is too pale on one of the two.
+COLOURS = {
+    "good": "color(28)",  # green
+    "bad": "color(161)",  # red
+    "keyword": "color(98)",  # violet
+    "string": "color(28)",
+    "number": "color(130)",  # brown
+    "soft": "color(243)",  # grey
+}
 # Set by `progress_shown`. Off by default: parity, tests and people's own programs run the examples silently.
 _shown = False
 
@@ -136,7 +146,31 @@ def verdict(good, yes="ok", no="FAILED"):
     """Returns a coloured word for a table cell."""
     from rich.text import Text
 
-    return Text(yes, "green") if good else Text(no, "bold red")
+    return Text(yes, COLOURS["good"]) if good else Text(no, f"bold {COLOURS['bad']}")
+
+
+def python(text, width=None):
+    """Returns Python source to print with `out()`, coloured and with long lines wrapped. width: columns, None: all."""
+    from pygments import token
+    from rich.style import Style
+    from rich.syntax import ANSISyntaxTheme, Syntax
+
+    def style(name):
+        return Style(color=COLOURS[name])
+
+    theme = {
+        token.Token: Style(),  # in the terminal's own colour
+        token.Comment: style("soft"),
+        token.Literal.String: style("string"),
+        token.Literal.String.Doc: style("soft"),
+        token.Literal.Number: style("number"),
+        token.Keyword: style("keyword"),
+        token.Operator.Word: style("keyword"),
+        token.Name.Decorator: style("soft"),
+        token.Name.Function: Style(bold=True),
+        token.Name.Class: Style(bold=True),
+    }
+    return Syntax(text, "python", theme=ANSISyntaxTheme(theme), code_width=width, word_wrap=True)
 
 
 def import_tensorflow():

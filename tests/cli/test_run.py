@@ -10,6 +10,9 @@ import time
 import numpy as np
 import pytest
 
+from tf1ref import cli
+from tf1ref.data import folders
+
 
 def test_run_shows_promised_beside_reached(tf1ref):
     done = tf1ref("run", "training.gradient_descent")
@@ -25,6 +28,30 @@ def test_a_shorter_run_promises_nothing(tf1ref):
     done = tf1ref("run", "training.gradient_descent", "--steps", 3, "--json")
     figures = json.loads(done.stdout)["figures"]
     assert [figure["met"] for figure in figures] == [None] * 3
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """Calls the command's main in tmp_path, in this process; returns what it printed on (stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        capsys.readouterr()
+        try:
+            assert cli.main([str(argument) for argument in arguments]) == 0
+        finally:
+            folders.use(None)
+        return capsys.readouterr()
+
+    return run
+
+
+def test_a_constant_set_to_its_own_value_is_the_sources_run(here):
+    out, _ = here("run", "training.gradient_descent", "--set", "START=5")
+    assert out.count(" ok") == 3 and "settings" not in out
+    out, _ = here("run", "training.gradient_descent", "--set", "START=4", "--steps", "60")
+    assert out.count("ok, with other settings") == 1  # the last w: it converges to -1 from anywhere
+    assert "not promised" in out and "the source promises its figures for START = 5.0 and STEPS = 40" in out
 
 
 @pytest.mark.slow
@@ -78,7 +105,7 @@ def test_seed_changes_the_start(tf1ref, tmp_path):
         (("run", "training.gradient_descent", "--steps", "0"), "give 1 or more"),
         (("run", "training.gradient_descent", "--steps", "ten"), "give 1 or more"),
         (("run", "basics.hello", "--steps", "3"), "has no steps"),
-        (("run", "mnist.softmax", "--data", "nowhere"), "no such folder"),
+        (("run", "mnist.softmax", "--data", "nowhere"), "nowhere: not a folder that can be read"),
         (("run", "basics.hello", "--plots"), "--out DIR"),
         (("run", "basics.hello", "--mode", "eager"), "invalid choice"),
         (("parity", "basics.hello", "--steps", "-1"), "give 1 or more"),
@@ -87,7 +114,6 @@ def test_seed_changes_the_start(tf1ref, tmp_path):
         (("parity", "missing.py"), "no such file"),
         (("parity", "basics.hello", "--json", "nowhere/file.json"), "there is no folder nowhere"),
         (("unknown",), "invalid choice"),
-        ((), "required"),
     ],
 )
 def test_bad_input_is_one_line(refused, arguments, says):
@@ -103,6 +129,18 @@ def test_a_stand_in_is_named_beside_its_figures(tf1ref, tmp_path):
     assert json.loads(tf1ref("run", "mnist.softmax", "--steps", 1, "--json", env=nothing).stdout)["stand_ins"] == [
         "mnist"
     ]
+
+
+def test_data_that_is_named_is_found_or_missed(here, refused, tmp_path):
+    (tmp_path / "dot.csv").write_text("x1,x2,y_c\n" + "0.1,0.2,1\n2,2,0\n" * 20)
+    said = "".join(here("run", "regression.dots", "--data", ".", "--steps", 1))
+    assert "generated" not in said and "final" in said
+    (tmp_path / "sets" / "dots").mkdir(parents=True)
+    line = refused("run", "regression.dots", "--data", "sets", "--steps", 1)
+    assert "no dots there: looked for dot.csv in it and in sets/dots" in line
+    assert "no mnist there: looked for train-images" in refused("run", "mnist.softmax", "--data", "sets")
+    folders.asked.clear()
+    assert "reads no data set" in here("run", "basics.hello", "--data", "sets")[1]
 
 
 def test_out_that_cannot_be_written(refused, tmp_path):

@@ -1,6 +1,8 @@
 """Where data sets are looked for, and the one line that says a stand-in is used."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +68,47 @@ def test_a_stand_in_is_announced_once_a_data_set(capsys):
     assert out == ""
     assert [line.split(":")[0] for line in err.splitlines()] == ["mnist", "dots"]
     assert "cache/tf1ref/mnist: digits stand in" in err
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A folder that is named with --data, and forgotten afterwards."""
+    (tmp_path / "named").mkdir()
+    folders.use(tmp_path / "named")
+    yield tmp_path / "named"
+    folders.use(None)
+
+
+def test_a_named_folder_is_the_only_place(named, tmp_path):
+    (tmp_path / "data/dots").mkdir()
+    (tmp_path / "data/dots/dot.csv").write_text("")
+    with pytest.raises(InputError, match=r"no dots there: looked for dot\.csv in it and in .*named/dots"):
+        folders.folder("dots")
+    (named / "dot.csv").write_text("")
+    assert folders.folder("dots") == named
+    (named / "dots").mkdir()
+    assert folders.folder("dots") == named, "an empty folder of the name does not hide the files"
+    (named / "dots/dot.csv").write_text("")
+    assert folders.folder("dots") == named / "dots"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("mnist", "train-images.idx3-ubyte"),
+        ("mnist", "mnist.npz"),
+        ("cifar10", "cifar-10-batches-py/data_batch_3"),
+        ("ptb", "simple-examples/data/ptb.train.txt"),
+        ("flower_photos", "roses/1.jpg"),
+    ],
+)
+def test_each_layout_of_a_data_set_is_known_in_the_folder_itself(named, name, file):
+    (named / file).parent.mkdir(parents=True, exist_ok=True)
+    (named / file).write_text("")
+    assert folders.folder(name) == named
+
+
+def test_the_table_has_every_data_set_that_a_loader_asks_for():
+    root = Path(folders.__file__).parents[1]
+    asked = {n for path in root.rglob("*.py") for n in re.findall(r'folders\.folder\("(\w+)"\)', path.read_text())}
+    assert asked == set(folders.FILES)

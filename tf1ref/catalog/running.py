@@ -17,14 +17,18 @@ from tf1ref.errors import InputError
 
 
 class Done(NamedTuple):
-    """What a run gave. `changes`: {constant: value}; `figures`: as `figures_of` returns them; `folder`: None without
-    files; `stand_ins`: the data sets that were generated; `reports`: False for a task that is not the job's chief.
+    """What a run gave.
+
+    changes: {constant: value} of the constants that differ from the source's; source: the source's own values of these,
+    and of STEPS where it ran for other steps. figures: as `figures_of` returns them. stand_ins: the data sets that were
+    generated. folder: None when nothing was kept. reports: False for a task that is not the job's chief.
     """
 
     name: str
     mode: str
     steps: int | None
     changes: dict[str, Any]
+    source: dict[str, Any]
     figures: list[dict[str, Any]]
     stand_ins: list[str]
     trace: dict[str, Any]
@@ -48,6 +52,7 @@ def run(
     """
     known = catalog.constants(example.path)
     pairs = dict(catalog.parse_change(change, known) for change in changes)
+    pairs = {constant: value for constant, value in pairs.items() if value != known[constant]}
     if plots:
         from tf1ref.catalog import plots as plotting
 
@@ -73,8 +78,11 @@ def run(
             plotting.save(module, trace, folder / "trace.png")
     ran = arguments.get("steps")
     reached = figures_of(module, ran, pairs, trace)
+    source = {constant: known[constant] for constant in pairs}
+    if ran and ran != module.STEPS:
+        source["STEPS"] = module.STEPS
     stand_ins, reports = sorted(folders.stood_in), (job, index) == ("worker", 0)
-    return Done(example.name, mode, ran, pairs, reached, stand_ins, trace, folder, reports)
+    return Done(example.name, mode, ran, pairs, source, reached, stand_ins, trace, folder, reports)
 
 
 def _task() -> tuple[str, int]:
@@ -110,18 +118,19 @@ def save_trace(path: Path, trace: Mapping[str, Any]) -> None:
 def figures_of(
     module: ModuleType, steps: int | None, changes: Mapping[str, Any], trace: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Returns a dict for each promised figure: key, promised, reached, met.
+    """Returns a dict for each promised figure: key, promised, reached, kept, met.
 
-    `met` is None where the program ran otherwise than the source does (other steps, other constants than SEED):
-    that promises nothing.
+    kept: whether the reached figure is what was promised. met: the same, or None where the program ran otherwise than
+    the source does (other steps, other constants than SEED): the source promises nothing for such a run.
     """
     full = (steps is None or steps == module.STEPS) and not set(changes) - {"SEED"}
     rows = []
     for key, promised in getattr(module, "EXPECTED", {}).items():
         reached = trace.get(key)
-        met = None if not full else reached is not None and promised.met(reached)
+        kept = reached is not None and promised.met(reached)
         shown = "-" if reached is None else figures.text(reached)
-        rows.append({"key": key, "promised": str(promised), "reached": shown, "met": met})
+        met = kept if full else None
+        rows.append({"key": key, "promised": str(promised), "reached": shown, "kept": kept, "met": met})
     return rows
 
 

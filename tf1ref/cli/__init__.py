@@ -8,8 +8,8 @@ import sys
 import traceback
 
 from tf1ref import __version__, console
-from tf1ref.cli import artifacts, data, examples, launch, programs
-from tf1ref.cli.verbs import Parser
+from tf1ref.cli import artifacts, completion, data, examples, launch, programs
+from tf1ref.cli.verbs import Parser, verb_group
 from tf1ref.cluster import ending
 from tf1ref.errors import InputError
 
@@ -33,7 +33,7 @@ def _main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = None
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser().parse_args(argv)
         return arguments.verb(arguments) or 0
     except KeyboardInterrupt:
         console.error("interrupted")
@@ -55,10 +55,11 @@ def _failed(message, code, arguments):
     return code
 
 
-def _parser():
+def parser():
+    """Returns the parser of the whole command line. The reference in docs/ is made from it."""
     parser = Parser(prog="tf1ref", description="TensorFlow 1 that works today: reference programs and tools.")
     parser.add_argument("--version", action="version", version=f"tf1ref {__version__}")
-    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb_name")
-    for group in (examples, programs, artifacts, data, launch):
+    verbs = verb_group(parser, "verb_name")
+    for group in (examples, programs, artifacts, data, launch, completion):
         group.add_verbs(verbs)
     return parser

@@ -1,14 +1,14 @@
 """The verb data, with its own three verbs: ls, verify, records."""
 
 from tf1ref import console
-from tf1ref.cli.verbs import verb
+from tf1ref.cli.verbs import verb, verb_group
 
 
 def add_verbs(verbs):
     """Adds the verb `data` with its own three verbs."""
     text = "Look at TFRecord files, folders of class folders, and lists of pictures with labels."
     parser = verbs.add_parser("data", help=text, description=text)
-    kinds = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="data_verb")
+    kinds = verb_group(parser, "data_verb")
     for name, function, text in (
         ("ls", _ls, "What a file holds: records and their features, or pictures by class."),
         ("verify", _verify, "Read everything: lengths, checksums, features; every picture is decoded."),

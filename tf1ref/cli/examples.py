@@ -1,16 +1,15 @@
-"""The verbs for the examples: list, show, run, parity, gallery."""
+"""The verbs for the examples: list, show, copy, run, parity, gallery."""
 
-import os
-
-from tf1ref import catalog, files
+from tf1ref import catalog, console, files
 from tf1ref.cli.verbs import steps, verb
 from tf1ref.errors import InputError
 
 
 def add_verbs(verbs):
-    """Adds list, show, run, parity and gallery."""
+    """Adds list, show, copy, run, parity and gallery."""
     _add_list(verbs)
     _add_show(verbs)
+    _add_copy(verbs)
     _add_run(verbs)
     _add_parity(verbs)
     _add_gallery(verbs)
@@ -31,12 +30,32 @@ def _list(arguments):
 def _add_show(verbs):
     parser = verb(verbs, "show", _show, "Show one example: what it teaches, and both halves side by side.")
     parser.add_argument("name", metavar="NAME", help="chapter.example")
+    parser.add_argument("--source", action="store_true", help="print the file as it is, to read or to redirect")
 
 
 def _show(arguments):
     from tf1ref.cli.views import examples as view
 
-    view.show_example(catalog.find(arguments.name))
+    (view.show_source if arguments.source else view.show_example)(catalog.find(arguments.name))
+
+
+def _add_copy(verbs):
+    parser = verb(verbs, "copy", _copy, "Copy one example to a file of your own, to change it.")
+    parser.add_argument("name", metavar="NAME", help="chapter.example")
+    parser.add_argument("-o", "--out", metavar="FILE", help="default: the example's own file name, in this folder")
+    parser.add_argument("--standalone", action="store_true", help="one file that runs where tf1ref is not installed")
+    parser.add_argument("--force", action="store_true", help="replace the file")
+
+
+def _copy(arguments):
+    from tf1ref.catalog import copying
+
+    example = catalog.find(arguments.name)
+    path = files.target(arguments.out or example.path.name, arguments.force)
+    text = copying.standalone(example) if arguments.standalone else example.path.read_text()
+    files.write(path, text.encode())
+    runs = f"python {path}" if arguments.standalone else f"tf1ref parity {path}"
+    console.say(f"{path}: a copy of {example.name}; try `{runs}`")
 
 
 def _add_run(verbs):
@@ -46,7 +65,7 @@ def _add_run(verbs):
     parser.add_argument("--steps", type=steps, metavar="N", help="default: the source's own number")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a constant")
     parser.add_argument("--seed", type=int, metavar="S", help="the same as --set SEED=S")
-    parser.add_argument("--data", metavar="DIR", help="the folder of real data sets (default: $TF1REF_DATA)")
+    parser.add_argument("--data", metavar="DIR", help="the folder of real data; without it: $TF1REF_DATA, a stand-in")
     parser.add_argument("--out", metavar="DIR", help="keep trace, checkpoints and event files in DIR/MODE")
     parser.add_argument("--plots", action="store_true", help="with --out: a picture of the trace too")
     parser.add_argument("--force", action="store_true", help="replace what an earlier run left in --out")
@@ -56,15 +75,13 @@ def _add_run(verbs):
 def _run(arguments):
     from tf1ref.catalog import running
     from tf1ref.cli.views.run import show_run
+    from tf1ref.data import folders
 
     if arguments.seed is not None:
         arguments.set.append(f"SEED={arguments.seed}")
     if arguments.plots and not arguments.out:
         raise InputError("--plots writes a picture: say where with --out DIR")
-    if arguments.data:
-        if not os.path.isdir(arguments.data):
-            raise InputError(f"--data {arguments.data}: no such folder")
-        os.environ["TF1REF_DATA"] = arguments.data
+    folders.use(arguments.data)
     done = running.run(
         catalog.find(arguments.name),
         mode=arguments.mode,
@@ -76,6 +93,8 @@ def _run(arguments):
     )
     if done.reports:
         show_run(done, arguments.json)
+    if arguments.data and not folders.asked:
+        console.note(f"--data {arguments.data}: not needed, since {arguments.name} reads no data set")
 
 
 def _add_parity(verbs):

@@ -1,16 +1,41 @@
 """How a verb is registered: its parser, its options that every verb has, and the values that options share."""
 
 import argparse
+import re
 from collections.abc import Callable
 
-from tf1ref.errors import InputError
+from tf1ref.errors import InputError, nearest
+
+CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)$", re.S)
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises InputError where argparse would print its usage and exit."""
 
     def error(self, message):
+        choice = CHOICE.search(message)
+        if choice:
+            message += nearest(choice[1], [word.strip("'\" ") for word in choice[2].split(",")])
         raise InputError(f"{message}; `{self.prog} --help` shows the usage")
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but an unknown option is an error of the verb that it was given to."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            option = unknown[0].partition("=")[0]
+            known = [name for action in self._actions for name in action.option_strings]
+            hint = nearest(option, known) if option.startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
+
+
+def verb_group(parser: argparse.ArgumentParser, dest: str):
+    """Adds a group of verbs to `parser`, which prints its help where it is given none; returns the group.
+
+    dest: the attribute that the chosen verb's name goes to.
+    """
+    parser.set_defaults(verb=lambda _: parser.print_help())
+    return parser.add_subparsers(title="verbs", metavar="VERB", dest=dest)
 
 
 def verb(verbs, name: str, function: Callable, text: str, debug: bool = True) -> argparse.ArgumentParser:

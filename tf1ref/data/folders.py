@@ -1,4 +1,8 @@
-"""Where the real files lie: $TF1REF_DATA, else the user's cache folder, a folder a data set."""
+"""Where the real files of a data set are.
+
+`use(DIR)` names a folder that must have them (`tf1ref run --data DIR`). Otherwise $TF1REF_DATA is looked at, then the
+user's cache folder. Each has one folder for each data set.
+"""
 
 import functools
 import os
@@ -6,6 +10,29 @@ import sys
 from pathlib import Path
 
 from tf1ref.errors import InputError
+
+# What shows that a folder holds a data set: one file that fits one of these patterns.
+FILES = {
+    "mnist": ("train-images?idx3-ubyte*", "t10k-images?idx3-ubyte*", "mnist.npz"),
+    "cifar10": ("data_batch_*", "cifar-10-batches-bin/data_batch_*", "cifar-10-batches-py/data_batch_*"),
+    "ptb": ("ptb.train.txt", "simple-examples/data/ptb.train.txt"),
+    "flower_photos": ("*/*.jpg", "*/*.jpeg", "*/*.png"),
+    "dots": ("dot.csv",),
+    "stock": ("SH600519.csv",),
+}
+# Data sets that this process has asked for, and those of them that generated data stood in for.
+asked, stood_in = set(), set()
+_named = None
+
+
+def use(path):
+    """Makes `path` the only place where data sets are looked for, in it and in its folders; None ends that.
+
+    A data set that is not there is then an error, and no generated one stands in. Raises InputError when `path` is not
+    a folder that can be read.
+    """
+    global _named
+    _named = None if path is None else _readable(Path(path), "name a folder of real data, or leave --data out")
 
 
 def cache():
@@ -22,13 +49,28 @@ def root():
 def folder(name):
     """The folder of data set `name`, or None when neither $TF1REF_DATA nor the cache has one.
 
-    Raises InputError when $TF1REF_DATA, or the folder found, is not a folder that can be read.
+    Raises InputError when $TF1REF_DATA, or the folder found, is not a folder that can be read, and when the folder that
+    `use` named does not have the data set.
     """
+    asked.add(name)
+    if _named:
+        return _in_named(name)
     for parent in (root(), cache()):
         path = parent and parent / name
         if path and os.path.lexists(path):
             return _readable(path, f"put the {name} files into a folder of that name, or move this away")
     return None
+
+
+def _in_named(name):
+    for path in (_named / name, _named):
+        if path.is_dir() and any(file for pattern in FILES[name] for file in _readable(path, "").glob(pattern)):
+            return path
+    wanted = " or ".join(FILES[name])
+    raise InputError(
+        f"--data {_named}: no {name} there: looked for {wanted} in it and in {_named / name}: name the folder that has "
+        "the files, or leave --data out"
+    )
 
 
 def _readable(path, remedy):
@@ -42,10 +84,6 @@ def _readable(path, remedy):
 def unreadable(path, error):
     """The InputError for a file the system would not read, from its OSError."""
     return InputError(f"{path}: cannot be read ({error.strerror or error}): check path and permissions")
-
-
-# Data sets that generated ones have stood in for in this process.
-stood_in = set()
 
 
 @functools.cache  # the memory of what was said: once a process a data set

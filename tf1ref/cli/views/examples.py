@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 
 from tf1ref import catalog, console
 
@@ -15,36 +16,48 @@ def show_list(examples, as_json=False):
         json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
         console.say()
         return
+    columns = console.out().width
     width = max((len(e.name) for e in examples), default=0)
     chapter = None
     for example in examples:
         if example.chapter != chapter:
             chapter = example.chapter
             console.say(("" if example is examples[0] else "\n") + chapter)
-        console.say(f"  {example.name:<{width}}  {example.title}"[:100])
+        hanging = " " * (width + 4)
+        head = f"  {example.name:<{width}}  "
+        lines = textwrap.fill(
+            example.title, columns, initial_indent=head, subsequent_indent=hanging, break_on_hyphens=False
+        )
+        console.say(lines)
+
+
+def show_source(example):
+    """Prints the file of an example as it is: coloured on a terminal, its very bytes elsewhere."""
+    text = example.path.read_text()
+    if sys.stdout.isatty():
+        console.out().print(console.python(text))
+    else:
+        sys.stdout.write(text)
 
 
 def show_example(example):
     """Prints the docstring, the constants and the two halves: side by side on a wide terminal."""
     from rich.columns import Columns
     from rich.panel import Panel
-    from rich.syntax import Syntax
 
     out = console.out()
     parts = catalog.parts(example.path)
     out.print(f"[bold]{example.name}[/bold]  {example.path}", highlight=False)
     out.print(Panel(parts.docstring.rstrip(), expand=False), markup=False, highlight=False)
 
-    def code(text, width):
-        return Syntax(text, "python", background_color="default", code_width=width, word_wrap=True)
-
-    out.print(code(parts.constants, None))
+    out.print(console.python(parts.constants))
     if out.width < WIDE:
-        out.print(Panel(code(parts.graph, None), title="graph"), Panel(code(parts.function, None), title="function"))
+        for text, title in ((parts.graph, "graph"), (parts.function, "function")):
+            out.print(Panel(console.python(text), title=title))
     else:
         half = out.width // 2 - 1
         halves = [
-            Panel(code(text, half - 4), title=title, width=half)
+            Panel(console.python(text, half - 4), title=title, width=half)
             for text, title in ((parts.graph, "graph"), (parts.function, "function"))
         ]
         out.print(Columns(halves, padding=0))

@@ -14,10 +14,13 @@ def show_run(done, as_json=False):
         return
     steps = f", {done.steps} steps" if done.steps else ""
     title = f"{done.name} ({done.mode}{steps}{''.join(f', {k}={v}' for k, v in done.changes.items())})"
-    table = [(row["key"], row["promised"], row["reached"], _met(row["met"])) for row in done.figures]
+    table = [(row["key"], row["promised"], row["reached"], _met(row)) for row in done.figures]
     if not table:
         table = [(key, "", figures.text(value), "") for key, value in done.trace.items() if key.startswith("final/")]
     console.table(("figure", ">promised", ">reached", ""), table, title=title)
+    if done.figures and set(done.source) - {"SEED"}:
+        own = " and ".join(f"{k} = {v}" for k, v in done.source.items() if k != "SEED")
+        console.say(f"the source promises its figures for {own}")
     for data_set in done.stand_ins:
         console.say(f"reached on generated data in place of {data_set}: not a figure of the real {data_set}")
     if done.folder:
@@ -31,5 +34,7 @@ def _print_json(done):
     console.say()
 
 
-def _met(met):
-    return "not the source's run" if met is None else console.verdict(met, "ok", "missed")
+def _met(row):
+    if row["met"] is None:
+        return console.verdict(True, "ok, with other settings") if row["kept"] else "not promised for these settings"
+    return console.verdict(row["met"], "ok", "missed")
