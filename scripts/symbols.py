@@ -3,7 +3,7 @@
 import ast
 import sys
 
-from tf1ref.compat import surface, table
+from tf1ref.compat.names import advice, sources, table
 
 HEAD = ("old symbol", "under `exec`", "for new code")
 
@@ -11,7 +11,7 @@ HEAD = ("old symbol", "under `exec`", "for new code")
 def _names(module):
     """What a module of tf1ref.legacy offers: its __all__, else its functions, classes, names and what it passes on."""
     path = table.LEGACY.joinpath(*module.split("."))
-    found, tree = set(), surface.tree(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
+    found, tree = set(), sources.tree(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
@@ -38,7 +38,7 @@ def rows():
         shown = [p for p in paths if ".python." not in p and not p.startswith("python.")]
         if not shown:
             continue  # a longer way to names that stand in another row
-        new = sorted({table.new_code(path) for path in paths} - {None})
+        new = sorted({advice.new_code(path) for path in paths} - {None})
         old = ", ".join(f"`tf.{path}`" for path in shown)
         yield (
             old,
@@ -46,7 +46,7 @@ def rows():
             ", ".join(f"`modules.{name}`" for name in new),
         )
     grouped = {}
-    for path, new in table.NEW_CODE.items():
+    for path, new in advice.NEW_CODE.items():
         if not any(path == p or path.startswith(p + ".") for p in table.MODULES):
             grouped.setdefault(new.partition(".")[0], []).append(f"`tf.{path}`")
     for module, paths in grouped.items():
@@ -54,9 +54,9 @@ def rows():
     yield ", ".join(f"`{p}`" for p in table.RENAMED if not p.startswith("python.")), "renamed before or at 1.0", ""
     yield ", ".join(f"`{p}`" for p in table.FUNCTIONS), "take their old arguments too", ""
     yield ", ".join(f"`import {p}`" for p in table.FILES), "given where a program has no such file", ""
-    for path, advice in table.GONE.items():
+    for path, instead in advice.GONE.items():
         if path != "contrib":
-            yield f"`tf.{path}`", "missing", advice
+            yield f"`tf.{path}`", "missing", instead
 
 
 def main():

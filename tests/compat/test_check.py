@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from tf1ref import catalog
-from tf1ref.compat import calls, namespace, surface, table
+from tf1ref.compat import calls
 from tf1ref.compat import check as checking
+from tf1ref.compat.names import resolver
+from tf1ref.compat.texts import python2
 from tf1ref.errors import InputError
 
 
@@ -36,7 +38,7 @@ def test_each_use_of_what_was_dropped_is_found(tmp_path):
         "tf.concat([b, b], 0)\n"
         "not_tensorflow.concat(0)\n"
     )
-    _, uses, problems = found(tmp_path, text)
+    _, uses, problems, *_ = found(tmp_path, text)
     verdicts = {(u.line, u.name): u.verdict for u in uses}
     assert not problems
     assert verdicts == {
@@ -58,7 +60,7 @@ def test_each_use_of_what_was_dropped_is_found(tmp_path):
 
 
 def test_our_own_examples_miss_nothing():
-    files, uses, problems = checking.check([str(catalog.FOLDER)])
+    files, uses, problems, *_ = checking.check([str(catalog.FOLDER)])
     assert files > 40 and not problems
     assert [u for u in uses if u.verdict != "runs"] == []
 
@@ -74,8 +76,8 @@ def test_names_read_from_the_sources_are_those_of_the_imported_module():
     ]
     paths = [p for p in paths if not p.split(".")[-1].startswith("_") and p not in ("keras", "layers", "nn.rnn_cell")]
     assert len(paths) > 900
-    assert [p for p in paths if surface.verdict(p) == surface.MISSING] == []
-    runs = {p for p in paths if surface.verdict(p) == surface.RUNS}
+    assert [p for p in paths if resolver.resolve(p) is None] == []
+    runs = {p for p in paths if resolver.in_python(p, 1)}
     for path in paths:
         place, ok = tf, True
         for part in path.split("."):
@@ -85,15 +87,6 @@ def test_names_read_from_the_sources_are_those_of_the_imported_module():
             place = getattr(place, part)
         # tf.losses and tf.metrics are Keras' in TensorFlow 2: by name there, not TF1's.
         assert (path in runs) == (ok and path.split(".")[0] not in ("losses", "metrics", "initializers")), path
-
-
-def test_what_is_promised_under_exec_is_there():
-    root = namespace.root()
-    for path in [*table.MODULES, *table.RENAMED, *table.FUNCTIONS]:
-        place = root
-        for part in path.split("."):
-            place = getattr(place, part)
-        assert surface.verdict(path) in (surface.EXEC, surface.RUNS), path
 
 
 @pytest.mark.parametrize(
@@ -123,16 +116,25 @@ def test_notebooks_and_folders(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["import tensorflow as tf"]},
         {"cell_type": "code", "source": ["%matplotlib inline\n", "import tensorflow as tf\n", "tf.placeholder"]},
-        {"cell_type": "code", "source": ["import tensorflow as tf\n", "print 'a'\n"]},
+        {"cell_type": "code", "source": "tf.zeros\n"},
     ]
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells}))
     (tmp_path / "b.py").write_text("x = 1\n")
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "c.py").write_text("print 'not mine'\n")
-    files, uses, problems = checking.check([str(tmp_path)])
+    files, uses, problems, *_ = checking.check([str(tmp_path)])
     assert files == 2
-    assert [(u.file.rpartition("/")[2], u.line, u.name) for u in uses] == [("a.ipynb[cell 2]", 3, "tf.placeholder")]
-    assert [(p.line, p.text) for p in problems] == [(2, "Python 2: print 'a': print is a function: print(...)")]
+    assert [(u.file.rpartition("/")[2], u.line, u.name) for u in uses] == [
+        ("a.ipynb[cell 2]", 3, "tf.placeholder"),
+        ("a.ipynb[cell 3]", 1, "tf.zeros"),
+    ]
+    assert not problems
+
+
+@pytest.fixture
+def no_fissix(monkeypatch):
+    """As if the extra python2 were not installed."""
+    monkeypatch.setattr(python2, "can_translate", lambda: False)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +153,8 @@ def test_notebooks_and_folders(tmp_path):
         ("a = = b", "invalid syntax"),
     ],
 )
-def test_python_2_is_said_so(tmp_path, line, says):
-    _, _, problems = found(tmp_path, line + "\n")
+def test_python_2_is_said_so_where_nothing_translates_it(tmp_path, no_fissix, line, says):
+    _, _, problems, *_ = found(tmp_path, line + "\n")
     assert len(problems) == 1 and says in problems[0].text
 
 

@@ -1,7 +1,6 @@
 """`tf1ref exec` runs TF1 programs unchanged, in real processes, and says in one line what it cannot give."""
 
 import ast
-import os
 import re
 import subprocess
 import sys
@@ -10,24 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf1ref.compat import hints, number_calls
+from tf1ref.compat import hints
+from tf1ref.compat.bridges import syntax
 
 HEAD = "import tensorflow as tf\nimport numpy as np\n"
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Writes a program to the test's own folder and runs it there; returns the finished process."""
-
-    def run(text, *arguments, options=(), name="program.py", **environment):
-        (tmp_path / name).write_text(text)
-        display = {"DISPLAY": "", "WAYLAND_DISPLAY": "", **environment}
-        command = [sys.executable, "-m", "tf1ref", "exec", *options, name, *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, **display}, capture_output=True, text=True, timeout=120
-        )
-
-    return run
 
 
 def test_the_first_years_of_tensorflow_in_one_program(run):
@@ -176,10 +161,9 @@ def test_pickles_are_read_with_trust_alone(run, tmp_path):
     [
         ("\ntf.contrib.tensor_forest.python\n", 4, "scikit-learn"),
         ("x = 1\nfrom tensorflow.contrib import nothing\n", 4, "tensorflow.contrib.nothing is not in TensorFlow"),
-        ("import tensorflow.keras.layers\n", 3, "tf.layers"),
-        ("print 'a'\n", 3, "Python 2: print 'a': print is a function"),
+        ("import tensorflow.contrib.cudnn_rnn\n", 3, "LSTMBlockFusedCell"),
     ],
-    ids=["attribute", "from-import", "keras", "python-2"],
+    ids=["attribute", "from-import", "import"],
 )
 def test_what_is_gone_is_one_line_with_file_and_line(run, text, line, says):
     done = run(HEAD + text)
@@ -192,10 +176,10 @@ def test_what_is_gone_is_one_line_with_file_and_line(run, text, line, says):
 def test_hasattr_and_try_still_work(run):
     text = HEAD + (
         "import sys\n"
-        "print(hasattr(tf, 'mul'), hasattr(tf.nn, 'nothing'), tf.layers.dense and 'tf_keras' in sys.modules)\n"
+        "print(hasattr(tf, 'mul'), hasattr(tf.nn, 'nothing'), tf.layers.dense.__module__)\n"
         "try:\n    from tensorflow.contrib import nothing\nexcept ImportError:\n    print('caught')\n"
     )
-    assert run(text).stdout == "True False False\ncaught\n"
+    assert run(text).stdout == "True False tf1ref.legacy._layer\ncaught\n"
 
 
 @pytest.mark.slow
@@ -214,14 +198,14 @@ def test_numbers_are_made_of_arrays_of_one_element():
         "class A:\n    y = int(np.array([4]))\n"
     )
     scope = {"np": np}
-    exec(compile(number_calls.taught(ast.parse(text)), "program.py", "exec"), scope)
+    exec(compile(syntax.taught(ast.parse(text)), "program.py", "exec"), scope)
     assert scope["x"][:5] == [7, float(np.float32([0.5]).item()), 12, 35, True] and scope["x"][5] is float
     assert scope["A"].y == 4 and [type(v) for v in scope["x"][:3]] == [int, float, int]
     own = "def own(float):\n    return float(3)\nthree = own(lambda n: [n])\n"
-    exec(compile(number_calls.taught(ast.parse(own)), "program.py", "exec"), scope)
+    exec(compile(syntax.taught(ast.parse(own)), "program.py", "exec"), scope)
     assert scope["three"] == [3]
     with pytest.raises(TypeError):
-        exec(compile(number_calls.taught(ast.parse("int(np.arange(2))")), "program.py", "exec"), scope)
+        exec(compile(syntax.taught(ast.parse("int(np.arange(2))")), "program.py", "exec"), scope)
 
 
 def raise_(error):
@@ -284,10 +268,9 @@ def test_eager_programs_of_1_5_to_1_15(run):
         "tf.train.MomentumOptimizer(0.5, 0.9).apply_gradients(pairs)\n"
         "tf.train.AdagradOptimizer(0.5).minimize(lambda: tf.reduce_sum(layer(x)), var_list=layer.variables[1:])\n"
         "print([v.numpy().tolist() for v in layer.variables])\n"
-        "tf.keras.Sequential([layer]).compile(tf.train.AdamOptimizer(), 'mse')\n"
     )
     done = run(text)
-    assert done.returncode == 1 and "tf.keras.optimizers.Adam" in done.stderr.splitlines()[-1], done.stderr
+    assert done.returncode == 0, done.stderr
     gradients, by_arguments, elements, moved, trained = done.stdout.splitlines()
     # Weights of 1 less half of x; the bias less half of 1, then by Adagrad less .5 / sqrt(.1 + 1).
     kernel, bias = eval(trained)

@@ -12,12 +12,17 @@ def add_verbs(verbs):
 
 
 def _add_exec(verbs):
-    parser = verb(verbs, "exec", _exec, "Run a TF1 program unchanged, in a process of its own.")
-    parser.usage = "tf1ref exec [--seed S] [--trust] [-m] SCRIPT|MODULE [ARGS...]"
+    parser = verb(
+        verbs, "exec", _exec, "Run a program of TensorFlow 1 or 2.0 to 2.15 unchanged, in a process of its own."
+    )
+    options = "[--seed S] [--world 1|2] [--out NOTEBOOK] [--trust] [-m]"
+    parser.usage = f"tf1ref exec {options} SCRIPT|NOTEBOOK|MODULE [ARGS...]"
     parser.add_argument("--seed", type=int, metavar="S", help="start every graph, NumPy and random from S")
-    parser.add_argument("--trust", action="store_true", help="np.load may unpickle, which runs what the file says")
+    parser.add_argument("--world", type=int, choices=(1, 2), help="TensorFlow 1 or 2, where the program does not tell")
+    parser.add_argument("--out", metavar="NOTEBOOK", help="write the notebook with its outputs to this file")
+    parser.add_argument("--trust", action="store_true", help="np.load may unpickle, a notebook's ! lines are run")
     parser.add_argument("-m", action="store_true", dest="as_module", help="the program is a module, as in python -m")
-    parser.add_argument("program", metavar="SCRIPT|MODULE")
+    parser.add_argument("program", metavar="SCRIPT|NOTEBOOK|MODULE")
     parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the program's own")
 
 
@@ -31,6 +36,8 @@ def _exec(arguments):
         seed=arguments.seed,
         trust=arguments.trust,
         debug=arguments.debug,
+        world=arguments.world,
+        out=arguments.out,
     )
 
 

@@ -1,6 +1,7 @@
-"""The process in which `tf1ref exec` runs one TF1 program: python -m tf1ref.compat [--seed S] [--trust] [-m] PROGRAM.
+"""The process in which `tf1ref exec` runs one program: python -m tf1ref.compat [options] PROGRAM [ARGUMENTS...].
 
-Exit codes: the program's own; 1 when it raises or asks for what is gone; 2 when there is no such program.
+Exit codes: the program's own; 1 when it raises or asks for what is gone; 2 when there is no such program, or when it
+cannot be read.
 """
 
 import argparse
@@ -13,19 +14,14 @@ import traceback
 import types
 
 from tf1ref import console
-from tf1ref.compat import hints, importer, namespace, number_calls, python2, runtime
+from tf1ref.compat import hints, importer, namespace, runtime
+from tf1ref.compat.texts import notebooks, python2, reading, worlds
+from tf1ref.errors import InputError
 
 
 def main():
     """Parses the command line, runs the program, returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tf1ref.compat")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--trust", action="store_true")
-    parser.add_argument("--debug", action="store_true")
-    parser.add_argument("-m", action="store_true", dest="module")
-    parser.add_argument("program")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
+    given = _parser().parse_args()
     # As `python` has it: the script's folder, or the working folder for -m, stands first.
     first = os.getcwd() if given.module else os.path.dirname(os.path.abspath(given.program))
     sys.path[0] = first
@@ -36,12 +32,33 @@ def main():
             console.error(f"exec -m {given.program}: no such module in {first} or among the installed ones")
             return 2
     try:
-        code = _compiled(path)
-    except (OSError, SyntaxError, ValueError) as e:
-        console.error(_syntax(e, path) if isinstance(e, SyntaxError) else f"exec {path}: cannot be read: {e}")
-        return 1 if isinstance(e, SyntaxError) else 2
+        with open(path, "rb") as file:
+            data = file.read()
+        program = _Notebook(data, path, given) if path.endswith(".ipynb") else _Script(data, path, given)
+    except (OSError, ValueError) as e:
+        console.error(f"exec {path}: cannot be read: {e}")
+        return 2
+    except InputError as e:
+        console.error(f"exec {e}")
+        return 2
+    except SyntaxError as e:
+        console.error(_syntax(e, path))
+        return 2
     sys.argv = [path, *given.arguments]
-    return _run(code, path, given)
+    return _run(program, path, given)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m tf1ref.compat")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--world", type=int, choices=(1, 2))
+    parser.add_argument("--out")
+    parser.add_argument("--trust", action="store_true")
+    parser.add_argument("--debug", action="store_true")
+    parser.add_argument("-m", action="store_true", dest="module")
+    parser.add_argument("program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
 
 
 def _file_of(module):
@@ -54,30 +71,56 @@ def _file_of(module):
     return spec.origin if spec and spec.has_location else None
 
 
-def _compiled(path):
-    with open(path, "rb") as file:
-        tree = ast.parse(file.read(), path)
-    return compile(number_calls.taught(tree), path, "exec", dont_inherit=True)
+class _Script:
+    """A .py file: its world, and how it is run."""
+
+    def __init__(self, data, path, given):
+        self.code = reading.code(data, path, in_package=bool(given.module and "." in given.program))
+        self.world = given.world or worlds.of_file(reading.parse(data, path).tree, os.path.abspath(path)).number
+
+    def run(self, scope):
+        exec(self.code, scope)
+
+
+class _Notebook:
+    """A notebook: its world, and how its cells are run."""
+
+    def __init__(self, data, path, given):
+        from tf1ref.compat import cells
+
+        text, _ = notebooks.as_one_program(data, path)
+        self.runner = cells.Runner(data, path, given.trust, given.out)
+        try:
+            tree = reading.parse(text, path).tree
+        except SyntaxError:  # a cell that fails is said when its turn has come
+            tree = ast.Module([], [])
+        self.world = given.world or worlds.of_file(tree, os.path.abspath(path)).number
+
+    def run(self, scope):
+        self.runner.run(scope)
 
 
 def _syntax(error, path):
     path = error.filename or path
     with contextlib.suppress(OSError), open(path, "rb") as file:
-        return f"{path}:{python2.line_of(error)}: {python2.reason(error, file.read())}"
+        said = f"{path}:{python2.line_of(error)}: {python2.reason(error, file.read())}"
+        lacking = "Python 2" in said and not python2.can_translate()
+        return said + "; pip install 'tf1ref[python2]' runs it" * lacking
     return f"{path}: {error}"
 
 
-def _run(code, path, given):
+def _run(program, path, given):
     runtime.plot_without_display()
+    runtime.before_tensorflow()
     console.import_tensorflow()
-    runtime.prepare(seed=given.seed, trust=given.trust, say=lambda text: console.error(f"exec: {text}"))
-    importer.install()
+    runtime.prepare(given.seed, given.trust, lambda text: console.error(f"exec: {text}"), program.world)
+    importer.install(program.world)
     module = types.ModuleType("__main__")
     module.__file__ = path
     module.__package__ = given.program.rpartition(".")[0] if given.module else None
     sys.modules["__main__"] = module
     try:
-        exec(code, module.__dict__)
+        program.run(module.__dict__)
     except SystemExit:
         raise  # the interpreter knows what its argument means
     except (namespace.SymbolMissing, namespace.ModuleMissing) as e:
@@ -99,11 +142,7 @@ def _run(code, path, given):
 
 def own_frames(tb):
     """Returns the frames of a traceback that are the program's: not the libraries', not ours."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    not_own = (package, os.path.dirname(os.__file__), "<frozen")
-    installed = f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
-    frames = traceback.extract_tb(tb)
-    return [f for f in frames if not f.filename.startswith(not_own) and not any(i in f.filename for i in installed)]
+    return [f for f in traceback.extract_tb(tb) if f.filename.endswith("]") or importer.is_own_file(f.filename)]
 
 
 def _print(error, whole):

@@ -1,12 +1,12 @@
 """Calls that name something TensorFlow 2 still has, with arguments that it no longer takes or reads otherwise.
 
-Signatures are read from TensorFlow's source files, like the names in surface.py.
+Signatures are read from TensorFlow's source files, like the names in resolver.py.
 """
 
 import ast
 import functools
 
-from tf1ref.compat import surface
+from tf1ref.compat.names import sources
 
 # Same name, same arguments by position, another meaning: what to write in TensorFlow 2.
 REREAD = {
@@ -17,7 +17,7 @@ REREAD = {
 def changed(path, call):
     """Returns what to write instead of the ast.Call of `tf.<path>` in TensorFlow 2, or None when it is as it was.
 
-    path: one that surface.verdict calls RUNS.
+    path: one that resolver.in_python knows.
     """
     keywords = {k.arg for k in call.keywords if k.arg}
     if path in REREAD and "rate" not in keywords:  # 1.13 had `rate` too
@@ -28,9 +28,15 @@ def changed(path, call):
         return "tf.split(value, number, axis): the axis came first before 1.0"
     if path.endswith("cross_entropy_with_logits") and len(call.args) > 1:
         return f"tf.{path}(labels=..., logits=...): logits came first before 1.0"
+    not_taken = strange(path, call)
+    return f"tf.compat.v1.{path}: TensorFlow 2's takes no {', '.join(not_taken)}" if not_taken else None
+
+
+def strange(path, call):
+    """Returns the keywords of an ast.Call of `tf.<path>` that TensorFlow 2's function does not take."""
+    keywords = {k.arg for k in call.keywords if k.arg}
     known = _parameters(path) if keywords else None
-    strange = sorted(keywords - known) if known else []
-    return f"tf.compat.v1.{path}: TensorFlow 2's takes no {', '.join(strange)}" if strange else None
+    return sorted(keywords - known) if known else []
 
 
 def _is_integer(node):
@@ -40,11 +46,11 @@ def _is_integer(node):
 @functools.cache
 def _parameters(path):
     """Returns the parameter names of tf.<path> (a function) in TensorFlow 2, or None where they cannot be told."""
-    root = surface.tensorflow_folder()
+    root = sources.tensorflow_folder()
     *folders, name = path.split(".")
     places = [root / "__init__.py", root.joinpath("_api", "v2", *folders, "__init__.py")]
     for place in places[1:] if folders else places[:1]:
-        for node in surface.tree(place).body if place.is_file() else ():
+        for node in sources.tree(place).body if place.is_file() else ():
             for alias in node.names if isinstance(node, ast.ImportFrom) else ():
                 if (alias.asname or alias.name) == name:
                     return _of_function(root.joinpath(*node.module.split(".")[1:]).with_suffix(".py"), alias.name)
@@ -52,7 +58,7 @@ def _parameters(path):
 
 
 def _of_function(file, name):
-    for node in surface.tree(file).body if file.is_file() else ():
+    for node in sources.tree(file).body if file.is_file() else ():
         if isinstance(node, ast.FunctionDef) and node.name == name:
             taken = node.args
             # Aliases that a decorator adds are taken by **kwargs or listed in it; `deprecated_args` lists them.

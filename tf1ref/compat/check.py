@@ -1,12 +1,12 @@
 """`tf1ref check`: what of TensorFlow a Python file or notebook uses, and which of it still runs. Only parses."""
 
 import ast
-import json
-import re
 from pathlib import Path
 from typing import NamedTuple
 
-from tf1ref.compat import calls, surface, table
+from tf1ref.compat import calls, keras3
+from tf1ref.compat.names import advice, facts, resolver, table
+from tf1ref.compat.texts import notebooks, python2, reading, uses, worlds
 from tf1ref.errors import InputError
 
 SUFFIXES = (".py", ".ipynb")
@@ -15,13 +15,28 @@ SKIPPED = {".git", ".venv", "venv", "__pycache__", "node_modules", ".ipynb_check
 
 
 class Use(NamedTuple):
-    """One use of a TensorFlow name: `verdict` is surface.RUNS, EXEC or MISSING; `instead` says what to write."""
+    """One use of a name: does it run under plain `python`, and under `exec`; `instead` says what to write.
+
+    guarded: it stands behind hasattr, `try` or a version test, and may be missing.
+    """
 
     file: str
     line: int
     name: str
-    verdict: str
-    instead: str
+    python: bool
+    exec: bool
+    instead: str = ""
+    guarded: bool = False
+
+    @property
+    def verdict(self):
+        """ "runs" as it is, under "exec", or "missing"."""
+        return "runs" if self.python else "exec" if self.exec else "missing"
+
+    @property
+    def alarms(self):
+        """Whether the program stops there, under plain Python and under exec."""
+        return self.verdict == "missing" and not self.guarded
 
 
 class Problem(NamedTuple):
@@ -33,11 +48,13 @@ class Problem(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What `check` found: how many files, every Use, every Problem."""
+    """What `check` found: how many files, every Use, every Problem, {file: worlds.World}, files in Python 2."""
 
     files: int
     uses: list
     problems: list
+    worlds: dict
+    python2: list
 
 
 def check(paths):
@@ -45,16 +62,11 @@ def check(paths):
 
     Raises InputError for a path that does not exist, is neither .py nor .ipynb, or a folder without any.
     """
-    uses, problems, files = [], [], []
-    for path in paths:
-        files += _files(Path(path))
-    for file in dict.fromkeys(files):
-        for text, cell, first in _sources(file):
-            where = f"{file}{cell}"
-            tree = _tree(text, where, first, problems)
-            if tree is not None:
-                uses += [use._replace(line=use.line + first - 1) for use in _uses(tree, where)]
-    return Found(len(set(files)), uses, problems)
+    found = Found(0, [], [], {}, [])
+    files = list(dict.fromkeys(file for path in paths for file in _files(Path(path))))
+    for file in files:
+        _check_file(file, found)
+    return found._replace(files=len(files))
 
 
 def _files(path):
@@ -64,116 +76,92 @@ def _files(path):
         return [path]
     if not path.is_dir():
         raise InputError(f"check {path}: no such file or folder")
-    found = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file() and not SKIPPED & set(p.parts))
+    inside = (p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+    found = sorted(p for p in inside if not SKIPPED & set(p.relative_to(path).parts))
     if not found:
         raise InputError(f"check {path}: no .py and no .ipynb in it")
     return found
 
 
-def _sources(file):
-    """Yields (text, cell, first line) of a program, or of each code cell of a notebook."""
+def _check_file(file, found):
     try:
         data = file.read_bytes()
-        if file.suffix == ".py":
-            yield data, "", 1
-            return
-        cells = json.loads(data)["cells"]
-        for number, cell in enumerate(cells, 1):
-            if cell["cell_type"] == "code":
-                text = "".join(cell["source"])
-                # IPython's own commands stand on lines of their own.
-                yield re.sub(r"^(\s*)[%!?].*$", r"\1pass", text, flags=re.M).encode(), f"[cell {number}]", 1
     except OSError as e:
         raise InputError(f"check {file}: cannot be read: {e.strerror or e}") from e
-    except (ValueError, KeyError, TypeError) as e:
-        raise InputError(f"check {file}: no notebook: {e}") from e
-
-
-def _tree(text, where, first, problems):
+    where = _Lines(file)
+    if file.suffix == ".ipynb":
+        data, where.cells = notebooks.as_one_program(data, file)
     try:
-        return ast.parse(text)
+        text = reading.parse(data, str(file))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
-        from tf1ref.compat.python2 import line_of, reason
+        place, line = where(python2.line_of(e))
+        found.problems.append(Problem(place, line, python2.reason(e, data)))
+        return
+    if text.python2:
+        found.python2.append(str(file))
+    program = uses.read(text.tree, file)
+    world = worlds.of_file(text.tree, file)
+    if program.names:
+        found.worlds[str(file)] = world
+    listed = {_use(name, world.number, where) for name in program.names}
+    if any(n.path.startswith("keras") for n in program.names):
+        listed |= set(_methods(text.tree, where))
+    found.uses.extend(sorted(listed))
 
-        problems.append(Problem(where, line_of(e) + first - 1, reason(e, text)))
-        return None
+
+class _Lines:
+    """Turns a line of what was parsed into (file or cell, line in it)."""
+
+    def __init__(self, file):
+        self.file, self.cells = str(file), None
+
+    def __call__(self, line):
+        if self.cells is None:
+            return self.file, line
+        number, inside = self.cells[line]
+        return f"{self.file}[cell {number}]", inside
 
 
-def _uses(tree, where):
-    aliases, found = {}, []
+def _use(name, world, where):
+    path, standalone = name.path, name.root == "keras"
+    python, under_exec = resolver.in_python(path, 2 if standalone else world), resolver.resolve(path, world) is not None
+    instead = None
+    if python and name.call is not None:
+        instead = keras3.changed(path, name.call) if resolver.within(path, "keras") else None
+        instead = instead or (calls.changed(path, name.call) if world == 1 else None)
+        python = not instead
+    file, line = where(name.node.lineno)
+    instead = "" if python and under_exec else instead or _instead(path, world, under_exec)
+    return Use(file, line, name.shown, python, under_exec, instead, name.guarded)
+
+
+def _methods(tree, where):
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += _imports(node, aliases)
-        elif isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "tensorflow":
-            for alias in node.names:
-                path = ".".join([*node.module.split(".")[1:], alias.name]) if alias.name != "*" else node.module[11:]
-                aliases[alias.asname or alias.name] = path
-                found.append((node.lineno, path))
-    _assigned(tree, aliases)
-    return sorted({_use(where, line, path) for line, path in found} | set(_named(tree, where, aliases)))
+        if isinstance(node, ast.Call) and (said := keras3.method(node)):
+            file, line = where(node.lineno)
+            yield Use(file, line, said[0], False, resolver.has_keras(), said[1])
 
 
-def _named(tree, where, aliases):
-    """Yields a Use for each whole chain of attributes; a call is looked at with its arguments."""
-    inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    calls = {id(n.func): n for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and id(node) not in inner:
-            path = _path(node, aliases)
-            if path:
-                yield _use(where, node.lineno, path, calls.get(id(node)))
-
-
-def _imports(node, aliases):
-    for alias in node.names:
-        root, _, path = alias.name.partition(".")
-        if root == "tensorflow":
-            aliases[alias.asname or "tensorflow"] = path if alias.asname else ""
-            if path:
-                yield node.lineno, path
-
-
-def _assigned(tree, aliases):
-    """`rnn = tf.nn.rnn_cell` makes `rnn` a name of TensorFlow's, where it is the only value the name gets."""
-    bound = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound[node.id] = bound.get(node.id, 0) + 1
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name, path = node.targets[0].id, _path(node.value, aliases)
-            if path and bound[name] == 1:
-                aliases[name] = path
-
-
-def _path(node, aliases):
-    """Returns the dotted path below `tensorflow` of a chain of attributes, or None."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id not in aliases:
-        return None
-    return ".".join([p for p in (aliases[node.id], *reversed(parts)) if p])
-
-
-def _use(where, line, path, call=None):
-    found, instead = surface.verdict(path), None
-    if found == surface.RUNS and call is not None:
-        instead = calls.changed(path, call)
-        found = surface.EXEC if instead else found
-    return Use(where, line, f"tf.{path}" if path else "tensorflow", found, instead or _instead(path, found))
-
-
-def _instead(path, found):
-    if found == surface.MISSING:
-        return table.advice(path) or "no counterpart is known"
-    if found == surface.RUNS:
-        return ""
-    if path in table.RENAMED:
-        return f"tf.compat.v1.{table.RENAMED[path]}"
-    new = table.new_code(path)
+def _instead(path, world, under_exec):
+    if not under_exec:
+        return advice.missing(path, world) or "no counterpart is known"
+    if replacement := replacing(path, world):
+        return replacement
+    new = advice.new_code(path)
     if new:
         return f"tf1ref.modules.{new}"
-    given = next((p for p in (*table.MODULES, *table.FUNCTIONS) if path == p or path.startswith(p + ".")), None)
-    return "`tf1ref exec` gives it back" if given else f"tf.compat.v1.{path.removeprefix('compat.v1.')}"
+    return "`tf1ref exec` gives it back"
+
+
+def replacing(path, world=1):
+    """Returns the name, with the same arguments, to write for `tf.<path>` in TensorFlow 2, or None."""
+    if world == 2 or path.startswith("compat.") or resolver.within(path, "keras"):
+        return None
+    origin = resolver.resolve(path, 1)
+    if path in table.RENAMED:
+        new = table.RENAMED[path]
+        return f"tf.compat.v1.{new}" if resolver.plain(new, 1) else None
+    new = facts.renames().get(path)
+    if origin and not origin.module.startswith("tf1ref.") and new and resolver.in_python(new, 1):
+        return f"tf.{new}"
+    return f"tf.compat.v1.{path}" if resolver.plain(path, 1) and path not in table.FUNCTIONS else None

@@ -3,21 +3,27 @@
 import os
 import sys
 
+from tf1ref import files
 from tf1ref.errors import InputError
 
 
-def replace(program, arguments, as_module=False, seed=None, trust=False, debug=False):
-    """Becomes a process that runs `program` with TensorFlow 1's behaviour; does not return.
+def replace(program, arguments, as_module=False, seed=None, trust=False, debug=False, world=None, out=None):
+    """Becomes a process that runs `program` as its own time did; does not return.
 
-    Exit codes and signals are that process' own. debug: tracebacks with the libraries' frames too. Raises InputError
-    when there is no such script.
+    Exit codes and signals are that process' own. debug: tracebacks with the libraries' frames too. world: 1 or 2
+    where the program does not tell. out: a notebook to write, with outputs. Raises InputError when there is no such
+    script.
     """
     if not as_module and not os.path.isfile(program):
         what = "is a folder: name the script in it" if os.path.isdir(program) else "no such script"
         raise InputError(f"exec {program}: {what}")
-    options = (
-        ([] if seed is None else [f"--seed={seed}"]) + ["--trust"] * trust + ["--debug"] * debug + ["-m"] * as_module
-    )
+    if out is not None:
+        if not program.endswith(".ipynb"):
+            raise InputError(f"exec {program}: --out is for notebooks: leave it out")
+        files.target(out)
+    valued = (("--seed", seed), ("--world", world), ("--out", out))
+    options = [f"{option}={value}" for option, value in valued if value is not None]
+    options += ["--trust"] * trust + ["--debug"] * debug + ["-m"] * as_module
     command = [sys.executable, *_flags(), "-m", "tf1ref.compat", *options, "--", program, *arguments]
     sys.stdout.flush()
     os.execve(sys.executable, command, os.environ)

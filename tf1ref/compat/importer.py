@@ -1,44 +1,134 @@
-"""Puts the TF1 `tensorflow` before the imports of an old program, and of nobody else.
+"""What `import` gives to a program: `tensorflow` and `keras` of its time, views of what lost names, its own files read.
 
-The real TensorFlow stays where it is: it, Keras and TensorBoard import themselves lazily and must get themselves.
+The real modules stay where they are: what is installed imports itself lazily and must get itself.
 """
 
 import builtins
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import os
 import sys
 import types
 
-from tf1ref.compat import namespace, table
+from tf1ref.compat import namespace
+from tf1ref.compat.bridges import views
+from tf1ref.compat.names import table
+from tf1ref.compat.texts import reading
 
 # Packages that are written for the TensorFlow that is installed.
-OWN = {"tensorflow", "keras", "tf_keras", "tensorboard", "tf1ref", "tensorflow_datasets", "tensorflow_probability"}
+OWN = {
+    "tensorflow", "keras", "tf_keras", "tensorboard", "tf1ref", "tensorflow_datasets", "tensorflow_probability",
+    "tensorflow_hub", "tensorflow_addons", "tensorflow_text", "transformers", "tf2onnx", "tf_slim", "keras_hub",
+}  # fmt: skip
 
 
-def install():
-    """Redirects `import tensorflow...` of every module that is not of OWN, for the rest of this process.
+def install(world=1):
+    """Redirects the imports of the program, for the rest of this process; returns its `tensorflow`.
 
-    Files that came with TensorFlow's tutorials are given where the program's own import finds none.
+    In world 1 other packages get the TF1 `tensorflow` too, but for those of OWN: they were written for it. Files that
+    came with TensorFlow's tutorials are given where the program's own import finds none.
     """
-    original = builtins.__import__
-    root = namespace.root()
+    original, root = builtins.__import__, namespace.root(world)
 
-    def import_tf1(name, globals=None, locals=None, fromlist=(), level=0):
+    def import_for_program(name, globals=None, locals=None, fromlist=(), level=0):
         package, _, path = name.partition(".")
-        if level == 0 and package in ("tensorflow", "keras") and not _is_own(globals):
-            # A `keras` beside it was another package, with the same small helpers; its layers are gone alike.
-            return _import(root if package == "tensorflow" else root.keras, path, fromlist)
+        own = is_programs(globals)
+        if level == 0 and package in ("tensorflow", "keras") and (own or (world == 1 and not _is_own(globals))):
+            return _import(root, path if package == "tensorflow" else f"keras.{path}".rstrip("."), fromlist, package)
+        if level or not own:
+            return original(name, globals, locals, fromlist, level)
         try:
-            return original(name, globals, locals, fromlist, level)
+            found = original(name, globals, locals, fromlist, level)
         except ModuleNotFoundError as e:
-            if level or e.name != package or _is_own(globals) or not _lay_out(package):
-                raise
-            return original(name, globals, locals, fromlist, level)
+            return _lost(name, fromlist, e, original)
+        return _viewed(name, fromlist, found)
 
-    builtins.__import__ = import_tf1
+    builtins.__import__ = import_for_program
+    importlib.import_module = _by_name(importlib.import_module, import_for_program)
+    sys.meta_path.insert(0, Finder())
     return root
+
+
+def is_programs(globals):
+    """Whether the module with these globals is the program's: its main file, or a file that is not installed."""
+    if globals is None:
+        return False
+    return globals.get("__name__") == "__main__" or is_own_file(globals.get("__file__") or "")
+
+
+@functools.cache
+def is_own_file(path):
+    """Whether a file is a program's: no file of this package, of Python, or among what is installed."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = (package + os.sep, os.path.dirname(os.__file__) + os.sep, "<frozen")
+    installed = f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
+    path = os.path.abspath(path) if path and not path.startswith("<") else path
+    return bool(path) and not path.startswith(places) and not any(i in path for i in installed)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds what Python itself finds; the program's own files are read by Loader."""
+
+    def find_spec(self, name, path=None, target=None):
+        """Returns the spec of a module of the program, None for every other."""
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec and isinstance(spec.loader, importlib.machinery.SourceFileLoader) and is_own_file(spec.origin):
+            spec.loader = Loader(name, spec.origin)
+            return spec
+        return None
+
+
+class Loader(importlib.machinery.SourceFileLoader):
+    """Reads a file of the program: translated from Python 2, its calls taught; no byte code is kept."""
+
+    def get_code(self, fullname):
+        """Returns the code of the module."""
+        in_package = "." in fullname or os.path.basename(self.path) == "__init__.py"
+        return reading.code(self.get_data(self.path), self.path, in_package)
+
+
+def _by_name(original, import_for_program):
+    """importlib.import_module, called by the program."""
+
+    def import_module(name, package=None):
+        if name.startswith(".") or not is_programs(sys._getframe(1).f_globals):
+            return original(name, package)
+        return import_for_program(name, sys._getframe(1).f_globals, None, ("__name__",), 0)
+
+    return import_module
 
 
 def _is_own(globals):
     return globals is None or str(globals.get("__name__")).partition(".")[0] in OWN
+
+
+def _lost(name, fromlist, error, original):
+    """What an import gives whose module went: from where it moved, a view, or a file of the tutorials."""
+    package = name.partition(".")[0]
+    if error.name and (error.name == name or name.startswith(error.name + ".")):
+        if package in views.MOVED and error.name == package:
+            new = views.MOVED[package]
+            return _viewed(new, fromlist or ("__name__",), importlib.import_module(new))
+        if views.knows(name):
+            return _viewed(name, fromlist, sys.modules.get(package))
+        if error.name == package and _lay_out(package):
+            return original(name, None, None, fromlist, 0)
+    raise error
+
+
+def _viewed(name, fromlist, found):
+    package, _, path = name.partition(".")
+    view = views.of(package, sys.modules.get(package))
+    if not isinstance(view, views.View):
+        return found
+    if not fromlist:
+        return view
+    for part in path.split(".") if path else ():
+        view = getattr(view, part)
+    # A star takes what the module itself lists.
+    return found if "*" in fromlist and found is not None else view
 
 
 def _lay_out(package):
@@ -60,12 +150,12 @@ def _lay_out(package):
     return package in sys.modules
 
 
-def _import(root, path, fromlist):
+def _import(root, path, fromlist, package):
     module = _walk(root, path)
     if not fromlist:
-        return root
+        return root if package == "tensorflow" else _walk(root, "keras")
     for name in fromlist:
-        if name != "*":
+        if name != "*" and not name.startswith("__"):
             _walk(module, name)
     return module._base if "*" in fromlist and isinstance(module, namespace.Namespace) and module._base else module
 
@@ -75,5 +165,5 @@ def _walk(module, path):
         try:
             module = getattr(module, part)
         except namespace.SymbolMissing as e:
-            raise namespace.ModuleMissing(e.path) from None
+            raise namespace.ModuleMissing(e.path, e.world) from None
     return module

@@ -1,66 +1,77 @@
-"""The module `tensorflow` as a TF1 program sees it: tf.compat.v1, with what TensorFlow dropped back in its place."""
+"""The module `tensorflow` as a program of the time sees it: every name is loaded from where compat/resolver.py says."""
 
 import importlib
+import sys
 import types
 
-from tf1ref.compat import table
+from tf1ref.compat.names import advice as missing
+from tf1ref.compat.names import facts, resolver
+
+# What the names here amount to; programs of the time branch on it.
+VERSIONS = {1: "1.15.5", 2: "2.15.1"}
+# Modules of TensorFlow's inside: what a program sets there must reach TensorFlow.
+INSIDE = ("tensorflow.python.", "tensorflow.core.", "tensorflow.compiler.")
 
 
 class SymbolMissing(AttributeError):
     """A TensorFlow name that neither TensorFlow nor tf1ref has; the message says what to use instead."""
 
-    def __init__(self, path):
-        super().__init__(f"tf.{path} {gone(path)}")
-        self.path = path
+    def __init__(self, path, world=1):
+        super().__init__(f"tf.{path} {gone(path, world)}")
+        self.path, self.world = path, world
 
 
 class ModuleMissing(ImportError):
     """The same where it is imported."""
 
-    def __init__(self, path):
-        super().__init__(f"tensorflow.{path} {gone(path)}", name=f"tensorflow.{path}")
-        self.path = path
+    def __init__(self, path, world=1):
+        super().__init__(f"tensorflow.{path} {gone(path, world)}", name=f"tensorflow.{path}")
+        self.path, self.world = path, world
 
 
-def gone(path):
+def gone(path, world):
     """Returns what there is to say of a name that is missing."""
     import tensorflow as tf
 
     said = f"is not in TensorFlow {tf.__version__}, nor does tf1ref give it back"
-    advice = table.advice(path)
+    advice = missing.missing(path, world)
     return f"{said}: {advice}" if advice else said
 
 
 class Namespace(types.ModuleType):
-    """One module below `tensorflow`: names of the table first, then those of the module `base`."""
+    """One module at or below `tensorflow`. `_base` is the module that stands there today, None where none does."""
 
-    def __init__(self, path, base):
+    def __init__(self, path, world, base):
         super().__init__(f"tensorflow.{path}" if path else "tensorflow", getattr(base, "__doc__", None))
-        self.__dict__.update(_path=path, _base=base)
+        inside = getattr(base, "__name__", "").startswith(INSIDE)
+        self.__dict__.update(_path=path, _world=world, _base=base, _inside=inside)
 
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__"):
             return getattr(self._base, name)
         path = f"{self._path}.{name}" if self._path else name
-        found = _find(path, self._base, name)
-        self.__dict__[name] = found  # the next look-up does not come here
+        found = _find(path, self._world, self._base, name)
+        if not self._inside:
+            self.__dict__[name] = found  # the next look-up does not come here
         return found
 
+    def __setattr__(self, name, value):
+        setattr(self._base, name, value) if self._inside else super().__setattr__(name, value)
+
     def __dir__(self):
-        own = {key[len(self._path) :].lstrip(".").partition(".")[0] for key in _keys() if key.startswith(self._path)}
-        return sorted(own | set(dir(self._base) if self._base else ()))
+        known = facts.members(self._path) if self._world == 1 else set()
+        return sorted({*self.__dict__, *known, *(dir(self._base) if self._base else ())})
 
 
-def root():
-    """Returns `tensorflow` as a TF1 program imports it."""
+def root(world=1):
+    """Returns `tensorflow` as a program of that world imports it."""
     import tensorflow as tf
 
-    module = Namespace("", tf.compat.v1)
-    # What the names here amount to; programs of the time branch on it.
-    module.__version__ = module.VERSION = "1.15.5"
-    module.python = Namespace("python", importlib.import_module("tensorflow.python"))
-    module.compat = Namespace("compat", tf.compat)
-    module.compat.v1 = module
+    module = Namespace("", world, tf.compat.v1 if world == 1 else tf)
+    module.__version__ = module.VERSION = VERSIONS[world]
+    if world == 1:
+        module.compat = Namespace("compat", 1, tf.compat)
+        module.compat.v1 = module
     return module
 
 
@@ -69,53 +80,27 @@ def legacy(module):
     return importlib.import_module(f"tf1ref.legacy.{module}")
 
 
-def _keys():
-    return [*table.MODULES, *table.RENAMED, *table.FUNCTIONS]
-
-
-def _find(path, base, name):
-    if path in table.MODULES:
-        return Namespace(path, legacy(table.MODULES[path]))
-    if path in table.FUNCTIONS:
-        module, _, function = table.FUNCTIONS[path].rpartition(".")
-        return getattr(legacy(module), function)
-    if path in table.RENAMED:
-        found = _of_tensorflow(table.RENAMED[path])
-        return Namespace(table.RENAMED[path], found) if isinstance(found, types.ModuleType) else found
-    if path in ("keras", "python.keras") and not _eagerly():
-        return Namespace(path, None)
-    found = getattr(base, name, None) if base else None
-    if found is None:
-        found = _imported(path)
-    if found is None and table.below(path):
-        return Namespace(path, None)
-    if found is None:
-        raise SymbolMissing(path)
-    # Modules of TensorFlow's inside stay themselves: what a program sets there must reach TensorFlow.
-    inside = path.startswith(("python.", "core.", "compiler.")) and not table.below(path)
-    return found if inside or not isinstance(found, types.ModuleType) else Namespace(path, found)
-
-
-def _of_tensorflow(path):
-    import tensorflow as tf
-
-    found = tf.compat.v1
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found
-
-
-def _imported(path):
-    """Returns TensorFlow's own module of that path, or None."""
-    if path.split(".")[0] not in ("python", "core", "compiler", "lite", "tools"):
+def load(origin):
+    """Returns the object that a resolver.Origin says; None for a module that only leads to others."""
+    if not origin.module:
         return None
-    try:
-        return importlib.import_module(f"tensorflow.{path}")
-    except ModuleNotFoundError:
-        return None
+    module = importlib.import_module(origin.module)
+    return getattr(module, origin.name) if origin.name else module
 
 
-def _eagerly():
-    import tensorflow as tf
+def _find(path, world, base, name):
+    origin = resolver.resolve(path, world)
+    if origin is None:
+        # What a module makes while it is imported does not show in its text.
+        if base is not None and path.startswith(resolver.BESIDE) and hasattr(base, name):
+            return getattr(base, name)
+        raise SymbolMissing(path, world)
+    found = load(origin)
+    is_module = isinstance(found, types.ModuleType) or not origin.is_value
+    return Namespace(path, world, found) if is_module and not _is_foreign(found) else found
 
-    return tf.executing_eagerly()
+
+def _is_foreign(module):
+    """A module that TensorFlow only imports for itself, such as numpy or six."""
+    name = getattr(module, "__name__", "tensorflow").partition(".")[0]
+    return name not in ("tensorflow", "tf1ref", "tf_keras", "tensorboard") and name in sys.modules

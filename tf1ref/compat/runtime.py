@@ -5,58 +5,53 @@ Called once, by `tf1ref exec`, before the program's first line.
 
 import builtins
 import functools
+import importlib
+import importlib.util
 import os
 import random
 import sys
-import urllib.parse
-import urllib.request
 import warnings
 
 import numpy as np
 
-# Names that NumPy took away at 1.24 and 2.0, and what they were.
-NUMPY_NAMES = {
-    "float": float, "int": int, "long": int, "bool": bool, "object": object, "complex": complex, "str": str,
-    "unicode": str, "float_": np.float64, "complex_": np.complex128, "cfloat": np.complex128, "string_": np.bytes_,
-    "unicode_": np.str_, "Inf": np.inf, "Infinity": np.inf, "infty": np.inf, "PINF": np.inf, "NINF": -np.inf,
-    "NaN": np.nan, "PZERO": 0.0, "NZERO": -0.0, "product": np.prod, "cumproduct": np.cumprod, "alltrue": np.all,
-    "sometrue": np.any, "row_stack": np.vstack, "round_": np.round, "asscalar": lambda a: a.item(),
-    "asfarray": lambda a, dtype=float: np.asarray(a, dtype), "msort": lambda a: np.sort(a, axis=0),
-    "in1d": lambda a, b, **kwargs: np.isin(np.ravel(a), b, **kwargs),
-    "find_common_type": lambda arrays, scalars: np.result_type(*arrays, *scalars),
-    "trapz": getattr(np, "trapezoid", None) or getattr(np, "trapz", None),
-}  # fmt: skip
+from tf1ref.compat.bridges import arrays, python
 
 # Names of Python 2 that programs with `from __future__ import print_function` left standing, and where they are now.
 PYTHON2_NAMES = {
     "xrange": range, "raw_input": input, "unicode": str, "unichr": chr, "long": int, "basestring": str,
-    "reduce": functools.reduce,
-}  # fmt: skip
-URLLIB_NAMES = {
-    "urlretrieve": urllib.request.urlretrieve, "urlopen": urllib.request.urlopen, "quote": urllib.parse.quote,
-    "unquote": urllib.parse.unquote, "urlencode": urllib.parse.urlencode,
+    "reduce": functools.reduce, "reload": lambda module: module, "cmp": lambda a, b: (a > b) - (a < b),
+    "intern": sys.intern, "apply": lambda function, args=(), kwargs={}: function(*args, **kwargs),
 }  # fmt: skip
 
 
-def prepare(seed=None, trust=False, say=print):
-    """Switches TensorFlow 2's behaviour off and gives back what programs of the time relied on.
+def before_tensorflow(world=1):
+    """Before TensorFlow is imported: tf.keras is Keras 2 where it is installed."""
+    if importlib.util.find_spec("tf_keras"):
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def prepare(seed=None, trust=False, say=print, world=1):
+    """Gives back what programs of the time relied on; in world 1 TensorFlow 2's behaviour is switched off.
 
     seed: an integer that every graph, NumPy and `random` start from. trust: np.load may unpickle, which runs what the
     file says, as it could before NumPy 1.16.3. say: takes the notes, one line each.
     """
     import tensorflow as tf
 
-    from tf1ref.legacy.contrib.eager import _variables as eager_variables
+    if world == 1:
+        from tf1ref.legacy.contrib.eager import _variables as eager_variables
 
-    tf.compat.v1.disable_v2_behavior()
+        tf.compat.v1.disable_v2_behavior()
+        eager_variables.install()
     tf.get_logger().setLevel("ERROR")
-    warnings.filterwarnings("ignore", module="tensorflow")  # of TensorFlow's own use of what it deprecates
+    warnings.filterwarnings("ignore", module="tensorflow|tf_keras")  # of their own use of what they deprecate
     _soften_placement()
     _tell_of_missing_gpus(say)
-    _give_back_numpy_names(trust)
     _give_back_python2_names()
+    if trust:
+        python.trust = True
+        arrays.NAMES["numpy"]["load"] = arrays.reading_pickles
     _free_log_dir()
-    eager_variables.install()
     if seed is not None:
         _seed_everything(seed)
 
@@ -98,32 +93,10 @@ def _tell_of_missing_gpus(say):
     ops.Graph.device = device
 
 
-def _give_back_numpy_names(trust):
-    for name, value in NUMPY_NAMES.items():
-        if name not in np.__dict__:
-            setattr(np, name, value)
-    np.reshape = _taking(np.reshape, "newshape", 1)
-    if trust:
-        np.load = functools.partial(np.load, allow_pickle=True)
-
-
 def _give_back_python2_names():
-    for place, names in ((builtins, PYTHON2_NAMES), (urllib, URLLIB_NAMES)):
-        for name, value in names.items():
-            if not hasattr(place, name):
-                setattr(place, name, value)
-
-
-def _taking(function, keyword, position):
-    """Returns `function` that takes the argument at `position` by its old `keyword` too."""
-
-    @functools.wraps(function)
-    def wrapped(*args, **kwargs):
-        if keyword in kwargs:
-            args = (*args[:position], kwargs.pop(keyword), *args[position:])
-        return function(*args, **kwargs)
-
-    return wrapped
+    for name, value in PYTHON2_NAMES.items():
+        if not hasattr(builtins, name):
+            setattr(builtins, name, value)
 
 
 def _free_log_dir():

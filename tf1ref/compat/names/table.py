@@ -7,7 +7,7 @@ leading `tensorflow.`; the longest that fits wins.
 import ast
 from pathlib import Path
 
-LEGACY = Path(__file__).parents[1] / "legacy"
+LEGACY = Path(__file__).parents[2] / "legacy"
 
 # Old module -> module of tf1ref.legacy, where the file does not lie under the old module's own path (see `MODULES`).
 ALIASES = {
@@ -73,6 +73,48 @@ def _own_paths():
 # Old module -> module of tf1ref.legacy: by its place, or by ALIASES.
 MODULES = {**_own_paths(), **ALIASES}
 
+# Old module -> (package that has it today, attribute of it).
+PACKAGES = {
+    "contrib.tensorboard.plugins.projector": ("tensorboard.plugins.projector", ""),
+    "tensorboard.plugins.projector": ("tensorboard.plugins.projector", ""),
+}
+
+# Keras' data sets are read from where this project has its own, without a download, with tf_keras or without.
+DATA_SETS = {"datasets.mnist": "tf1ref.legacy.keras.datasets.mnist"}
+
+# File of old Keras -> the modules that offer its names today, the likeliest first.
+OLD_KERAS = {
+    "backend.common": ("backend",),
+    "backend.tensorflow_backend": ("backend",),
+    "engine": ("layers", "models", "utils"),
+    "engine.base_layer": ("layers",),
+    "engine.network": ("models",),
+    "engine.saving": ("models",),
+    "engine.topology": ("layers", "utils", "models"),
+    "engine.training": ("models",),
+    "layers.advanced_activations": ("layers",),
+    "layers.convolutional": ("layers",),
+    "layers.convolutional_recurrent": ("layers",),
+    "layers.core": ("layers",),
+    "layers.cudnn_recurrent": ("layers",),
+    "layers.embeddings": ("layers",),
+    "layers.local": ("layers",),
+    "layers.merge": ("layers",),
+    "layers.noise": ("layers",),
+    "layers.normalization": ("layers",),
+    "layers.pooling": ("layers",),
+    "layers.recurrent": ("layers",),
+    "layers.wrappers": ("layers",),
+    "objectives": ("losses",),
+    "utils.conv_utils": ("utils",),
+    "utils.data_utils": ("utils",),
+    "utils.generic_utils": ("utils",),
+    "utils.io_utils": ("utils",),
+    "utils.layer_utils": ("utils",),
+    "utils.np_utils": ("utils",),
+    "utils.vis_utils": ("utils",),
+}
+
 # File that came with the tutorials -> the same, where a program's own import finds none.
 FILES = {
     "input_data": "examples.tutorials.mnist.input_data",
@@ -113,6 +155,8 @@ RENAMED = {
     "python.framework.graph_util.convert_variables_to_constants": "graph_util.convert_variables_to_constants",
     "python.framework.graph_util_impl.convert_variables_to_constants": "graph_util.convert_variables_to_constants",
     "select": "where",
+    "pywrap_tensorflow": "python.pywrap_tensorflow",
+    "app.flags": "flags",
     "sub": "subtract",
     "train.SummaryWriter": "summary.FileWriter",
     "unpack": "unstack",
@@ -134,93 +178,3 @@ FUNCTIONS = {
     "scalar_summary": "_old_names.scalar_summary",
     "split": "_old_names.split",
 }
-
-# What nobody gives back, and what to use instead.
-GONE = {
-    "contrib": "nothing here stands in for it",
-    "contrib.boosted_trees": "use scikit-learn's HistGradientBoostingClassifier or another gradient boosting library",
-    "contrib.cudnn_rnn": "use tf.contrib.rnn.LSTMBlockFusedCell or tf.nn.rnn_cell; they compute the same on any device",
-    "contrib.distribute": "use tf.distribute of TensorFlow 2",
-    "contrib.factorization.GMM": "use scikit-learn's GaussianMixture",
-    "contrib.factorization.KMeansClustering": "use tf.contrib.factorization.KMeans or scikit-learn's KMeans",
-    "contrib.factorization.WALSModel": "write the alternating least squares out, or use the package implicit",
-    "contrib.keras": "layers: tf.layers; or keep the program on tf_keras with TF_USE_LEGACY_KERAS=1",
-    "contrib.lite": "use tf.lite",
-    "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",
-    "contrib.tpu": "use tf.distribute.TPUStrategy of TensorFlow 2",
-    "keras": "Keras 3 builds no TF1 graphs; layers: tf.layers; or keep the program on tf_keras, TF_USE_LEGACY_KERAS=1",
-    "python.keras": "what is left of it is private to TensorFlow; layers: tf.layers",
-    "contrib.quantize": "nothing here stands in for it; quantize the frozen graph with tf.lite",
-}
-
-# Where new code finds the same arithmetic: old path -> modules of tf1ref.modules.
-NEW_CODE = {
-    "train.GradientDescentOptimizer": "optimizers.GradientDescent",
-    "train.MomentumOptimizer": "optimizers.Momentum",
-    "train.AdamOptimizer": "optimizers.Adam",
-    "train.AdagradOptimizer": "optimizers_adaptive.Adagrad",
-    "train.AdagradDAOptimizer": "optimizers_adaptive.AdagradDA",
-    "train.AdadeltaOptimizer": "optimizers_adaptive.Adadelta",
-    "train.RMSPropOptimizer": "optimizers_adaptive.RMSProp",
-    "train.FtrlOptimizer": "optimizers_adaptive.Ftrl",
-    "train.ProximalGradientDescentOptimizer": "optimizers_adaptive.ProximalGradientDescent",
-    "train.ProximalAdagradOptimizer": "optimizers_adaptive.ProximalAdagrad",
-    "train.ExponentialMovingAverage": "moving_average.ExponentialMovingAverage",
-    "train.exponential_decay": "schedules.exponential_decay",
-    "train.piecewise_constant": "schedules.piecewise_constant",
-    "train.polynomial_decay": "schedules.polynomial_decay",
-    "train.natural_exp_decay": "schedules.natural_exp_decay",
-    "train.inverse_time_decay": "schedules.inverse_time_decay",
-    "train.cosine_decay": "schedules.cosine_decay",
-    "train.Saver": "checkpoints.save",
-    "layers.Dense": "layers.Dense",
-    "layers.dense": "layers.Dense",
-    "layers.Conv2D": "layers.Conv2D",
-    "layers.conv2d": "layers.Conv2D",
-    "layers.Dropout": "layers.Dropout",
-    "layers.dropout": "layers.Dropout",
-    "layers.BatchNormalization": "layers_norm.BatchNormalization",
-    "layers.batch_normalization": "layers_norm.BatchNormalization",
-    "nn.rnn_cell.BasicRNNCell": "rnn.BasicRNNCell",
-    "nn.rnn_cell.BasicLSTMCell": "rnn.BasicLSTMCell",
-    "nn.rnn_cell.LSTMCell": "rnn.LSTMCell",
-    "nn.rnn_cell.GRUCell": "rnn.GRUCell",
-    "nn.rnn_cell.LSTMStateTuple": "rnn.LSTMStateTuple",
-    "nn.rnn_cell.MultiRNNCell": "rnn_wrappers.MultiRNNCell",
-    "nn.rnn_cell.DropoutWrapper": "rnn_wrappers.DropoutWrapper",
-    "nn.rnn_cell.ResidualWrapper": "rnn_wrappers.ResidualWrapper",
-    "contrib.rnn.BasicRNNCell": "rnn.BasicRNNCell",
-    "contrib.rnn.BasicLSTMCell": "rnn.BasicLSTMCell",
-    "contrib.rnn.LSTMCell": "rnn.LSTMCell",
-    "contrib.rnn.GRUCell": "rnn.GRUCell",
-    "contrib.rnn.LSTMStateTuple": "rnn.LSTMStateTuple",
-    "contrib.rnn.MultiRNNCell": "rnn_wrappers.MultiRNNCell",
-    "contrib.rnn.DropoutWrapper": "rnn_wrappers.DropoutWrapper",
-    "contrib.rnn.ResidualWrapper": "rnn_wrappers.ResidualWrapper",
-    "contrib.rnn.LSTMBlockFusedCell": "rnn_block.LSTMBlockFusedCell",
-    "nn.dynamic_rnn": "rnn_unroll.RNN",
-    "nn.static_rnn": "rnn_unroll.RNN",
-}
-
-
-def below(path):
-    """Whether something here stands deeper than `path`."""
-    start = f"{path}." if path else ""
-    return (
-        any(key.startswith(start) for each in (MODULES, RENAMED, FUNCTIONS, GONE) for key in each) or path == "compat"
-    )
-
-
-def new_code(path):
-    """Returns where tf1ref.modules has the arithmetic of `path`, or None: the longest entry of NEW_CODE."""
-    return _longest(NEW_CODE, path)
-
-
-def advice(path):
-    """Returns what to do without `path`, or None: the longest entry of GONE that `path` begins with."""
-    return _longest(GONE, path)
-
-
-def _longest(entries, path):
-    parts = path.split(".")
-    return next((entries[start] for i in range(len(parts), 0, -1) if (start := ".".join(parts[:i])) in entries), None)

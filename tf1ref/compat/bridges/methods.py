@@ -1,0 +1,151 @@
+"""Methods and attributes that left their class: what `x.name` gives where x has no `name` any more."""
+
+import functools
+
+import numpy as np
+
+
+def _itemset(array):
+    def itemset(*arguments):
+        *index, value = arguments
+        array[tuple(index[0] if len(index) == 1 and isinstance(index[0], tuple) else index) or ...] = value
+
+    return itemset
+
+
+def _newbyteorder(array):
+    return lambda order="S": array.view(array.dtype.newbyteorder(order))
+
+
+def _append(frame):
+    import pandas
+
+    def append(other, ignore_index=False, **kwargs):
+        others = list(other) if isinstance(other, (list, tuple)) else [other]
+        as_row = (dict, pandas.Series) if frame.ndim == 2 else ()
+        rows = [pandas.DataFrame([o]) if isinstance(o, as_row) else o for o in others]
+        return pandas.concat([frame, *rows], ignore_index=ignore_index)
+
+    return append
+
+
+class _Ix:
+    """pandas' .ix: by label where the label is there, else by place."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def __getitem__(self, key):
+        try:
+            return self.frame.loc[key]
+        except (KeyError, TypeError, IndexError):
+            return self.frame.iloc[key]
+
+    def __setitem__(self, key, value):
+        try:
+            self.frame.loc[key]
+        except (KeyError, TypeError, IndexError):
+            self.frame.iloc[key] = value
+        else:
+            self.frame.loc[key] = value
+
+
+def _textsize(drawing):
+    def textsize(text, font=None, **kwargs):
+        left, top, right, bottom = drawing.textbbox((0, 0), text, font=font, **kwargs)
+        return right, bottom
+
+    return textsize
+
+
+def _getsize(font):
+    return lambda text, **kwargs: tuple(font.getbbox(text, **kwargs)[2:])
+
+
+def _histogram(draw):
+    """Axes.hist and pyplot.hist, whose `normed` became `density`."""
+
+    @functools.wraps(draw)
+    def hist(*args, **kwargs):
+        if "normed" in kwargs:
+            kwargs["density"] = kwargs.pop("normed")
+        return draw(*args, **kwargs)
+
+    return hist
+
+
+def _gca(axes):
+    return lambda **kwargs: axes.__self__.add_subplot(**kwargs) if kwargs else axes()
+
+
+# Attribute -> what makes it of the object, where the object has none.
+LOST = {
+    "tostring": lambda a: a.tobytes,
+    "itemset": _itemset,
+    "ptp": lambda a: functools.partial(np.ptp, a),
+    "newbyteorder": _newbyteorder,
+    "has_key": lambda d: d.__contains__,
+    "iteritems": lambda d: lambda: iter(d.items()),
+    "iterkeys": lambda d: lambda: iter(d.keys()),
+    "itervalues": lambda d: lambda: iter(d.values()),
+    "viewitems": lambda d: d.items,
+    "viewkeys": lambda d: d.keys,
+    "viewvalues": lambda d: d.values,
+    "next": lambda i: i.__next__,
+}
+# Those of a package, in files that import it.
+LOST_OF = {
+    "pandas": {
+        "append": _append,
+        "as_matrix": lambda f: lambda columns=None: (f if columns is None else f[columns]).values,
+        "get_value": lambda f: lambda row, column: f.at[row, column],
+        "ix": _Ix,
+        "sort": lambda f: lambda columns=None, **more: f.sort_values(columns, **more) if columns else f.sort_index(),
+    },
+    "PIL": {"textsize": _textsize, "getsize": _getsize},
+    "h5py": {"value": lambda d: d[()]},
+    "matplotlib": {
+        "hold": lambda _: lambda *on: None,
+        "set_window_title": lambda canvas: canvas.manager.set_window_title,
+        "set_axis_bgcolor": lambda axes: axes.set_facecolor,
+        "get_axis_bgcolor": lambda axes: axes.get_facecolor,
+    },
+}
+# Attribute -> what wraps the one that is there, in files that import the package.
+CHANGED_OF = {"matplotlib": {"hist": _histogram, "gca": _gca}}
+
+
+def wanted(packages):
+    """Returns the names of the attributes to look after in a file that imports these packages."""
+    names = set(LOST)
+    for table in (LOST_OF, CHANGED_OF):
+        names |= {name for package in packages & table.keys() for name in table[package]}
+    return names
+
+
+def attribute(owner, name):
+    """Returns `owner.name`, as it was when the class still had it."""
+    try:
+        found = getattr(owner, name)
+    except AttributeError:
+        made = LOST.get(name) or next((t[name] for t in LOST_OF.values() if name in t), None)
+        if made is None:
+            raise
+        try:
+            return made(owner)
+        except (AttributeError, ImportError):
+            pass
+        raise
+    change = CHANGED_OF["matplotlib"].get(name)
+    if change and (type(owner).__module__ or "").startswith("matplotlib") or change and _is_pyplot(owner):
+        return change(found)
+    return found
+
+
+def _is_pyplot(owner):
+    return getattr(owner, "__name__", "") == "matplotlib.pyplot"
+
+
+def renaming(kwargs, names):
+    """Returns keyword arguments under their new names: {old: new}."""
+    return {names.get(name, name): value for name, value in kwargs.items()}

@@ -1,0 +1,128 @@
+"""Calls and operators in a program's files that meet objects which lost something: they go through a helper instead.
+
+`int(a)`, `float(a)` and `"%f" % a` of an array with one element, which NumPy took back in 2.4; methods that left their
+class (methods.py); `/` of integers in Python 2. Lines and columns stay what they are.
+"""
+
+import ast
+import builtins
+
+import numpy as np
+
+from tf1ref.compat.bridges import methods
+
+NUMBERS = {"int": "_tf1ref_int", "float": "_tf1ref_float"}
+PERCENT, DIVIDE, ATTRIBUTE = "_tf1ref_percent", "_tf1ref_divide", "_tf1ref_attribute"
+
+
+def taught(tree, divides=False):
+    """Changes an ast.Module in place and returns it. divides: `/` divides integers as Python 2 did."""
+    _install()
+    changed = _Change(NUMBERS.keys() - _bound(tree), methods.wanted(_imported(tree)), divides).visit(tree)
+    return ast.fix_missing_locations(changed)
+
+
+def _bound(tree):
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    return bound | {n.asname or n.name for n in ast.walk(tree) if isinstance(n, ast.alias)}
+
+
+def _imported(tree):
+    """Returns the top-level packages that a file imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+class _Change(ast.NodeTransformer):
+    def __init__(self, numbers, attributes, divides):
+        self.numbers, self.attributes, self.divides = numbers, attributes, divides
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        one = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
+        if one and isinstance(node.func, ast.Name) and node.func.id in self.numbers:
+            node.func.id = NUMBERS[node.func.id]
+        return node
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if node.attr not in self.attributes or not isinstance(node.ctx, ast.Load):
+            return node
+        return _call(ATTRIBUTE, [node.value, ast.Constant(node.attr)], node)
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Mod) and not _is_number(node.left):
+            return _call(PERCENT, [node.left, node.right], node)
+        if self.divides and isinstance(node.op, ast.Div):
+            return _call(DIVIDE, [node.left, node.right], node)
+        return node
+
+    def visit_AugAssign(self, node):
+        self.generic_visit(node)
+        if self.divides and isinstance(node.op, ast.Div) and isinstance(node.target, ast.Name):
+            read = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
+            return ast.copy_location(ast.Assign([node.target], _call(DIVIDE, [read, node.value], node)), node)
+        return node
+
+
+def _call(helper, arguments, node):
+    return ast.copy_location(ast.Call(ast.Name(helper, ast.Load()), arguments, []), node)
+
+
+def _is_number(node):
+    return isinstance(node, ast.Constant) and not isinstance(node.value, str)
+
+
+def _install():
+    """Puts the helpers where every file of the program finds them."""
+    for name, theirs in NUMBERS.items():
+        setattr(builtins, theirs, _of_one(getattr(builtins, name)))
+    for name, helper in ((PERCENT, percent), (DIVIDE, divide), (ATTRIBUTE, methods.attribute)):
+        setattr(builtins, name, helper)
+
+
+def _of_one(number):
+    def of(value):
+        return number(_item(value))
+
+    return of
+
+
+def _item(value):
+    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+def percent(left, right):
+    """`left % right`, where `left` may be a text and `right` arrays of one element."""
+    if not isinstance(left, str):
+        return left % right
+    try:
+        return left % right
+    except TypeError:
+        if isinstance(right, tuple):
+            return left % tuple(map(_item, right))
+        return left % _item(right)
+
+
+def divide(left, right):
+    """`left / right` of Python 2: integers, arrays and tensors of integers divide to integers, downwards."""
+    if all(map(_is_whole, (left, right))):
+        return left // right
+    return left / right
+
+
+def _is_whole(value):
+    if isinstance(value, (int, np.integer)):
+        return True
+    dtype = getattr(value, "dtype", None)
+    if isinstance(value, np.ndarray):
+        return dtype.kind in "iub"
+    return bool(getattr(dtype, "is_integer", False)) and dtype is not None and hasattr(value, "graph")

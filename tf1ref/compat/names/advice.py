@@ -1,0 +1,99 @@
+"""What to write for a name that is missing, and where new code finds the same arithmetic."""
+
+from tf1ref.compat.names import facts, resolver
+from tf1ref.errors import nearest
+
+# What nobody gives back, and what to use instead.
+GONE = {
+    "contrib": "nothing here stands in for it",
+    "contrib.boosted_trees": "use scikit-learn's HistGradientBoostingClassifier or another gradient boosting library",
+    "contrib.cudnn_rnn": "use tf.contrib.rnn.LSTMBlockFusedCell or tf.nn.rnn_cell; they compute the same on any device",
+    "contrib.distribute": "use tf.distribute of TensorFlow 2",
+    "contrib.factorization.GMM": "use scikit-learn's GaussianMixture",
+    "contrib.factorization.KMeansClustering": "use tf.contrib.factorization.KMeans or scikit-learn's KMeans",
+    "contrib.factorization.WALSModel": "write the alternating least squares out, or use the package implicit",
+    "contrib.lite": "use tf.lite",
+    "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",
+    "contrib.tpu": "use tf.distribute.TPUStrategy of TensorFlow 2",
+    "contrib.quantize": "nothing here stands in for it; quantize the frozen graph with tf.lite",
+}
+
+# Where new code finds the same arithmetic: old path -> modules of tf1ref.modules.
+NEW_CODE = {
+    "train.GradientDescentOptimizer": "optimizers.GradientDescent",
+    "train.MomentumOptimizer": "optimizers.Momentum",
+    "train.AdamOptimizer": "optimizers.Adam",
+    "train.AdagradOptimizer": "optimizers_adaptive.Adagrad",
+    "train.AdagradDAOptimizer": "optimizers_adaptive.AdagradDA",
+    "train.AdadeltaOptimizer": "optimizers_adaptive.Adadelta",
+    "train.RMSPropOptimizer": "optimizers_adaptive.RMSProp",
+    "train.FtrlOptimizer": "optimizers_adaptive.Ftrl",
+    "train.ProximalGradientDescentOptimizer": "optimizers_adaptive.ProximalGradientDescent",
+    "train.ProximalAdagradOptimizer": "optimizers_adaptive.ProximalAdagrad",
+    "train.ExponentialMovingAverage": "moving_average.ExponentialMovingAverage",
+    "train.exponential_decay": "schedules.exponential_decay",
+    "train.piecewise_constant": "schedules.piecewise_constant",
+    "train.polynomial_decay": "schedules.polynomial_decay",
+    "train.natural_exp_decay": "schedules.natural_exp_decay",
+    "train.inverse_time_decay": "schedules.inverse_time_decay",
+    "train.cosine_decay": "schedules.cosine_decay",
+    "train.Saver": "checkpoints.save",
+    "layers.Dense": "layers.Dense",
+    "layers.dense": "layers.Dense",
+    "layers.Conv2D": "layers.Conv2D",
+    "layers.conv2d": "layers.Conv2D",
+    "layers.Dropout": "layers.Dropout",
+    "layers.dropout": "layers.Dropout",
+    "layers.BatchNormalization": "layers_norm.BatchNormalization",
+    "layers.batch_normalization": "layers_norm.BatchNormalization",
+    "nn.rnn_cell.BasicRNNCell": "rnn.BasicRNNCell",
+    "nn.rnn_cell.BasicLSTMCell": "rnn.BasicLSTMCell",
+    "nn.rnn_cell.LSTMCell": "rnn.LSTMCell",
+    "nn.rnn_cell.GRUCell": "rnn.GRUCell",
+    "nn.rnn_cell.LSTMStateTuple": "rnn.LSTMStateTuple",
+    "nn.rnn_cell.MultiRNNCell": "rnn_wrappers.MultiRNNCell",
+    "nn.rnn_cell.DropoutWrapper": "rnn_wrappers.DropoutWrapper",
+    "nn.rnn_cell.ResidualWrapper": "rnn_wrappers.ResidualWrapper",
+    "contrib.rnn.BasicRNNCell": "rnn.BasicRNNCell",
+    "contrib.rnn.BasicLSTMCell": "rnn.BasicLSTMCell",
+    "contrib.rnn.LSTMCell": "rnn.LSTMCell",
+    "contrib.rnn.GRUCell": "rnn.GRUCell",
+    "contrib.rnn.LSTMStateTuple": "rnn.LSTMStateTuple",
+    "contrib.rnn.MultiRNNCell": "rnn_wrappers.MultiRNNCell",
+    "contrib.rnn.DropoutWrapper": "rnn_wrappers.DropoutWrapper",
+    "contrib.rnn.ResidualWrapper": "rnn_wrappers.ResidualWrapper",
+    "contrib.rnn.LSTMBlockFusedCell": "rnn_block.LSTMBlockFusedCell",
+    "nn.dynamic_rnn": "rnn_unroll.RNN",
+    "nn.static_rnn": "rnn_unroll.RNN",
+}
+
+
+def new_code(path):
+    """Returns where tf1ref.modules has the arithmetic of `path`, or None: the longest entry of NEW_CODE."""
+    return _longest(NEW_CODE, path)
+
+
+def missing(path, world=1):
+    """Returns what to do without `tf.<path>`, which resolver.resolve does not have in that world; or None."""
+    if any(resolver.within(path, start) for start in ("keras", "python.keras", "contrib.keras")):
+        return _of_keras(path, world)
+    if world == 2 and resolver.resolve(path, 1):
+        return f"it is TensorFlow 1's: write tf.compat.v1.{path}, or run it with exec --world 1"
+    if world == 1 and not facts.is_known(path) and resolver.resolve(path, 2):
+        return "it is TensorFlow 2's: run a program for TensorFlow 2 with exec --world 2"
+    found = _longest(GONE, path)
+    parent, _, name = path.rpartition(".")
+    if found is None and facts.is_module(parent) and not facts.is_known(path):
+        return f"TensorFlow 1 had no such name{nearest(name, facts.members(parent))}"
+    return found
+
+
+def _of_keras(path, world):
+    if not resolver.has_keras():
+        return "pip install 'tf1ref[keras]' (tf_keras) gives Keras 2 back"
+    return "Keras 2 had no such name" if world == 2 or not facts.is_known(path) else "tf_keras has it no more"
+
+
+def _longest(entries, path):
+    parts = path.split(".")
+    return next((entries[start] for i in range(len(parts), 0, -1) if (start := ".".join(parts[:i])) in entries), None)

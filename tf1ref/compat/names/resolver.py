@@ -1,0 +1,234 @@
+"""Where each name of TensorFlow's comes from today: the one answer that `exec` loads and `check` reports.
+
+A world is 1 (TensorFlow 1.0 to 1.15 and the names before it) or 2 (2.0 to 2.15, on Keras 2). Nothing is imported here.
+"""
+
+import functools
+from typing import NamedTuple
+
+from tf1ref.compat.names import facts, sources, table
+
+V1_API, V2_API = "tensorflow._api.v2.compat.v1", "tensorflow._api.v2"
+# Modules of TensorFlow that lie beside its API, under the path by which programs import them.
+BESIDE = ("python", "core", "compiler", "lite", "tools", "tsl", "security")
+# In TensorFlow 2 these four are Keras'.
+KERAS_MODULES = ("losses", "metrics", "optimizers", "initializers")
+
+
+class Origin(NamedTuple):
+    """The attribute `name` of the importable `module`.
+
+    Without a name it is the module itself; without a module it only leads to other names.
+    """
+
+    module: str = ""
+    name: str = ""
+
+    @property
+    def is_value(self):
+        """Whether it is no module: what stands deeper are its attributes, and Python's business."""
+        return bool(self.name)
+
+
+@functools.cache
+def resolve(path, world=1):
+    """Returns the Origin of `tf.<path>` under `tf1ref exec`, or None where it is missing.
+
+    path: dotted, without `tensorflow.`. Raises InputError when no TensorFlow is installed.
+    """
+    sources.tensorflow_folder()
+    if path == "":
+        return Origin(V1_API if world == 1 else "tensorflow")
+    for start, other in (("compat.v1", 1), ("compat.v2", 2)):
+        if within(path, start):
+            return resolve(path[len(start) + 1 :], other)
+    if world == 2:
+        return _second(path)
+    return _first(path)
+
+
+def _first(path):
+    exact = _exact(path)
+    if exact:
+        return exact
+    if within(path, "keras") or within(path, "python.keras"):
+        return keras(path.removeprefix("python.").removeprefix("keras").removeprefix("."), 1)
+    parent, _, name = path.rpartition(".")
+    above = resolve(parent, 1) if parent else None
+    if above and above.is_value:
+        return above
+    found = (_member(above, name) if above and _is_given(above) else None) or plain(path, 1)
+    if not found and path.startswith("contrib."):
+        found = _inner(path) or renamed(path)
+    if not found and within(path, "python"):
+        found = _gone_inside(path)
+    return found or (Origin() if facts.leads_on(path) or _leads_to_renamed(path) else None)
+
+
+def _exact(path):
+    if path in table.FUNCTIONS:
+        module, _, function = table.FUNCTIONS[path].rpartition(".")
+        return Origin(f"tf1ref.legacy.{module}", function)
+    if path in table.MODULES and not (within(path, "keras") and has_keras()):
+        return Origin(f"tf1ref.legacy.{table.MODULES[path]}")
+    if path in table.PACKAGES:
+        return _walk(*table.PACKAGES[path])
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        if (new := table.RENAMED.get(".".join(parts[:length]))) is not None:
+            return resolve(".".join([new, *parts[length:]]), 1)
+    return None
+
+
+def _second(path):
+    first = path.partition(".")[0]
+    if first == "keras" or within(path, "python.keras"):
+        return keras(path.removeprefix("python.").removeprefix("keras").removeprefix("."), 2)
+    if first in KERAS_MODULES:
+        return keras(path, 2)
+    found = plain(path, 2)
+    if not found and first == "estimator":
+        found = resolve(path, 1)
+    return found or (_gone_inside(path) if first == "python" else None)
+
+
+def keras(rest, world):
+    """Returns the Origin of `keras.<rest>` in tf_keras, which is Keras 2, or None."""
+    for start, home in table.DATA_SETS.items():
+        if within(rest, start):
+            return _walk(home, rest[len(start) + 1 :])
+    if not has_keras():
+        return None
+    for root in (f"tf_keras.api._v{world}.keras", "tf_keras.src"):
+        if found := _walk(root, rest):
+            return found
+    for old, places in table.OLD_KERAS.items():
+        if within(rest, old):
+            below = rest[len(old) + 1 :]
+            tried = (keras(".".join(filter(None, (place, below))), world) for place in places)
+            return next(filter(None, tried), None)
+    return None
+
+
+def has_keras():
+    """Whether tf_keras is installed."""
+    return sources.folder("tf_keras") is not None
+
+
+@functools.cache
+def plain(path, version):
+    """Returns the Origin of `tf.<path>` (version 2) or `tf.compat.v1.<path>` (1) in plain TensorFlow, or None.
+
+    What is Keras' is no part of it, nor are tf.layers and tf.nn.rnn_cell, which Keras 3 took along.
+    """
+    first = path.partition(".")[0]
+    if version == 1:
+        found = None if within(path, "layers") or within(path, "nn.rnn_cell") else _walk(V1_API, path)
+    elif sources.is_module(f"{V2_API}.{first}"):
+        found = _walk(V2_API, path)
+    else:
+        found = Origin("tensorflow", first) if first in sources.names("tensorflow") - set(BESIDE) else None
+    return found or (_walk("tensorflow", path) if first in BESIDE else None)
+
+
+def in_python(path, world):
+    """Whether `tf.<path>` is there in plain TensorFlow 2, with the meaning that it has in `world`."""
+    for start, version in (("compat.v1", 1), ("compat.v2", 2)):
+        if within(path, start):
+            rest = path[len(start) + 1 :]
+            return rest == "" or plain(rest, version) is not None
+    first, _, rest = path.partition(".")
+    if path == "":
+        return True
+    if first == "keras" or first in KERAS_MODULES:
+        below = rest if first == "keras" else path
+        return world == 2 and (not below or _walk("keras._tf_keras.keras", below) is not None)
+    return not within(path, "python.keras") and plain(path, 2) is not None
+
+
+def _walk(module, path):
+    """Returns the Origin of the attribute `path` of a module, or None; submodules need not be imported yet."""
+    origin = Origin(module) if sources.is_module(module) else None
+    for part in path.split(".") if path else ():
+        if origin is None or origin.is_value:
+            return origin
+        origin = _member(origin, part)
+    return origin
+
+
+def _member(origin, name):
+    child = f"{origin.module}.{name}"
+    if sources.is_module(child):
+        return Origin(child)
+    if (home := sources.homes(origin.module).get(name)) and sources.is_module(home):
+        return Origin(home)
+    if name in sources.names(origin.module) or (not name.startswith("_") and sources.makes_names(origin.module)):
+        return Origin(origin.module, name)
+    return None
+
+
+def _inner(path):
+    """Files inside of contrib: `contrib.P.python.a.b.name` is what contrib.P offers under that name, or its part b."""
+    package = ".".join(path.split(".")[:2])
+    if not within(path, f"{package}.python") or resolve(package, 1) is None:
+        return None
+    below = path.split(".")[3:]
+    for start in range(len(below)):
+        found = resolve(".".join([package, *below[start:]]), 1)
+        if found:
+            return found
+    return resolve(package, 1) if facts.is_module(path) else None
+
+
+def renamed(path):
+    """Returns the Origin of what TensorFlow's own table of renames says for `path`, where it is there; or None."""
+    new = facts.renames().get(path)
+    if new is None:
+        return None
+    return resolve(new, 1) if within(new, "compat.v1") or within(new, "keras") else plain(new, 2)
+
+
+def _leads_to_renamed(path):
+    start = f"{path}."
+    return path.startswith("contrib.") and any(renamed(old) for old in facts.renames() if old.startswith(start))
+
+
+def _gone_inside(path):
+    """A name that moved inside of tensorflow.python, or whose module went: where it is defined or offered today."""
+    parent, _, name = path.rpartition(".")
+    module = f"tensorflow.{parent}"
+    if facts.is_module(path):
+        return Origin()
+    if not (sources.is_module(module) or facts.is_module(parent)):
+        above = resolve(parent, 1) if parent else None
+        return above if above and above.is_value else None
+    package = module if sources.is_package(module) else module.rpartition(".")[0]
+    defined = sources.definers(package, name) if sources.is_module(package) else ()
+    if len(defined) == 1:
+        return Origin(defined[0], name)
+    offered = _offered().get(name, ())
+    chosen = [m for m in defined if m in offered] or list(offered)
+    if chosen:
+        return Origin(chosen[0], offered[chosen[0]])
+    return resolve(f"estimator.{name}", 1) if within(path, "python.estimator") else None
+
+
+@functools.cache
+def _offered():
+    """Returns {public name: {module: name in it}} of TensorFlow's version 1 API."""
+    found = {}
+    for module in sources.below(V1_API):
+        for public, home, name in sources.imported(module):
+            if home.startswith("tensorflow.python."):
+                found.setdefault(public, {})[home] = name
+    return found
+
+
+def _is_given(origin):
+    """Whether a module comes from elsewhere than from TensorFlow's own place of that name."""
+    return bool(origin.module) and not origin.module.startswith("tensorflow.")
+
+
+def within(path, place):
+    """Whether `path` is `place` or stands below it."""
+    return path == place or path.startswith(place + ".")

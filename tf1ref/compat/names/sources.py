@@ -1,0 +1,137 @@
+"""Which names the modules of installed packages have, read from their source files: nothing is imported.
+
+TensorFlow's public API lies in generated files of imports (tensorflow/_api/v2); what they import is what there is.
+"""
+
+import ast
+import functools
+import importlib.util
+import re
+from pathlib import Path
+
+from tf1ref.errors import InputError
+
+
+@functools.cache
+def folder(package):
+    """Returns the folder of an installed top-level package, or None."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def tensorflow_folder():
+    """Returns the folder of the installed TensorFlow. Raises InputError when there is none."""
+    found = folder("tensorflow")
+    if found is None:
+        raise InputError("no TensorFlow is installed here: pip install tensorflow")
+    return found
+
+
+@functools.cache
+def file(module):
+    """Returns the file of the dotted `module`, its folder where that has no __init__.py, or None."""
+    package, *rest = module.split(".")
+    place = folder(package)
+    if place is None:
+        return None
+    place = place.joinpath(*rest)
+    for each in (place / "__init__.py", place.with_name(f"{place.name}.py"), place.with_name(f"{place.name}.so")):
+        if each.is_file():
+            return each
+    return place if place.is_dir() and any(place.glob("*.py")) else None
+
+
+def is_module(module):
+    """Whether there is such a module or package."""
+    return file(module) is not None
+
+
+@functools.cache
+def tree(path):
+    """Returns the syntax tree of a Python file; an empty one where there is no such file."""
+    text = path.read_bytes() if path.is_file() and path.suffix == ".py" else b""
+    return ast.parse(text)
+
+
+@functools.cache
+def names(module):
+    """Returns the names that `module` defines or imports at its top level; what stands in `if` and `try` counts."""
+    place = file(module)
+    found = set()
+    for node in _top_level(tree(place).body) if place else ():
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                if alias.name == "*":
+                    found.update(n for n in names(_imported_from(node, module)) if not n.startswith("_"))
+                else:
+                    found.add(alias.asname or alias.name.partition(".")[0])
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found.update(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+        elif isinstance(node, ast.Delete):
+            found.difference_update(n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name))
+    return frozenset(found)
+
+
+def makes_names(module):
+    """Whether `module` makes names while it is imported, which its text does not show: protocol buffers, ops."""
+    place = file(module)
+    return place is None or place.suffix == ".so" or place.stem.endswith("_pb2")
+
+
+def _top_level(body):
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "handlers", "finalbody"):
+            if isinstance(node, (ast.If, ast.Try, ast.With, ast.ExceptHandler)):
+                yield from _top_level(getattr(node, part, ()))
+
+
+def _imported_from(node, module):
+    """Returns the absolute name of the module of an ast.ImportFrom that stands in `module`."""
+    if not node.level:
+        return node.module
+    is_package = file(module).name == "__init__.py"
+    parts = module.split(".")
+    parts = parts[: len(parts) - node.level + is_package]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+@functools.cache
+def definers(package, name):
+    """Returns the modules directly in `package` whose text defines the function or class `name` at its top level."""
+    place = file(package)
+    pattern = re.compile(rf"^(?:def|class) {re.escape(name)}\b".encode(), re.M)
+    files = sorted(place.parent.glob("*.py")) if place and place.name == "__init__.py" else ()
+    return tuple(f"{package}.{each.stem}" for each in files if pattern.search(each.read_bytes()))
+
+
+def is_package(module):
+    """Whether `module` is a folder."""
+    place = file(module)
+    return place is not None and (place.is_dir() or place.name == "__init__.py")
+
+
+def below(package):
+    """Returns `package` and the packages in it."""
+    place = file(package).parent
+    inner = (each.parent.relative_to(place).parts for each in sorted(place.rglob("__init__.py")))
+    return [".".join([package, *parts]) for parts in inner]
+
+
+def imported(module):
+    """Yields (name, module it comes from, its name there) of each `from a import b` of a module."""
+    for node in tree(file(module)).body:
+        for alias in node.names if isinstance(node, ast.ImportFrom) and node.module and not node.level else ():
+            yield alias.asname or alias.name, node.module, alias.name
+
+
+@functools.cache
+def homes(module):
+    """Returns {name: dotted path} of what a module takes from others: `from a import b as c` is {"c": "a.b"}."""
+    return {name: f"{home}.{inner}" for name, home, inner in imported(module) if not name.startswith("_")}

@@ -1,0 +1,120 @@
+"""Recognises Python 2, says what to write instead, and translates it with fissix (extra `python2`)."""
+
+import ast
+import functools
+import importlib.util
+import logging
+import re
+
+from tf1ref.compat.bridges import views
+
+RULES = (
+    (r"^\s*print\b(?!\s*\()", "print is a function: print(...)"),
+    (r"^\s*except\s+[\w.()\s,]+,\s*\w+\s*:", "write `except Error as e:`"),
+    (r"^\s*raise\s+[\w.]+\s*,", "write `raise Error(text)`"),
+    (r"^\s*exec\s+[\"'\w]", "exec is a function: exec(...)"),
+    (r"<>", "write != for <>"),
+    (r"`", "write repr(...) for backquotes"),
+    (r"(?<![\w.])0[0-7]+\b", "write octal numbers as 0o17"),
+    (r"\bur[\"']", "there is no ur'...' any more"),
+    (r"(?<![\w.])\d+[lL]\b", "integers need no L"),
+    (r"lambda\s*\(", "a lambda takes no tuple: unpack it inside"),
+    (r"^\s*def\s+\w+\([^)]*\([^)]*\)[^)]*\)\s*:", "a function takes no tuple: unpack it inside"),
+)
+
+
+def line_of(error):
+    """Returns the line number of what `ast.parse` or `compile` raised."""
+    return getattr(error, "lineno", None) or 1
+
+
+def reason(error, source):
+    """Returns one line for an error of the parser: that it is Python 2 and what to write, or what is wrong.
+
+    source: the text (bytes) that was parsed.
+    """
+    lines = source.decode("utf-8", "replace").splitlines()
+    number = line_of(error)
+    line = lines[number - 1] if number <= len(lines) else ""
+    if isinstance(error, TabError) or "tab" in str(error):
+        return "Python 2: tabs and spaces are mixed; write spaces alone"
+    for pattern, advice in RULES:
+        if re.search(pattern, line):
+            return f"Python 2: {line.strip()[:60]}: {advice}"
+    return f"{getattr(error, 'msg', None) or error}: {line.strip()[:60]}"
+
+
+# Names that only Python 2 had, and methods of its dictionaries.
+NAMES = {"xrange", "raw_input", "unicode", "basestring", "unichr", "long", "execfile"}
+METHODS = {"has_key", "iteritems", "iterkeys", "itervalues"}
+# Fixers that are left out: they would add a line at the top, or rename what compat/bridges gives anyway.
+LEFT_OUT = ("reduce", "reload", "intern", "urllib", "imports", "imports2", "sys_exc", "asserts", "import")
+
+
+def can_translate():
+    """Whether fissix is installed."""
+    return importlib.util.find_spec("fissix") is not None
+
+
+def is_evident(tree):
+    """Whether a file that Python 3 parses is one of Python 2: it needs a module, name or method that only that had."""
+    kept = _guarded(tree)
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {a.asname or a.name for a in ast.walk(tree) if isinstance(a, ast.alias)}
+    bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    for node in ast.walk(tree):
+        if id(node) in kept:
+            continue
+        if isinstance(node, ast.Import) and any(a.name.partition(".")[0] in views.MOVED for a in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module in views.MOVED:
+            return True
+        if isinstance(node, ast.Name) and node.id in NAMES - bound:
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
+            return True
+    return False
+
+
+def _guarded(tree):
+    """Returns the ids of the nodes in `try` and `if`: what stands there may ask which Python it is."""
+    places = (n for n in ast.walk(tree) if isinstance(n, (ast.Try, ast.If, ast.IfExp)))
+    return {id(inner) for place in places for inner in ast.walk(place) if not _is_main(place)}
+
+
+def _is_main(node):
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+@functools.cache
+def _tool(relative):
+    from fissix import refactor
+
+    logging.getLogger("RefactoringTool").setLevel(logging.CRITICAL)
+    left_out = LEFT_OUT[:-1] if relative else LEFT_OUT
+    fixers = refactor.get_fixers_from_package("fissix.fixes")
+    wanted = [f for f in fixers if f.rpartition("fix_")[2] not in left_out]
+    return refactor.RefactoringTool(wanted)
+
+
+def translated(data, path, in_package=False):
+    """Returns the text of a Python 2 file as Python 3, line by line, or None when it is not Python 2 either.
+
+    in_package: neighbours that are imported by their bare name become relative imports.
+    """
+    text = _decoded(data)
+    if not text.endswith("\n"):
+        text += "\n"
+    text = re.sub(r"^[ \t]+", lambda m: m[0].expandtabs(8), text, flags=re.M)
+    try:
+        return str(_tool(in_package).refactor_string(text, path or "program"))
+    except Exception:  # fissix raises what its parser, its tokenizer or a fixer happens to raise
+        return None
+
+
+def _decoded(data):
+    coding = re.match(rb"(?:.*\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", data)
+    try:
+        return data.decode(coding[1].decode() if coding else "utf-8", "replace").lstrip("\ufeff").replace("\r\n", "\n")
+    except LookupError:
+        return data.decode("utf-8", "replace")

@@ -1,0 +1,57 @@
+"""A program's file as a syntax tree: Python 3, or Python 2 translated in memory. Lines stay the file's own."""
+
+import ast
+from typing import NamedTuple
+
+from tf1ref.compat.texts import python2
+
+
+class Text(NamedTuple):
+    """A file that was read: its tree, and whether `/` divides its integers as Python 2 did."""
+
+    tree: ast.Module
+    python2: bool
+    divides: bool
+
+
+def parse(data, path="", in_package=False):
+    """Returns the Text of the bytes of a program.
+
+    in_package: imports of a neighbour by its bare name are relative, as Python 2 had it.
+    Raises SyntaxError (with the line of the file) for what is neither Python 3 nor Python 2, ValueError for null bytes.
+    """
+    try:
+        tree = ast.parse(data, path)
+    except (SyntaxError, RecursionError) as e:
+        if isinstance(e, RecursionError) or not python2.can_translate():
+            raise
+        translated = python2.translated(data, path, in_package)
+        if translated is None:
+            raise
+        return Text(_tree(translated, path, e), True, not _divides_truly(data))
+    if python2.is_evident(tree) and python2.can_translate():
+        translated = python2.translated(data, path, in_package)
+        if translated is not None:
+            return Text(_tree(translated, path, None) or tree, True, not _divides_truly(data))
+    return Text(tree, False, False)
+
+
+def code(data, path, in_package=False):
+    """Returns the code object of a program's file, with its calls taught (bridges/syntax.py). Raises as `parse`."""
+    from tf1ref.compat.bridges import syntax
+
+    text = parse(data, path, in_package)
+    return compile(syntax.taught(text.tree, text.divides), path, "exec", dont_inherit=True)
+
+
+def _tree(translated, path, error):
+    try:
+        return ast.parse(translated, path)
+    except SyntaxError:
+        if error is None:
+            return None
+        raise error from None
+
+
+def _divides_truly(data):
+    return any(b"__future__" in line and b"division" in line for line in data.splitlines())

@@ -1,0 +1,206 @@
+"""The names of TensorFlow and Keras that a file uses: where, with which call, behind which test. Only parses."""
+
+import ast
+from pathlib import Path
+from typing import NamedTuple
+
+from tf1ref.compat.texts import reading
+
+ROOTS = {"tensorflow": "", "keras": "keras"}
+CAUGHT = {"ImportError", "ModuleNotFoundError", "AttributeError", "Exception", "BaseException", "NameError"}
+VERSIONS = ("__version__", "VERSION", "LooseVersion", "StrictVersion", "parse_version")
+
+
+class Name(NamedTuple):
+    """One use: the dotted `path` below tensorflow, its ast node, its ast.Call (or None), whether a test guards it."""
+
+    path: str
+    node: ast.AST
+    call: ast.Call | None
+    guarded: bool
+    root: str = "tensorflow"
+
+    @property
+    def shown(self):
+        """The name as people write it."""
+        if self.root == "keras":
+            return self.path
+        return f"tf.{self.path}" if self.path else "tensorflow"
+
+
+class Program(NamedTuple):
+    """What a file uses: its Names, {alias: (root, path)}, and the files beside it that it imports."""
+
+    names: list
+    aliases: dict
+    neighbours: list
+
+
+def read(tree, file=None, seen=()):
+    """Returns the Program of an ast.Module; `file` is where it lies: what it imports from beside it is followed."""
+    aliases, imports, neighbours = {}, [], []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += _plain_import(node, aliases)
+            neighbours += [f for a in node.names if (f := neighbour(file, a.name, 0))]
+        elif isinstance(node, ast.ImportFrom):
+            imports += _from_import(node, aliases)
+            neighbours += _from_neighbour(node, aliases, file, seen)
+    _assigned(tree, aliases)
+    tests = _guards(tree, aliases)
+    owned = _set_names(tree, aliases)
+    names = [Name(path, node, None, id(node) in tests, root) for node, root, path in imports]
+    names += _chains(tree, aliases, tests)
+    kept = [n for n in dict.fromkeys(names) if not any(n.path == o or n.path.startswith(f"{o}.") for o in owned)]
+    return Program(kept, aliases, list(dict.fromkeys(neighbours)))
+
+
+def _plain_import(node, aliases):
+    for alias in node.names:
+        root, _, rest = alias.name.partition(".")
+        if root in ROOTS:
+            path = ".".join(filter(None, (ROOTS[root], rest)))
+            aliases[alias.asname or root] = (root, path if alias.asname else ROOTS[root])
+            if path:
+                yield node, root, path
+
+
+def _from_import(node, aliases):
+    root, _, rest = (node.module or "").partition(".")
+    if node.level or root not in ROOTS:
+        return
+    module = ".".join(filter(None, (ROOTS[root], rest)))
+    for alias in node.names:
+        path = ".".join(filter(None, (module, alias.name))) if alias.name != "*" else module
+        if alias.name != "*":
+            aliases[alias.asname or alias.name] = (root, path)
+        yield node, root, path
+
+
+def neighbour(file, module, level):
+    """Returns the file beside `file` that `import module` (or from `level` folders up) reads, or None."""
+    if file is None:
+        return None
+    place = Path(file).parent
+    for _ in range(level - 1):
+        place = place.parent
+    place = place.joinpath(*module.split(".")) if module else place
+    found = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
+    return found if found and found.resolve() != Path(file).resolve() else None
+
+
+def _from_neighbour(node, aliases, file, seen):
+    """Takes over the aliases of TensorFlow that a neighbour passes on; yields its file, and its submodules'."""
+    found = neighbour(file, node.module or "", node.level)
+    for alias in node.names:
+        inner = neighbour(file, ".".join(filter(None, (node.module, alias.name))), node.level)
+        if inner:
+            yield inner
+    if found is None:
+        return
+    yield found
+    if found in seen or len(seen) > 20:
+        return
+    passed = _aliases_of(found, (*seen, found))
+    for alias in node.names:
+        if alias.name == "*":
+            aliases.update({k: v for k, v in passed.items() if not k.startswith("_") and k not in aliases})
+        elif alias.name in passed:
+            aliases[alias.asname or alias.name] = passed[alias.name]
+
+
+def _aliases_of(file, seen):
+    try:
+        return read(reading.parse(file.read_bytes(), str(file)).tree, file, seen).aliases
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return {}
+
+
+def _assigned(tree, aliases):
+    """`rnn = tf.nn.rnn_cell` makes `rnn` a name of TensorFlow's, where it is the only value the name gets."""
+    bound = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound[node.id] = bound.get(node.id, 0) + 1
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name, found = node.targets[0].id, path_of(node.value, aliases)
+            if found and bound[name] == 1:
+                aliases[name] = found
+
+
+def _chains(tree, aliases, tests):
+    """Yields a Name for each whole chain of attributes."""
+    inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    calls = {id(n.func): n for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    for node in ast.walk(tree):
+        is_name = isinstance(node, ast.Name) and id(node) in calls and id(node) not in inner
+        if is_name or isinstance(node, ast.Attribute) and id(node) not in inner and isinstance(node.ctx, ast.Load):
+            found = path_of(node, aliases)
+            if found and not (is_name and found[1] in ("", "keras")):
+                yield Name(found[1], node, calls.get(id(node)), id(node) in tests, found[0])
+
+
+def path_of(node, aliases):
+    """Returns (root, dotted path below tensorflow) of a chain of attributes, or None."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id not in aliases:
+        return None
+    root, path = aliases[node.id]
+    return root, ".".join([p for p in (path, *reversed(parts)) if p])
+
+
+def _set_names(tree, aliases):
+    """Returns the paths that the program sets itself: `tf.model = ...`, setattr(tf, "model", ...)."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(path_of(node, aliases))
+        elif (named := _asked(node, "setattr", aliases)) is not None:
+            found.add(("", named))
+    return {each[1] for each in found - {None}}
+
+
+def _asked(node, function, aliases):
+    """Returns the path of hasattr(tf.a, "b") and its like, or None."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function):
+        return None
+    if len(node.args) < 2 or not (isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str)):
+        return None
+    owner = path_of(node.args[0], aliases)
+    return owner and ".".join(filter(None, (owner[1], node.args[1].value)))
+
+
+def _guards(tree, aliases):
+    """Returns the ids of the nodes that a test guards: in `try`, behind a version, or asked for by hasattr."""
+    guarded, asked = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
+            guarded |= {id(n) for part in (*node.body, *node.handlers, *node.orelse) for n in ast.walk(part)}
+        elif isinstance(node, (ast.If, ast.IfExp)) and _asks_version(node.test):
+            guarded |= {id(n) for n in ast.walk(node)}
+        for function in ("hasattr", "getattr"):
+            if (path := _asked(node, function, aliases)) is not None:
+                asked.add(path)
+    for node in ast.walk(tree):
+        found = path_of(node, aliases) if asked and isinstance(node, ast.Attribute) else None
+        if found and any(found[1] == a or found[1].startswith(f"{a}.") for a in asked):
+            guarded.add(id(node))
+    return guarded
+
+
+def _catches(handler):
+    if handler.type is None:
+        return True
+    return bool(_names_in(handler.type) & CAUGHT)
+
+
+def _asks_version(test):
+    return bool(_names_in(test) & {*VERSIONS, "hasattr"})
+
+
+def _names_in(expression):
+    return {getattr(n, "id", None) or getattr(n, "attr", None) for n in ast.walk(expression)}

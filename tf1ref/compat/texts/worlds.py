@@ -1,0 +1,73 @@
+"""Which world a program was written for: TensorFlow 1, or TensorFlow 2 with Keras 2. Only parses."""
+
+from typing import NamedTuple
+
+from tf1ref.compat import calls
+from tf1ref.compat.names import facts, resolver
+from tf1ref.compat.texts import reading, uses
+
+# What TensorFlow 1 has as well, but what a program without a session, or without Keras, does not need.
+LEANING = ("GradientTape", "function", "keras", "executing_eagerly", "Module")
+# Keras' functions that only a graph has.
+GRAPH_KERAS = ("gradients", "function", "get_session", "set_session", "placeholder", "learning_phase")
+MOST_FILES = 300
+
+
+class World(NamedTuple):
+    """1 or 2, and the name that told so ("" where nothing did)."""
+
+    number: int
+    because: str = ""
+
+
+def of(programs):
+    """Returns the World of what uses.Programs use together: the names that only one of the two has decide."""
+    first, second, leaning = [], [], []
+    for name in (n for program in programs for n in program.names if not n.guarded):
+        if _only_first(name):
+            first.append(name.shown)
+        elif _only_second(name.path):
+            second.append(name.shown)
+        elif name.path.partition(".")[0] in LEANING:
+            leaning.append(name.shown)
+    if first and len(first) >= len(second):
+        return World(1, first[0])
+    if second or leaning:
+        return World(2, (second or leaning)[0])
+    return World(1)
+
+
+def of_file(tree, file):
+    """Returns the World of a program: its main file and the files beside it that it imports, and theirs."""
+    programs, todo, seen = [uses.read(tree, file)], [], {file}
+    todo += programs[0].neighbours
+    while todo and len(seen) < MOST_FILES:
+        each = todo.pop()
+        if each in seen:
+            continue
+        seen.add(each)
+        try:
+            programs.append(uses.read(reading.parse(each.read_bytes(), str(each)).tree, each))
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            continue
+        todo += programs[-1].neighbours
+    return of(programs)
+
+
+def _only_first(name):
+    path = name.path
+    if path.startswith(("compat.", "python.")) or path == "":
+        return False
+    if resolver.within(path, "keras"):
+        return resolver.within(path, "keras.backend") and path.rpartition(".")[2] in GRAPH_KERAS
+    if resolver.in_python(path, 1):
+        return name.call is not None and bool(calls.strange(path, name.call))
+    if path.partition(".")[0] in resolver.KERAS_MODULES and resolver.resolve(path, 2):
+        return False
+    return resolver.resolve(path, 1) is not None or facts.is_known(path)
+
+
+def _only_second(path):
+    if path.startswith(("compat.", "python.")) or path == "":
+        return False
+    return not facts.is_known(path) and resolver.resolve(path, 1) is None and resolver.resolve(path, 2) is not None
