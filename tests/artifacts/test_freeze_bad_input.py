@@ -147,7 +147,7 @@ def test_files_and_python_need_trust(saved, refuses, tmp_path):
         tf.identity(inside(), name="hidden")
 
     saved(reads)
-    refuses(r"touch files, the network or Python: ReadFile \(peek\): say --trust", outputs=["y"])
+    refuses(r"do more than compute: ReadFile \(peek\) reads a file: say --trust", outputs=["y"])
     refuses(r"PyFunc \(python\), functions of the program that built it: .* --inputs", outputs=["z"], trust=True)
     refuses(r"ReadFile \(", outputs=["hidden"])
     assert freeze(tmp_path, ["w"], tmp_path / "w.pb").compared == 1

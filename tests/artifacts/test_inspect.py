@@ -113,7 +113,11 @@ def test_what_to_look_out_for(tmp_path, network):
     warned = {what: names for what, names, _ in summaries.warnings(graph, [])}
     assert warned["made for a later TensorFlow"][0].startswith("min_consumer 1000000")
     assert warned["ops unknown here"] == ["NoSuchOp x 1 (strange)"]
-    assert warned["touches files, network or Python"] == ["PyFunc x 1 (python)", "ReadFile x 2 (peek)"]
+    assert warned["do more than compute"] == [
+        "PyFunc x 1 (python): calls a Python function of the program that built it",
+        "ReadFile x 2 (peek): reads a file",
+    ]
+    assert graph.verdicts["FIFOQueueV2"] == ("state", "a queue") and "Identity" not in graph.verdicts
 
 
 @pytest.mark.parametrize(("version", "refused"), [("1.3.0", False), ("1.1.0-rc2", False), ("0.12.head", True)])

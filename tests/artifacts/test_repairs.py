@@ -102,6 +102,7 @@ def test_a_repair_is_needed_works_and_is_named(damage, asks):
         with pytest.raises((ValueError, tf.errors.OpError)):
             asks(graph_def)
     repaired, notes = repairs.repaired(graph_def, ["y"], "here")
+    notes += repairs.stale(graph_def, graphs.imported(repaired, "here"))
     assert asks(repaired) == [4.0, 6.0]
     (note,) = notes
     assert re.search(DAMAGE[damage], note), note

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts import Program, sources
 from tf1ref.artifacts.formats import recognise, weights
-from tf1ref.artifacts.graph import answers, constants, effects, graphs, repairs
+from tf1ref.artifacts.graph import answers, constants, graphs, parts
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
@@ -87,18 +87,14 @@ def ready(artifact, outputs, inputs, trust=False):
     `outputs`, `inputs`: {key: tensor name}. Raises InputError for ops that are not trusted or whose state no
     artifact holds, and for variables without a value.
     """
-    where = artifact.path
-    graph_def, notes = repairs.repaired(artifact.message, list(outputs.values()), where)
-    graph_def, inputs = _cut(graph_def, inputs, outputs, where)
-    effects.check(graph_def, where, trust)
-    graph = graphs.imported(graph_def, where)
-    for name in outputs.values():
-        graphs.output(graph, name, where)
+    part = parts.Part(artifact.message, outputs.values(), artifact.path, trust)
+    inputs = _cut(part, inputs)
+    graph = part.imported()
     keys = {name: key for key, name in inputs.items()}
     fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
     inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
-    values = dict(artifact.values(constants.variables(graph_def)))
-    return Ready(graph_def, values, inputs, outputs, where, artifact.notes + notes)
+    values = dict(artifact.values(constants.variables(part.graph_def)))
+    return Ready(part.graph_def, values, inputs, outputs, part.where, artifact.notes + part.notes)
 
 
 def named(artifact, names, signed):
@@ -167,20 +163,12 @@ def _event_graph(path):
     raise InputError(f"{path}: records without a graph: only an event file that holds one can be used")
 
 
-def _cut(graph_def, inputs, outputs, where):
-    """Returns the graph with placeholders at `inputs`, and those of them that the outputs need."""
-    there = {node.name: node.op for node in graph_def.node}
+def _cut(part, inputs):
+    """Cuts `part` at those of `inputs` that are in it and computed; returns what it is fed of them: {key: tensor}."""
+    there = part.ops()
     inputs = {key: name for key, name in inputs.items() if tensor(name)[0] in there}
     deep = [name for name in inputs.values() if not there[tensor(name)[0]].startswith("Placeholder")]
-    if deep:
-        graph = graphs.imported(graph_def, where)
-        types = {}
-        for name in deep:
-            found = graphs.output(graph, name, where)
-            types[name] = found.dtype.base_dtype, found.shape
-        graph_def, placeholders = graphs.cut(graph_def, deep, types)
-        graph_def = graphs.prune(graph_def, outputs.values(), where)
-        inputs = {key: placeholders.get(name, name) for key, name in inputs.items()}
-        there = {node.name for node in graph_def.node}
-        inputs = {key: name for key, name in inputs.items() if tensor(name)[0] in there}
-    return graph_def, inputs
+    placeholders = part.cut(deep, kept=False)
+    there = part.ops()
+    inputs = {key: placeholders.get(name, name) for key, name in inputs.items()}
+    return {key: name for key, name in inputs.items() if tensor(name)[0] in there}

@@ -13,8 +13,7 @@ from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import folding as freeze_folding
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import answers, constants, effects, graphs, repairs
-from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
+from tf1ref.artifacts.graph import answers, constants, graphs, parts, repairs
 from tf1ref.errors import InputError, one_line
 
 MOST_GUESSES = 8  # that are named
@@ -73,7 +72,6 @@ def freeze(source, outputs, destination, inputs=None, force=False, **options):
     destination = files.target(destination, force)
     source = freeze_sources.find(source, options.signature, options.tags, options.checkpoint)
     graph_def, graph, outputs, feed, notes = _model(source, outputs, inputs, options)
-    effects.check(graph_def, source.where, options.trust)
     variables = constants.variables(graph_def)
     values = source.read(variables, options.ema)
     notes += _averages(values, options.ema, source.where)
@@ -158,18 +156,13 @@ def _model(source, outputs, inputs, options):
     if options.strip_training:
         whole, done = freeze_training.stripped(whole, outputs, where)
         message, notes = _with_graph(message, whole), notes + done
-    graph_def, repaired = repairs.repaired(message, outputs, where)
-    notes += repaired
-    given = {}
-    if inputs:
-        graph_def, given = _cut(graph_def, outputs, inputs, where)
-    needed = {n.name for n in graph_def.node if n.op != "Placeholder"}  # one may stand where a batch norm was
+    part = parts.Part(message, outputs, where, options.trust)
+    notes += part.notes
+    given = _cut(part, inputs) if inputs else {}
+    needed = {n.name for n in part.graph_def.node if n.op != "Placeholder"}  # one may stand where a batch norm was
     notes += freeze_training.check(whole, outputs, where, needed)
-    _check_known(graph_def, where)
-    graph = graphs.imported(graph_def, where)
-    for name in outputs:
-        graphs.output(graph, name, where)
-    return graph_def, graph, outputs, given, notes
+    graph = part.imported()
+    return part.graph_def, graph, outputs, given, notes + [note for note in part.notes if note not in notes]
 
 
 def _ends(source, outputs, inputs):
@@ -196,46 +189,13 @@ def _with_graph(message, graph_def):
     return v1.MetaGraphDef(meta_info_def=message.meta_info_def, graph_def=graph_def)
 
 
-def _cut(graph_def, outputs, inputs, where):
-    """Returns the graph with placeholders at `inputs`, and {name: array} of those that have values."""
-    names = graphs.tensor_names(inputs, graph_def, f"{where}: what the outputs need")
+def _cut(part, inputs):
+    """Cuts `part` at `inputs`, names or {name: array}; returns {name: array} of those that have values."""
+    names = graphs.tensor_names(inputs, part.graph_def, f"{part.where}: what the outputs need")
     given = dict(zip(names, inputs.values())) if isinstance(inputs, dict) else {}
-    ops = {n.name: n.op for n in graph_def.node}
-    names = [name for name in names if not ops[graphs.tensor(name)[0]].startswith("Placeholder")]
-    if not names:
-        return graph_def, given
-    graph_def, placeholders = graphs.cut(graph_def, names, _types(graph_def, names, where))
-    graph_def = graphs.prune(graph_def, [*outputs, *placeholders.values()], where)
-    return graph_def, {placeholders.get(name, name): value for name, value in given.items()}
-
-
-def _types(graph_def, names, where):
-    """Returns {tensor name: (dtype, shape)}."""
-    before = graphs.prune(graph_def, names, where)
-    if _unknown(before):  # TensorFlow infers nothing where it does not know an op; the nodes themselves say a little
-        nodes = {n.name: n for n in before.node}
-        ends = {name: graphs.tensor(name) for name in names}
-        inferred = Shapes(nodes)
-        return {
-            name: (tf.as_dtype(dtype_of(nodes[node]) or "float32"), tf.TensorShape(inferred.of(node, index)))
-            for name, (node, index) in ends.items()
-        }
-    graph = graphs.imported(before, where)
-    tensors = [graphs.output(graph, name, where) for name in names]
-    return {t.name: (t.dtype.base_dtype, t.shape) for t in tensors}
-
-
-def _unknown(graph_def):
-    return repairs.unknown(graphs.all_nodes(graph_def), {f.signature.name for f in graph_def.library.function})
-
-
-def _check_known(graph_def, where):
-    unknown = _unknown(graph_def)
-    if unknown:
-        raise InputError(
-            f"{where}: the outputs need ops that this TensorFlow does not know: {repairs.listed(unknown)}: "
-            "name tensors after them as --inputs, or outputs before them"
-        )
+    there = part.ops()
+    placeholders = part.cut([n for n in names if not there[graphs.tensor(n)[0]].startswith("Placeholder")])
+    return {placeholders.get(name, name): value for name, value in given.items()}
 
 
 def _averages(values, ema, where):

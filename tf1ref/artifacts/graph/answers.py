@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.artifacts.graph import memory
 from tf1ref.artifacts.graph.constants import variables
 from tf1ref.artifacts.graph.graphs import all_nodes, copy, imported
 from tf1ref.errors import one_line
@@ -66,7 +67,8 @@ class Model:
             for name, placeholder, assign in self.assigned:
                 sess.run(assign, {placeholder: self.values[name]})
             try:
-                return sess.run(self.fetched, feed, options=options)
+                with memory.bounded():
+                    return sess.run(self.fetched, feed, options=options)
             except (*REFUSALS, ValueError, TypeError) as e:
                 raise Refused(one_line(e)) from e
 

@@ -1,67 +1,171 @@
-"""Ops that reach outside the graph: files, the network, Python; and those whose state no GraphDef holds."""
+"""What each op may do: the ops that are known to compute and nothing else, and what is known of the others.
 
+It is an allow list, ops.txt beside this file, which decides about every op of TensorFlow's registry. An op that is not
+in it needs --trust: a later TensorFlow's, and one of a library that the process has loaded.
+"""
+
+import functools
 import re
+from collections.abc import Iterable
+from importlib import resources
+from typing import NamedTuple
 
-from tf1ref.artifacts.graph import graphs, repairs
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from tensorflow.python.framework import op_def_registry
+
+from tf1ref.artifacts.graph import graphs, memory, repairs
+from tf1ref.artifacts.graph.shapes import attr, elements, shape_of
 from tf1ref.errors import InputError
 
-OUTSIDE = re.compile(
-    # files
-    r"ReadFile|WriteFile|MatchingFiles|RecordInput|Save|SaveV2|SaveSlices|Restore|RestoreV2|RestoreSlice"
-    r"|MergeV2Checkpoints|CheckpointDiff\w*|\w*Reader(V2)?|Reader\w+|ImmutableConst|FileSystem\w+"
-    r"|\w*(TextLine|TFRecord|FixedLengthRecord|LMDB|Sql|CSV|Cache|Snapshot|Load|Save)\w*Dataset\w*"
-    r"|InitializeTableFromTextFile(V2)?|LoadAndRemapMatrix|GenerateVocabRemapping"
-    r"|CreateSummary\w+Writer|\w*SummaryWriter|Write\w*Summary|ImportEvent"
-    r"|PrintV2|Debug(Identity|NanCount|NumericSummary)\w*"  # an attribute of these names a file or an address
-    # network, other processes, this process
-    r"|TryRpc|Rpc\w*|_?(Host)?(Send|Recv)|RemoteCall|RegisterDataset\w*|\w*DataService\w*|Collective\w+"
-    r"|Bigtable\w*|Abort"
-    # Python
-    r"|PyFunc|PyFuncStateless|EagerPyFunc"
-)
-
-STATE = re.compile(r"\w*Queue(V2)?|Queue\w+|\w*Iterator\w*|\w*HashTable\w*|LookupTable\w+|\w*Stag(e|ing)\w*|Barrier\w*")
-PYTHON = re.compile(r"PyFunc|PyFuncStateless|EagerPyFunc")
+COMPUTES, OUTSIDE, STATE, PYTHON = DECISIONS = ("computes", "outside", "state", "python")
+HEAD = re.compile(r"\[(\w+)(?: unless (\w+)=(\S*))?\] (.+)")
 
 
-def check(graph_def, where, trust):
-    """Raises InputError for ops whose state or Python function no file holds, and, without `trust`, for outside()."""
-    nodes = graphs.all_nodes(graph_def)
-    if found := state(nodes):
+class Verdict(NamedTuple):
+    """What was decided about an op, and why. `harmless`: (attribute, values) with which it only computes, or ()."""
+
+    decision: str
+    reason: str
+    harmless: tuple = ()
+
+
+UNDECIDED = Verdict(OUTSIDE, "is an op that nobody has looked at")
+STRING = 24  # bytes of a string in a tensor, before its text (tsl/platform/ctstring_internal.h)
+MOST_SAID = 3  # ops, with their reasons, in one message
+
+
+@functools.cache
+def table() -> dict[str, Verdict]:
+    """Returns {op: Verdict} of ops.txt. Raises ValueError where it is malformed or decides about an op twice."""
+    found, verdict = {}, None
+    for line in resources.files(__package__).joinpath("ops.txt").read_text("ascii").splitlines():
+        head = HEAD.fullmatch(line)
+        if head:
+            decision, attribute, values, reason = head.groups()
+            harmless = (attribute, tuple(values.encode().split(b"|"))) if attribute else ()
+            verdict = Verdict(decision, reason, harmless)
+        elif not line.startswith("#"):
+            for op in line.split():
+                if verdict is None or verdict.decision not in DECISIONS or op in found:
+                    raise ValueError(f"ops.txt: {op} stands twice, or under no decision")
+                found[op] = verdict
+    return found
+
+
+def verdict(node: v1.NodeDef) -> Verdict | None:
+    """Returns the Verdict on a NodeDef; None for an op that is not TensorFlow's, such as the call of a function."""
+    found = table().get(node.op) or (UNDECIDED if op_def_registry.get(node.op) is not None else None)
+    if found and found.harmless and _is_harmless(node, *found.harmless):
+        return Verdict(COMPUTES, found.reason)
+    return found
+
+
+def check(graph_def: v1.GraphDef, where: str, trust: bool) -> None:
+    """Raises InputError for ops whose state or Python function no file holds, and, without `trust`, for outside().
+
+    The functions of the graph are looked at, too. It imports nothing: shape inference runs ops.
+    """
+    found = _decided(graphs.all_nodes(graph_def))
+    if STATE in found:
         raise InputError(
-            f"{where}: the outputs need {repairs.listed(found)}, whose state no file holds: "
+            f"{where}: the outputs need {repairs.listed(_names(found[STATE]))}, whose state no file holds: "
             "name the tensors after it as --inputs"
         )
-    if found := python(nodes):
+    if PYTHON in found:
         raise InputError(
-            f"{where}: the outputs need {repairs.listed(found)}, functions of the program that built it: "
-            "name the tensors after them as --inputs"
+            f"{where}: the outputs need {repairs.listed(_names(found[PYTHON]))}, functions of the program that built "
+            "it: name the tensors after them as --inputs"
         )
-    if (found := outside(nodes)) and not trust:
+    if OUTSIDE in found and not trust:
+        why = dict(_reasons(found[OUTSIDE]))
+        words = [f"{repairs.listed({op: names})} {why[op]}" for op, names in _names(found[OUTSIDE]).items()]
+        more = f" and {len(words) - MOST_SAID} more" * (len(words) > MOST_SAID)
         raise InputError(
-            f"{where}: the outputs need ops that touch files, the network or Python: {repairs.listed(found)}: "
+            f"{where}: the outputs need ops that do more than compute: {', '.join(words[:MOST_SAID])}{more}: "
             "say --trust to run them"
         )
 
 
-def python(nodes):
-    """Returns {op: [node names]} of the NodeDefs that call Python: what they call is in no file."""
-    return _matching(nodes, PYTHON)
+def check_constants(graph_def: v1.GraphDef, where: str) -> None:
+    """Raises InputError when the constants of `graph_def` claim more memory than there is, or sizes that none can have.
+
+    A constant may say one value and a shape of 10^12: that is how zeros are kept.
+    """
+    most, total = memory.available(), 0
+    for node in graphs.all_nodes(graph_def):
+        if node.op == "Const":
+            size = _claimed(attr(node, "value").tensor)
+            total += most + 1 if size is None else size
+        if total > most:
+            shape = shape_of(attr(node, "value").tensor.tensor_shape)
+            raise InputError(
+                f"{where}: the constant {node.name} claims the shape {shape}, which is more than there is memory for: "
+                "choose outputs that do without it"
+            )
 
 
-def outside(nodes):
-    """Returns {op: [node names]} of the NodeDefs that touch files, the network or Python: a filter."""
-    return _matching(nodes, OUTSIDE)
+def decision(node: v1.NodeDef) -> str:
+    """Returns the decision about a NodeDef's op; "computes" for the call of a function: its own ops are looked at."""
+    found = verdict(node)
+    return found.decision if found else COMPUTES
 
 
-def state(nodes):
+def outside(nodes: Iterable[v1.NodeDef]) -> dict[str, list[str]]:
+    """Returns {op: [node names]} of the NodeDefs that need --trust: a filter, not a sandbox."""
+    found = _decided(nodes)
+    return _names(found.get(OUTSIDE, []) + found.get(PYTHON, []))
+
+
+def state(nodes: Iterable[v1.NodeDef]) -> dict[str, list[str]]:
     """Returns {op: [node names]} of the NodeDefs that live on a queue, an iterator or a table."""
-    return _matching(nodes, STATE)
+    return _names(_decided(nodes).get(STATE, []))
 
 
-def _matching(nodes, pattern):
+def verdicts(nodes: Iterable[v1.NodeDef]) -> dict[str, tuple[str, str]]:
+    """Returns {op: (decision, reason)} of the ops of the NodeDefs that do more than compute."""
+    found = _decided(nodes)
+    return {op: (decision, reason) for decision in found for op, reason in _reasons(found[decision])}
+
+
+def _claimed(tensor) -> int | None:
+    """How many bytes a TensorProto unpacks to, None where its shape is unknown or too large to count."""
+    count = elements(shape_of(tensor.tensor_shape))
+    if count is None:
+        return None
+    if tensor.dtype == tf.string.as_datatype_enum:
+        longest = max(map(len, tensor.string_val), default=0)
+        return count * (STRING + longest)
+    try:
+        return count * tf.as_dtype(tensor.dtype).size
+    except TypeError:
+        return 0  # who reads it says that the type is none
+
+
+def _is_harmless(node, attribute, values):
+    """True where `node` says one of `values` itself; the attribute of a function's node may be its caller's to say."""
+    default = next(a.default_value.s for a in op_def_registry.get(node.op).attr if a.name == attribute)
+    if attribute not in node.attr:
+        return default in values
+    return node.attr[attribute].WhichOneof("value") == "s" and node.attr[attribute].s in values
+
+
+def _decided(nodes):
+    """{decision: [(NodeDef, reason)]} of all that do more than compute."""
     found = {}
     for node in nodes:
-        if pattern.fullmatch(node.op):
-            found.setdefault(node.op, []).append(node.name)
+        one = verdict(node)
+        if one and one.decision != COMPUTES:
+            found.setdefault(one.decision, []).append((node, one.reason))
     return found
+
+
+def _names(found):
+    names = {}
+    for node, _ in found:
+        names.setdefault(node.op, []).append(node.name)
+    return names
+
+
+def _reasons(found):
+    return list(dict.fromkeys((node.op, reason) for node, reason in found))

@@ -5,6 +5,7 @@ import re
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.artifacts.graph import memory
 from tf1ref.errors import InputError, nearest, one_line
 
 TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
@@ -185,7 +186,8 @@ def imported(graph_def, where):
     """Returns a new Graph that holds `graph_def`. Raises InputError when this TensorFlow refuses it."""
     with v1.Graph().as_default() as graph:
         try:
-            v1.import_graph_def(graph_def, name="")
+            with memory.bounded():
+                v1.import_graph_def(graph_def, name="")
         except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
             raise InputError(f"{where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
     return graph

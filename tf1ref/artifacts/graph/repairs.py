@@ -12,7 +12,6 @@ from tensorflow.python.framework import op_def_registry, ops
 
 from tf1ref.artifacts.graph import graphs
 from tf1ref.artifacts.graph.graphs import all_nodes, tensor
-from tf1ref.errors import InputError
 
 # What v1.train.import_meta_graph can read; 0.12.head and the like it cannot.
 VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
@@ -36,10 +35,8 @@ def repaired(message, outputs=None, where=""):
     notes = _version(meta.meta_info_def.tensorflow_version) if meta else []
     pruned = graphs.prune(whole, outputs or [n.name for n in whole.node], where)
     notes += _left_out(whole, pruned) + _devices(pruned) + _colocation(pruned)
-    recorded = {n.name: list(n.attr["_output_shapes"].list.shape) for n in pruned.node if "_output_shapes" in n.attr}
     graph_def = graphs.bare(pruned)
-    notes += _versions(graph_def) + _assignments(graph_def) + _gradients(graph_def, whole)
-    return graph_def, notes + _shapes(graph_def, recorded)
+    return graph_def, notes + _versions(graph_def) + _assignments(graph_def) + _gradients(graph_def, whole)
 
 
 def version_string(text):
@@ -167,20 +164,18 @@ def _registered(name):
     return True
 
 
-def _shapes(graph_def, recorded):
-    """Says which of the `recorded` shapes, already left out, TensorFlow now infers otherwise."""
-    if not recorded:
-        return []
-    try:
-        graph = graphs.imported(graph_def, "")
-    except InputError:
-        return []  # who imports it next says why
-    stale = []
-    for name, shapes in recorded.items():
-        tensors = graph.get_operation_by_name(name).outputs
-        if any(not t.shape.is_compatible_with(tf.TensorShape(shape)) for t, shape in zip(tensors, shapes)):
-            stale.append(name)
-    return [f"_output_shapes that TensorFlow infers otherwise, left out: {listed({'of': stale})}"] if stale else []
+def stale(message, graph):
+    """Returns a line about the shapes that `message` records and that TensorFlow infers otherwise in the Graph `graph`.
+
+    `graph`: what was repaired, without any of them.
+    """
+    tensors, found = {op.name: op.outputs for op in graph.get_operations()}, []
+    for node in getattr(message, "graph_def", message).node:
+        if "_output_shapes" in node.attr and node.name in tensors:
+            shapes = zip(tensors[node.name], node.attr["_output_shapes"].list.shape)
+            if any(not t.shape.is_compatible_with(tf.TensorShape(shape)) for t, shape in shapes):
+                found.append(node.name)
+    return [f"_output_shapes that TensorFlow infers otherwise, left out: {listed({'of': found})}"] if found else []
 
 
 def listed(found):

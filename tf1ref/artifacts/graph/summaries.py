@@ -41,6 +41,7 @@ class Tensor:
 class Graph:
     """One graph of a file. `ops`: {op: how many}; `unknown_ops`, `outside`, `state`: {op: [node names]}.
 
+    `verdicts`: {op: (decision, reason)} of ops that do more than compute, a Saver's too: effects.Verdict.
     `constants`: how many numbers its Consts hold. `signatures`: {name: {"method", "inputs", "outputs"}}.
     `training_batch_norms`: names of those that normalise with the batch's own mean. `collections`: {name: first names}.
     """
@@ -62,6 +63,7 @@ class Graph:
     unknown_ops: dict = field(default_factory=dict)
     outside: dict = field(default_factory=dict)
     state: dict = field(default_factory=dict)
+    verdicts: dict = field(default_factory=dict)
     missing_inputs: list = field(default_factory=list)
     shadows: list = field(default_factory=list)
     training_batch_norms: list = field(default_factory=list)
@@ -121,6 +123,7 @@ def _look_out(graph, graph_def, every, nodes):
     graph.unknown_ops = repairs.unknown(every, functions)
     own = [n for n in every if not (SAVERS.fullmatch(n.op) and SAVER.match(n.name))]
     graph.outside, graph.state = effects.outside(own), effects.state(own)
+    graph.verdicts = effects.verdicts(every)
     missing = {tensor(i)[0] for n in graph_def.node for i in n.input} - nodes.keys()
     graph.missing_inputs = sorted(missing)[:MOST_SHOWN]
     graph.training_batch_norms = [n.name for n in every if _normalises_itself(n)][:MOST_SHOWN]
@@ -204,7 +207,7 @@ def warnings(graph, names):
     if graph.missing_inputs:
         yield "reads what is not there", graph.missing_inputs, "part of a graph, or damaged"
     if graph.outside:
-        yield "touches files, network or Python", _listed(graph.outside), "runs with --trust only"
+        yield "do more than compute", _listed(graph.outside, graph.verdicts), "runs with --trust only"
     if graph.state:
         yield "queues, iterators, tables", _listed(graph.state), "state that no frozen graph holds"
     if graph.training_batch_norms:
@@ -223,5 +226,6 @@ def warnings(graph, names):
         yield "moving averages", unused, "evaluate with these, not with the variables' own values"
 
 
-def _listed(found):
-    return [f"{op} x {len(names)} ({names[0]})" for op, names in found.items()]
+def _listed(found, verdicts=None):
+    why = {op: f": {reason}" for op, (_, reason) in (verdicts or {}).items()}
+    return [f"{op} x {len(names)} ({names[0]}){why.get(op, '')}" for op, names in found.items()]

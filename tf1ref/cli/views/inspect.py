@@ -15,6 +15,7 @@ MOST_ROWS = 20  # of a table, where its option asks for all
 MOST_OPS = 14
 MOST_NAMES = 4
 SLOT = "slot"
+VERDICTS = {"outside": "needs --trust", "state": "no file holds it", "python": "no file holds it"}
 
 
 def show_inspect(path, part="", node="", as_json=False):
@@ -121,7 +122,8 @@ def _show_ends(graph):
 
 def _show_ops(report, _):
     for graph in report.graphs:
-        marks = {**dict.fromkeys(graph.outside, "reaches outside"), **dict.fromkeys(graph.unknown_ops, "unknown here")}
+        marks = {op: f"{VERDICTS[decision]}: {reason}" for op, (decision, reason) in graph.verdicts.items()}
+        marks.update(dict.fromkeys(graph.unknown_ops, "unknown here"))
         rows = [(f"{count:,}", clean(op), marks.get(op, "")) for op, count in graph.ops.items()]
         console.table((">nodes", "op", ""), rows, title=", ".join(graph.tags) or None)
     if not report.graphs:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorflow.compat.v1 import GraphDef
 
 from tf1ref import console, files
-from tf1ref.artifacts.graph import effects, graphs
+from tf1ref.artifacts.graph import effects, graphs, parts
 from tf1ref.data import features, folders
 from tf1ref.data.formats import class_folders
 from tf1ref.errors import InputError
@@ -39,23 +39,26 @@ def body(path, jpeg, bottleneck, folder):
 
     `jpeg` takes a JPEG's bytes, or pictures as floats (1, height, width, 3). Raises InputError for a file that is
     no frozen graph, a tensor that is not there (with the nearest names) or cannot be used, and for a graph whose
-    ops would touch files, the network or Python.
+    ops do more than compute.
     """
     path = Path(path or _body.paths(folder)[0])
     graph_def = _read(path)
     names = [graphs.tensor_names(name, graph_def, path)[0] for name in (jpeg, bottleneck)]
-    graph = graphs.imported(graph_def, path)
-    ends = [_tensor(graph, name, path) for name in names]
-    graph_def, placeholders = graphs.cut(graph_def, names[:1], {names[0]: (ends[0].dtype, ends[0].shape)})
-    graph_def = graphs.prune(graph_def, names[1:], path)
-    if placeholders[names[0]].partition(":")[0] not in {node.name for node in graph_def.node}:
+    part = parts.Part(graph_def, names[1:], str(path))
+    given = part.cut(names[:1], kept=False)[names[0]] if graphs.tensor(names[0])[0] in part.ops() else ""
+    if given.partition(":")[0] not in part.ops():
         raise InputError(f"{path}: {names[1]} does not depend on {names[0]}: name an input before it")
+    graph_def = part.graph_def
     outside = effects.outside(graphs.all_nodes(graph_def))
     if outside:
-        raise InputError(f"{path}: {next(iter(outside))} touches files, the network or Python: such graphs are not run")
+        raise InputError(
+            f"{path}: {next(iter(outside))} may touch files, the network or Python: such graphs are not run"
+        )
+    graph = part.imported()
+    ends = [graph.get_tensor_by_name(name) for name in (given, names[1])]
     size = _size(ends[1], path)
     maker = graph_def.SerializeToString(deterministic=True) + names[1].encode()
-    return Body(graph_def, placeholders[names[0]], names[1], _side(ends[0], path), size, maker)
+    return Body(graph_def, given, names[1], _side(ends[0], path), size, maker)
 
 
 def vectors(body, paths, folder, extract, *made_with):
@@ -180,13 +183,6 @@ def _read(path):
     if not graph_def.node:
         raise InputError(f"{path}: a graph without nodes: name a .pb file that holds a GraphDef")
     return graph_def
-
-
-def _tensor(graph, name, path):
-    try:
-        return graph.get_tensor_by_name(name)
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: has no {name}: {graphs.one_line(error)}") from error
 
 
 def _size(tensor, path):

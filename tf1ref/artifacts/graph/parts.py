@@ -1,0 +1,120 @@
+"""The part of a graph that some outputs need: repaired, cut at its inputs, and looked at before anything imports it."""
+
+from collections.abc import Iterable
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from tensorflow.python.framework import op_def_registry
+
+from tf1ref.artifacts.graph import effects, graphs, repairs
+from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
+from tf1ref.errors import InputError
+
+
+class Part:
+    """What `outputs`, tensor names, need of `message`, a GraphDef or MetaGraphDef, which stays as it is.
+
+    `graph_def`: the part, with TensorFlow's own repairs done; `where`: the file, for messages; `notes`: what was
+    repaired, a line each; `trust`: run it although it does more than compute. Raises InputError where a node that is
+    needed reads what is not there.
+    """
+
+    def __init__(self, message, outputs: Iterable[str], where: str, trust: bool = False):
+        self.message, self.outputs, self.where, self.trust = message, list(outputs), where, trust
+        self.graph_def, self.notes = repairs.repaired(message, self.outputs, where)
+
+    def ops(self) -> dict[str, str]:
+        """Returns {node name: op} of the graph, without its functions."""
+        return {node.name: node.op for node in self.graph_def.node}
+
+    def cut(self, names: list[str], kept: bool = True) -> dict[str, str]:
+        """Puts placeholders at the tensors `names` in the place of what computes them; returns {old name: new one}.
+
+        `kept`: also those that the outputs do not need. Nothing is imported that may do more than compute.
+        """
+        if not names:
+            return {}
+        self.graph_def, placeholders = graphs.cut(self.graph_def, names, self._types(names))
+        wanted = [*self.outputs, *(placeholders.values() if kept else ())]
+        self.graph_def = graphs.prune(self.graph_def, wanted, self.where)
+        return placeholders
+
+    def imported(self) -> v1.Graph:
+        """Returns the part as a new Graph.
+
+        Raises InputError, before anything is imported, for ops that TensorFlow does not know, whose state no file
+        holds, or that are not trusted, and for constants too large; then for outputs that are not there.
+        """
+        unknown = repairs.unknown(graphs.all_nodes(self.graph_def), self._functions())
+        if unknown:
+            raise InputError(
+                f"{self.where}: the outputs need ops that this TensorFlow does not know: {repairs.listed(unknown)}: "
+                "name tensors after them as --inputs, or outputs before them"
+            )
+        effects.check(self.graph_def, self.where, self.trust)
+        effects.check_constants(self.graph_def, self.where)
+        graph = graphs.imported(self.graph_def, self.where)
+        for name in self.outputs:
+            graphs.output(graph, name, self.where)
+        self.notes += [note for note in repairs.stale(self.message, graph) if note not in self.notes]
+        return graph
+
+    def _functions(self):
+        return {f.signature.name: f for f in self.graph_def.library.function}
+
+    def _types(self, names):
+        """{tensor name: (dtype, shape)}, inferred by TensorFlow behind what may not be imported."""
+        before = graphs.prune(self.graph_def, names, self.where)
+        stopped = self._stopped(before)
+        nodes = {node.name: node for node in before.node}
+        found = {name: self._declared(nodes, *tensor(name)) for name in names if tensor(name)[0] in stopped}
+        read = {tensor(i) for node in before.node for i in node.input if i[0] != "^"}
+        ends = {f"{node}:{index}": (node, index) for node, index in read if node in stopped}
+        left = [name for name in names if name not in found]
+        if not left:
+            return found
+        declared = {name: self._declared(nodes, *end) for name, end in ends.items()}
+        behind, placeholders = graphs.cut(before, list(ends), declared)
+        for node in behind.node:  # what only comes after a stopped op need not wait for it here
+            node.input[:] = [i for i in node.input if not (i[0] == "^" and i[1:] in stopped)]
+        behind = graphs.prune(behind, left, self.where)
+        effects.check_constants(behind, self.where)
+        graph = graphs.imported(behind, self.where)
+        tensors = [graphs.output(graph, name, self.where) for name in left]
+        return {**found, **{t.name: (t.dtype.base_dtype, t.shape) for t in tensors}}
+
+    def _stopped(self, graph_def):
+        """Names of the nodes that may not be imported, also within the functions that they call."""
+        library = {f.signature.name: f for f in graph_def.library.function}
+
+        def stops(node):
+            if op_def_registry.get(node.op) is None and node.op not in library:
+                return True
+            decision = effects.decision(node)
+            return decision == effects.PYTHON or (decision == effects.OUTSIDE and not self.trust)
+
+        bad = {name for name, function in library.items() if any(map(stops, function.node_def))}
+        return {n.name for n in graph_def.node if stops(n) or (bad and bad & graphs.called([n], library))}
+
+    def _declared(self, nodes, name, index):
+        """(dtype, shape) of a tensor as its node says it: by its op's definition and what was recorded."""
+        node = nodes[name]
+        whole = getattr(self.message, "graph_def", self.message)
+        original = next((n for n in whole.node if n.name == name), node)
+        dtype = _output_type(node, index, self._functions())
+        return dtype, tf.TensorShape(Shapes({name: original}).of(name, index))
+
+
+def _output_type(node, index, functions):
+    """The DType of output `index` of a NodeDef, by the definition of its op or function."""
+    definition = op_def_registry.get(node.op) or (functions[node.op].signature if node.op in functions else None)
+    types = []
+    for output in definition.output_arg if definition is not None else ():
+        if output.type_list_attr:
+            types += node.attr[output.type_list_attr].list.type
+        else:
+            count = node.attr[output.number_attr].i if output.number_attr else 1
+            types += [output.type or node.attr[output.type_attr].type] * min(count, index + 1)
+    kind = types[index] if index < len(types) else 0
+    return tf.as_dtype(kind or dtype_of(node) or "float32").base_dtype
