@@ -1,10 +1,10 @@
 """The filter: every op is decided on, and what is not known to compute alone neither runs nor is imported untrusted."""
 
-import ctypes
 import importlib.util
 import os
 import pathlib
-import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -22,47 +22,35 @@ from tf1ref.errors import InputError
 
 R = tf.raw_ops
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "op_table.py"
-OPENED, MADE = 0x20, 0x100  # of Linux' inotify: IN_OPEN, IN_CREATE
+RUN = pathlib.Path(__file__).with_name("run_ops.py")
+SEED = 20240307
 
 
 @pytest.fixture
 def op_table():
-    spec = importlib.util.spec_from_file_location("op_table", SCRIPT)
+    return loaded("op_table", SCRIPT)
+
+
+@pytest.fixture(scope="session")
+def watching():
+    """The module beside this one: tests are imported each on its own."""
+    return loaded("watching")
+
+
+def loaded(name, path=None):
+    spec = importlib.util.spec_from_file_location(name, path or pathlib.Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-class Watch:
-    """Says which names in a folder the kernel saw opened, listed or made, by whatever code: inotify."""
-
-    def __init__(self, folder):
-        libc = ctypes.CDLL(None)
-        self.file = libc.inotify_init1(os.O_NONBLOCK)
-        assert self.file >= 0 and libc.inotify_add_watch(self.file, bytes(folder), OPENED | MADE) >= 0
-
-    def seen(self):
-        try:
-            data, names = os.read(self.file, 1 << 16), []
-        except BlockingIOError:
-            return []
-        while data:
-            length = struct.unpack_from("iIII", data)[3]
-            names.append(data[16 : 16 + length].rstrip(b"\0").decode() or "the folder")
-            data = data[16 + length :]
-        return names
-
-    def close(self):
-        os.close(self.file)
-
-
 @pytest.fixture
-def watched(tmp_path):
+def watched(watching, tmp_path):
     """A folder with a file in it, and its Watch."""
     folder = tmp_path / "bait"
     folder.mkdir()
     (folder / "secret.txt").write_text("3")
-    watch = Watch(folder)
+    watch = watching.Watch(folder)
     yield folder, watch
     watch.close()
 
@@ -356,3 +344,21 @@ def test_the_bound_on_memory_goes_again():
         assert 0 < most < 1 << 50
     assert resource.getrlimit(resource.RLIMIT_AS) == before
     assert op_def_registry.get("Fill") is not None
+
+
+def run_ops(folder, decision):
+    """Returns ({ops that ran}, {ops that touched the folder}) of those with that decision."""
+    command = [sys.executable, str(RUN), str(folder), decision, str(SEED)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    words = [line.split() for line in done.stdout.splitlines() if line.startswith(("at ", "ran ", "touched "))]
+    return tuple({op for what, op in words if what == wanted} for wanted in ("ran", "touched"))
+
+
+@pytest.mark.slow
+def test_no_op_that_is_said_to_compute_touches_a_path_it_is_given(watched):
+    folder, _ = watched
+    ran, touched = run_ops(folder, "computes")
+    assert len(ran) > 50 and not touched
+    assert os.listdir(folder) == ["secret.txt"]
+    ran, touched = run_ops(folder, "outside")
+    assert {"ReadFile", "WriteFile", "Skipgram", "DecodeProtoV2", "RecordInput"} <= touched

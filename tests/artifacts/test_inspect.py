@@ -114,8 +114,8 @@ def test_what_to_look_out_for(tmp_path, network):
     assert warned["made for a later TensorFlow"][0].startswith("min_consumer 1000000")
     assert warned["ops unknown here"] == ["NoSuchOp x 1 (strange)"]
     assert warned["do more than compute"] == [
-        "PyFunc x 1 (python): calls a Python function of the program that built it",
         "ReadFile x 2 (peek): reads a file",
+        "PyFunc x 1 (python): calls a Python function of the program that built it",
     ]
     assert graph.verdicts["FIFOQueueV2"] == ("state", "a queue") and "Identity" not in graph.verdicts
 
