@@ -118,7 +118,7 @@ def _add_ends(parser):
     )
     parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what is fed in the place of its op")
     parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
-    parser.add_argument("--trust", action="store_true", help="run ops that may do more than compute: a filter, not a sandbox")
+    parser.add_argument("--trust", action="store_true", help="run ops that do more than compute, such as reading files")
 
 
 def _add_freeze(verbs):
@@ -146,7 +146,7 @@ def _add_freeze(verbs):
         "--tags", type=names, metavar="A,B", default=[], help="of a SavedModel that holds several graphs"
     )
     parser.add_argument("--force", action="store_true", help="replace FILE.pb")
-    parser.add_argument("--trust", action="store_true", help="run ops that may do more than compute: a filter, not a sandbox")
+    parser.add_argument("--trust", action="store_true", help="run ops that do more than compute, such as reading files")
     parser.add_argument("--no-verify", action="store_true", help="do not compare what was written with the session")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
