@@ -1,0 +1,158 @@
+"""tf1ref port: graphs become TensorFlow 2 code that answers the same, to the bit."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.artifacts import CheckFailed
+from tf1ref.port import port, proof
+
+
+def dense(x, units, scope):
+    with v1.variable_scope(scope):
+        w = v1.get_variable("kernel", [x.shape[1], units], initializer=v1.random_normal_initializer(seed=1))
+        b = v1.get_variable("bias", [units], initializer=v1.random_normal_initializer(seed=2))
+        return tf.nn.relu(tf.matmul(x, w) + b)
+
+
+def mlp():
+    x = v1.placeholder(tf.float32, [None, 6], name="x")
+    hidden = dense(dense(dense(x, 5, "layer1"), 5, "layer2"), 5, "layer3")
+    tf.nn.softmax(dense(hidden, 4, "head"), name="y")
+    return ["y"]
+
+
+def test_mlp_in_processes_of_its_own(tf1ref, frozen, tmp_path, formatted):
+    path = frozen(mlp)
+    done = tf1ref("port", path, "-o", "out")
+    assert done.returncode == 0, done.stderr
+    assert "0 differ" in done.stdout and "proven" in done.stdout
+    again = subprocess.run(
+        [sys.executable, "-I", "test_model.py"], cwd=tmp_path / "out", capture_output=True, text=True
+    )
+    assert (again.returncode, again.stdout) == (0, "12 elements compared, 0 differ\n")
+    text = (tmp_path / "out/model.py").read_text()
+    assert "tf1ref" not in text and set(re.findall(r"^(?:import|from) (\w+)", text, re.M)) == {
+        "numpy", "pathlib", "tensorflow"
+    }  # fmt: skip
+    formatted(tmp_path / "out")
+
+
+def test_mlp_is_what_its_formula_says(frozen, tmp_path, quick, loaded):
+    """The layers are computed again by numpy, from the weights that lie beside the code."""
+    report = port(frozen(mlp), tmp_path / "out")
+    assert (report.weights, report.raw_ops, report.outputs) == (8, 0, {"y": "y:0"})
+    w = np.load(tmp_path / "out/weights.npz")
+    model = loaded(tmp_path / "out", "model").Model()
+    x = np.random.default_rng(1).standard_normal((7, 6)).astype(np.float32)
+    value = x
+    for scope in ("layer1", "layer2", "layer3", "head"):
+        value = np.maximum(value @ w[f"{scope}/kernel"] + w[f"{scope}/bias"], 0)
+    value = np.exp(value - value.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(model(x), value / value.sum(axis=1, keepdims=True), rtol=1e-5)
+    assert sorted(v.name for v in model.variables) == sorted(f"{name}:0" for name in w.files)
+
+
+def test_scopes_of_one_structure_are_one_class(frozen, tmp_path, quick):
+    report = port(frozen(mlp), tmp_path / "out")
+    tree = ast.parse((tmp_path / "out/model.py").read_text())
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert len(classes) == report.classes == 2 and classes[-1] == "Model"
+
+
+def test_strides_that_differ_are_an_argument(frozen, tmp_path, quick, formatted):
+    def build():
+        x = v1.placeholder(tf.float32, [2, 8, 8, 2], name="x")
+        for scope, strides in (("conv1", 1), ("conv2", 2)):
+            with v1.variable_scope(scope):
+                w = v1.get_variable("w", [3, 3, 2, 2], initializer=v1.random_normal_initializer(seed=4))
+                x = tf.nn.relu(tf.nn.conv2d(x, w, strides, "SAME"))
+        tf.identity(x, name="y")
+        return ["y"]
+
+    port(frozen(build), tmp_path / "out")
+    text = (tmp_path / "out/model.py").read_text()
+    assert "def __init__(self, arrays, scope, strides):" in text
+    assert re.search(r'scope="?.*conv2/", strides=2\)|"conv2/", strides=2\)', text)
+    formatted(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("build", "written"),
+    [
+        (lambda x: 1.0 - x * 2.5, "1.0 - x * 2.5"),
+        (lambda x: (x - (x - 0.1)) / 3.0, "(x - (x - 0.1)) / 3.0"),
+        (lambda x: x[:, 1:3], "x[:, 1:3]"),
+        (lambda x: x[1, ::2], "x[1, ::2]"),
+        (lambda x: tf.concat([x, -x], 1), "tf.concat([x, -x], 1)"),
+        (lambda x: tf.reduce_mean(x, 1, keepdims=True), "tf.reduce_mean(x, axis=1, keepdims=True)"),
+        (lambda x: tf.where(x > 0.0, x, tf.exp(x)), "tf.where(x > 0.0, x, tf.exp(x))"),
+        (lambda x: tf.transpose(tf.reshape(x, [4, -1])), "tf.transpose(tf.reshape(x, [4, -1]), [1, 0])"),
+        (lambda x: tf.raw_ops.Cumsum(x=x, axis=1, reverse=True), "tf.cumsum(x, 1, reverse=True)"),
+        (lambda x: sum(tf.split(x, 2, axis=1)), "tf.split(x, 2, 1)"),
+        (lambda x: tf.math.top_k(x, 2).indices, "tf.math.top_k(x, 2).indices"),
+        (lambda x: tf.raw_ops.MatrixBandPart(input=x, num_lower=0, num_upper=-1), "tf.raw_ops.MatrixBandPart("),
+        (lambda x: tf.pad(x, [[1, 0], [0, 2]]), "tf.pad(tensor=x, paddings=[[1, 0], [0, 2]])"),
+        (lambda x: x + tf.constant(1e-5), "x + 1e-5"),
+        (lambda x: tf.cast(x, tf.float64) * 0.1, "tf.cast(x, tf.float64) * 0.1"),
+        (lambda x: tf.cast(x, tf.int32) // 2, "tf.cast(x, tf.int32) // 2"),
+    ],
+)
+def test_ops_as_one_writes_them(frozen, tmp_path, quick, formatted, build, written):
+    def graph():
+        x = v1.placeholder(tf.float32, [3, 4], name="x")
+        tf.identity(build(x), name="y")
+        return ["y"]
+
+    report = port(frozen(graph), tmp_path / "out")
+    assert report.compared > 0
+    assert written in (tmp_path / "out/model.py").read_text()
+    formatted(tmp_path / "out")
+
+
+def test_a_port_that_is_changed_is_found_out(frozen, tmp_path):
+    """One weight: the test that lies beside the code says so."""
+    port(frozen(mlp), tmp_path / "out")
+    path = tmp_path / "out/weights.npz"
+    arrays = dict(np.load(path))
+    arrays["head/bias"][1] = 1.001 * arrays["head/bias"][1] + 0.001
+    np.savez(path, **arrays)
+    with pytest.raises(CheckFailed, match="elements compared"):
+        proof.run(tmp_path / "out")
+
+
+def test_random_ops_without_seed_are_proven_with_one(frozen, tmp_path, quick):
+    def build():
+        x = v1.placeholder(tf.float32, [3, 40], name="x")
+        v1.nn.dropout(x, rate=0.5, name="dropout")
+        tf.add(x, tf.raw_ops.RandomUniform(shape=[3, 40], dtype=tf.float32), name="y")
+        return ["y"]
+
+    v1.set_random_seed(None)
+    report = port(frozen(build), tmp_path / "out")
+    assert report.compared >= 120 and report.raw_ops == 1
+
+
+def test_numbers_of_every_type_keep_their_bits(frozen, tmp_path, quick, loaded):
+    values = {
+        "a": np.float32(0.1), "b": np.float64(1 / 3), "c": np.float16(0.1), "d": np.int64(2**62), "e": np.uint8(255),
+        "f": np.float32(-0.0), "g": np.float32(np.inf), "h": np.float32(1e-42), "i": np.bool_(True),
+        "j": np.float64(5e-324), "k": np.float32(16777217), "l": np.complex64(1 - 2j),
+    }  # fmt: skip
+
+    def build():
+        x = v1.placeholder(tf.float32, [], name="x")
+        for name, value in values.items():
+            with v1.control_dependencies([x]):
+                tf.stack([tf.constant(value)], name=name)
+        return list(values)
+
+    port(frozen(build), tmp_path / "out", outputs=list(values))
+    found = loaded(tmp_path / "out", "model").Model()()
+    assert {k: v.numpy().tobytes() for k, v in found.items()} == {k: v.tobytes() for k, v in values.items()}

@@ -1,0 +1,39 @@
+"""The verb port: a TF1 model becomes TensorFlow 2 code."""
+
+from tf1ref.cli.verbs import names, verb
+
+
+def add_verbs(verbs):
+    """Adds port."""
+    text = "Write a TF1 model as readable TensorFlow 2 code, and prove that the code answers the same, to the bit."
+    parser = verb(verbs, "port", _port, text)
+    parser.add_argument("source", metavar="SRC", help="what `verify` takes: a checkpoint, SavedModel, .pb, an example")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new folder")
+    parser.add_argument("--outputs", type=names, default=[], metavar="A,B", help="keys, nodes or tensors to answer")
+    parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what becomes an argument")
+    parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
+    parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name to prove it on")
+    parser.add_argument("--force", action="store_true", help="replace DIR")
+    parser.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+
+
+def _port(arguments):
+    from tf1ref import console, parity
+
+    parity.without_onednn()
+    console.import_tensorflow()
+    from tf1ref.catalog import programs
+    from tf1ref.cli.views import port as view
+
+    view.show_port(
+        programs.source_named(arguments.source),
+        arguments.output,
+        arguments.json,
+        outputs=arguments.outputs,
+        inputs=arguments.inputs,
+        feeds=arguments.feeds,
+        signature=arguments.signature,
+        trust=arguments.trust,
+        force=arguments.force,
+    )

@@ -1,0 +1,141 @@
+"""The statements of one function: nodes in their order, short ones within those that read them."""
+
+import re
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from tf1ref.port import literals, names, raw
+from tf1ref.port.expressions import Expression, Writer
+
+DEEPEST = 2  # calls within calls
+LONGEST = 84  # characters of a statement that a value may still be written into
+HOLE = re.compile("\ue000(\\d+)\ue001")
+HOLE_WIDTH = 6
+
+
+@dataclass
+class Statement:
+    """`targets = text  # comment`; `indent`: steps further in than the function's first line."""
+
+    text: str
+    comment: tuple = ()
+    indent: int = 0
+
+
+@dataclass
+class Holes:
+    """Literals of a class that its instances may have otherwise: [(keyword, text)], marked in the text by number."""
+
+    found: list = field(default_factory=list)
+
+    def mark(self, keyword, text):
+        """Notes a literal and returns its mark."""
+        self.found.append((keyword, text))
+        return f"\ue000{len(self.found) - 1}\ue001"
+
+
+def length(text):
+    """Returns about how long `text` is when its holes are filled."""
+    return len(HOLE.sub("x" * HOLE_WIDTH, text))
+
+
+class Body:
+    """Writes `nodes` as statements. `given`: {source: text} of what the function has; `used`: {source: times read}."""
+
+    def __init__(self, every, given, holes, used, taken=()):
+        self.every, self.given, self.holes, self.used = every, dict(given), holes, used
+        self.taken = set(taken) | {text for text in given.values() if text.isidentifier()}
+        self.pending, self.statements = {}, []
+        self.writer = Writer(self.value, self.constant, holes.mark, self.kind)
+
+    def kind(self, source):
+        """Returns (DType, TensorShape) of a tensor."""
+        node = self.every[source[0]]
+        return node.dtypes[source[1]], node.shapes[source[1]]
+
+    def constant(self, source):
+        """Returns the array of a constant that is written out, else None."""
+        node = self.every[source[0]]
+        return None if source in self.given or node.weight or node.value is None else node.value
+
+    def value(self, source):
+        """Returns the Expression of a tensor that this function has."""
+        if source in self.pending:
+            return self.pending[source]
+        if source in self.given:
+            return Expression(self.given[source])
+        return Expression(self.holes.mark("value", literals.constant(self.constant(source), self.kind(source)[0])))
+
+    def add(self, node):
+        """Writes one Node."""
+        expression = self.writer.expression(node)
+        while expression.depth > DEEPEST or length(expression.text) > LONGEST:
+            if not self._name_one(node.inputs):
+                break
+            expression = self.writer.expression(node)
+        self.result(node, expression)
+
+    def result(self, node, expression):
+        """Names what `expression` gives, or keeps it for the one place that reads it."""
+        sources = [(node.name, i) for i in range(len(node.dtypes))]
+        parts = [""] if node.op.startswith("tf.") else raw.parts(node)
+        read = [i for i, source in enumerate(sources) if self.used.get(source)]
+        if len(read) == 1:
+            part = parts[read[0]]
+            whole = Expression(expression.inside(9) + part, 9, expression.depth) if part else expression
+            self.keep(sources[read[0]], whole, once=not _stateful(node))
+        elif read and raw.unpacks(node) and len(sources) <= 8:
+            targets = [self.local(source) if self.used.get(source) else "_" for source in sources]
+            self.statements.append(Statement(f"{', '.join(targets)} = {expression.text}"))
+        else:
+            target = names.free(names.local(node.name), self.taken)
+            self.statements.append(Statement(f"{target} = {expression.text}"))
+            self.given.update((source, target + part) for source, part in zip(sources, parts))
+
+    def keep(self, source, expression, once=True):
+        """Makes `expression` the value of `source`: for the one place that reads it, or by a name."""
+        if once and self.used.get(source) == 1:
+            self.pending[source] = expression
+        else:
+            self._assign(source, expression.text)
+
+    def needed(self, source):
+        """Returns the text of a tensor where a plain value is needed, such as a result."""
+        return self.writer.tensor(source, "value").text
+
+    def name_all(self, sources):
+        """Gives a name to each of `sources` that is only an expression so far."""
+        while self._name_one(sources):
+            pass
+
+    def _name_one(self, sources):
+        """Makes the longest expression that waits among `sources` a statement; False when there is none."""
+        waiting = [s for s in dict.fromkeys(sources) if s in self.pending]
+        if not waiting:
+            return False
+        source = max(waiting, key=lambda s: (self.pending[s].depth, length(self.pending[s].text)))
+        self._assign(source, self.pending.pop(source).text)
+        return True
+
+    def _assign(self, source, text):
+        node = self.every[source[0]]
+        before = self.kind(node.inputs[0])[1] if node.inputs else tf.TensorShape(None)
+        shape = node.shapes[source[1]]
+        comment = _shape(shape) if shape.rank and (before.rank is None or _shape(before) != _shape(shape)) else ()
+        self.statements.append(Statement(f"{self.local(source)} = {text}", comment))
+
+    def local(self, source):
+        """Returns a new name for `source`, by which it is known from now on."""
+        name = names.free(names.local(source[0]), self.taken)
+        self.given[source] = name
+        return name
+
+
+def _shape(shape):
+    sizes = shape.as_list()
+    return tuple(("B" if i == 0 else "?") if n is None else str(n) for i, n in enumerate(sizes))
+
+
+def _stateful(node):
+    return {"seed", "seed2"} <= node.attrs.keys()

@@ -1,0 +1,205 @@
+"""Modules as classes: scopes of one structure become one class, and what differs becomes an argument."""
+
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from tf1ref.port import literals, names
+from tf1ref.port.bodies import HOLE, Body, Holes, Statement, length
+from tf1ref.port.expressions import Expression
+from tf1ref.port.nodes import Node
+
+BITS = {1: tf.uint8, 2: tf.uint16, 4: tf.uint32}  # npz has no other small types: their bits travel as these
+ODD = (tf.bfloat16, tf.qint8, tf.quint8, tf.qint16, tf.quint16, tf.qint32)
+LETTERS = ("x", "y", "z")
+
+
+@dataclass
+class Written:
+    """A tree.Module as text with holes. `init`, `body`: Statements. `result`: the text that it returns, of the root
+    `results`: {key: text}."""
+
+    module: object
+    prefix: str
+    parameters: list
+    init: list
+    body: list
+    result: str
+    holes: Holes
+    results: dict = field(default_factory=dict)
+
+    def skeleton(self):
+        """What two modules of one class have the same."""
+        lines = [(s.text, s.indent) for s in [*self.init, *self.body]]
+        return tuple(self.parameters), tuple(lines), self.result, tuple(k for k, _ in self.holes.found)
+
+
+@dataclass
+class Class:
+    """A class to be written. `arguments`: {name: hole numbers}; `constants`: {hole number: text}."""
+
+    name: str
+    members: list
+    arguments: dict = field(default_factory=dict)
+    constants: dict = field(default_factory=dict)
+
+    def filled(self, text):
+        """Returns `text` with its holes filled: what differs between members as self.<argument>."""
+        return HOLE.sub(lambda m: self.constants[int(m[1])], text)
+
+    def given(self, member):
+        """Returns [(argument, text)] of what is given to make `member`."""
+        return [(name, member.holes.found[numbers[0]][1]) for name, numbers in self.arguments.items()]
+
+    def comment(self, i):
+        """The shape after statement `i`: a size that differs between the members is unknown."""
+        shapes = [member.body[i].comment for member in self.members]
+        if len({len(s) for s in shapes}) != 1 or not shapes[0]:
+            return ""
+        sizes = [column[0] if len(set(column)) == 1 else "?" for column in zip(*shapes)]
+        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+
+
+def classes(root, program, used, root_names):
+    """Returns (the Classes of all modules but the root, in the order in which they need each other; the root's).
+
+    `used`: {source: how often it is read}; `root_names`: {source: name} of the inputs of the program.
+    """
+    levels, of, found, taken = {}, {}, [], {"Model"}
+    _levels(root, levels)
+    for level in sorted(levels):
+        groups = {}
+        for module in levels[level]:
+            given = root_names if module is root else dict(zip(module.inputs, _letters(len(module.inputs))))
+            written = _written(module, program, used, given, of)
+            groups.setdefault(written.skeleton(), []).append(written)
+        for members in groups.values():
+            word = names.class_name([m.module.scope for m in members])
+            made = _class("Model" if members[0].module is root else names.free(word, taken), members)
+            found.append(made)
+            of.update((id(w.module), (made, w)) for w in members)
+    return found[:-1], found[-1]
+
+
+def _levels(module, levels):
+    height = 1 + max((_levels(child, levels) for child in module.children), default=-1)
+    levels.setdefault(height, []).append(module)
+    return height
+
+
+def _letters(count):
+    return LETTERS[:count] if count <= len(LETTERS) else [f"x{i + 1}" for i in range(count)]
+
+
+def _class(name, members):
+    made, taken, same = Class(name, members), {"arrays", "scope", "self"}, {}
+    for i, (keyword, text) in enumerate(members[0].holes.found):
+        texts = tuple(m.holes.found[i][1] for m in members)
+        if len(set(texts)) == 1:
+            made.constants[i] = text
+            continue
+        if (keyword, texts) not in same:
+            attribute = names.attribute(keyword)
+            taken_here = taken | {s.text.partition(" = ")[0].removeprefix("self.") for s in members[0].init}
+            same[keyword, texts] = names.free(attribute, taken_here)
+            taken.add(same[keyword, texts])
+        argument = same[keyword, texts]
+        made.arguments.setdefault(argument, []).append(i)
+        made.constants[i] = f"self.{argument}"
+    return made
+
+
+def _written(module, program, used, given, of):
+    holes, taken = Holes(), {"arrays", "scope"}
+    prefix = _prefix(module)
+    root = not module.scope
+    init, values = [], dict(given)
+    for weight in module.weights:
+        attribute = _attribute(weight.name, taken)
+        init.append(Statement(f"self.{attribute} = {_weight(weight, program, prefix, root)}"))
+        values[weight.name, 0] = f"self.{attribute}"
+    children = {}
+    for child in (item for item in module.items if not isinstance(item, Node)):
+        children[id(child)] = attribute = _attribute(child.scope, taken)
+        init.append(Statement(f"self.{attribute} = {_construction(*of[id(child)], prefix, root, holes)}"))
+    body = Body(program.nodes, values, holes, _uses(module, used), given.values())
+    for item in module.items:
+        if isinstance(item, Node):
+            body.add(item)
+        else:
+            _call(body, item, children[id(item)])
+    result = "" if root else ", ".join(body.needed(source) for source in module.outputs)
+    written = Written(module, prefix, list(given.values()), init, body.statements, result, holes)
+    if root:
+        written.results = {key: body.needed(source) for key, source in program.outputs.items()}
+    return written
+
+
+def _uses(module, used):
+    """How often each tensor is read by a statement of `module`; by one within a child, once for the child."""
+    found = {}
+    for item in module.items:
+        for source in item.inputs:
+            found[source] = found.get(source, 0) + 1
+    for source in module.outputs if module.scope else ():
+        found[source] = found.get(source, 0) + 1
+    for source, times in used.items() if not module.scope else ():
+        found[source] = found.get(source, 0) + times
+    return found
+
+
+def _call(body, child, attribute):
+    found = [body.writer.tensor(source) for source in child.inputs]
+    if any(length(e.text) > 40 or e.depth > 1 for e in found):
+        body.name_all(child.inputs)
+        found = [body.writer.tensor(source) for source in child.inputs]
+    text = f"self.{attribute}({', '.join(e.text for e in found)})"
+    depth = 1 + max((e.depth for e in found), default=0)
+    if len(child.outputs) == 1:
+        body.keep(child.outputs[0], Expression(text, depth=depth))
+        return
+    targets = [body.local(source) for source in child.outputs]
+    body.statements.append(Statement(f"{', '.join(targets)} = {text}"))
+
+
+def _attribute(name, taken):
+    word = names.attribute(name)
+    found, count = word, 1
+    while found in taken:
+        count += 1
+        found = f"{word}_{count}"
+    taken.add(found)
+    return found
+
+
+def _prefix(module):
+    """The scope that all weights of `module` are in, with a slash at its end."""
+    parts = [w.name.split("/")[:-1] for w in module.all_weights()]
+    common = parts[0] if parts else []
+    for other in parts[1:]:
+        count = next((i for i, (x, y) in enumerate(zip(common, other)) if x != y), min(len(common), len(other)))
+        common = common[:count]
+    return "".join(p + "/" for p in common) if module.scope else ""
+
+
+def _name(name, prefix, root):
+    text = literals.quoted(name.removeprefix(prefix))
+    if root:
+        return text
+    return f"scope + {text}" if name != prefix else "scope"
+
+
+def _weight(weight, program, prefix, root):
+    name, kind = _name(weight.name, prefix, root), weight.dtypes[0]
+    if weight.name in program.trained:
+        return f"variable(arrays, {name})"
+    array = f"arrays[{name}]"
+    if kind in ODD:
+        return f"tf.bitcast({array}, {literals.dtype(kind)})"
+    return f"tf.constant({array})"
+
+
+def _construction(made, written, prefix, root, holes):
+    words = ["arrays", _name(written.prefix, prefix, root)]
+    words += [f"{name}={holes.mark(name, text)}" for name, text in made.given(written)]
+    return f"{made.name}({', '.join(words)})"

@@ -1,0 +1,160 @@
+"""One op as a Python expression: an operator, the public call of the table, or tf.raw_ops."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tf1ref.errors import InputError
+from tf1ref.port import calls, literals, raw
+
+BATCH_NORM = "tf.nn.batch_normalization"  # not an op: what patterns.py makes of seven
+WINDOWS = ("strides", "ksize")
+
+
+@dataclass
+class Expression:
+    """`text`: Python; `level`: how tightly its outermost operator binds; `depth`: how many calls are nested."""
+
+    text: str
+    level: int = calls.ATOM
+    depth: int = 0
+
+    def inside(self, level, right=False):
+        """Returns the text as an operand of an operator that binds at `level`."""
+        return f"({self.text})" if self.level < level + right or self.level <= 3 else self.text
+
+
+class Writer:
+    """Writes nodes as expressions. `value(source)`: the Expression of a tensor; `constant(source)`: its array or None.
+
+    `hole(keyword, text)`: notes a literal that another instance of a class may have otherwise, and returns its mark.
+    """
+
+    def __init__(self, value, constant, hole, shape):
+        self.value, self.constant, self.hole, self.shape = value, constant, hole, shape
+
+    def expression(self, node):
+        """Returns the Expression of a Node. Raises InputError for an op that no call stands for."""
+        if node.op == BATCH_NORM:
+            return self._batch_norm(node)
+        found = self._operator(node) or self._slice(node) or self._row(node) or self._raw(node)
+        return found
+
+    def tensor(self, source, keyword="x"):
+        """Returns the Expression of `source` where a tensor is needed: a constant as tf.constant."""
+        array = self.constant(source)
+        if array is None:
+            return self.value(source)
+        return Expression(self.hole(keyword, literals.constant(array, tf.as_dtype(self._kind(source)))))
+
+    def written(self, source, keyword):
+        """Returns the Expression of `source` where Python's own numbers and lists will do."""
+        array = self.constant(source)
+        if array is None:
+            return self.value(source)
+        kind = tf.as_dtype(self._kind(source))
+        if kind not in literals.DEFAULTS or not np.size(array):
+            return self.tensor(source, keyword)
+        return Expression(self.hole(keyword, literals.plain(array)))
+
+    def _kind(self, source):
+        return self.shape(source)[0]
+
+    def _operator(self, node):
+        sign, level = calls.OPERATORS.get(node.op, (None, 0))
+        kind = self._kind(node.inputs[0]) if node.inputs else None
+        if node.op == "Neg":
+            return Expression(f"-{self.value(node.inputs[0]).inside(7)}", 7, self.value(node.inputs[0]).depth)
+        number = kind is not None and (kind.is_floating or kind.is_complex or kind.is_integer)
+        if sign is None or not number or (sign == "/" and kind.is_integer) or kind.is_quantized:
+            return None
+        constants = [self.constant(source) for source in node.inputs]
+        # Only a scalar beside a tensor is certain to become that tensor's type, by Python's own operators.
+        plain = [a is not None and not a.ndim and not all(c is not None for c in constants) for a in constants]
+        words = ("left", "right")
+        a, b = (
+            Expression(self.hole(word, literals.plain(c))) if simple else self.tensor(source, word)
+            for c, simple, source, word in zip(constants, plain, node.inputs, words)
+        )
+        text = f"{a.inside(level)} {sign} {b.inside(level, right=True)}"
+        return Expression(text, level, max(a.depth, b.depth))
+
+    def _slice(self, node):
+        if node.op != "StridedSlice":
+            return None
+        begin, end, strides = (self.constant(source) for source in node.inputs[1:])
+        masks = [node.attrs[name].i for name in ("ellipsis_mask", "new_axis_mask")]
+        if begin is None or end is None or strides is None or any(masks):
+            return None
+        bits = {n: node.attrs[n].i for n in ("begin_mask", "end_mask", "shrink_axis_mask")}
+        parts = []
+        for i, (first, last, step) in enumerate(zip(begin, end, strides)):
+            if bits["shrink_axis_mask"] >> i & 1:
+                parts.append(str(first))
+                continue
+            first, last = ("" if bits[f"{w}_mask"] >> i & 1 else str(x) for w, x in (("begin", first), ("end", last)))
+            parts.append(f"{first}:{last}" + (f":{step}" if step != 1 else ""))
+        value = self.tensor(node.inputs[0])
+        return Expression(f"{value.inside(calls.ATOM)}[{self.hole('index', ', '.join(parts))}]", depth=value.depth)
+
+    def _row(self, node):
+        row = calls.rows().get(node.op)
+        if row is None or (node.op == "MatMul" and not self._is_matrix(node)):
+            return None
+        function, arguments = row
+        inputs, _ = calls.grouped(node)
+        if not calls.unnamed_defaults(node, {name for _, marker, name, _ in arguments if marker == "@"}):
+            return None
+        words, depth = [], 0
+        for keyword, marker, name, default in arguments:
+            if marker == "@":
+                text = self._attribute(node, name, default)
+                if text is None or text == default:
+                    continue
+                words.append((keyword, self.hole(keyword or name, text)))
+                continue
+            found = [self._input(source, marker, name) for source in inputs[name]]
+            depth = max([depth, *(e.depth for e in found)])
+            text = "[" + ", ".join(e.text for e in found) + "]" if marker == "[" else found[0].text
+            words.append((keyword, text))
+        text = ", ".join(f"{keyword}={word}" if keyword else word for keyword, word in words)
+        return Expression(f"{function}({text})", depth=depth + 1)
+
+    def _input(self, source, marker, name):
+        return self.written(source, name) if marker == "$" else self.tensor(source, name)
+
+    def _attribute(self, node, name, default):
+        if name not in node.attrs:
+            return None
+        text = literals.attribute(node.attrs[name])
+        if name in WINDOWS and node.op != "DepthwiseConv2dNative":
+            sizes, last = list(node.attrs[name].list.i), node.attrs["data_format"].s not in (b"NCHW", b"NCDHW")
+            inner = sizes[1:-1] if last else sizes[2:]
+            if [sizes[0], sizes[-1] if last else sizes[1]] == [1, 1] and inner:
+                return str(inner[0]) if len(set(inner)) == 1 else str(inner)
+        return text
+
+    def _is_matrix(self, node):
+        return any(self.shape(source)[1].rank == 2 for source in node.inputs)
+
+    def _batch_norm(self, node):
+        *sources, epsilon = node.inputs
+        found = [self.tensor(source) for source in sources]
+        words = [e.text for e in found] + ["None"] * (len(found) == 4)
+        words.append(self.hole("epsilon", literals.plain(self.constant(epsilon))))
+        return Expression(f"{BATCH_NORM}({', '.join(words)})", depth=max(e.depth for e in found) + 1)
+
+    def _raw(self, node):
+        if getattr(tf.raw_ops, node.op, None) is None:
+            raise InputError(f"{node.name}: no call of TensorFlow 2 stands for {node.op}: name --outputs before it")
+        inputs, lists = calls.grouped(node)
+        words, depth, renamed = [], 0, raw.keywords(node.op)
+        for name, sources in inputs.items():
+            found = [self.written(source, name) for source in sources]
+            depth = max([depth, *(e.depth for e in found)])
+            text = "[" + ", ".join(e.text for e in found) + "]" if name in lists else found[0].text
+            words.append(f"{renamed[name]}={text}")
+        for keyword, text in raw.attributes(node):
+            words.append(f"{keyword}={text if text == raw.UNSEEDED else self.hole(keyword, text)}")
+        return Expression(f"tf.raw_ops.{node.op}({', '.join(words)})", depth=depth + 1)

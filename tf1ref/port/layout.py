@@ -1,0 +1,79 @@
+"""Lines as formatters lay them out: one that is too long is split at its last bracket, then at the commas within."""
+
+WIDTH = 100
+OPEN, CLOSE = "([{", ")]}"
+
+
+def statement(text, indent=0, comment=""):
+    """Returns the lines of one statement, `indent` steps of four spaces in. A comment that does not fit is left out."""
+    space = "    " * indent
+    line = space + text
+    if len(line) <= WIDTH:
+        whole = f"{line}  # {comment}" if comment else line
+        return [whole if len(whole) <= WIDTH else line]
+    lines = _split(text, indent)
+    if comment and len(lines) > 1 and len(lines[-1]) + len(comment) + 4 <= WIDTH:
+        lines[-1] += f"  # {comment}"
+    return lines
+
+
+def _split(text, indent, comma=""):
+    space = "    " * indent
+    if len(space + text + comma) <= WIDTH:
+        return [space + text + comma]
+    found = _last_bracket(text)
+    if not found:
+        return [space + text + comma]
+    first, last = found
+    head, body, tail = text[: first + 1], text[first + 1 : last], text[last:]
+    inner = "    " * (indent + 1)
+    if tail == text[last] and len(inner + body) <= WIDTH and not comma and _one_line(head):
+        return [space + head, inner + body, space + tail]
+    parts = split(body)
+    lines = [space + head]
+    for part in parts:
+        lines += _split(part, indent + 1, ",")
+    return [*lines, space + tail + comma]
+
+
+def _one_line(head):
+    return not head.endswith("[")
+
+
+def split(text, at=","):
+    """Splits `text` at the commas that are in no bracket and no string."""
+    parts, depth, start = [], 0, 0
+    for i, letter in _code(text):
+        depth += (letter in OPEN) - (letter in CLOSE)
+        if letter == at and not depth:
+            parts.append(text[start:i])
+            start = i + 1
+    return [part.strip() for part in [*parts, text[start:]] if part.strip()]
+
+
+def _last_bracket(text):
+    """(start, end) of the last pair of brackets of the outermost level that holds anything, or None."""
+    depth, start, found = 0, 0, None
+    for i, letter in _code(text):
+        if letter in OPEN:
+            depth, start = depth + 1, i if not depth else start
+        elif letter in CLOSE:
+            depth -= 1
+            if not depth and i > start + 1:
+                found = start, i
+    return found
+
+
+def _code(text):
+    """Yields (index, letter) of `text` outside of its strings."""
+    quote, i = "", 0
+    while i < len(text):
+        letter = text[i]
+        if quote:
+            i += letter == "\\"
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        else:
+            yield i, letter
+        i += 1

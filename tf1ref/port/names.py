@@ -1,0 +1,60 @@
+"""Names out of a graph as Python identifiers. A name is foreign text: what comes out of here is never code."""
+
+import builtins
+import keyword
+import re
+
+import tensorflow as tf
+
+# What a file that is written uses itself, and what would hide something there.
+RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "self", "cls", "scope", "weights_file"}
+# tf.Module's own attributes: a variable of the same name would replace them.
+MODULE = {name for name in dir(tf.Module) if not name.startswith("__")} | {"arrays"}
+MOST = 32  # characters of a name; a longer one says no more
+COUNTER = re.compile(r"_\d+$")
+
+
+def identifier(text, fallback="x"):
+    """Returns `text` as an identifier of ASCII letters, digits and underscores; `fallback` where nothing is left."""
+    word = re.sub(r"[^A-Za-z0-9]+", "_", text)[:MOST].strip("_")
+    if word[:1].isdigit():
+        word = f"{fallback}_{word}"
+    return word or fallback
+
+
+def local(text):
+    """Returns the name of a local variable for the node `text`: its last part in small letters, without a counter.
+
+    "conv1/Conv2D_3" becomes "conv2d".
+    """
+    last = COUNTER.sub("", text.rsplit("/", 1)[-1])
+    return identifier(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", last)).lower()
+
+
+def attribute(text):
+    """Returns the name of an attribute of a tf.Module for the last part of the scope or variable `text`."""
+    word = identifier(text.rsplit("/", 1)[-1])
+    return word + "_" if word in MODULE or keyword.iskeyword(word) or word == "scope" else word
+
+
+def class_name(scopes):
+    """Returns a class name for `scopes`: "conv2d_3" becomes "Conv2d", "conv_1_a" and "conv_2_a" become "ConvA"."""
+    first, *others = (identifier(text.rsplit("/", 1)[-1]).split("_") for text in scopes)
+    words = [w for w in first if not w.isdigit() and all(w in other for other in others)] or first
+    words = words if others else first[:-1] if first[-1].isdigit() and first[1:] else first
+    name = "".join(w[:1].upper() + w[1:] for w in words if w)
+    return name if name[:1].isalpha() and name not in RESERVED else f"Layer{name}"
+
+
+def free(word, taken):
+    """Returns `word`, or `word_2`, `word_3`, ...: the first that is not in `taken`; adds it there.
+
+    A reserved word gets an underscore.
+    """
+    word += "_" * (word in RESERVED)
+    found, count = word, 1
+    while found in taken:
+        count += 1
+        found = f"{word}_{count}"
+    taken.add(found)
+    return found

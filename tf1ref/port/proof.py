@@ -1,0 +1,160 @@
+"""The proof: the port, in a fresh process that has no tf1ref, on inputs that the graph has answered."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from tf1ref.artifacts import CheckFailed
+from tf1ref.artifacts.graph import answers, graphs
+from tf1ref.artifacts.verify import pairs
+from tf1ref.errors import one_line
+from tf1ref.port import layout, literals
+
+TIMEOUT = 900  # seconds
+MOST = 4  # sets of inputs: each is kept beside the code
+COUNTED = re.compile(r"(\d+) elements compared, 0 differ$")
+TEST = '''"""The proof that model.py answers as the graph that it was ported from, to the bit.
+
+Run it, or call pytest. answers.npz holds the inputs, and what a session of the graph answered,
+which ran it as it was written.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# oneDNN's kernels round otherwise. Before TensorFlow is imported.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
+import numpy as np
+import tensorflow as tf
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import model  # noqa: E402
+
+# Folding constants and fusing ops changes last bits, in a session as in a function.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+SEED = 20160413  # of random ops without a seed, as in the session
+KEYS = __KEYS__
+
+
+def cases():
+    """Yields (inputs by argument, answers by key) of each set of inputs."""
+    arrays = np.load(HERE / "answers.npz")
+    for i in range(int(arrays["cases"])):
+        found = {"inputs": {}, "outputs": {}}
+        for name in arrays.files:
+            case, _, rest = name.partition("/")
+            if case == str(i):
+                kind, _, key = rest.partition("/")
+                found[kind][key] = arrays[name]
+        yield found["inputs"], found["outputs"]
+
+
+def differing(expected, reached):
+    """Returns how many elements differ in their bits."""
+    if expected.dtype.kind == "S":
+        return int(np.sum(expected != reached.astype("S")))
+    if (expected.dtype, expected.shape) != (reached.dtype, reached.shape):
+        return max(expected.size, 1)
+    bits = [np.frombuffer(a.tobytes(), np.uint8).reshape(a.size, -1) for a in (expected, reached)]
+    return int(np.sum(np.any(bits[0] != bits[1], axis=1))) if expected.size else 0
+
+
+def compare():
+    """Returns (elements compared, elements that differ, the first output that differs)."""
+    if hasattr(model, "SEED"):
+        model.SEED = SEED
+    elements, wrong, first = 0, 0, ""
+    for inputs, outputs in cases():
+        found = model.Model()(**inputs)
+        found = found if isinstance(found, dict) else {KEYS[0]: found}
+        for number, key in enumerate(KEYS):
+            expected = outputs[str(number)]
+            count = differing(expected, np.asarray(found[key]))
+            elements, wrong = elements + expected.size, wrong + count
+            first = first or (key if count else "")
+    return elements, wrong, first
+
+
+def test_answers_to_the_bit():
+    elements, wrong, first = compare()
+    assert elements and not wrong, f"{wrong} of {elements} elements differ, first in {first}"
+
+
+if __name__ == "__main__":
+    elements, wrong, first = compare()
+    print(f"{elements} elements compared, {wrong} differ" + f", first in {first}" * bool(first))
+    sys.exit(1 if wrong or not elements else 0)
+'''
+
+
+def test_text(keys):
+    """Returns the text of test_model.py for a model with the outputs `keys`."""
+    lines = layout.statement(f"KEYS = [{', '.join(literals.quoted(key) for key in keys)}]")
+    return TEST.replace("KEYS = __KEYS__", "\n".join(lines))
+
+
+def cases(ready, words, feeds):
+    """Returns ([(inputs by argument, answers by key)], why there are none or "").
+
+    `words`: {key of an input: argument}; `feeds`: {name: array}, given; what they lack is made. A set of inputs that
+    the graph refuses is passed over.
+    """
+    graph = graphs.imported(ready.graph_def, ready.where)
+    tensors = {name: graph.get_tensor_by_name(name) for name in ready.inputs.values()}
+    specs = [pairs.Input(name, t.dtype, t.shape) for name, t in tensors.items()]
+    given = pairs.given(feeds, ready, ready, {name: name for name in tensors}, specs)
+    model, found, reason = ready.model(), [], ""
+    for made in answers.inputs([spec for spec in specs if spec.name not in given]):
+        feed = {**made, **given}
+        try:
+            reached = model.answers(feed)
+        except (answers.Refused, tf.errors.OpError) as e:
+            reason = f"no answer on {'these' if given else 'made'} inputs: {one_line(e)}"
+            continue
+        if answers.tells_nothing(reached):
+            reason = "the answers on made inputs are empty or not numbers"
+            continue
+        inputs = {words[key]: np.asarray(feed[name]) for key, name in ready.inputs.items() if key in words}
+        found.append((inputs, [np.asarray(reached[name]) for name in ready.outputs.values()]))
+    return found[:MOST], "" if found else reason
+
+
+def packed(found):
+    """Returns {name: array} of answers.npz for `cases`: "0/inputs/x", "0/outputs/0"."""
+    arrays = {"cases": np.array(len(found))}
+    for i, (inputs, outputs) in enumerate(found):
+        arrays.update((f"{i}/inputs/{word}", _storable(a)) for word, a in inputs.items())
+        arrays.update((f"{i}/outputs/{number}", _storable(a)) for number, a in enumerate(outputs))
+    return arrays
+
+
+def _storable(array):
+    return array.astype("S") if array.dtype == object else array
+
+
+def run(folder):
+    """Runs test_model.py in `folder` in a process of its own; returns how many elements it compared.
+
+    Raises CheckFailed where one differs, or the code does not run.
+    """
+    command = [sys.executable, "-I", "-B", "test_model.py"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, env=_environment())
+    except subprocess.TimeoutExpired as e:
+        raise CheckFailed(f"the port did not answer within {TIMEOUT} s") from e
+    last = (done.stdout.strip() or done.stderr.strip() or "it said nothing").splitlines()[-1]
+    counted = COUNTED.match(last)
+    if done.returncode or not counted:
+        raise CheckFailed(f"the port does not answer as the graph: {one_line(last)}")
+    return int(counted[1])
+
+
+def _environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -1,0 +1,190 @@
+"""Scopes as modules: which scopes of a graph become a tf.Module with a call of its own, and what it takes and gives."""
+
+from dataclasses import dataclass, field
+
+from tf1ref.port.names import COUNTER
+from tf1ref.port.nodes import Node
+
+
+@dataclass
+class Module:
+    """A scope that becomes a tf.Module. `items`: Nodes and Modules in the order in which they are computed.
+
+    `weights`: Nodes of its own variables and large constants. `inputs`, `outputs`: the tensors that its call takes and
+    gives.
+    """
+
+    scope: str
+    nodes: list = field(default_factory=list)
+    children: list = field(default_factory=list)
+    weights: list = field(default_factory=list)
+    items: list = field(default_factory=list)
+    inputs: list = field(default_factory=list)
+    outputs: list = field(default_factory=list)
+
+    def everything(self):
+        """Returns the computing Nodes of this scope and of those within."""
+        return [*self.nodes, *(node for child in self.children for node in child.everything())]
+
+    def all_weights(self):
+        """Returns the weights of this scope and of those within."""
+        return [*self.weights, *(w for child in self.children for w in child.all_weights())]
+
+
+def tree(program):
+    """Returns the root Module of a Program."""
+    fed = {name for name, _ in program.inputs.values()}
+    computing = [n for n in program.nodes.values() if n.value is None and n.name not in fed]
+    order = {node.name: i for i, node in enumerate(computing)}
+    owners = _owners(program, computing)
+    scopes = sorted({s for owner in owners.values() for s in _above(owner)} - {""})
+    places = {node.name: _place(node.name, set(scopes)) for node in computing}
+    root = _grown(Module("", nodes=computing), [s for s in scopes if s], places, _following(program, order))
+    if not root.nodes and len(root.children) == 1:
+        root.nodes, root.children = root.children[0].nodes, root.children[0].children
+    modules = {}
+    _index(root, modules)
+    for weight, owner in owners.items():
+        module = next(modules[s] for s in [*_above(owner)[::-1], ""] if s in modules)
+        module.weights.append(program.nodes[weight])
+    _ends(root, program, order)
+    return root
+
+
+def _owners(program, computing):
+    """{weight: the scope that holds all its readers}: the deepest, or the one named as the weight's own scope."""
+    found = {}
+    for node in computing:
+        for name, _ in node.inputs:
+            if program.nodes[name].weight:
+                parts = node.name.split("/")[:-1]
+                found[name] = _common(found[name], parts) if name in found else parts
+    for name, _ in program.outputs.values():
+        if program.nodes[name].weight:
+            found[name] = []
+    return {name: "/".join(parts[: _named_as(parts, name)]) for name, parts in found.items()}
+
+
+def _named_as(parts, name):
+    """How many of the scope's `parts` lead to the last that is named as the scope of the weight `name`."""
+    own = name.split("/")[:-1]
+    if not own:
+        return len(parts)
+    return next(
+        (i + 1 for i in range(len(parts) - 1, -1, -1) if COUNTER.sub("", parts[i]) == COUNTER.sub("", own[-1])),
+        len(parts),
+    )
+
+
+def _common(a, b):
+    count = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    return a[:count]
+
+
+def _above(scope):
+    """["a", "a/b"] of "a/b"."""
+    parts = scope.split("/") if scope else []
+    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def _place(name, scopes):
+    """The deepest of `scopes` that the node is in; the node "conv1" is in the scope "conv1" it is named after."""
+    return next((s for s in _above(name)[::-1] if s in scopes), "")
+
+
+def _following(program, order):
+    found = {name: [] for name in order}
+    for node in program.nodes.values():
+        for source, _ in node.inputs:
+            if source in found and node.name in order:
+                found[source].append(node.name)
+    return found
+
+
+def _grown(module, scopes, places, following):
+    """Moves nodes of `module` into children: scopes that can be computed as one step among the others."""
+    names = {node.name for node in module.nodes}
+    groups = {name: (name,) for name in names}
+    candidates = [s for s in scopes if not any(s != o and s.startswith(o + "/") for o in scopes)]
+    accepted, rest = [], set(scopes)
+    while candidates:
+        scope = candidates.pop(0)
+        rest.discard(scope)
+        inner = [s for s in rest if s.startswith(scope + "/")]
+        nodes = [n for n in module.nodes if places[n.name] == scope or places[n.name] in inner]
+        own = [n for n in nodes if places[n.name] == scope]
+        if not nodes or (not own and len(_top(inner)) == 1) or not _is_one_step(nodes, groups, following, names):
+            candidates += sorted(_top(inner))
+            continue
+        accepted.append((scope, nodes, inner))
+        group = tuple(n.name for n in nodes)
+        groups.update(dict.fromkeys(group, group))
+    taken = {n.name for _, nodes, _ in accepted for n in nodes}
+    module.nodes = [n for n in module.nodes if n.name not in taken]
+    module.children = [_grown(Module(s, nodes=n), sorted(i), places, following) for s, n, i in accepted]
+    return module
+
+
+def _top(scopes):
+    return [s for s in scopes if not any(s != o and s.startswith(o + "/") for o in scopes)]
+
+
+def _is_one_step(nodes, groups, following, names):
+    """True where nothing outside of `nodes` both follows and precedes them."""
+    inside = {n.name for n in nodes}
+    stack = [f for n in inside for f in following[n] if f not in inside and f in names]
+    seen = set()
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        if name in inside:
+            return False
+        seen.update(groups[name])
+        if inside & set(groups[name]):
+            return False
+        stack += [f for n in groups[name] for f in following[n] if f in names]
+    return True
+
+
+def _index(module, found):
+    found[module.scope] = module
+    for child in module.children:
+        _index(child, found)
+
+
+def _ends(module, program, order):
+    """Finds items, inputs and outputs of `module` and those within."""
+    for child in module.children:
+        _ends(child, program, order)
+    everything = {node.name for node in module.everything()}
+    owned = {w.name for w in module.all_weights()}
+    read = dict.fromkeys(source for node in module.everything() for source in node.inputs)
+    module.inputs = [s for s in read if s[0] not in everything | owned and _passed(program.nodes[s[0]])]
+    outside = {s for n in program.nodes.values() if n.name not in everything for s in n.inputs}
+    outside |= set(program.outputs.values())
+    module.outputs = sorted((s for s in outside if s[0] in everything), key=lambda s: (order[s[0]], s[1]))
+    module.items = _ordered(module, order)
+
+
+def _passed(node):
+    """True for a tensor that a call has to be given: constants that are written out are everywhere."""
+    return bool(node.weight) or node.value is None
+
+
+def _ordered(module, order):
+    """Nodes and children so that each comes after what it reads, else in the order of the graph."""
+    items = [*module.nodes, *module.children]
+    inside = {id(item): [item] if isinstance(item, Node) else item.everything() for item in items}
+    owner = {node.name: id(item) for item in items for node in inside[id(item)]}
+    first = {id(item): min(order[n.name] for n in inside[id(item)]) for item in items}
+    needs = {
+        id(item): {owner[s] for n in inside[id(item)] for s, _ in n.inputs if s in owner} - {id(item)} for item in items
+    }
+    waiting, done, found = sorted(items, key=lambda item: first[id(item)]), set(), []
+    while waiting:
+        item = next(i for i in waiting if needs[id(i)] <= done)
+        waiting.remove(item)
+        done.add(id(item))
+        found.append(item)
+    return found

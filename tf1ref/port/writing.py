@@ -1,0 +1,128 @@
+"""model.py: the text of a Program as TensorFlow 2 code, and the arrays that lie beside it."""
+
+import numpy as np
+
+from tf1ref.port import layout, literals, names, raw
+from tf1ref.port.classes import BITS, ODD, classes
+from tf1ref.port.patterns import batch_norms
+from tf1ref.port.tree import tree
+
+HEAD = '''"""{title}{more}"""
+
+{imports}import tensorflow as tf
+'''
+MORE = """
+The weights lie in weights.npz beside this file, by the names that they had in the graph.
+"""
+IMPORTS = """from pathlib import Path
+
+import numpy as np
+"""
+FILE = """
+WEIGHTS = Path(__file__).with_name("weights.npz")
+"""
+SEEDED = """
+{name} = 0  # of random ops; 0: other numbers in each process
+"""
+VARIABLE = '''
+
+def variable(arrays, name):
+    """Returns the variable `name` of the graph with its value."""
+    return tf.Variable(arrays[name], name=name)
+'''
+
+
+def arguments(program):
+    """Returns {key of an input: the name of its argument in model.py}."""
+    taken = set()
+    return {key: names.free(names.identifier(key), taken) for key in program.inputs}
+
+
+def model(program, title):
+    """Returns (text of model.py, {name: array} of weights.npz). `title`: the first line, one sentence."""
+    batch_norms(program)
+    given = arguments(program)
+    used = {}
+    for source in program.outputs.values():
+        used[source] = used.get(source, 0) + 1
+    root = tree(program)
+    inputs = {program.inputs[key]: word for key, word in given.items()}
+    shared, model_class = classes(root, program, used, inputs)
+    lines = []
+    for made in shared:
+        lines += ["", "", *_class(made)]
+    lines += ["", "", *_model(program, model_class, given)]
+    kept = arrays(program)
+    head = HEAD.format(title=title, more=MORE if kept else "", imports=IMPORTS if kept else "") + FILE * bool(kept)
+    if any(raw.unseeded(node) for node in program.nodes.values()):
+        head += SEEDED.format(name=raw.UNSEEDED)
+    if any("variable(arrays" in line for line in lines):
+        head += VARIABLE
+    return head + "\n".join(lines) + "\n", kept
+
+
+def arrays(program):
+    """Returns {name: array} of the weights, of types that an npz has."""
+    found = {}
+    for node in program.nodes.values():
+        if node.weight:
+            value = node.value
+            if node.dtypes[0] in ODD:
+                value = np.frombuffer(value.tobytes(), BITS[value.dtype.itemsize].as_numpy_dtype).reshape(value.shape)
+            found[node.name] = value
+    return found
+
+
+def _class(made):
+    first = made.members[0]
+    scopes = [member.module.scope for member in made.members]
+    parameters = ["self", "arrays", "scope", *made.arguments]
+    lines = [f"class {made.name}(tf.Module):"]
+    lines += layout.statement(_docstring(scopes), 1) + [""]
+    lines += [f"    def __init__({', '.join(parameters)}):", "        super().__init__()"]
+    lines += [f"        self.{name} = {name}" for name in made.arguments]
+    lines += _statements(made, first.init)
+    lines += ["", f"    def __call__({', '.join(['self', *first.parameters])}):"]
+    lines += _statements(made, first.body, commented=True)
+    return lines + layout.statement(f"return {made.filled(first.result)}", 2)
+
+
+def _docstring(scopes):
+    """Says which scopes a class stands for, as text that cannot end the docstring."""
+    shown = [literals.quoted(s)[1:-1].replace('"', "'") for s in scopes]
+    words = ", ".join(shown[:2]) + (f", ... ({len(shown)} scopes)" if len(shown) > 2 else "")
+    text = f'"""The scope{"s" * (len(shown) > 1)} {words}."""'
+    return (
+        text if len(text) < layout.WIDTH - 4 else f'"""{len(shown)} scope{"s" * (len(shown) > 1)} of one structure."""'
+    )
+
+
+def _statements(made, statements, commented=False):
+    lines = []
+    for i, s in enumerate(statements):
+        lines += layout.statement(made.filled(s.text), 2 + s.indent, made.comment(i) if commented else "")
+    return lines
+
+
+def _model(program, made, given):
+    (written,) = made.members
+    lines = ["class Model(tf.Module):", '    """The whole graph, from its inputs to its outputs."""', ""]
+    if written.init:
+        lines += ["    def __init__(self, arrays=None):", "        super().__init__()"]
+        lines += ["        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
+        lines += [*_statements(made, written.init), ""]
+    specs = [_spec(program, source, given[key]) for key, source in program.inputs.items()]
+    lines += layout.statement(f"@tf.function(input_signature=[{', '.join(specs)}])", 1)
+    lines += layout.statement(f"def __call__({', '.join(['self', *given.values()])}):", 1)
+    lines += _statements(made, written.body, commented=True)
+    results = {key: made.filled(text) for key, text in written.results.items()}
+    if len(results) == 1:
+        return lines + layout.statement(f"return {next(iter(results.values()))}", 2)
+    words = [f"{literals.quoted(key)}: {text}" for key, text in results.items()]
+    return lines + layout.statement(f"return {{{', '.join(words)}}}", 2)
+
+
+def _spec(program, source, word):
+    node = program.nodes[source[0]]
+    shape, kind = node.shapes[source[1]], node.dtypes[source[1]]
+    return f'tf.TensorSpec({literals.shape(shape)}, {literals.dtype(kind)}, name="{word}")'
