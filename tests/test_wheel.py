@@ -111,7 +111,12 @@ def test_the_data_that_ships_is_found(python):
 
 
 def test_the_launcher_finds_the_description_that_ships(python):
-    code = "import json, os; print('I am', json.loads(os.environ['TF_CONFIG'])['task'])"
+    # The ps stays until it is ended; the workers stay until it has said its name.
+    code = "import json, os, pathlib, time; task = json.loads(os.environ['TF_CONFIG'])['task']\n"
+    code += "print('I am', task, flush=True); said = pathlib.Path('ps-has-said-it')\n"
+    code += "if task['type'] == 'ps': said.touch(); time.sleep(60)\n"
+    code += "limit = time.monotonic() + 60\n"
+    code += "while not said.exists() and time.monotonic() < limit: time.sleep(.05)\n"
     said = python("-m", "tf1ref.cluster", "up", "local.yml", "--", sys.executable, "-c", code)
     for task, index in (("ps", 0), ("worker", 0), ("worker", 1)):
         assert f"[{task} {index}] I am {{'type': '{task}', 'index': {index}}}" in said

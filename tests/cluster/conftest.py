@@ -11,6 +11,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 SECONDS = 60  # nothing here takes that long on a busy machine either; a test that waits so long has failed
 
 
+def _as_from_a_terminal():
+    """What a runner in the background (nohup, `&` in a script) hands down is that SIGINT and SIGHUP are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Job:
     """`python -m tf1ref.cluster up` as a process of its own, over a program that the test writes."""
 
@@ -39,6 +45,7 @@ class Job:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_as_from_a_terminal,
         )
         return self
 

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from tf1ref.cluster import __main__, description
+from tf1ref.cluster import __main__, description, fields
 from tf1ref.errors import InputError
 
 GOOD = "ps_hosts: [localhost:0]\nworker_hosts:\n  - localhost:0\n"
@@ -11,7 +11,7 @@ GOOD = "ps_hosts: [localhost:0]\nworker_hosts:\n  - localhost:0\n"
 def load(tmp_path, text):
     path = tmp_path / "cluster.yml"
     path.write_text(text)
-    return description.load(path)
+    return fields.load(path)
 
 
 def test_the_sources_own_file_describes_one_process(tmp_path):
@@ -49,7 +49,7 @@ def test_a_file_of_that_name_here_comes_first(tmp_path, monkeypatch):
 
 
 def load_counts(name):
-    hosts = description.load(name).hosts
+    hosts = fields.load(name).hosts
     return len(hosts["ps"]), len(hosts["worker"])
 
 
@@ -81,7 +81,7 @@ BAD = {
     "grace is endless": (GOOD + "grace: .inf\n", 4, "grace: must be a number"),
     "grace is a truth": (GOOD + "grace: true\n", 4, "grace: must be a number"),
     "stall_timeout is a word": (GOOD + "stall_timeout: soon\n", 4, "stall_timeout: must be a number of seconds"),
-    "restart as it likes": (GOOD + "restart: always\n", 4, "restart: must be never or on-failure, not 'always'"),
+    "restart as it likes": (GOOD + "restart: always\n", 4, "restart: must be never, on-failure or job, not 'always'"),
     "restart without a folder": (GOOD + "restart: on-failure\n", None, "needs a checkpoint folder"),
     "success of nobody": (GOOD + "success: [chief]\n", 4, "success: must be chief or all"),
     "half a restart": (GOOD + "max_restarts: 1.5\n", 4, "max_restarts: must be a whole number"),
@@ -93,6 +93,24 @@ BAD = {
     "unknown job": (GOOD + "job_name: chief\ntask_id: 0\n", 4, "job_name: must be ps or worker"),
     "index outside the job": (GOOD + "job_name: worker\ntask_id: 1\n", 5, "task_id: must be 0 to 0"),
     "index is a word": (GOOD + "job_name: worker\ntask_id: one\n", 5, "task_id"),
+    "an alias bomb": (
+        "a: &a [x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi")),
+        2,
+        "an alias (*name); write the value out",
+    ),
+    "an alias as a value": (GOOD + "checkpoint_dir: *kept\n", 4, "an alias (*name)"),
+    "two chiefs": (GOOD + "chief_hosts:\n  - a:1\n  - a:2\n", 6, "a cluster has one chief"),
+    "settings of nobody": (GOOD + "evaluator: {cpus: 1}\n", 4, "evaluator: the cluster has no such task"),
+    "settings in a word": (GOOD + "worker: fast\n", 4, "worker: must have the fields command, env, cpus, gpus"),
+    "unknown setting": (GOOD + "worker: {gpu: 1}\n", 4, "worker: unknown field 'gpu'; did you mean gpus?"),
+    "no processor": (GOOD + "worker: {cpus: 0}\n", 4, "worker: cpus: must be a whole number of at least 1"),
+    "more processors than there are": (GOOD + "worker: {cpus: 100000}\n", 4, "worker: cpus: 100000 processors a task"),
+    "more GPUs than there are": (GOOD + "worker: {gpus: 999}\n", 4, "worker: gpus: the job needs 999 GPUs"),
+    "a command in one word": (GOOD + "ps: {command: python}\n", 4, "ps: command: must be a list of words"),
+    "a command that is not there": (GOOD + "ps: {command: [no-such-command]}\n", 4, "no-such-command: no such command"),
+    "a list of variables": (GOOD + "ps: {env: [A]}\n", 4, "ps: env: must map names to values"),
+    "a timeout of nothing": (GOOD + "timeout: 0\n", 4, "timeout: must be a number of seconds above 0"),
     "not YAML": ("ps_hosts: [localhost:0\nworker_hosts: [a:1]\n", 2, "not plain YAML"),
     "a tag that would run code": (GOOD + "grace: !!python/object/apply:os.getpid []\n", 4, "not plain YAML"),
     "two documents": (GOOD + "---\n" + GOOD, 4, "not plain YAML"),
@@ -112,6 +130,30 @@ def test_a_wrong_field_is_one_line_with_file_line_and_field(text, line, word, tm
     assert out == "" and err.count("\n") == 1
     where = f"{path}:{line}: " if line else ""  # None: what is wrong is what two fields say together
     assert err.startswith(f"cluster: error: {where}") and word in err
+
+
+def test_chiefs_evaluators_and_settings_of_a_job(tmp_path):
+    found = load(
+        tmp_path,
+        "ps_hosts: [localhost:0]\nchief_hosts: [localhost:0]\nevaluator_hosts: [localhost:0]\ntimeout: 60\n"
+        "ps: {env: {OMP_NUM_THREADS: 1}}\nchief:\n  command: [python, train.py]\n  cpus: 2\n  gpus: 1\n",
+    )
+    assert found.tasks == [("ps", 0), ("chief", 0), ("evaluator", 0)] and found.chief == ("chief", 0)
+    assert list(found.hosts) == ["ps", "chief"]  # TF_CONFIG's cluster is without evaluators
+    assert found.timeout == 60 and found.of("ps").env == {"OMP_NUM_THREADS": "1"} and found.of("ps").command is None
+    chief = found.of("chief")
+    assert (chief.command, chief.cpus, chief.gpus) == (("python", "train.py"), 2, 1)
+
+
+def test_a_cluster_of_counts():
+    found = description.of_counts(2, 3, chief=True, evaluator=True)
+    assert {job: len(addresses) for job, addresses in found.jobs.items()} == {
+        "ps": 2,
+        "chief": 1,
+        "worker": 3,
+        "evaluator": 1,
+    }
+    assert (found.success, description.of_counts(1, 1, sync=True).success) == ("chief", "all")
 
 
 @pytest.mark.slow

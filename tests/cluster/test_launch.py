@@ -24,7 +24,8 @@ def test_an_example_is_run_by_tf1ref_run_in_every_task(capsys):
     assert launch("render", "local", *words) == 0
     services = yaml.safe_load(capsys.readouterr().out)["services"]
     for service in services.values():
-        command = [sys.executable, "-m", "tf1ref", "run", "distributed.async_mnist", "--steps", "9", "--out", "kept"]
+        # Not the interpreter of this machine: the container has its own.
+        command = ["python", "-m", "tf1ref", "run", "distributed.async_mnist", "--steps", "9", "--out", "kept"]
         assert service["command"] == command
 
 
@@ -46,6 +47,13 @@ def test_any_other_command_is_run_as_it_is(tmp_path, capfd):
         (["local", "--", "distributed.async_mnits"], InputError, "distributed.async_mnist"),
         (["local", "--", "no.such_command"], InputError, "no such command"),
         (["local"], InputError, "no command"),
+        (["local", "--ps", "1", "--", sys.executable], InputError, "--ps and local: the file says"),
+        (["--ps", "0", "--workers", "2", "--", sys.executable], InputError, "--ps 0: must be 1 to"),
+        (["--workers", "0", "--", sys.executable], InputError, "--workers 0: must be 1 to"),
+        (["--timeout", "-1", "local", "--", sys.executable], InputError, "--timeout: must be a number above 0"),
+        (["local", "--env", "x", "--", sys.executable], InputError, "--env: must be NAME=VALUE"),
+        (["local", "--", sys.executable, "--task={indx}"], InputError, "nearest: index"),
+        (["local", "--env", "A={joob}", "--", sys.executable], InputError, "nearest: job"),
         (["local", "--nope", "--", "distributed.async_mnist"], InputError, "--nope; see tf1ref launch --help"),
         (["missing.yml", "--", "distributed.async_mnist"], InputError, "missing.yml: No such file"),
         (["--grace", "1", "missing.yml", "--", "python"], InputError, "missing.yml: No such file"),

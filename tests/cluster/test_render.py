@@ -12,7 +12,7 @@ import sys
 import pytest
 import yaml
 
-from tf1ref.cluster import __main__, description
+from tf1ref.cluster import __main__, description, fields
 from tf1ref.cluster.contract import parse_tf_config
 from tf1ref.cluster.render import render
 from tf1ref.errors import InputError
@@ -24,7 +24,7 @@ SECONDS = 60
 
 
 def rendered(engine, **changes):
-    found = description.load(GOLDEN / "description.yml")
+    found = fields.load(GOLDEN / "description.yml")
     # The path is shown in the file: not that of this checkout.
     found = description.change(found, path="description.yml", **changes)
     return render(found, COMMAND, engine, "digits", "registry.example/tf:2.21")
@@ -145,7 +145,7 @@ def slurm(tmp_path):
     (tmp_path / "task.py").write_text(PROGRAM)
 
     def run(ends, **changes):
-        found = description.change(description.load(GOLDEN / "description.yml"), **changes)
+        found = description.change(fields.load(GOLDEN / "description.yml"), **changes)
         script = render(found, [sys.executable, "task.py", json.dumps(ends)], "slurm", "digits")
         (tmp_path / "job.sh").write_text(script)
         own = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_ID": "77"}

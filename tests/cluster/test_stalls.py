@@ -138,7 +138,7 @@ def test_a_task_that_does_not_end(job):
 @pytest.mark.parametrize("says", ["", "contract.report(contract.STARTING)", "contract.report(contract.ENDING)"])
 def test_a_worker_that_goes_on_without_end_does_not_undo_the_chiefs_success(says, job):
     program = HEAD + PS + f"{says or 'pass'}\nif index == 0: sys.exit()\ntime.sleep(60)\n"
-    code, out, err = job.start(program, "--end-timeout", "1", "--start-timeout", "2").end()
+    code, out, err = job.start(program, "--end-timeout", "1", "--start-timeout", "30").end()
     assert (code, err) == (0, "") and "[cluster] worker 1 " in out and ": killing it\n" in out
     assert job.pids() == []
 

@@ -57,9 +57,9 @@ def run(
         from tf1ref.catalog import plots as plotting
 
         plotting.need_matplotlib()
-    job, index = _task()
+    job, index, reports = _task()
     # Tasks of a cluster must not share files; a ps writes none, and the chief's are those of the job.
-    place = mode if (job, index) == ("worker", 0) else f"{mode}-{job}-{index}"
+    place = mode if reports else f"{mode}-{job}-{index}"
     folder = prepare(out, place, force) if out and job != "ps" else None
     console.import_tensorflow()
     module = catalog.load(example, pairs)
@@ -81,14 +81,16 @@ def run(
     source = {constant: known[constant] for constant in pairs}
     if ran and ran != module.STEPS:
         source["STEPS"] = module.STEPS
-    stand_ins, reports = sorted(folders.stood_in), (job, index) == ("worker", 0)
+    stand_ins = sorted(folders.stood_in)
     return Done(example.name, mode, ran, pairs, source, reached, stand_ins, trace, folder, reports)
 
 
-def _task() -> tuple[str, int]:
-    """Returns this process's (job, index) in a cluster; alone it is ("worker", 0)."""
-    text = os.environ.get("TF_CONFIG")
-    return contract.parse_tf_config(text)[1:] if text else ("worker", 0)
+def _task() -> tuple[str, int, bool]:
+    """Returns this process's job and index in a cluster, and whether it is the chief; alone it is worker 0."""
+    if not (text := os.environ.get("TF_CONFIG")):
+        return "worker", 0, True
+    hosts, job, index = contract.parse_tf_config(text)
+    return job, index, contract.is_chief(hosts, job, index)
 
 
 def prepare(out: str | Path, place: str, force: bool) -> Path:

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sys
 
 from tf1ref import catalog
 from tf1ref.cluster import __main__ as cluster
@@ -28,11 +27,11 @@ def _launch(arguments):
     return cluster.run(words, PROG, _command)
 
 
-def _command(words):
-    """Returns the command that runs the example named first in `words`, or `words` where it names none.
+def _command(words, python):
+    """Returns the command by which `python` runs the example named first in `words`, or `words` where it names none.
 
     Raises InputError where it looks like an example of a chapter that there is, and is none.
     """
     if not EXAMPLE.fullmatch(words[0]) or words[0].partition(".")[0] not in catalog.CHAPTERS:
         return words
-    return [sys.executable, "-m", "tf1ref", "run", catalog.find(words[0]).name, *words[1:]]
+    return [python, "-m", "tf1ref", "run", catalog.find(words[0]).name, *words[1:]]

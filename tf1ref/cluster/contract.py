@@ -1,110 +1,204 @@
-"""What launcher and task say to each other: TF_CONFIG to the task, its state and global step back."""
+"""What launcher and task say to each other: TF_CONFIG to the task, its state and its steps back."""
 
 import contextlib
 import json
 import os
+import pathlib
 import threading
+import time
+from typing import Any, NamedTuple
 
 from tf1ref.cluster.description import ADDRESS, JOBS, SETTINGS
 from tf1ref.errors import InputError
 
-# Names the file in which a task may tell its state and global step, one line such as "running 120". Without it
+# Names the file in which a task may tell its state and its steps, one line such as "running 120 60". Without it
 # only the task's life and death are watched.
 PROGRESS = "CLUSTER_PROGRESS"
-# In its own code; inside a session call, where it may wait for another task; after its last session; at the service
-# of other tasks until it is ended: a worker too, where the chief computes on it (in-graph replication).
-STARTING, RUNNING, CALLING, ENDING, SERVING = STATES = ("starting", "running", "calling", "ending", "serving")
+# In its own code, before it has a server; with a server, before its first session; in its own code; inside a session
+# call, where it may wait for another task; after its last session; at the service of other tasks until it is ended:
+# a worker too, where the chief computes on it (in-graph replication).
+LOADING, STARTING, RUNNING, CALLING, ENDING, SERVING = STATES = (
+    "loading",
+    "starting",
+    "running",
+    "calling",
+    "ending",
+    "serving",
+)
 UNDER_WAY = (RUNNING, CALLING)
 # Seconds between two looks of the thread that writes what `note` was told: a training step costs no file.
 NOTE_SECONDS = 0.2
 # Holds the seconds a task may wait for the others at its start.
 START_TIMEOUT = "CLUSTER_START_TIMEOUT"
+# Holds the seconds a task has to end after it was asked to.
+GRACE = "CLUSTER_GRACE"
 # Names the job's checkpoint folder, where the launcher was given one.
 CHECKPOINT_DIR = "CLUSTER_CHECKPOINT_DIR"
+# Names the file that appears when every worker of the job is ready for its first step.
+TOGETHER = "CLUSTER_TOGETHER"
+# Is there where a task of the job evaluates, which no cluster of TF_CONFIG says.
+EVALUATOR = "CLUSTER_EVALUATOR"
+# In the environment of everything a task starts: its job's and its own name, by which strays are found.
+MARK = "CLUSTER_MARK"
+# A ready worker waits so long for the others; then it makes its first step without them.
+TOGETHER_SECONDS = 30.0
+LOOK_SECONDS = 0.02
+# What TF_CONFIG may name: `master` was the chief's name before TensorFlow 1.4.
+KNOWN_JOBS = (*JOBS, "master")
+CHIEFS = ("chief", "master")
 EXAMPLE = '{"cluster": {"ps": [...], "worker": [...]}, "task": {"type": "worker", "index": 0}}'
 
 _lock = threading.Lock()
-_noted = None  # what was told last
-_thread = None
+_noted: "Told | None" = None  # what was told last
+_thread: threading.Thread | None = None
 
 
-def tf_config(hosts, job, index):
+class Told(NamedTuple):
+    """What a task says: its state, the global step it has seen, and how many steps it has made itself.
+
+    None for what it does not know.
+    """
+
+    state: str
+    step: int | None = None
+    made: int | None = None
+
+
+def tf_config(hosts: dict[str, list[str]], job: str, index: int) -> str:
     """Returns the text of TF_CONFIG for one task; hosts: {"ps": ["host:port", ...], "worker": [...]}."""
     return json.dumps({"cluster": hosts, "task": {"type": job, "index": index}})
 
 
-def parse_tf_config(text):
-    """Returns (hosts, job, index) from the text of TF_CONFIG; InputError says what is wrong with it."""
+def parse_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
+    """Returns (hosts, job, index) from the text of TF_CONFIG; InputError says what is wrong with it.
+
+    The jobs are those of estimators and TFJob: ps, chief (or master), worker; a task may also be an evaluator, which
+    stands outside of the cluster.
+    """
     try:
         config = json.loads(text)
         hosts, task = config["cluster"], config["task"]
         job, index = task["type"], int(task["index"])
         addresses = [(name, address) for name, job_hosts in hosts.items() for address in job_hosts]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise InputError(f"TF_CONFIG: {type(error).__name__}: {error}; it looks like {EXAMPLE}") from None
-    if set(hosts) != set(JOBS):
-        raise InputError(f"TF_CONFIG: cluster: the jobs must be ps and worker, not {', '.join(hosts)}")
+    if unknown := [str(name) for name in hosts if name not in KNOWN_JOBS]:
+        raise InputError(f"TF_CONFIG: cluster: unknown job {unknown[0]!r}; the jobs are {', '.join(KNOWN_JOBS)}")
     for name, address in addresses:
         if not (isinstance(address, str) and ADDRESS.fullmatch(address)):
             raise InputError(f"TF_CONFIG: cluster: {name}: {address!r} is no address; write host:port")
-    if job not in JOBS or not 0 <= index < len(hosts[job]):
+    if not any(hosts.get(name) for name in (*CHIEFS, "worker")):
+        raise InputError("TF_CONFIG: cluster: has neither a chief nor a worker; one of them must initialize the model")
+    there = job == "evaluator" or isinstance(job, str) and index < len(hosts.get(job, ()))
+    if not there or index < 0:
         raise InputError(f"TF_CONFIG: task: there is no {job} {index} in its cluster")
     return hosts, job, index
 
 
-def start_timeout():
+def is_chief(hosts: dict[str, list[str]], job: str, index: int) -> bool:
+    """True for the task that initializes, restores and saves: the chief, or worker 0 of a cluster without one."""
+    if job in CHIEFS:
+        return True
+    return (job, index) == ("worker", 0) and not any(hosts.get(name) for name in CHIEFS)
+
+
+def launched() -> bool:
+    """True where a launcher, or what `render` wrote for another engine, has started this task."""
+    return GRACE in os.environ
+
+
+def has_evaluator() -> bool:
+    """True where a task of the job evaluates."""
+    return EVALUATOR in os.environ
+
+
+def start_timeout() -> float:
     """Returns the seconds this task may wait for others at its start: the launcher's, or the default."""
-    text = os.environ.get(START_TIMEOUT, "")
+    return _seconds(START_TIMEOUT, "start_timeout")
+
+
+def grace() -> float:
+    """Returns the seconds this task has to end after it was asked to: the launcher's, or the default."""
+    return _seconds(GRACE, "grace")
+
+
+def _seconds(variable: str, name: str) -> float:
+    text = os.environ.get(variable, "")
     try:
-        return float(text or SETTINGS["start_timeout"])
+        return float(text or SETTINGS[name])
     except ValueError:
-        raise InputError(f"{START_TIMEOUT}: {text!r} is no number of seconds") from None
+        raise InputError(f"{variable}: {text!r} is no number of seconds") from None
 
 
-def report(state, step=None):
-    """Tells the launcher, if there is one, what this task does, and the global step it has seen: at once."""
+def wait_for_the_others() -> bool:
+    """Returns when every worker of the job is ready for its first step, at once without a launcher that says so.
+
+    Else a short training is over before a worker that loads a little longer makes its first step. Returns False where
+    the others were not there after TOGETHER_SECONDS.
+    """
+    if not (path := os.environ.get(TOGETHER)):
+        return True
+    limit = time.monotonic() + TOGETHER_SECONDS
+    while not pathlib.Path(path).exists():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def report(state: str, step: Any = None, made: int | None = None) -> None:
+    """Tells the launcher, if there is one, what this task does: at once.
+
+    step: the global step it has seen; made: how many steps of the training this task made itself.
+    """
     global _noted
     with _lock:
-        _noted = (state, step)
-        _write(state, step)
+        _noted = Told(state, step, made)
+        _write(_noted)
 
 
-def note(state, step=None):
+def note(state: str, step: Any = None, made: int | None = None) -> None:
     """As `report`, within NOTE_SECONDS and at no cost: for every step of a training loop."""
     global _noted, _thread
     if not os.environ.get(PROGRESS):
         return
-    _noted = (state, step)
+    _noted = Told(state, step, made)
     if _thread is None:
         _thread = threading.Thread(target=_write_notes, daemon=True)
         _thread.start()
 
 
-def _write_notes():
+def _write_notes() -> None:
     written, pause = None, threading.Event()
     while True:
         pause.wait(NOTE_SECONDS)
         with _lock:
-            if _noted != written:
+            if _noted is not None and _noted != written:
                 written = _noted
-                _write(*written)
+                _write(written)
 
 
-def _write(state, step):
+def _write(told: Told) -> None:
     if not (path := os.environ.get(PROGRESS)):
         return
+    words = [told.state, "-" if told.step is None else str(int(told.step))]
+    if told.made is not None:
+        words.append(str(told.made))
+    elif told.step is None:
+        words.pop()
     # A full disk must not end a job that does not need it. Renamed, so that nobody reads half a line.
     with contextlib.suppress(OSError):
         with open(f"{path}.new", "w", encoding="utf-8") as file:
-            file.write(f"{state}\n" if step is None else f"{state} {int(step)}\n")
+            file.write(" ".join(words) + "\n")
         os.replace(f"{path}.new", path)
 
 
-def reported(path):
-    """Returns (state, step or None), as the task with the progress file `path` told last; None for nothing new."""
+def reported(path: str | os.PathLike) -> Told | None:
+    """Returns what the task with the progress file `path` told last; None for nothing new."""
     try:
         with open(path, encoding="utf-8") as file:
-            state, *step = file.read(64).split()
-        return (state, int(step[0]) if step else None) if state in STATES else None
+            state, *numbers = file.read(64).split()
+        step, made, *_ = [None if number == "-" else int(number) for number in numbers] + [None, None]
     except (OSError, ValueError):
         return None
+    return Told(state, step, made) if state in STATES else None

@@ -1,4 +1,4 @@
-"""The description of a cluster: which addresses serve variables (ps) and which compute (worker).
+"""The description of a cluster: which addresses serve variables (ps) and which compute (chief, worker).
 
     ps_hosts:
       - localhost:0         # port 0: the launcher picks a free one
@@ -6,28 +6,28 @@
       - localhost:0
       - localhost:0
 
-Optional: job_name and task_id, where a file describes one process of the cluster, and the fields in SETTINGS
-and POLICY.
+Optional: chief_hosts and evaluator_hosts; job_name and task_id, where a file describes one process of the cluster; the
+fields in SETTINGS and POLICY; and for each job a field of its name, with what its tasks get (see JobSettings).
 """
 
 import dataclasses
-import difflib
 import pathlib
 import re
 
-import yaml
-
 from tf1ref.errors import InputError
 
-JOBS = ("ps", "worker")
+# In the order in which they are started and blamed: a worker that failed because its ps is gone is not blamed.
+JOBS = ("ps", "chief", "worker", "evaluator")
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(?P<port>[0-9]{1,5})")
 # Seconds: name, default.
 SETTINGS = {"grace": 10.0, "start_timeout": 120.0, "stall_timeout": 300.0, "end_timeout": 600.0}
 # What is done when a task fails, and which tasks decide success: name, the choices, the default first.
-CHOICES = {"restart": ("never", "on-failure"), "success": ("chief", "all")}
-POLICY = (*CHOICES, "max_restarts", "checkpoint_dir")
-FIELDS = ("ps_hosts", "worker_hosts", "job_name", "task_id", *SETTINGS, *POLICY)
+CHOICES = {"restart": ("never", "on-failure", "job"), "success": ("chief", "all")}
+POLICY = (*CHOICES, "max_restarts", "checkpoint_dir", "timeout", "log_limit")
 SHIPPED = pathlib.Path(__file__).with_name("descriptions")
+# What the description `sync` says: a worker that hangs stops all others, too.
+SYNC = {"success": "all", "stall_timeout": 120.0}
+MOST_TASKS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,16 +38,34 @@ class Address:
     port: int
     where: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True)
+class JobSettings:
+    """What the tasks of one job get, each of them.
+
+    command: words to run instead of the command line's; env: variables; cpus: how many processors of its own; gpus:
+    how many GPUs of its own, told by CUDA_VISIBLE_DEVICES. None: as the launcher itself has it.
+    """
+
+    command: tuple[str, ...] | None = None
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    cpus: int | None = None
+    gpus: int | None = None
+    where: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Description:
-    """A checked description. `jobs` maps "ps" and "worker" to tuples of Address; times are in seconds."""
+    """A checked description. `jobs` maps those of JOBS that there are to tuples of Address; times are in seconds.
+
+    timeout: what the whole job may take, or None. log_limit: megabytes at which a log is moved aside, or None.
+    """
 
     path: str
-    jobs: dict
+    jobs: dict[str, tuple[Address, ...]]
     job_name: str | None = None
     task_id: int | None = None
     grace: float = SETTINGS["grace"]
@@ -58,45 +76,59 @@ class Description:
     success: str = CHOICES["success"][0]
     max_restarts: int = 3
     checkpoint_dir: str | None = None
+    timeout: float | None = None
+    log_limit: float | None = None
+    settings: dict[str, JobSettings] = dataclasses.field(default_factory=dict)
 
     @property
-    def hosts(self):
-        """The cluster as TF_CONFIG spells it: {"ps": ["host:port", ...], "worker": [...]}."""
-        return {job: [str(address) for address in addresses] for job, addresses in self.jobs.items()}
+    def hosts(self) -> dict[str, list[str]]:
+        """The cluster as TF_CONFIG spells it: {"ps": ["host:port", ...], "worker": [...]}, without evaluators."""
+        return {
+            job: [str(address) for address in addresses] for job, addresses in self.jobs.items() if job != "evaluator"
+        }
+
+    @property
+    def tasks(self) -> list[tuple[str, int]]:
+        """Every (job, index), in the order of JOBS."""
+        return [(job, index) for job, addresses in self.jobs.items() for index in range(len(addresses))]
+
+    @property
+    def chief(self) -> tuple[str, int]:
+        """The task that initializes, saves and, as a rule, decides success: the chief, else worker 0."""
+        return ("chief", 0) if "chief" in self.jobs else ("worker", 0)
+
+    def of(self, job: str) -> JobSettings:
+        """What the description says of the tasks of `job`."""
+        return self.settings.get(job, JobSettings())
 
 
-def find(path):
-    """Returns the file meant by `path`: itself, or the shipped description of that bare name ("local")."""
-    given = pathlib.Path(path)
-    if given.exists() or given.name != str(path):
-        return given
-    shipped = SHIPPED / f"{given.name.removesuffix('.yml')}.yml"
-    return shipped if shipped.exists() else given
+def of_counts(ps: int, workers: int, chief: bool = False, evaluator: bool = False, sync: bool = False) -> Description:
+    """Returns the description of a cluster on this machine, of which only the numbers of tasks are known.
+
+    sync: the workers train in step, so all of them must end well. Raises InputError for numbers that make no cluster.
+    """
+    least = {"--ps": (ps, 1), "--workers": (workers, 0 if chief else 1)}
+    for option, (count, fewest) in least.items():
+        if not fewest <= count <= MOST_TASKS:
+            raise InputError(f"{option} {count}: must be {fewest} to {MOST_TASKS}")
+    counts = {"ps": ps, "chief": int(chief), "worker": workers, "evaluator": int(evaluator)}
+    options = {"ps": "--ps", "worker": "--workers"}
+    jobs = {
+        job: tuple(Address("localhost", 0, options.get(job, f"--{job}")) for _ in range(count))
+        for job, count in counts.items()
+        if count
+    }
+    words = ["--ps", str(ps), "--workers", str(workers), *["--chief"] * chief, *["--evaluator"] * evaluator]
+    return Description(" ".join(words + ["--sync"] * sync), jobs, **(SYNC if sync else {}))  # type: ignore[arg-type]
 
 
-def load(path):
-    """Reads and checks the description at `path`; InputError names the file, the line and the field."""
-    path = find(path)
-    try:
-        fields = _fields(str(path), path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a cluster description, such as local.yml") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file; give a cluster description in YAML") from None
-    except RecursionError:
-        raise InputError(f"{path}: nested too deeply; a description is a list of addresses a job") from None
-    except yaml.YAMLError as error:
-        raise InputError(_yaml_message(path, error)) from None
-    return _checked(str(path), fields)
-
-
-def change(description, **changes):
+def change(description: Description, **changes: object) -> Description:
     """Returns `description` with `changes` from a command line (None: as described); checks what goes together.
 
     Raises InputError for restarts without a checkpoint folder, and for a folder that is none.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
-    description = dataclasses.replace(description, **changes)
+    description = dataclasses.replace(description, **changes)  # type: ignore[arg-type]
     folder = description.checkpoint_dir
     if description.restart != "never" and folder is None:
         why = "a ps that is started again without one begins at step 0 without a word"
@@ -106,102 +138,8 @@ def change(description, **changes):
     return description
 
 
-def _yaml_message(path, error):
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = f":{mark.line + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or "unreadable character"
-    return f"{path}{line}: not plain YAML: {problem}; a description has the fields ps_hosts and worker_hosts"
-
-
-def _fields(path, text):
-    """Returns {name: (value, line, lines of the list's items)}; plain values, as safe_load makes them."""
-    loader = yaml.SafeLoader(text)
-    try:
-        root = loader.get_single_node()
-        if not isinstance(root, yaml.MappingNode):
-            raise InputError(f"{path}:1: not a description; it has the fields ps_hosts and worker_hosts")
-        fields = {}
-        for key, node in root.value:
-            name, line = loader.construct_object(key, deep=True), key.start_mark.line + 1
-            if name not in FIELDS:
-                raise InputError(f"{path}:{line}: unknown field {name!r}{_nearest(name)}")
-            if name in fields:
-                raise InputError(f"{path}:{line}: {name}: given twice; keep one of the two")
-            items = node.value if isinstance(node, yaml.SequenceNode) else ()
-            lines = [item.start_mark.line + 1 for item in items]
-            fields[name] = (loader.construct_object(node, deep=True), line, lines)
-        return fields
-    finally:
-        loader.dispose()
-
-
-def _nearest(name):
-    alike = difflib.get_close_matches(str(name), FIELDS, n=1, cutoff=0.5)
-    return f"; did you mean {alike[0]}?" if alike else f"; the fields are {', '.join(FIELDS)}"
-
-
-def _checked(path, fields):
-    jobs = {job: _addresses(path, fields, f"{job}_hosts") for job in JOBS}
-    first = {}
-    for address in (address for addresses in jobs.values() for address in addresses):
-        other = first.setdefault((address.host.lower(), address.port or object()), address)
-        if other is not address:
-            raise InputError(f"{address.where}: {address} is given twice; give every task a port of its own")
-    settings = {name: _setting(path, fields, name) for name in (*SETTINGS, *POLICY) if name in fields}
-    return Description(path, jobs, *_own_task(path, fields, jobs), **settings)
-
-
-def _addresses(path, fields, name):
-    if name not in fields:
-        raise InputError(f"{path}:1: {name}: missing; list at least one host:port, such as localhost:0")
-    value, line, lines = fields[name]
-    if not isinstance(value, list):
-        raise InputError(f"{path}:{line}: {name}: must be a list of host:port, not {value!r}")
-    if not value:
-        raise InputError(f"{path}:{line}: {name}: empty; list at least one host:port")
-    return tuple(_address(item, f"{path}:{at}: {name}") for item, at in zip(value, lines, strict=True))
-
-
-def _address(item, where):
-    match = ADDRESS.fullmatch(item) if isinstance(item, str) else None
-    if not match:
-        raise InputError(f"{where}: {item!r} is no address; write host:port, such as localhost:2222")
-    if int(match["port"]) > 65535:
-        raise InputError(f"{where}: port {match['port']} is out of range; 1 to 65535, or 0 for a free one")
-    return Address(match["host"], int(match["port"]), where)
-
-
-def _setting(path, fields, name):
-    value, line, _ = fields[name]
-    if problem := _problem(name, value):
-        raise InputError(f"{path}:{line}: {name}: {problem}, not {value!r}")
-    return float(value) if name in SETTINGS else value
-
-
-def _problem(name, value):
-    """Returns what `value` should have been ("must be ..."), or None where the field `name` takes it."""
-    if name in CHOICES:
-        return None if value in CHOICES[name] else f"must be {' or '.join(CHOICES[name])}"
-    if name == "checkpoint_dir":
-        return None if isinstance(value, str) and value else "must be the path of a folder"
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if name == "max_restarts":
-        return None if number and isinstance(value, int) and value >= 0 else "must be a whole number"
-    return None if number and 0 <= value < float("inf") else "must be a number of seconds"
-
-
-def _own_task(path, fields, jobs):
-    """Returns (job_name, task_id) of a file that describes one process, else (None, None)."""
-    given = [name for name in ("job_name", "task_id") if name in fields]
-    if not given:
-        return None, None
-    if len(given) == 1:
-        line = fields[given[0]][1]
-        raise InputError(f"{path}:{line}: {given[0]}: job_name and task_id go together; give both or neither")
-    (job, job_line, _), (index, index_line, _) = fields["job_name"], fields["task_id"]
-    if job not in JOBS:
-        raise InputError(f"{path}:{job_line}: job_name: must be ps or worker, not {job!r}")
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(jobs[job]):
-        last = len(jobs[job]) - 1
-        raise InputError(f"{path}:{index_line}: task_id: must be 0 to {last} ({job}_hosts), not {index!r}")
-    return job, index
+def with_env(description: Description, variables: dict[str, str]) -> Description:
+    """Returns `description` with `variables` for every task, below those that the description gives a job."""
+    settings = {job: description.of(job) for job in description.jobs}
+    changed = {job: dataclasses.replace(s, env={**variables, **s.env}) for job, s in settings.items()}
+    return dataclasses.replace(description, settings=changed) if variables else description

@@ -6,15 +6,23 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import NoReturn
 
-# Seconds a task has to unwind after Ctrl-C or SIGTERM; less than the launcher's grace period.
-SIGNAL_SECONDS = 5.0
+from tf1ref.cluster import contract
+
+# Seconds before the launcher kills at which a task that was asked to end goes by itself, at the latest.
+SPARE_SECONDS = 1.0
 
 _at_once = False
+_asked = threading.Lock()  # is taken by the first signal, and never given back
+_last_wish: Callable[[], None] | None = None
+_wished = threading.Event()  # is set while nothing stands between this process and its end
+_wished.set()
 
 
-def end_in_time():
-    """Makes SIGTERM (exit code 143) and Ctrl-C end this process in SIGNAL_SECONDS, and `leave` at once.
+def end_in_time() -> None:
+    """Makes SIGTERM (exit code 143) and Ctrl-C end this process within the grace period, and `leave` at once.
 
     Python runs its handlers only between two of its own instructions, and a session call on a dead ps never
     comes back to those. The wake-up descriptor is written by the C handler at once, and a thread reads it.
@@ -26,43 +34,82 @@ def end_in_time():
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    threading.Thread(target=_force, args=(reader,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+    seconds = max(contract.grace() - SPARE_SECONDS, contract.grace() / 2)
+    threading.Thread(target=_force, args=(reader, seconds), daemon=True).start()
 
 
-def _force(reader):
+def before_end(wish: Callable[[], None] | None) -> None:
+    """Sets what is done when this process is asked to end, such as saving a checkpoint; None: nothing.
+
+    It runs in a thread of its own, because the main thread may be stuck in a session call. `leave` waits for it.
+    """
+    global _last_wish
+    _last_wish = wish
+
+
+def _force(reader: int, seconds: float) -> None:
     number = 0
     while number not in (signal.SIGINT, signal.SIGTERM):
         number = os.read(reader, 1)[0]
-    time.sleep(SIGNAL_SECONDS)
+    _ask()
+    time.sleep(seconds)
     os._exit(128 + number)
 
 
-def wait_for_end():
+def _end(number: int, frame: object) -> None:
+    _ask()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+def _ask() -> None:
+    """Starts what `before_end` was given: in the main thread or the one that waits for signals, whichever is first."""
+    if _last_wish is not None and _asked.acquire(blocking=False):
+        _wished.clear()
+        threading.Thread(target=_grant, args=(_last_wish,), daemon=True).start()
+
+
+def _grant(wish: Callable[[], None]) -> None:
+    try:
+        wish()
+    except Exception as error:  # A ps that is gone, a full disk: the process ends all the same.
+        text = str(error).partition("\n")[0]
+        print(f"no last checkpoint: {type(error).__name__}: {text}", file=sys.stderr, flush=True)
+    finally:
+        _wished.set()
+
+
+def wait_for_end() -> int:
     """Waits in the main thread for SIGTERM or Ctrl-C; returns the signal's number.
 
     Not by signal.pause: the kernel may hand the signal to any of TensorFlow's threads, and pause sleeps on.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda *_: None)
     signal.set_wakeup_fd(writer)
     while (number := os.read(reader, 1)[0]) not in (signal.SIGTERM, signal.SIGINT):
         pass
     return number
 
 
-def leave(code=0):
+def leave(code: object = 0) -> NoReturn:
     """Ends this process as sys.exit(code) does; in a cluster task at once, without cleaning up.
 
-    Cleaning up can hang there when another task is dead: close files first, atexit functions do not run.
+    Cleaning up can hang there when another task is dead: close files first, atexit functions do not run. What
+    `before_end` was given is waited for.
     """
     if not _at_once:
-        sys.exit(code)
+        sys.exit(code)  # type: ignore[arg-type]
     if not isinstance(code, int | None):
         print(code, file=sys.stderr)
         code = 1
+    _wished.wait()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

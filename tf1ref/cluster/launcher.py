@@ -6,38 +6,55 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
-from tf1ref.cluster import isolation
-from tf1ref.cluster.events import Events
-from tf1ref.cluster.job import DONE, Job
+from tf1ref.cluster import devices, isolation, placeholders
+from tf1ref.cluster.description import Description
 from tf1ref.cluster.ports import Ports, in_use, is_local
-from tf1ref.cluster.record import Record
+from tf1ref.cluster.record import Record, registry
+from tf1ref.cluster.running.events import Events
+from tf1ref.cluster.running.job import Job
+from tf1ref.cluster.running.situation import DONE
 from tf1ref.errors import InputError
 
 OTHER_MACHINE = "is another machine"
 
 
-def up(description, command, log_dir=None, isolate=False, as_json=False):
+def up(
+    description: Description,
+    command: list[str],
+    log_dir: str | None = None,
+    isolate: bool = False,
+    as_json: bool = False,
+) -> int:
     """Runs `command` (a list) once for every task of `description`; returns the exit code.
 
     The description says which tasks decide success. Logs go to `log_dir`, or to a temporary folder that a job
     which succeeds takes with it. isolate: in a network namespace of its own, into which this process moves.
     Raises InputError, with nothing started, when a port, a host, the command or the folder cannot be used.
     """
-    _check_command(command)
+    _check_commands(description, command)
     if isolate:
         isolation.enter()
     with contextlib.closing(Ports()) as ports:
         return _run(_resolve(description, ports), command, log_dir, as_json, isolated=isolate)
 
 
-def run_one(description, job, index, command, log_dir=None, allow_network=False, as_json=False):
+def run_one(
+    description: Description,
+    job: str,
+    index: int,
+    command: list[str],
+    log_dir: str | None = None,
+    allow_network: bool = False,
+    as_json: bool = False,
+) -> int:
     """Runs `command` as one task of a cluster that may span machines; returns the exit code: the task's success.
 
     Raises InputError as `up` does, and where another task's address is not this machine's without
     `allow_network`: the server that this starts is then for others to connect to.
     """
-    _check_command(command)
+    _check_commands(description, command)
     own = description.jobs[job][index]
     for address in itertools.chain(*description.jobs.values()):
         problem = is_local(address.host)
@@ -53,11 +70,19 @@ def run_one(description, job, index, command, log_dir=None, allow_network=False,
     return _run(description, command, log_dir, as_json, only=(job, index))
 
 
-def _run(description, command, log_dir, as_json, only=None, isolated=False):
+def _run(
+    description: Description,
+    command: list[str],
+    log_dir: str | None,
+    as_json: bool,
+    only: tuple[str, int] | None = None,
+    isolated: bool = False,
+) -> int:
+    shares = devices.share(description)
     events, folder = Events(as_json), _log_folder(log_dir)
-    with contextlib.closing(Record(folder)) as record:
-        job = Job(description, folder, events, record, only)
-        addresses = [description.jobs[task.job][task.index] for task in job.tasks]
+    with contextlib.closing(Record(folder)) as record, _finishing(events):
+        job = Job(description, folder, events, record, shares, only)
+        addresses = [description.jobs[task.job][task.index] for task in job.tasks if task.job != "evaluator"]
         ports = [address.port for address in addresses]
         where = "on every interface, without authentication"
         if isolated:
@@ -66,20 +91,45 @@ def _run(description, command, log_dir, as_json, only=None, isolated=False):
         events.say("job", f"{names}; logs in {folder}", tasks=names.split(", "), logs=str(folder), pid=os.getpid())
         listen = f"TensorFlow's servers listen {where}: {' '.join(f'*:{port}' for port in ports)}"
         events.say("ports", listen, ports=ports, isolated=isolated)
+        if registry(events.alarm) is None:
+            events.alarm("no folder for this user's running jobs can be had: status and stop need the log folder")
         code = job.run(command)
     if code == DONE and log_dir is None:
         shutil.rmtree(folder, ignore_errors=True)
     return code
 
 
-def _check_command(command):
-    if shutil.which(command[0]) is None:
+@contextlib.contextmanager
+def _finishing(events: Events) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        events.finish()
+
+
+def _check_commands(description: Description, command: list[str]) -> None:
+    """Raises InputError for a command that cannot be run, of the command line or of a job, or a bad placeholder."""
+    given = [description.of(job) for job in description.jobs]
+    if command:
+        _check_command(command)
+    elif any(settings.command is None for settings in given):
+        raise InputError("no command; write it after --, such as -- python train.py")
+    for settings in given:
+        if settings.command is not None:
+            _check_command(list(settings.command), f"{settings.where}: command: ")
+        placeholders.check(list(settings.env.values()))
+
+
+def _check_command(command: list[str], where: str = "") -> None:
+    placeholders.check(command)
+    if not placeholders.PATTERN.search(command[0]) and shutil.which(command[0]) is None:
         there = os.path.exists(command[0])
         problem = "not an executable file" if there else "no such command"
-        raise InputError(f"{command[0]}: {problem}; write the command after --, such as -- python train.py")
+        advice = "" if where else "; write the command after --, such as -- python train.py"
+        raise InputError(f"{where}{command[0]}: {problem}{advice}")
 
 
-def _log_folder(log_dir):
+def _log_folder(log_dir: str | None) -> str:
     if log_dir is None:
         return tempfile.mkdtemp(prefix="cluster-")
     try:
@@ -91,9 +141,9 @@ def _log_folder(log_dir):
     return log_dir
 
 
-def _resolve(description, ports):
+def _resolve(description: Description, ports: Ports) -> Description:
     """Returns `description` with a port for every 0; InputError where an address cannot be served here."""
-    given = set()
+    given: set[int] = set()
     for address in itertools.chain(*description.jobs.values()):
         if problem := is_local(address.host):
             advice = "up runs every task on this machine, so write localhost"

@@ -4,12 +4,16 @@ A launcher that is killed cannot tidy up. The kernel takes its lock from it, and
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import pathlib
+import stat
 import tempfile
 import time
+from collections.abc import Callable
+from typing import IO, Any
 
 from tf1ref.errors import InputError
 
@@ -17,27 +21,37 @@ LOCK, STATE = "job.lock", "job.json"
 WRITE_SECONDS = 0.5
 
 
-def registry():
-    """Returns this user's folder of pointers, one a running job, or None where no safe one can be had."""
+def registry(say: Callable[[str], None] | None = None) -> pathlib.Path | None:
+    """Returns this user's folder of pointers, one a running job, or None where no safe one can be had.
+
+    say: is told, in one line, of a folder of that name that somebody else has made.
+    """
     for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir())):
         folder = pathlib.Path(base) / f"cluster-jobs-{os.getuid()}"
         with contextlib.suppress(OSError):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
             # In a shared folder somebody else may have made it first: a pointer there is not to be believed.
-            if folder.stat().st_uid == os.getuid() and not folder.is_symlink():
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                folder.chmod(0o700)
                 return folder
+            if say:
+                say(f"{folder} is not this user's folder: it is not used")
     return None
 
 
 class Record:
     """This process's job: held from `__init__` to `close`."""
 
-    def __init__(self, log_dir):
+    def __init__(self, log_dir: str | os.PathLike):
         """Raises InputError where another running job has its logs in that folder."""
         self._folder = pathlib.Path(log_dir).absolute()
-        self._pointer, self._written, self._next = None, None, 0.0
+        self._pointer: pathlib.Path | None = None
+        self._written: dict[str, Any] | None = None
+        self._next = 0.0
         try:
-            self._lock = open(self._folder / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - held while the job runs
+            self._lock = _open_lock(self._folder / LOCK)
             _take(self._lock)
             self._lock.truncate(0)
             self._lock.write(f"{os.getpid()}\n")
@@ -53,7 +67,7 @@ class Record:
                 pointer.write_text(str(self._folder), encoding="utf-8")
                 self._pointer = pointer
 
-    def write(self, state, now=False):
+    def write(self, state: dict[str, Any], now: bool = False) -> None:
         """Writes the dict `state` where it is new; every WRITE_SECONDS, unless `now`."""
         if state == self._written or (not now and time.monotonic() < self._next):
             return
@@ -63,7 +77,7 @@ class Record:
             beside.write_text(json.dumps(state), encoding="utf-8")
             beside.replace(self._folder / STATE)
 
-    def close(self):
+    def close(self) -> None:
         """Gives the lock and the pointer back; the state stays with the logs."""
         if self._pointer is not None:
             self._pointer.unlink(missing_ok=True)
@@ -71,21 +85,34 @@ class Record:
         self._lock.close()
 
 
-def _take(lock, attempts=5):
+def _open_lock(path: pathlib.Path) -> IO[str]:
+    """Opens the lock file, which nobody else can open: who can read a file can lock it."""
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+", encoding="utf-8")
+    if os.fstat(lock.fileno()).st_uid != os.getuid():
+        lock.close()
+        raise PermissionError(errno.EPERM, "the lock in it is another user's")
+    os.fchmod(lock.fileno(), 0o600)
+    return lock
+
+
+def _take(lock: IO[str], attempts: int = 5) -> None:
     """Locks; BlockingIOError where another holds it. `holder` does for a moment: hence the attempts."""
     while True:
         try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         except BlockingIOError:
             if not (attempts := attempts - 1):
                 raise
             time.sleep(0.05)
 
 
-def holder(log_dir):
+def holder(log_dir: str | os.PathLike) -> int | None:
     """Returns the pid of the launcher whose job has its logs in `log_dir`, or None when none is running."""
     try:
         with open(pathlib.Path(log_dir) / LOCK, encoding="utf-8") as lock:
+            if os.fstat(lock.fileno()).st_uid != os.getuid():
+                return None  # Another user could name any process of ours in it.
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -95,7 +122,7 @@ def holder(log_dir):
     return None
 
 
-def state(log_dir):
+def state(log_dir: str | os.PathLike) -> dict[str, Any] | None:
     """Returns the state that the job with its logs in `log_dir` wrote last, or None."""
     try:
         found = json.loads((pathlib.Path(log_dir) / STATE).read_text(encoding="utf-8"))
@@ -104,9 +131,9 @@ def state(log_dir):
         return None
 
 
-def running():
+def running() -> dict[int, str]:
     """Returns {pid: log folder} of this user's running jobs, and removes the pointers that killed ones left."""
-    jobs = {}
+    jobs: dict[int, str] = {}
     for pointer in sorted((folder := registry()) and folder.iterdir() or ()):
         with contextlib.suppress(OSError):
             log_dir = pointer.read_text(encoding="utf-8")

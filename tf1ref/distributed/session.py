@@ -4,11 +4,16 @@ import functools
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import tensorflow.compat.v1 as v1
 
 from tf1ref.cluster import contract
+from tf1ref.cluster.ending import before_end
 from tf1ref.cluster.ports import wait_until_listening
+
+if TYPE_CHECKING:
+    from tf1ref.distributed.task import Task
 
 # MonitoredTrainingSession lets a worker that looks before the chief is done sleep 30 s and hides the setting.
 POLL_SECONDS = 0.2
@@ -27,10 +32,10 @@ class StartTimeout(Exception):
 class BySize:
     """A ps_strategy: every variable goes to the ps with the fewest bytes so far (contrib's greedy strategy)."""
 
-    def __init__(self, count):
+    def __init__(self, count: int):
         self._bytes = [0] * count
 
-    def __call__(self, op):
+    def __call__(self, op: Any) -> int:
         index = self._bytes.index(min(self._bytes))
         attributes = op.node_def.attr
         shape = v1.TensorShape(attributes["shape"].shape)
@@ -56,7 +61,7 @@ class Session(v1.train.MonitoredSession):
 class Seldom(v1.train.SessionRunHook):
     """Lets a hook that watches the global step see one call in LOOK_SECONDS: it acts so much too late at most."""
 
-    def __init__(self, hook):
+    def __init__(self, hook: v1.train.SessionRunHook):
         self._hook, self._next, self._looks = hook, 0.0, False
         self.begin, self.after_create_session, self.end = hook.begin, hook.after_create_session, hook.end
 
@@ -73,37 +78,51 @@ class Seldom(v1.train.SessionRunHook):
 
 
 class Progress(v1.train.SessionRunHook):
-    """Tells the launcher the global step, and whether the task is inside a session call or in its own code."""
+    """Tells the launcher the global step and how many were made here, and whether the task is inside a session call."""
 
-    def begin(self):
-        self._step, self._seen, self._next = v1.train.get_global_step(), None, 0.0
+    def begin(self) -> None:
+        self._step, self._seen, self._made, self._next = v1.train.get_global_step(), None, 0, 0.0
 
-    def after_create_session(self, session, coord):
+    def after_create_session(self, session: v1.Session, coord: v1.train.Coordinator) -> None:
         self._seen = None if self._step is None else session.run(self._step)
-        contract.report(contract.RUNNING, self._seen)
+        contract.report(contract.RUNNING, self._seen, self._made)
 
-    def before_run(self, run_context):
-        contract.note(contract.CALLING, self._seen)
+    def before_run(self, run_context: v1.train.SessionRunContext) -> v1.train.SessionRunArgs | None:
+        contract.note(contract.CALLING, self._seen, self._made)
         if self._step is None or time.monotonic() < self._next:
             return None
         self._next = time.monotonic() + STEP_SECONDS
         return v1.train.SessionRunArgs(self._step)
 
-    def after_run(self, run_context, run_values):
+    def after_run(self, run_context: v1.train.SessionRunContext, run_values: v1.train.SessionRunValues) -> None:
+        self._made += 1
         self._seen = self._seen if run_values.results is None else run_values.results
-        contract.note(contract.RUNNING, self._seen)
+        contract.note(contract.RUNNING, self._seen, self._made)
 
-    def end(self, session):
-        contract.report(contract.ENDING, self._seen)
+    def end(self, session: v1.Session) -> None:
+        contract.report(contract.ENDING, self._seen, self._made)
+
+
+class LastCheckpoint(v1.train.SessionRunHook):
+    """Saves once more when the process is asked to end, by SIGTERM (preemption) or Ctrl-C."""
+
+    def __init__(self, saver: v1.train.CheckpointSaverHook):
+        self._saver = saver
+
+    def after_create_session(self, session: v1.Session, coord: v1.train.Coordinator) -> None:
+        before_end(lambda: self._saver.end(session))
+
+    def end(self, session: v1.Session) -> None:
+        before_end(None)
 
 
 class SessionCreator(v1.train.SessionCreator):
     """Makes the raw session, at the start and again after a ps was lost and came back."""
 
-    def __init__(self, task, scaffold, checkpoint_dir):
+    def __init__(self, task: "Task", scaffold: v1.train.Scaffold, checkpoint_dir: str | None):
         self._task, self._scaffold, self._checkpoint_dir = task, scaffold, checkpoint_dir
 
-    def create_session(self):
+    def create_session(self) -> v1.Session:
         """Returns a session on initialized variables."""
         contract.report(contract.STARTING)
         _wait_for(self._task, "ps")
@@ -153,14 +172,15 @@ class SessionCreator(v1.train.SessionCreator):
         try:
             return manager.wait_for_session(task.target, task.config(), max_wait_secs=task.start_timeout)
         except v1.errors.DeadlineExceededError:
-            what = f"worker 0 at {task.hosts['worker'][0]}: has not initialized the variables"
+            chief = next(job for job in (*contract.CHIEFS, "worker") if task.hosts.get(job))
+            what = f"{chief} 0 at {task.hosts[chief][0]}: has not initialized the variables"
             raise StartTimeout(f"{what} after {task.start_timeout:g} s; start it") from None
 
 
-def open_everywhere(task):
+def open_everywhere(task: "Task") -> v1.Session:
     """Returns a v1.Session whose ops may be on any task of the cluster, once all of them are there."""
-    _wait_for(task, "ps")
-    _wait_for(task, "worker")
+    for job in task.hosts:
+        _wait_for(task, job)
     session = v1.Session(task.target, config=v1.ConfigProto(allow_soft_placement=True))
     contract.report(contract.RUNNING)
     if not task.alone:
@@ -168,7 +188,7 @@ def open_everywhere(task):
     return session
 
 
-def _wait_for(task, job):
+def _wait_for(task: "Task", job: str) -> None:
     """Returns when every task of `job` accepts connections. TensorFlow itself would wait for ever, and silently."""
     limit = time.monotonic() + task.start_timeout
     for index, address in enumerate(task.hosts[job]):

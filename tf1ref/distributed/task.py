@@ -18,43 +18,60 @@ Every worker builds the same graph (between-graph replication) and talks to the 
 import functools
 import json
 import os
-import queue
 import signal
-import sys
-import threading
-import traceback
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.cluster import contract, description
+from tf1ref.cluster import contract, fields
 from tf1ref.cluster.ending import end_in_time, leave, wait_for_end
 from tf1ref.cluster.ports import Ports, in_use
-from tf1ref.distributed.session import BySize, Progress, Seldom, Session, SessionCreator, StartTimeout, open_everywhere
-from tf1ref.errors import InputError, one_line
+from tf1ref.distributed.session import (
+    BySize,
+    LastCheckpoint,
+    Progress,
+    Seldom,
+    Session,
+    SessionCreator,
+    StartTimeout,
+    open_everywhere,
+)
+from tf1ref.errors import InputError
 
 # An evaluator gives up when nothing is saved for so long: twice what `session` lets pass where it is told nothing.
 CHECKPOINT_SECONDS = 1200
 # A thread that does not stop, say a queue runner on a dead ps, holds the end so long; TF's default is 120.
 STOP_GRACE_SECONDS = 2
-START_TIMEOUT, INTERRUPTED = 3, 130  # exit codes
+INTERRUPTED = 130  # exit code
 
 
 class Task:
     """One process of a cluster, with its TensorFlow server running.
 
-    job: "ps" or "worker"; index: its place in that job; hosts: {"ps": ["host:port", ...], "worker": [...]};
+    job: "ps", "worker" or "chief"; index: its place in that job; hosts: {"ps": ["host:port", ...], "worker": [...]};
     alone: True where one process is the whole cluster, a ps and a worker; server: the v1.train.Server.
     """
 
-    def __init__(self, hosts, job, index, start_timeout=None, operation_timeout=None, alone=False):
+    def __init__(
+        self,
+        hosts: dict[str, list[str]],
+        job: str,
+        index: int,
+        start_timeout: float | None = None,
+        operation_timeout: float | None = None,
+        alone: bool = False,
+    ):
         """Starts the task's server; `from_environment` and `from_description` are the ways in.
 
         start_timeout: seconds to wait for ps processes, and for the chief to initialize the variables; None
         for the launcher's, or 120.
         operation_timeout: seconds after which any one session call raises DeadlineExceededError; None for no
         bound. It needs calls to one's own server to go through gRPC, at 15 % of the steps of a small MLP.
-        Raises InputError when the port cannot be bound.
+        Raises InputError when the port cannot be bound, and for a cluster without a ps.
         """
+        if not hosts.get("ps"):
+            raise InputError("the cluster has no ps; the variables of tf1ref.distributed live in ps processes")
         self.hosts, self.job, self.index, self.alone = hosts, job, index, alone
         self.start_timeout = contract.start_timeout() if start_timeout is None else start_timeout
         self._operation_timeout = operation_timeout
@@ -64,54 +81,54 @@ class Task:
             end_in_time()
 
     @classmethod
-    def from_environment(cls, **timeouts):
+    def from_environment(cls, **timeouts: Any) -> "Task":
         """The task that TF_CONFIG describes; without it, a cluster of one ps and one worker in this process.
 
         Alone, every call makes a fresh cluster on ports of its own. InputError: TF_CONFIG cannot be used.
         """
         text = os.environ.get("TF_CONFIG")
         try:
-            return cls(*contract.parse_tf_config(text), **timeouts) if text else _alone(cls, 1, timeouts)[0]
+            return cls(*contract.parse_tf_config(text), **timeouts) if text else alone(1, timeouts)[0]
         except InputError as error:
             raise InputError(str(error)) from None
 
     @classmethod
-    def from_description(cls, path, **timeouts):
+    def from_description(cls, path: str, **timeouts: Any) -> "Task":
         """The task of a YAML file with ps_hosts, worker_hosts, job_name and task_id, as the source has it."""
         try:
-            found = description.load(path)
+            found = fields.load(path)
         except InputError as error:
             raise InputError(str(error)) from None
-        if found.job_name is None:
+        if found.job_name is None or found.task_id is None:
             raise InputError(f"{found.path}: names no task; add job_name (ps or worker) and task_id")
         return cls(found.hosts, found.job_name, found.task_id, **timeouts)
 
     @property
-    def is_ps(self):
+    def is_ps(self) -> bool:
         """True for a process that only holds variables: call `serve`."""
         return self.job == "ps"
 
     @property
-    def is_chief(self):
-        """True for worker 0, which initializes, restores and saves the variables for all."""
-        return self.job == "worker" and self.index == 0
+    def is_chief(self) -> bool:
+        """True for the chief, else worker 0, which initializes, restores and saves the variables for all."""
+        return contract.is_chief(self.hosts, self.job, self.index)
 
     @property
-    def checkpoint_dir(self):
+    def checkpoint_dir(self) -> str | None:
         """The folder that was given to the launcher for the job's checkpoints, or None."""
         return os.environ.get(contract.CHECKPOINT_DIR)
 
     @property
-    def worker_count(self):
-        """Number of workers."""
-        return len(self.hosts["worker"])
+    def worker_count(self) -> int:
+        """Number of workers, with the chief."""
+        return sum(len(addresses) for job, addresses in self.hosts.items() if job != "ps")
 
     @property
-    def target(self):
+    def target(self) -> str:
         """The server's address, as v1.Session takes it."""
         return self.server.target
 
-    def config(self):
+    def config(self) -> v1.ConfigProto:
         """A fresh ConfigProto for this task's sessions and server.
 
         Its device filters let this task start while other workers are missing; without them it waits for all.
@@ -124,17 +141,17 @@ class Task:
             config.rpc_options.use_rpc_for_inprocess_master = True
         return config
 
-    def device_setter(self, by_size=False):
+    def device_setter(self, by_size: bool = False) -> Callable[[Any], str]:
         """For v1.device (tf.device refuses it): variables on the ps, all else on this worker.
 
         Round robin, or by_size: each variable to the ps that holds the fewest bytes so far. Then too every
         worker, building the same graph, gets the same places.
         """
         strategy = BySize(len(self.hosts["ps"])) if by_size else None
-        worker, cluster = f"/job:worker/task:{self.index}", v1.train.ClusterSpec(self.hosts)
+        worker, cluster = f"/job:{self.job}/task:{self.index}", v1.train.ClusterSpec(self.hosts)
         return v1.train.replica_device_setter(worker_device=worker, cluster=cluster, ps_strategy=strategy)
 
-    def serve(self):
+    def serve(self) -> NoReturn:
         """Holds variables until SIGTERM (exit code 0) or Ctrl-C (130). Main thread only; never returns.
 
         In a worker: computes what the chief's graph has placed on it (in-graph replication). `server.join()`,
@@ -143,14 +160,14 @@ class Task:
         contract.report(contract.SERVING)
         leave(0 if wait_for_end() == signal.SIGTERM else INTERRUPTED)
 
-    def whole_session(self):
+    def whole_session(self) -> v1.Session:
         """A v1.Session whose ops may be on any task, not on the ps and this one alone: for in-graph replication.
 
         The other workers `serve`. Raises StartTimeout when one of them is missing.
         """
         return open_everywhere(self)
 
-    def checkpoints(self, last_step):
+    def checkpoints(self, last_step: int) -> Iterator[str]:
         """Yields the job's checkpoints as they come, up to that of `last_step`: for a worker that evaluates.
 
         Passes over those that come faster than they are taken. Raises StartTimeout after CHECKPOINT_SECONDS
@@ -165,13 +182,13 @@ class Task:
 
     def session(
         self,
-        checkpoint_dir=None,
-        hooks=(),
-        save_checkpoint_steps=None,
-        save_checkpoint_secs=None,
-        save_summaries_steps=100,
-        scaffold=None,
-    ):
+        checkpoint_dir: str | None = None,
+        hooks: Iterable[v1.train.SessionRunHook] = (),
+        save_checkpoint_steps: int | None = None,
+        save_checkpoint_secs: float | None = None,
+        save_summaries_steps: int = 100,
+        scaffold: v1.train.Scaffold | None = None,
+    ) -> v1.train.MonitoredSession:
         """MonitoredTrainingSession for this task: a v1.train.MonitoredSession; finalizes the default graph.
 
         The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where
@@ -179,7 +196,7 @@ class Task:
         `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s), up to
         .1 s late, and at the end, and writes summaries; None is the folder that was given to the launcher,
         if any. Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
-        missing.
+        missing. Asked to end, by SIGTERM or Ctrl-C, the chief saves once more before it goes.
 
         Where the program raises inside of it, the session is not closed: the queues of a job in step stay open for
         the others, and for this task when it is started again.
@@ -197,6 +214,7 @@ class Task:
                 v1.train.StepCounterHook(save_summaries_steps, output_dir=checkpoint_dir),
             )
             hooks += map(Seldom, watching)
+            hooks.append(LastCheckpoint(watching[0]))
         if os.environ.get(contract.PROGRESS):
             hooks.append(Progress())
         creator = SessionCreator(self, scaffold, checkpoint_dir)
@@ -204,87 +222,23 @@ class Task:
         return kind(creator, hooks, stop_grace_period_secs=STOP_GRACE_SECONDS)
 
 
-def together(program, workers, **timeouts):
-    """Returns [program(task)] for this process's task; alone, of `workers` tasks at once, a thread each.
-
-    Alone they and a ps are a whole cluster in this process. The first exception is raised at once: the other
-    threads, which may wait for the one that failed, are left behind. In a ps `program` is not called; see serve.
-    """
-    if os.environ.get("TF_CONFIG"):
-        task = Task.from_environment(**timeouts)
-        if task.is_ps:
-            task.serve()
-        return [program(task)]
-    ended = queue.SimpleQueue()
-
-    def call(task):
-        try:
-            ended.put((task.index, program(task), None))
-        except BaseException as error:
-            ended.put((task.index, None, error))
-
-    for task in _alone(Task, workers, timeouts):
-        threading.Thread(target=call, args=(task,), daemon=True).start()
-    results = [None] * workers
-    for _ in range(workers):
-        index, results[index], error = ended.get()
-        if error:
-            raise error
-    return results
-
-
-def run(program, **timeouts):
-    """Runs `program(task)` as this process's task, and ends the process. Never returns.
-
-    A ps serves; `program` is not called. Exit codes: 0; 1 with a traceback when `program` raises; 2 when
-    TF_CONFIG cannot be used; 3 when another task was not there in time; 130 after Ctrl-C, 143 after SIGTERM;
-    what `program` gave to sys.exit.
-    """
-    try:
-        task = Task.from_environment(**timeouts)
-        if task.is_ps:
-            task.serve()
-        program(task)
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except InputError as error:
-        code = _complain(error, 2)
-    except StartTimeout as error:
-        code = _complain(error, START_TIMEOUT)
-    except BaseException as error:
-        traceback.print_exc()
-        if isinstance(error, v1.errors.OpError):
-            # TensorFlow's message ends with where the op was made; a launcher quotes the last lines.
-            _complain(f"{type(error).__name__}: {one_line(error, 400)}", 1)
-        code = 1
-    leave(code)
-
-
-def _complain(error, code):
-    print(f"tf1ref: error: {error}", file=sys.stderr)
-    return code
-
-
 @functools.cache  # a port can be bound once: a second Task of this process uses the same server
-def _server(hosts, job, index, config):
-    hosts = json.loads(hosts)
+def _server(cluster: str, job: str, index: int, config: bytes) -> v1.train.Server:
+    hosts = json.loads(cluster)
     port = int(hosts[job][index].rpartition(":")[2])
     if problem := in_use(port):
         raise InputError(f"{job} {index} cannot listen on port {port}: {problem}; end what has it first")
     return v1.train.Server(hosts, job, index, config=v1.ConfigProto.FromString(config))
 
 
-def _alone(cls, workers, timeouts):
+def alone(workers: int, timeouts: dict[str, Any]) -> list[Task]:
     """Starts a ps and `workers` workers in this process; returns the workers' tasks."""
     ports = Ports()
     try:
         picked = [f"localhost:{ports.pick()}" for _ in range(workers + 1)]
         hosts = {"ps": picked[:1], "worker": picked[1:]}
         # TensorFlow never stops a server: the ps's lives on in its threads, with the workers'.
-        cls(hosts, "ps", 0, **timeouts, alone=True)
-        return [cls(hosts, "worker", index, **timeouts, alone=True) for index in range(workers)]
+        Task(hosts, "ps", 0, **timeouts, alone=True)
+        return [Task(hosts, "worker", index, **timeouts, alone=True) for index in range(workers)]
     finally:
         ports.close()

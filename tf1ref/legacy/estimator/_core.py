@@ -7,6 +7,7 @@ import tempfile
 import numpy as np
 import tensorflow.compat.v1 as v1
 
+from tf1ref.legacy.estimator import _distributed
 from tf1ref.legacy.estimator import export as estimator_export
 from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig
 from tf1ref.legacy.estimator.inputs import tensors_of
@@ -67,6 +68,7 @@ class Estimator:
         for name, value in (("steps", steps), ("max_steps", max_steps)):
             if value is not None and value <= 0:
                 raise ValueError(f"Must specify {name} > 0, given: {value}")
+        _distributed.take_place(self._config)
         reached = self._step_reached()
         if max_steps is not None and reached >= max_steps:
             v1.logging.info("Skipping training since max_steps has already saved.")
@@ -74,7 +76,7 @@ class Estimator:
         hooks = list(hooks or ())
         if steps is not None or max_steps is not None:
             hooks.append(v1.train.StopAtStepHook(steps, max_steps))
-        with self._graph().as_default():
+        with self._graph().as_default(), _distributed.devices(self._config):
             spec, step = self._built(input_fn, ModeKeys.TRAIN)
             self._train(spec, step, hooks, list(saving_listeners or ()))
         return self
@@ -114,6 +116,8 @@ class Estimator:
                 )
             )
         with v1.train.MonitoredTrainingSession(
+            master=config.master,
+            is_chief=config.is_chief,
             checkpoint_dir=self._model_dir,
             scaffold=scaffold,
             hooks=hooks,

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as v1
 
+from tf1ref.legacy.estimator import _distributed
+
 
 class ModeKeys:
     """The three things a model function is called for."""
@@ -74,7 +76,7 @@ _UNSET = object()
 
 
 class RunConfig:
-    """Where and how often an Estimator saves, and how its sessions are configured.
+    """Where and how often an Estimator saves, how its sessions are configured, and its place in TF_CONFIG's cluster.
 
     save_checkpoints_secs (600) and save_checkpoints_steps exclude one another: ValueError.
     """
@@ -106,7 +108,7 @@ class RunConfig:
         self.keep_checkpoint_max = keep_checkpoint_max
         self.keep_checkpoint_every_n_hours = keep_checkpoint_every_n_hours
         self.log_step_count_steps = log_step_count_steps
-        self.master, self.is_chief, self.task_type, self.task_id, self.num_worker_replicas = "", True, "worker", 0, 1
+        vars(self).update(_distributed.place())
 
     def replace(self, **kwargs):
         """Returns a copy with other values. Raises ValueError for a name that is none."""

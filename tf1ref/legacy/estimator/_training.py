@@ -1,10 +1,12 @@
-"""tf.estimator.train_and_evaluate in one process: training, with an evaluation after every checkpoint."""
+"""tf.estimator.train_and_evaluate: training, with an evaluation after every checkpoint."""
 
 import os
 import time
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.estimator import _distributed
 
 
 class TrainSpec(NamedTuple):
@@ -75,7 +77,10 @@ class _EvaluateListener(v1.train.CheckpointSaverListener):
 
 
 def train_and_evaluate(estimator, train_spec, eval_spec):
-    """Trains to max_steps (or the input's end) and evaluates; returns (the last metrics, what was exported)."""
+    """Trains to max_steps (or the input's end) and evaluates; returns (the last metrics, what was exported).
+
+    As one task of the cluster in TF_CONFIG: does that task's part.
+    """
     exporters = eval_spec.exporters or ()
     exporters = list(exporters.values()) if isinstance(exporters, dict) else exporters
     exporters = exporters if isinstance(exporters, (list, tuple)) else [exporters]
@@ -95,7 +100,10 @@ def train_and_evaluate(estimator, train_spec, eval_spec):
             )
             for exporter in exporters
         ]
+        return found
 
+    if estimator.config.master or estimator.config.task_type == "evaluator":
+        return _distributed.train_and_evaluate(estimator, train_spec, eval_spec, evaluate)
     listener = _EvaluateListener(evaluate, eval_spec.throttle_secs)
     hooks = list(train_spec.hooks or ())
     estimator.train(train_spec.input_fn, hooks, max_steps=train_spec.max_steps, saving_listeners=[listener])

@@ -1,13 +1,14 @@
 """The keeper of one task: runs its command and leaves nothing of it behind, whoever dies.
 
-    python keeper.py FD COMMAND...       FD: a socket to the launcher
+    python keeper.py FD CPUS COMMAND...       FD: a socket to the launcher; CPUS: processors' numbers, with commas, or -
 
 It stands between launcher and command because nothing else holds in every case: a signal that Linux sends at
 a parent's death (PR_SET_PDEATHSIG) reaches the command but not what the command started, and killing a
 process group misses what left it. The keeper is a process group of its own, so a kill of the launcher's group
 passes it by; it reads the end of the launcher from its socket; and as subreaper it becomes the parent of
 every orphan below it, so that killing its children until none is left ends all of them. Should the keeper
-itself be killed, the command gets the parent-death signal. One process of about 10 MB a task.
+itself be killed, the command gets the parent-death signal, and the launcher kills what carries the task's mark in its
+environment. One process of about 10 MB a task.
 
 To the launcher: "pid N", once, then "exit CODE TIME" (as subprocess: -N for signal N; monotonic seconds).
 From the launcher: a signal number a line, for the command's process group.
@@ -31,14 +32,16 @@ OWN_GROUP = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def main(descriptor, command):
+def main(descriptor, cpus, command):
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     if LIBC:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if cpus != "-":
+        os.sched_setaffinity(0, {int(number) for number in cpus.split(",")})
     try:
         # preexec_fn is safe here: this process has one thread until the one below is started.
-        child = subprocess.Popen(command, **OWN_GROUP, preexec_fn=_die_with_keeper)  # noqa: PLW1509
+        child = subprocess.Popen(command, **OWN_GROUP, preexec_fn=_prepare)  # noqa: PLW1509
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         _say(channel, f"exit {CANNOT_RUN} {time.monotonic()}")
@@ -53,9 +56,12 @@ def main(descriptor, command):
     _say(channel, f"exit {code} {ended}")
 
 
-def _die_with_keeper():
+def _prepare():
     if LIBC:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # A shell starts what runs in the background with SIGINT ignored, and that is inherited: the task would never see
+    # the SIGINT by which the launcher asks it to end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _say(channel, text):
@@ -109,4 +115,4 @@ def _children():
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -1,0 +1,84 @@
+"""A whole program as one task of a cluster, or alone as a cluster of one process."""
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.cluster.ending import leave
+from tf1ref.distributed.session import StartTimeout
+from tf1ref.distributed.task import INTERRUPTED, Task, alone
+from tf1ref.errors import InputError, one_line
+
+START_TIMEOUT = 3  # exit code
+
+Found = TypeVar("Found")
+
+
+def together(program: Callable[[Task], Found], workers: int, **timeouts: Any) -> list[Found]:
+    """Returns [program(task)] for this process's task; alone, of `workers` tasks at once, a thread each.
+
+    Alone they and a ps are a whole cluster in this process. The first exception is raised at once: the other
+    threads, which may wait for the one that failed, are left behind. In a ps `program` is not called; see serve.
+    """
+    if os.environ.get("TF_CONFIG"):
+        task = Task.from_environment(**timeouts)
+        if task.is_ps:
+            task.serve()
+        return [program(task)]
+    ended: queue.SimpleQueue = queue.SimpleQueue()
+
+    def call(task: Task) -> None:
+        try:
+            ended.put((task.index, program(task), None))
+        except BaseException as error:
+            ended.put((task.index, None, error))
+
+    for task in alone(workers, timeouts):
+        threading.Thread(target=call, args=(task,), daemon=True).start()
+    results: list[Any] = [None] * workers
+    for _ in range(workers):
+        index, results[index], error = ended.get()
+        if error:
+            raise error
+    return results
+
+
+def run(program: Callable[[Task], object], **timeouts: Any) -> NoReturn:
+    """Runs `program(task)` as this process's task, and ends the process. Never returns.
+
+    A ps serves; `program` is not called. Exit codes: 0; 1 with a traceback when `program` raises; 2 when
+    TF_CONFIG cannot be used; 3 when another task was not there in time; 130 after Ctrl-C, 143 after SIGTERM;
+    what `program` gave to sys.exit.
+    """
+    try:
+        task = Task.from_environment(**timeouts)
+        if task.is_ps:
+            task.serve()
+        program(task)
+        code: Any = 0
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except InputError as error:
+        code = _complain(error, 2)
+    except StartTimeout as error:
+        code = _complain(error, START_TIMEOUT)
+    except BaseException as error:
+        traceback.print_exc()
+        if isinstance(error, v1.errors.OpError):
+            # TensorFlow's message ends with where the op was made; a launcher quotes the last lines.
+            _complain(f"{type(error).__name__}: {one_line(error, 400)}", 1)
+        code = 1
+    leave(code)
+
+
+def _complain(error: object, code: int) -> int:
+    print(f"tf1ref: error: {error}", file=sys.stderr)
+    return code
