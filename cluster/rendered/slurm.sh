@@ -5,6 +5,7 @@
 #SBATCH --job-name=digits
 #SBATCH --ntasks=3
 #SBATCH --output=digits-%j.log
+#SBATCH --signal=B:TERM@5
 
 jobs=(ps worker worker)
 indexes=(0 0 1)
@@ -12,6 +13,7 @@ deciders=" 1 "
 workers=" 1 2 "
 restarts=2
 export CLUSTER_START_TIMEOUT=120
+export CLUSTER_GRACE=5
 export CLUSTER_CHECKPOINT_DIR=kept
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 base=$((10000 + SLURM_JOB_ID * 3 % 20000))
@@ -22,10 +24,15 @@ cluster="{\"ps\": [$(address 0)], \"worker\": [$(address 1), $(address 2)]}"
 
 start() {
     local job=${jobs[$1]} index=${indexes[$1]}
+    local options=() words=()
+    case $job in
+        ps) words=(python train.py '--note=$HOME $(X) it'"'"'s') ;;
+        worker) words=(python train.py '--note=$HOME $(X) it'"'"'s') ;;
+    esac
     export TF_CONFIG="{\"cluster\": $cluster, \"task\": {\"type\": \"$job\", \"index\": $index}}"
     srun --exact --nodes=1 --ntasks=1 --nodelist="$(node "$1")" --open-mode=append \
         --output="digits-$SLURM_JOB_ID-$job-$index.log" \
-        python train.py '--note=$HOME $(X) it'"'"'s' &
+        "${options[@]}" "${words[@]}" &
     pids[$1]=$!
 }
 

@@ -65,7 +65,7 @@ def test_a_pod_runs_the_command_once_and_is_not_started_again_by_itself():
         assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 1, 1)
         pod = spec["template"]["spec"]
         assert (spec["backoffLimit"], pod["restartPolicy"], pod["terminationGracePeriodSeconds"]) == (0, "Never", 5)
-        assert pod["containers"][0]["command"] == ["python", "train.py", "--note=$HOME $$(X) it's"]
+        assert pod["containers"][0]["command"] == ["python", "train.py", "--note=$$HOME $$(X) it's"]
         assert pod["containers"][0]["image"] == "registry.example/tf:2.21"
         assert pod["containers"][0]["volumeMounts"] == [{"name": "checkpoints", "mountPath": "/checkpoints"}]
         assert pod["volumes"] == [{"name": "checkpoints", "persistentVolumeClaim": {"claimName": "digits-checkpoints"}}]
@@ -234,7 +234,7 @@ def test_render_writes_the_file_to_standard_output(capsys):
     words = ["render", "local", "--to", "slurm", "--name", "digits", "--", "python", "a b"]
     assert __main__.main(words) == 0
     out = capsys.readouterr().out
-    assert out.startswith("#!/bin/bash\n") and "        python 'a b' &\n" in out
+    assert out.startswith("#!/bin/bash\n") and "ps) words=(python 'a b') ;;\n" in out
 
 
 def test_restarts_need_a_checkpoint_folder_here_too(tmp_path):

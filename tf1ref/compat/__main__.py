@@ -14,7 +14,8 @@ import traceback
 import types
 
 from tf1ref import console
-from tf1ref.compat import hints, importer, namespace, runtime
+from tf1ref.cluster import contract
+from tf1ref.compat import cluster_flags, clusters, hints, importer, namespace, runtime
 from tf1ref.compat.texts import notebooks, python2, reading, worlds
 from tf1ref.errors import InputError
 
@@ -110,10 +111,20 @@ def _syntax(error, path):
 
 
 def _run(program, path, given):
+    try:
+        place = cluster_flags.place_in_cluster(os.environ.get("TF_CONFIG"))
+    except InputError as e:
+        console.error(f"exec {path}: {e}")
+        return 2
+    if place:
+        contract.report(contract.LOADING)
     runtime.plot_without_display()
     runtime.before_tensorflow()
     console.import_tensorflow()
-    runtime.prepare(given.seed, given.trust, lambda text: console.error(f"exec: {text}"), program.world)
+    runtime.prepare(given.seed, given.trust, _say, program.world)
+    clusters.install(_say)
+    if place:
+        cluster_flags.install(*place, _say)
     importer.install(program.world)
     module = types.ModuleType("__main__")
     module.__file__ = path
@@ -140,6 +151,10 @@ def _run(program, path, given):
     return 0
 
 
+def _say(text):
+    console.error(f"exec: {text}")
+
+
 def own_frames(tb):
     """Returns the frames of a traceback that are the program's: not the libraries', not ours."""
     return [f for f in traceback.extract_tb(tb) if f.filename.endswith("]") or importer.is_own_file(f.filename)]
@@ -155,4 +170,8 @@ def _print(error, whole):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        ended = main()
+    except SystemExit as end:
+        ended = end.code
+    clusters.leave(ended)

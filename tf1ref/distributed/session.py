@@ -4,6 +4,7 @@ import functools
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow.compat.v1 as v1
@@ -53,9 +54,14 @@ class Session(v1.train.MonitoredSession):
     """
 
     def __exit__(self, exception_type, exception_value, traceback):
-        if exception_type in (None, v1.errors.OutOfRangeError, StopIteration):
-            return super().__exit__(exception_type, exception_value, traceback)
-        return False
+        if leaves_open(exception_type):
+            return False
+        return super().__exit__(exception_type, exception_value, traceback)
+
+
+def leaves_open(exception_type: type[BaseException] | None) -> bool:
+    """True where a monitored session that is left by this exception is not to be closed (see Session)."""
+    return exception_type not in (None, v1.errors.OutOfRangeError, StopIteration)
 
 
 class Seldom(v1.train.SessionRunHook):
@@ -197,13 +203,18 @@ def _wait_for(task: "Task", job: str) -> None:
             raise StartTimeout(f"{job} {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
 
 
-def _close(session):
+def _close(session: v1.Session) -> None:
+    close_in_time(functools.partial(type(session).close, session))
+
+
+def close_in_time(close: Callable[[], None]) -> None:
+    """Calls `close`, a session's, and leaves it to itself after CLOSE_SECONDS."""
     # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
     # waiting for one would be the very hang that this function is there to prevent.
     if sys.is_finalizing():
         return
     _expect_cancelled_runners()
-    closing = threading.Thread(target=type(session).close, args=(session,), daemon=True)
+    closing = threading.Thread(target=close, daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
 
