@@ -1,0 +1,252 @@
+"""A job of any program ends, with the right culprit: dummy tasks that say nothing, that leave, that come back."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tf1ref.cluster.running.output import Output
+
+SECONDS = 60
+KEEP = ("--checkpoint-dir", "kept")
+SHORT = ("--stall-timeout", "2", "--end-timeout", "2", "--grace", "1")
+LINGER = "[sys.executable, '-I', '-S', '-c', 'import time; time.sleep(60)']"
+
+
+def failed(job, code, *words):
+    found, out, err = job.end()
+    assert found == code and all(word in err.splitlines()[0] for word in words), (found, out, err)
+    assert job.pids() == []
+    return out
+
+
+@pytest.mark.slow
+def test_a_task_that_shows_no_sign_of_life_is_a_stall(job):
+    job.start("time.sleep(60)\n", *SHORT)
+    failed(job, 4, "worker 0 has shown no state, no log and no processor time for 2 s (--stall-timeout)")
+
+
+@pytest.mark.slow
+def test_a_silent_worker_ends_a_job_in_which_all_must_succeed(job):
+    job.start("if job == 'ps' or index: time.sleep(60)\n", *SHORT, "--success", "all")
+    failed(job, 4, "worker 1 has shown no state")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", ["print('.', flush=True)", "sum(range(300_000))"], ids=["log", "processor"])
+def test_any_sign_of_life_is_enough(sign, job):
+    works = "limit = time.monotonic() + 6\nwhile job != 'ps' and time.monotonic() < limit:\n"
+    works += f"    {sign}\n    time.sleep(.1)\n"
+    code, out, err = job.start(works + "if job == 'ps': time.sleep(60)\n", *SHORT).end()
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_ps_that_leaves_the_workers_alone_is_the_culprit(job):
+    job.start("if job != 'ps': time.sleep(60)\n", *SHORT, "--stall-timeout", "3")
+    failed(job, 1, "ps 0 exited with code 0 after", "while worker 0 still needed it")
+
+
+def test_a_ps_that_leaves_when_the_workers_are_done_with_it_is_no_failure(job):
+    # As with a queue on the ps, into which every worker puts a token at its end.
+    program = "from tf1ref.cluster import contract\n"
+    program += "if job == 'worker': contract.report(contract.ENDING, 5, 5); time.sleep(2)\n"
+    assert job.start(program, "--grace", "1").end()[0] == 0
+
+
+def test_the_whole_job_may_have_a_time(job):
+    busy = "while True: print('.', flush=True); time.sleep(.2)\n"
+    job.start(busy, "--timeout", "2")
+    failed(job, 4, "worker 0 was not done 2 s after the job's start (--timeout)")
+
+
+@pytest.mark.slow
+def test_a_task_that_keeps_failing_is_started_again_less_and_less_often(job):
+    fail = "if index: sys.exit(1)\ntime.sleep(8 if job == 'worker' else 60)\n"
+    code, out, err = job.start(fail, "--restart", "on-failure", *KEEP, "--max-restarts", "1000000").end()
+    restarts = [line for line in out.splitlines() if "starting it again" in line]
+    assert code == 0 and 2 <= len(restarts) <= 6
+    assert "again, " in restarts[0] and "again in 1 s, " in restarts[1]
+
+
+COUNTED = """
+with open(f'{folder}/{job}-{index}.starts', 'a+') as file:
+    file.write(f'{os.getpid()}\\n')
+    file.flush()
+    file.seek(0)
+    starts = len(file.readlines())
+"""
+
+
+def test_a_job_that_is_started_again_as_a_whole(job):
+    program = COUNTED + "if job == 'ps': time.sleep(60)\n"
+    program += "if index == 1 and starts == 1: time.sleep(.5); sys.exit(5)\nif starts == 1: time.sleep(60)\n"
+    code, out, err = job.start(program, "--restart", "job", *KEEP, "--max-restarts", "1").end()
+    assert (code, err) == (0, "")
+    assert "worker 1 exited with code 5" in out and "starting all tasks again, 0 restarts left" in out
+    counts = {path.stem: len(path.read_text().split()) for path in job.folder.glob("*.starts")}
+    assert counts == {"ps-0": 2, "worker-0": 2, "worker-1": 2}
+    assert job.pids() == []
+
+
+def test_a_worker_without_a_step_in_a_job_that_trained_is_a_failure(job):
+    tell = "from tf1ref.cluster import contract\nif job == 'ps': time.sleep(60)\n"
+    tell += "contract.report(contract.RUNNING, 200, 0 if index else 200)\ntime.sleep(.5)\n"
+    job.start(tell)
+    failed(job, 1, "worker 1 made no step of the training (worker 0 made 200)")
+
+
+def test_a_killed_keeper_takes_along_what_has_left_its_tasks_session(job):
+    leave = f"child = subprocess.Popen({LINGER}, start_new_session=True)\n"
+    leave += "if (job, index) == ('worker', 1): open(f'{folder}/pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    job.start(leave)
+    task = int(job.wait_for_file("pid"))
+    keeper = int(pathlib.Path(f"/proc/{task}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(keeper, signal.SIGKILL)
+    failed(job, 1, "worker 1 was killed by SIGKILL")
+
+
+def test_nohup_stays_nohup(job):
+    job.prefix = ("nohup",)
+    job.start("open(f'{folder}/{job}-{index}', 'w').write('x')\ntime.sleep(3 if job == 'worker' else 60)\n")
+    job.wait_for_file("worker-0")
+    job.process.send_signal(signal.SIGHUP)
+    assert job.end()[0] == 0
+
+
+def test_ctrl_c_reaches_the_tasks_of_a_job_in_the_background(job):
+    # A shell script starts `... &` with SIGINT ignored; the tasks hear of it all the same.
+    (job.folder / "task.py").write_text(
+        "import os, pathlib, time\npathlib.Path(f'up-{os.getpid()}').touch()\n"
+        "try: time.sleep(60)\nexcept KeyboardInterrupt: print('tidied', flush=True); raise\n"
+    )
+    command = (
+        f"{sys.executable} -m tf1ref.cluster up local -- {sys.executable} task.py > out 2> err & echo $! > pid; wait"
+    )
+    job.process = subprocess.Popen(["sh", "-c", command], cwd=job.folder, env=job.environment(), stdout=subprocess.PIPE)
+    job.wait_for(lambda: len(list(job.folder.glob("up-*"))) == 3)
+    os.kill(int(job.wait_for_file("pid")), signal.SIGINT)
+    job.process.wait(SECONDS)
+    assert (job.folder / "out").read_text().count("] tidied") == 2 and job.pids() == []
+
+
+@pytest.fixture
+def blocked(job):
+    """Starts a job whose output goes to a pipe that nobody reads."""
+    reader, writer = os.pipe()
+
+    def start(program, *options):
+        (job.folder / "task.py").write_text(program)
+        command = [sys.executable, "-m", "tf1ref.cluster", "up", "local", *options, "--", sys.executable, "task.py"]
+        job.process = subprocess.Popen(
+            command, cwd=job.folder, env=job.environment(), stdout=writer, stderr=writer, start_new_session=True
+        )
+        return job
+
+    yield start
+    os.close(reader)
+    os.close(writer)
+
+
+FLOOD = "import os, pathlib, time\nprint('x' * 99 * 5000, flush=True)\npathlib.Path(f'up-{os.getpid()}').touch()\n"
+
+
+def test_a_failure_is_seen_though_nobody_reads(blocked):
+    job = blocked(FLOOD + "time.sleep(1); raise SystemExit(7)\n", "--log-dir", "logs")
+    assert job.process.wait(SECONDS) == 1 and job.pids() == []
+    assert json.loads((job.folder / "logs" / "job.json").read_text())["code"] == 1
+
+
+def test_ctrl_c_is_obeyed_though_nobody_reads(blocked):
+    job = blocked(FLOOD + "time.sleep(60)\n")
+    job.wait_for(lambda: len(list(job.folder.glob("up-*"))) == 3)
+    job.process.send_signal(signal.SIGINT)
+    assert job.process.wait(SECONDS) == 130 and job.pids() == []
+
+
+def test_what_nobody_read_in_time_is_counted_and_the_newest_is_shown():
+    reader, writer = os.pipe()
+    with open(reader, encoding="utf-8") as read, open(writer, "w", encoding="utf-8") as stream:
+        output = Output(stream)
+        for number in range(200):
+            output.write([f"{number} {'x' * 100}"] * 1000)  # 20 MB in all, of which 4 wait
+        taken = []
+        taking = threading.Thread(target=lambda: taken.extend(read))
+        taking.start()
+        output.finish()
+        stream.close()
+        taking.join(SECONDS)
+    notes = [line for line in taken if line.startswith("... ")]
+    (left_out,) = [int(line.split()[1]) for line in notes]
+    assert notes == [f"... {left_out} lines left out here, which nobody read in time; the logs have them\n"]
+    assert left_out + len(taken) - 1 == 200_000 and taken[-1].startswith("199 x")
+
+
+def test_a_log_that_grows_too_large_is_moved_aside(job):
+    write = "for i in range(40): print(f'{i} ' + 'x' * 50_000, flush=True); time.sleep(.05)\n"
+    job.start("if job == 'ps': time.sleep(60)\n" + write, "--log-dir", ".", "--log-limit", "0.5")
+    code, out, err = job.end()
+    sizes = {path.name: path.stat().st_size for path in job.folder.glob("worker-0.log*")}
+    assert code == 0 and set(sizes) == {"worker-0.log", "worker-0.log.1"} and sizes["worker-0.log"] < 1 << 20
+    assert "what it held is in" in out
+
+
+def test_processors_and_variables_are_those_of_the_job(job):
+    path = job.folder / "shares.yml"
+    processors = sorted(os.sched_getaffinity(0))
+    shares = {"ps": {"env": {"ROLE": "{job} {index} of {worker_hosts}"}}, "worker": {"cpus": 1, "gpus": 0}}
+    hosts = {"ps_hosts": ["localhost:0"], "worker_hosts": ["localhost:0", "localhost:0"]}
+    path.write_text(json.dumps({**hosts, **shares}))
+    tell = "values = [os.environ.get(name) for name in ('ROLE', 'CUDA_VISIBLE_DEVICES', 'ALL')]\n"
+    tell += "open(f'{folder}/{job}-{index}.json', 'w').write(json.dumps([sorted(os.sched_getaffinity(0)), *values]))\n"
+    tell += "if job == 'ps': time.sleep(60)\n"
+    tell += "while not os.path.exists(f'{folder}/ps-0.json'): time.sleep(.05)\n"
+    assert job.start(tell, "--env", "ALL={task}", description=path).end()[0] == 0
+    ps, *workers = [json.loads((job.folder / f"{name}.json").read_text()) for name in ("ps-0", "worker-0", "worker-1")]
+    assert ps[0] == processors and ps[1].startswith("ps 0 of localhost:") and ps[3] == "ps-0"
+    assert [worker[0] for worker in workers] == [[processors[0]], [processors[1 % len(processors)]]]
+    assert [worker[2] for worker in workers] == ["", ""]
+
+
+def test_a_cluster_of_counts_with_placeholders(job):
+    echo = "import sys, time; print(sys.argv[1:], flush=True); time.sleep(60 if sys.argv[1] == 'ps' else 1)"
+    words = ["{job}", "{index}", "{task}", "{ps_hosts}", "{worker_hosts}", "{{job}}", "${job}"]
+    command = [sys.executable, "-m", "tf1ref.cluster", "up", "--ps", "1", "--chief", "--workers", "1"]
+    job.process = subprocess.Popen(
+        [*command, "--", sys.executable, "-c", echo, *words],
+        cwd=job.folder,
+        env=job.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    code, out, err = job.end()
+    assert (code, err) == (0, "")
+    said = {line[1 : line.index("]")]: eval(line.split("] ", 1)[1]) for line in out.splitlines() if "] ['" in line}
+    assert said["chief 0"][:3] == ["worker", "0", "chief-0"] and said["worker 0"][:3] == ["worker", "1", "worker-0"]
+    assert said["ps 0"][3] == said["chief 0"][3] and len(said["ps 0"][4].split(",")) == 2
+    assert said["ps 0"][5:] == ["{job}", "${job}"]
+
+
+def test_another_users_folder_is_said_and_not_believed(job):
+    if os.getuid():
+        pytest.skip("only root can make another user's folder")
+    folder = job.folder / f"cluster-jobs-{os.getuid()}"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    code, out, err = job.start("time.sleep(60 if job == 'ps' else 0)\n").end()
+    assert code == 0 and "is not this user's folder: it is not used" in err
+    assert not list(folder.iterdir())
+
+
+def test_nobody_else_can_take_a_jobs_lock(job):
+    job.start("open(f'{folder}/{job}-{index}', 'w').write('x')\ntime.sleep(60)\n", "--log-dir", "logs")
+    job.wait_for_file("worker-0")
+    assert (job.folder / "logs" / "job.lock").stat().st_mode & 0o077 == 0
+    job.process.send_signal(signal.SIGTERM)
+    assert job.end()[0] == 130
