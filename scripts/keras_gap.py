@@ -214,7 +214,7 @@ def markdown(rows):
 def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markdown", action="store_true", help="print the table that stands in docs/optimizers.md")
+    parser.add_argument("--markdown", action="store_true", help="the table of docs/reference/optimizers.md")
     options = parser.parse_args()
     rows = [row(case) for case in (*momentum_cases(), *adaptive_cases())]
     if options.markdown:

@@ -1,4 +1,4 @@
-"""Prints the README's table of old symbols: what `tf1ref exec` gives back, and what stands in for it in new code."""
+"""Prints the table of docs/reference/symbols.md: what `tf1ref exec` gives back, and what new code uses instead."""
 
 import ast
 import sys

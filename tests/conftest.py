@@ -1,9 +1,12 @@
 """What every test relies on: exact arithmetic, quiet logs, no leftovers."""
 
+import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 import unittest.mock
+from pathlib import Path
 
 # Before anything imports TensorFlow: convolution gradients are exact only without oneDNN.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -11,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+CHECKOUT = Path(__file__).parent.parent
 # Of the files that go through the whole catalog, the chapters that `scripts/test --fast` has time for.
 QUICK = ("basics", "training", "regression", "iris", "images", "pipelines", "saving")
 
@@ -42,6 +46,50 @@ def tf1ref(tmp_path):
         environment = {**os.environ, **(env or {})}
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=cwd, env=environment)
 
+    return run
+
+
+def pip(*arguments, cwd):
+    """Runs pip; its output where it fails."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def builds_here():
+    """True where the setuptools at hand is the one pyproject.toml asks for; else pip fetches that one."""
+    return int(importlib.metadata.version("setuptools").split(".")[0]) >= 77
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The path of a wheel of the files that git tracks."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (CHECKOUT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(CHECKOUT / name, source / name)
+    pip("wheel", ".", "--no-deps", "-w", out, *["--no-build-isolation"] * builds_here(), cwd=source)
+    (path,) = out.iterdir()
+    return path
+
+
+@pytest.fixture(scope="session")
+def python(wheel, tmp_path_factory):
+    """Runs Python in an empty folder, where tf1ref is the unpacked wheel and nothing else."""
+    unpacked, elsewhere = tmp_path_factory.mktemp("unpacked"), tmp_path_factory.mktemp("elsewhere")
+    pip("install", "--no-deps", "--target", unpacked, wheel, cwd=elsewhere)
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run.unpacked = unpacked
     return run
 
 

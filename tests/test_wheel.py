@@ -2,8 +2,6 @@
 
 import importlib.metadata
 import json
-import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,50 +15,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="what belongs to the project is what git tracks"),
 ]
-
-
-def pip(*arguments, cwd):
-    """Runs pip; its output where it fails."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def builds_here():
-    """True where the setuptools at hand is the one pyproject.toml asks for; else pip fetches that one."""
-    return int(importlib.metadata.version("setuptools").split(".")[0]) >= 77
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The path of a wheel of the files that git tracks."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if (CHECKOUT / name).exists():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(CHECKOUT / name, source / name)
-    pip("wheel", ".", "--no-deps", "-w", out, *["--no-build-isolation"] * builds_here(), cwd=source)
-    (path,) = out.iterdir()
-    return path
-
-
-@pytest.fixture(scope="module")
-def python(wheel, tmp_path_factory):
-    """Runs Python in an empty folder, where tf1ref is the unpacked wheel and nothing else."""
-    unpacked, elsewhere = tmp_path_factory.mktemp("unpacked"), tmp_path_factory.mktemp("elsewhere")
-    pip("install", "--no-deps", "--target", unpacked, wheel, cwd=elsewhere)
-    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
-
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    run.unpacked = unpacked
-    return run
 
 
 def test_it_holds_one_package_and_its_data(wheel):

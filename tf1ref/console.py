@@ -18,7 +18,7 @@ COLOURS = {
     "number": "color(130)",  # brown
     "soft": "color(243)",  # grey
 }
-# Set by `progress_shown`. Off by default: parity, tests and people's own programs run the examples silently.
+# `progress_shown` sets this. It is off by default, so that parity, tests and people's own programs run silently.
 _shown = False
 
 
@@ -54,7 +54,7 @@ class steps:
         self._values = values
 
     def reached(self, step, **values):
-        """Says that `step` of the steps are done, and sets the values; for loops that do not count themselves."""
+        """Sets how many steps are done and which values are shown. For loops that do not iterate over this object."""
         self._step, self._values = min(int(step), self.total), values
         if self._next is not None and time.monotonic() >= self._next:
             self._draw()
@@ -109,19 +109,19 @@ def note(text):
 
 
 def error(text):
-    """Prints the one error format: a single line on standard error, whatever the text holds."""
+    """Prints `text` on standard error in the one format of errors: a single line, whatever the text holds."""
     print(f"tf1ref: {clean(' '.join(str(text).split()))}", file=sys.stderr, flush=True)
 
 
 def clean(text):
-    """A name out of a foreign file without what moves the cursor or colours the rest."""
+    """Returns `text` with its control characters written out: a foreign name must not move the cursor or colour."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def table(columns, rows, title=None):
     """Prints `rows` of words under `columns`; a column called ">name" is aligned to the right.
 
-    Fits the terminal; 100 columns where there is none.
+    The table fits the terminal, or 100 columns where there is no terminal.
     """
     from rich import box
     from rich.table import Table
@@ -176,7 +176,8 @@ def python(text, width=None):
 def import_tensorflow():
     """Imports TensorFlow without its banner and without the deprecation warnings that every v1 call brings.
 
-    The banner is written below Python and whatever the log level; an import that fails shows it.
+    C++ code writes the banner at every log level, so standard error itself is redirected. When the import fails, what
+    was written is shown.
     """
     import tempfile
 

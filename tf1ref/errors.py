@@ -3,7 +3,7 @@
 import difflib
 import re
 
-# What TensorFlow says around its message: where in which program the op was made.
+# TensorFlow wraps its message in the place where the op was made. These parts are removed.
 NOISE = re.compile(
     r"Graph execution error: (Detected at .*?Node: '[^']*' )*|Detected at node .*?\(most recent call last\): "
     r"|Node: '[^']*' | Original stack trace for .*"
@@ -15,7 +15,7 @@ class InputError(Exception):
 
 
 def nearest(name, names, count=3):
-    """Returns "; nearest: a, b" for the `names` most like `name`, or "" where nothing is alike."""
+    """Returns "; nearest: a, b" with the `names` most like `name`, or "" when none is like it."""
     names = list(names)
     folded = {n.lower(): n for n in names}
     alike = difflib.get_close_matches(name.lower(), list(folded), n=count, cutoff=0.5)

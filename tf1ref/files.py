@@ -25,7 +25,7 @@ def target(path, force=False):
 
 
 def write(path, data):
-    """Writes bytes to `path`, which is then whole or as it was. Raises InputError when writing fails."""
+    """Writes bytes to `path`. When writing fails, the file is as it was before, and InputError is raised."""
     with replacing(Path(path), data):
         pass
 
@@ -34,7 +34,7 @@ def write(path, data):
 def replacing(path, data):
     """Writes bytes, or an iterable of them, beside `path` and yields that file; renames it unless the body raises.
 
-    Whatever is raised, the file beside is gone and `path` is as it was. Raises InputError when writing fails.
+    When anything is raised, the file beside is removed and `path` is as it was. Raises InputError when writing fails.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -103,7 +103,7 @@ def test_what_is_no_example_is_said_to_be_none(data, tmp_path):
     records.write(tmp_path / "a", [b"\xff\xff\xff", example(label=[1])])
     (found,) = json.loads(data("verify", "--json", tmp_path / "a"))
     assert (found["records"], found["no_example"]) == (2, 1)
-    assert "no tf.train.Example" in data("records", tmp_path / "a").splitlines()[0]
+    assert "not a tf.train.Example" in data("records", tmp_path / "a").splitlines()[0]
 
 
 def test_a_corrupt_record_is_named_and_skip_bad_counts_it(data, refuses, tmp_path):
@@ -156,7 +156,7 @@ def test_a_feature_that_changes_its_type(data, refuses, tmp_path):
 
 def test_a_record_that_is_no_example_where_features_are_wanted(refuses, tmp_path):
     records.write(tmp_path / "a", [b"\xff\xff\xff"])
-    assert "record 0: no tf.train.Example" in refuses("verify", "--features", "label:int64", tmp_path / "a")
+    assert "record 0: not a tf.train.Example" in refuses("verify", "--features", "label:int64", tmp_path / "a")
 
 
 def test_tensorflow_refuses_the_same_record(tmp_path):

@@ -202,7 +202,7 @@ def test_malformed_idx_files_are_one_line_naming_the_file(home, case):
 def test_a_missing_file_and_a_folder_in_place_of_one(home):
     write(home)
     (home / NAMES[1]).unlink()
-    with pytest.raises(InputError, match=f"lacks {NAMES[1]} .*fetch_data.py"):
+    with pytest.raises(InputError, match=f"lacks {NAMES[1]} .*tf1ref data fetch mnist"):
         mnist.read_data_sets(validation_size=10)
     (home / NAMES[1]).mkdir()
     with pytest.raises(InputError, match=f"{NAMES[1]}: cannot be read .Is a directory"):

@@ -77,7 +77,7 @@ def test_a_falling_rate_parts_the_momentums(rows):
 
 
 def test_docs_hold_the_table(rows):
-    documented = table((ROOT / "docs/optimizers.md").read_text())
+    documented = table((ROOT / "docs/reference/optimizers.md").read_text())
     assert list(documented) == list(rows)
     for name, row in rows.items():
         for column, cell in row.items():

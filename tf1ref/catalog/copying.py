@@ -61,7 +61,7 @@ sys.meta_path.insert(0, Inside())
 # ---- the example ----
 
 '''
-TAIL = '''
+TAIL = """
 
 if __name__ == "__main__":
     import numpy
@@ -71,7 +71,7 @@ if __name__ == "__main__":
     expected = globals().get("EXPECTED", {})
     for key in expected or [key for key in reached if key.startswith("final/")]:
         print(f"{key}: {reached[key]}" + (f", promised {expected[key]}" if expected else ""))
-'''
+"""
 
 
 def standalone(example: Example) -> str:

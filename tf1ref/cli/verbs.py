@@ -13,6 +13,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises InputError where argparse would print its usage and exit."""
 
     def error(self, message):
+        """Raises InputError with argparse's message, and with what is near to a misspelt choice."""
         choice = CHOICE.search(message)
         if choice:
             message += nearest(choice[1], [word.strip("'\" ") for word in choice[2].split(",")])
@@ -57,14 +58,14 @@ def steps(word: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of steps: give 1 or more")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of steps: give 1 or more")
     return number
 
 
 def count(word: str) -> int:
     """Parses a whole number, 0 or more."""
     if not word.isdecimal():
-        raise argparse.ArgumentTypeError(f"{word!r} is no number: give 0 or more")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number: give 0 or more")
     return int(word)
 
 

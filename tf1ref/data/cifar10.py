@@ -19,13 +19,13 @@ SIDE = 32
 CHANNELS = 3
 PIXELS = SIDE * SIDE * CHANNELS
 RECORD = 1 + PIXELS  # bytes
-FETCH = "take the files from the home of the data set, www.cs.toronto.edu/~kriz/cifar.html"
+FETCH = "fetch the files with `tf1ref data fetch cifar10`"
 
 # The stand-in: one training file's pictures, and fewer for the test.
 TRAIN_EXAMPLES, TEST_EXAMPLES = 10_000, 2000
 TILE = 8  # pixels of one colour in a class's pattern
 GRID = 6  # tiles along each side of a pattern; a picture is a window of 4 x 4 of them
-STRENGTH = (0.15, 0.6)  # of a pattern in its pictures
+STRENGTH = (0.15, 0.6)  # how strong a pattern is in its pictures, from 0 to 1
 NOISE = 60  # grey levels at most, both ways
 BETWEEN = 0.4  # share of pictures that are partly of another class's pattern ...
 NEAREST = 0.6  # ... at most this much
@@ -112,8 +112,9 @@ def write_binary(path, images, labels):
 def generate(count, seed):
     """`count` generated (images, labels), read-only: uint8 (count, 32, 32, 3) and uint8 (count,).
 
-    A class is a pattern of coloured tiles; a picture shows a window of it, mirrored half of the time, faint under
-    noise, and now and then some of another class's: an order of results remains to be learned.
+    Each class is a pattern of coloured tiles. A picture shows a window of its pattern, faint under noise, and half of
+    the pictures are mirrored. Some pictures also show some of another class's pattern. So a better model has a better
+    result.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     patterns = np.random.Generator(np.random.PCG64(0)).integers(-127, 128, (10, GRID, GRID, CHANNELS))

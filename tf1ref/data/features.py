@@ -1,7 +1,7 @@
 """Feature vectors of pictures, kept between runs; and which pictures train, validate and test.
 
-Both hang on what the files are, not on when or in which order they are met: vectors are kept by the hash of the
-picture and of what made them, and a picture's list is that of its name's hash.
+Both depend on the files alone, not on when or in which order they are read. A vector is kept under the hash of its
+picture and of the program that made it. The hash of a picture's name decides which list the picture is in.
 """
 
 import hashlib
@@ -15,16 +15,16 @@ from tf1ref import files
 from tf1ref.data import folders
 
 LISTS = ("training", "validation", "testing")
-BUCKETS = 2**27  # of names; a multiple of 100 would do as well, this is the number TF's retrain counted up to
+BUCKETS = 2**27  # TF's retrain.py counted names up to this number; any multiple of 100 would do as well
 
 
 def cached(folder, maker, paths, compute, counted=iter):
     """The vectors of picture files as one float32 (n, size), from `folder` where they are known.
 
-    maker: bytes that change whenever the vectors would. compute(path, data): one picture's vector, of one size for
-    all; asked for only where the file in `folder` has none for this maker and these bytes. counted: an iterator
-    around what is computed, such as a progress bar's. What was computed is kept also when a later picture fails.
-    Raises InputError for a file that cannot be read.
+    maker: bytes that change whenever the vectors would. compute(path, data): returns the vector of one picture; all
+    have one size. It is called only for pictures whose vector is not in `folder` yet. counted: wraps the iteration over
+    those pictures, for example with a progress bar. What was computed is kept also when a later picture fails. Raises
+    InputError for a file that cannot be read.
     """
     kept = Path(folder) / f"bottlenecks-{hashlib.sha256(maker).hexdigest()[:16]}.npz"
     known = _known(kept)
@@ -42,8 +42,8 @@ def cached(folder, maker, paths, compute, counted=iter):
 def lists(paths, validation, testing):
     """{"training", "validation", "testing": indices into `paths`}; `validation` and `testing` are percentages.
 
-    The SHA-1 of a file's name decides, up to `_nohash_` where that is in it (so that variants of one picture stay
-    together): a picture stays in its list when others come or go, or the folder moves. TF's retrain.py hashed the
+    The SHA-1 of a file's name decides. Only the part before `_nohash_` counts, so that variants of one picture stay
+    together. A picture stays in its list when others come or go, and when the folder moves. TF's retrain.py hashed the
     path, which changes with the folder.
     """
     found = {name: [] for name in LISTS}
@@ -56,7 +56,7 @@ def lists(paths, validation, testing):
 
 
 def _known(path):
-    """{hash: vector} of a kept file; nothing where there is none, or where it is damaged: it is made anew."""
+    """Returns {hash: vector} of a kept file. A file that is missing or damaged gives {}, and is made anew."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             return dict(zip(kept["hashes"].tolist(), kept["vectors"]))

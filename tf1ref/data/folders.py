@@ -82,11 +82,11 @@ def _readable(path, remedy):
 
 
 def unreadable(path, error):
-    """The InputError for a file the system would not read, from its OSError."""
+    """Returns the InputError for a file that cannot be read, from the OSError that reading it raised."""
     return InputError(f"{path}: cannot be read ({error.strerror or error}): check path and permissions")
 
 
-@functools.cache  # the memory of what was said: once a process a data set
+@functools.cache  # so that a process says it once for each data set
 def stand_in(name, what):
     """Says on standard error, in one line, that `what` is used because data set `name` has no files."""
     stood_in.add(name)

@@ -17,9 +17,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", "
 def read(folder, text, classes=10, side=28):
     """(pictures, labels) in the text's order: uint8 (n, side, side) in grey, and int64 (n,) from 0 to classes - 1.
 
-    Names are relative to `folder`; empty lines are passed over. Raises InputError for a line that is not
-    `name label`, a name twice, a label without a file, a file without a label, and for a picture that cannot be
-    read or is of another size; it names file and line.
+    Names are relative to `folder`. Empty lines are skipped. Raises InputError, with file and line, for a line that is
+    not `name label`, for a name that comes twice, and for a label without a file. Raises it also for a file without a
+    label, and for a picture that cannot be read or has another size.
     """
     there = {path.relative_to(folder).as_posix() for path in _files(folder)}
     found, images, labels = {}, [], []
@@ -46,8 +46,8 @@ def load(folder, text, saved, classes=10, side=28):
     """What `read` returns, kept in `saved`_x.npy and `saved`_y.npy, which are read the next time;
     `saved`_made_of.txt holds a hash of what they were made of.
 
-    They are made anew when a picture or the text has changed since, where the source goes on with the old ones.
-    Raises InputError where `read` does, and for a .npy file that holds no such array.
+    They are made anew when a picture or the text has changed since; the source goes on with the old ones. Raises
+    InputError where `read` does, and for a .npy file that does not hold such an array.
     """
     paths, mark = [Path(f"{saved}_{name}.npy") for name in "xy"], Path(f"{saved}_made_of.txt")
     made_of = _state(folder, text)

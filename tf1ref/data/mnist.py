@@ -1,9 +1,9 @@
 """MNIST as TF1's tutorials met it: `read_data_sets` and data sets that hand out shuffled batches.
 
 TF1's contract is contrib/learn/python/learn/datasets/mnist.py: the first 5000 training pictures are the
-validation set, and with a seed the training batches are TF1's own. What differs: a data set has its own
-random state instead of reseeding numpy's global one, and it shuffles an index instead of copying 172 MB of
-pictures every epoch, so that `images` and `labels` stay in file order.
+validation set, and with a seed the training batches are TF1's own. Two things differ. A data set has its own random
+state; TF1 reseeds NumPy's global one. A data set shuffles an index; TF1 copies 172 MB of pictures in every epoch. So
+`images` and `labels` stay in file order here.
 """
 
 import collections
@@ -25,8 +25,8 @@ class DataSet:
     """Pictures and labels, and the batches cut from them.
 
     `pixels`: uint8 (n, 28, 28). `labels`: (n,) uint8, or (n, 10) float64 with one_hot. `source`: "files" or
-    "generated". `images`, and the pictures of a batch, are (n, 784), or (n, 28, 28, 1) without `reshape`, in
-    float32 from 0 to 1 or in uint8 from 0 to 255. Raises TypeError for another dtype, as TF1 did.
+    "generated". `images` and the pictures of a batch are (n, 784), or (n, 28, 28, 1) without `reshape`. They are
+    float32 from 0 to 1, or uint8 from 0 to 255. Raises TypeError for another dtype, as TF1 did.
     """
 
     def __init__(self, pixels, labels, source, dtype=np.float32, reshape=True, seed=None):
@@ -52,10 +52,10 @@ class DataSet:
     def next_batch(self, batch_size, fake_data=False, shuffle=True):
         """The next `batch_size` pictures and labels, as new arrays.
 
-        Shuffled before the first batch and after every epoch; a batch that reaches past the end of an epoch
-        takes the rest of it and goes on in the next. `fake_data` keeps its place in TF1's signature, since
-        tutorials pass it by position, and can only be false. Raises InputError when it is not, for a batch
-        size below 1, and when the data set is empty.
+        The pictures are shuffled before the first batch and after every epoch. A batch that reaches past the end of an
+        epoch takes the rest of it and goes on in the next. `fake_data` keeps its place in TF1's signature, because
+        tutorials pass it by position. Raises InputError when it is true, for a batch size below 1, and when the data
+        set is empty.
         """
         if fake_data:
             raise InputError("next_batch: no fake_data here: leave it out, generated digits stand in")
@@ -94,10 +94,10 @@ class DataSet:
 def read_data_sets(one_hot=False, dtype=np.float32, reshape=True, validation_size=5000, seed=None, where=None):
     """MNIST as Datasets(train, validation, test): 55,000, 5000 and 10,000 examples of the official files.
 
-    Reads the folder `where`, else folder("mnist") of $TF1REF_DATA or the cache; without files there, as many
-    generated digits stand in and one line on standard error says so. `dtype`, `reshape`: see DataSet. `seed`
-    fixes the batches of all three. Raises InputError for files that are no MNIST and for a `validation_size`
-    that is negative or leaves nothing to train on.
+    Reads the folder `where`, else folder("mnist") of $TF1REF_DATA or the cache. Without files there, as many generated
+    digits stand in, and one line on standard error says so. `dtype`, `reshape`: see DataSet. `seed` fixes the batches
+    of all three. Raises InputError for files that are not MNIST, and for a `validation_size` that is negative or leaves
+    nothing to train on.
     """
     path = where or folders.folder("mnist")
     arrays = mnist_files.read(str(path)) if path else None

@@ -1,7 +1,7 @@
 """Picture files as people have them, and the digit on one, prepared as MNIST's were.
 
-MNIST's preparation is its home page's (http://yann.lecun.com/exdb/mnist/): the digit is scaled into a box of
-20 x 20 with its aspect kept, grey from the scaling, and lies with its centre of mass in the middle of 28 x 28.
+MNIST's home page (http://yann.lecun.com/exdb/mnist/) states its preparation. The digit is scaled into a box of 20 x 20
+with its aspect kept, which makes its edges grey. Its centre of mass then lies in the middle of 28 x 28.
 """
 
 import math
@@ -20,16 +20,17 @@ BOX = 20  # pixels of the longer side of the digit in one
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MOST_PIXELS = 50_000_000  # about 270 MB while it is decoded, with an alpha channel
 KEPT_PIXELS = 2_000_000  # what is larger is reduced to that: 28 x 28 are wanted in the end
-CONTRAST = 40  # of 255: what differs less from the paper is its shade or a JPEG's noise
-INK = 0.2  # of the darkest ink: what is fainter is paper
+CONTRAST = 40  # grey levels; what differs less from the paper is its shade or a JPEG's noise
+INK = 0.2  # share of the darkest ink; what is fainter is paper
 MIDDLE = 14  # where MNIST's centres of mass lie: 13.99 and 14.00 on average, counted from the first pixel as 0
 
 
 def grey(path):
     """A picture file in grey, as uint8 (height, width): 0 black, 255 white, turned as its EXIF data say.
 
-    Transparent parts get the picture's own background. More than two million pixels are reduced to that. Raises
-    InputError for what is no picture file, is damaged, animated, or has more than 50 million pixels.
+    Transparent parts get the picture's own background. A picture of more than two million pixels is reduced to that
+    size. Raises InputError for a file that is not a picture, is damaged or animated, or has more than 50 million
+    pixels.
     """
     path = os.path.expanduser(os.fspath(path))
     if os.path.exists(path) and not os.path.isfile(path):

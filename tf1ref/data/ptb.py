@@ -95,7 +95,7 @@ def ids_of(words, ids):
 
 
 def epoch_size(count, batch_size, num_steps):
-    """How many batches of (batch_size, num_steps) are in `count` words. Raises InputError where there is none."""
+    """Returns how many batches of (batch_size, num_steps) `count` words give. Raises InputError for less than one."""
     size = (count // batch_size - 1) // num_steps
     if size < 1:
         needed = batch_size * (num_steps + 1)

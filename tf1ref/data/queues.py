@@ -33,7 +33,7 @@ class Runners:
             unfed = [op for op in graph.get_operations() if op.type in QUEUES and op.name not in enqueue_ops(graph)]
             with graph.as_default():
                 self._closers = [v1.raw_ops.QueueCloseV2(handle=op.outputs[0]) for op in unfed]
-        if enqueue_ops(graph):  # TF warns where there is none
+        if enqueue_ops(graph):  # TF warns when a graph has no enqueue op
             self.threads = v1.train.start_queue_runners(self._sess, self.coord)
 
     def stop(self):

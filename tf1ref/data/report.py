@@ -23,8 +23,9 @@ def parse_features(text):
 def report(path, skip_bad=False, features=None, check=False):
     """Returns what a file holds, ready for JSON: file, kind, records, bad and the rest by kind.
 
-    features: {name: type} that every record must have. check: pictures are decoded too (records always are read
-    whole). Raises InputError naming file and record or line at the first damage; skip_bad: it is listed in "bad".
+    features: {name: type} that every record must have. check: whether pictures are decoded, too; records are always
+    read in full. skip_bad: damage is listed in "bad". Without it, raises InputError at the first damage, with file and
+    record or line.
     """
     if is_pictures(path):
         return _report_pictures(path, skip_bad, features, check)
@@ -37,10 +38,10 @@ def is_pictures(path):
 
 
 def examples(path, skip_bad=False, features=None):
-    """Yields (Record, {name: (type, values)}, problem) for each record; None for one that is no tf.train.Example.
+    """Yields (Record, {name: (type, values)}, problem) for each record; None for one that is not a tf.train.Example.
 
-    What a name's type is, the first record that has the name says, unless `features` does. Raises InputError with
-    the record's number at the first problem, unless skip_bad.
+    `features` says which type a name has; for other names the first record with the name does. Raises InputError with
+    the record's number at the first problem, unless skip_bad is true.
     """
     from tf1ref.data.formats import records
 
@@ -56,7 +57,7 @@ def examples(path, skip_bad=False, features=None):
 
 
 def features_of(data):
-    """The features of a serialized tf.train.Example: {name: (type, values)}, or None where it is none.
+    """Returns the features {name: (type, values)} of a serialized tf.train.Example, or None when `data` is not one.
 
     The type is "bytes", "float" or "int64", "" for a feature without a value of any type.
     """
@@ -80,7 +81,7 @@ def features_of(data):
 def _mismatch(found, wanted, types):
     """What is wrong with one record's features, or ""."""
     if found is None:
-        return "no tf.train.Example" if wanted else ""
+        return "not a tf.train.Example" if wanted else ""
     for name in wanted:
         if name not in found:
             return f"no feature {name!r}{nearest(name, found) or '; it has: ' + (', '.join(found) or 'none')}"

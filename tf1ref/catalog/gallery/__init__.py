@@ -25,13 +25,13 @@ from tf1ref.catalog import running
 from tf1ref.data import folders
 
 PAGE = "index.html"
-WORKERS = min(2, os.cpu_count() or 1)  # a TensorFlow is .6 GB, and uses two cores where there is much to compute
+WORKERS = min(2, os.cpu_count() or 1)  # a TensorFlow takes .6 GB, and uses two cores for larger programs
 QUICK_SECONDS = 20
 # A short run's steps take 10 to 40 times as long as those of a long one (measured): most of it builds the graph.
 FORECAST = 30
 STALL_SECONDS = 600  # nothing at all has ended for so long: the running examples are given up
 PICTURE_WIDTH = 1100  # pixels: twice the place it has beside the text
-MOST_CURVES = 4  # of a program without a picture of its own
+MOST_CURVES = 4  # at most so many are drawn for a program without a picture of its own
 
 
 @dataclass
@@ -141,7 +141,7 @@ def _ctrl_c_for_us_alone():
     """Processes started within never see the terminal's SIGINT: this one answers it, and kills them."""
     pressed = []
     handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))  # a process half started would complain
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # which they inherit
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # child processes inherit it
     try:
         yield
     finally:

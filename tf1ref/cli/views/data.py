@@ -24,7 +24,7 @@ def line_of(row):
     if "class" in row:
         return f"{row['number']}\t{row['file']}\t{row['label']} {row['class']}"
     if row["features"] is None:
-        return f"{row['number']}\t{row['bytes']} bytes\tno tf.train.Example"
+        return f"{row['number']}\t{row['bytes']} bytes\tnot a tf.train.Example"
     words = []
     for name, feature in row["features"].items():
         values = ", ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in feature["values"])
@@ -52,7 +52,7 @@ def show_reports(reports, as_json=False):
 
 
 def _show_records(found):
-    plain = f", {found['no_example']:,} of them no tf.train.Example" if found["no_example"] else ""
+    plain = f", {found['no_example']:,} of them not a tf.train.Example" if found["no_example"] else ""
     size = f"{found['bytes']:,} bytes in them"
     console.say(f"{found['file']}: TFRecord, {found['compression']}, {found['records']:,} records, {size}{plain}")
     rows = [

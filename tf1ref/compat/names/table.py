@@ -1,6 +1,6 @@
 """What stands where under `tensorflow` when an old program runs: old path -> what gives it back.
 
-Pure data, read by `exec` (the importer), by `check` and by the README's table. Paths are written without the
+Pure data, read by `exec` (the importer), by `check` and by the table of the docs. Paths are written without the
 leading `tensorflow.`; the longest that fits wins.
 """
 

@@ -15,8 +15,9 @@ ADVICE = "use the batches of the CIFAR-10 home page"
 def read(path, pixels):
     """(data, labels) of a pickled batch: uint8 (n, `pixels`) and integers (n,), n above 0.
 
-    Raises InputError when the file cannot be read, names anything but arrays and plain types (which is then not
-    called), or is no dict of `data` of that shape and as many whole numbers as `labels`.
+    Raises InputError when the file cannot be read, and when it names anything but arrays and plain types, which is then
+    not called. Raises it also when the file does not hold a dict with `data` of that shape and as many whole numbers in
+    `labels`.
     """
     batch = _unpickled(path)
     if not isinstance(batch, dict):

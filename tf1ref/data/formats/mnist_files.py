@@ -15,10 +15,10 @@ from tf1ref.errors import InputError
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 NPZ = ("x_train", "y_train", "x_test", "y_test")
 KERAS = "use the mnist.npz of Keras"
-FETCH = "fetch the four files with scripts/fetch_data.py mnist"
+FETCH = "fetch the four files with `tf1ref data fetch mnist`"
 
 
-@functools.lru_cache(maxsize=2)  # 55 MB an entry, so that the next read_data_sets of a process costs nothing
+@functools.lru_cache(maxsize=2)  # an entry takes 55 MB; the next read_data_sets of the process then costs nothing
 def read(folder):
     """(train images, train labels, test images, test labels) of `folder`; None when it holds no MNIST file.
 

@@ -31,7 +31,7 @@ PIECE = 1 << 14  # bytes unpacked at once
 
 
 class Record(NamedTuple):
-    """One record. `data` is None where it is damaged, and `problem` says how; `offset` is that of its length."""
+    """One record. `offset` is where its length stands. For a damaged one, `data` is None and `problem` says why."""
 
     number: int
     offset: int
@@ -42,8 +42,8 @@ class Record(NamedTuple):
 def crc32c(data):
     """The CRC-32C of bytes, an int.
 
-    A CRC is linear: every byte has its own share, which hangs on the byte and its distance from the end alone.
-    tables()[k] holds the shares of a byte with k more behind it; numpy looks up a block of them at once.
+    A CRC is linear: each byte has its own share, which depends only on the byte and its distance from the end.
+    tables()[k] holds the shares of a byte with k bytes after it. NumPy looks up the shares of a block at once.
     """
     table = tables()
     if len(data) < 64:

@@ -1,0 +1,118 @@
+"""The rules of plain language that a script can hold, over docstrings, comments, messages and the documentation.
+
+CONTRIBUTING.md and docs/glossary.md state them. NOT_YET names what is not held to them yet: it only gets shorter.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MOST_WORDS = 35
+NOT_YET = (
+    "tf1ref/artifacts/",
+    "tf1ref/cluster/",
+    "tf1ref/compat/",
+    "tf1ref/distributed/",
+    "tf1ref/examples/",
+    "tf1ref/legacy/",
+    "tf1ref/modules/",
+    "tf1ref/parity/",
+    "tf1ref/port/",
+    "tf1ref/turns.py",
+    "tf1ref/ulps.py",
+    "tf1ref/catalog/running.py",
+    "tf1ref/catalog/programs.py",
+    "tf1ref/catalog/figures.py",
+    "tf1ref/catalog/finding.py",
+    "tf1ref/cli/launch.py",
+    "tf1ref/cli/programs.py",
+    "tf1ref/cli/artifacts.py",
+    "tf1ref/cli/views/inspect.py",
+    "tf1ref/cli/views/verify.py",
+    "tf1ref/cli/views/freeze.py",
+    "docs/explanation/last_bits.md",
+    "docs/reference/optimizers.md",
+    "docs/howto/freeze.md",
+    "docs/howto/convert.md",
+    "docs/howto/cluster.md",
+)
+# What was written before, and the glossary's word for it.
+WORDS = {r"hang(s|ing)? on\b": "depend on", r"(that|what|which|it|there) is none\b": "say what is missing"}
+TRAILING = re.compile(r"(of|that|which|for)\b")
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"']|tf1ref|oneDNN)|\n\s*\n|\n\s*[-*|]\s|\n(?=[\w ,]+: )")
+
+
+def held(*patterns):
+    """The files of the repository that fit `patterns` and are held to the rules, relative to its root."""
+    found = (path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(ROOT.glob(pattern)))
+    return [name for name in found if not name.startswith((*NOT_YET, "docs/_build", "docs/reference/examples.md"))]
+
+
+SOURCES = held("tf1ref/**/*.py")
+PAGES = held("*.md", "docs/**/*.md")
+
+
+def documented(tree):
+    """(name, docstring or None) of a module, and of its public classes, functions and methods."""
+    yield "the module", ast.get_docstring(tree)
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            yield node.name, ast.get_docstring(node)
+            for inner in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield f"{node.name}.{inner.name}", ast.get_docstring(inner)
+
+
+def comments(text):
+    """(line, text, whether code stands before it) of every comment."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("# "), bool(token.line[: token.start[1]].strip())
+
+
+def long_sentences(text):
+    """The sentences of more than MOST_WORDS words; what stands between backticks is one word."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "Code", text))
+    return [s for s in SENTENCE.split(text) if len(re.findall(r"[\w'-]+", s)) > MOST_WORDS and "|" not in s]
+
+
+def others_words(text):
+    return [f"{found[0]!r}: write {instead}" for word, instead in WORDS.items() if (found := re.search(word, text))]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source(name):
+    text = (ROOT / name).read_text()
+    tree, wrong = ast.parse(text), others_words(text)
+    for of, docstring in documented(tree):
+        wrong += [f"{of} is not documented"] if docstring is None else long_sentences(docstring)
+    for line, comment, trailing in comments(text):
+        if trailing and TRAILING.match(comment):
+            wrong.append(f"line {line}: a trailing comment begins with {comment.split()[0]!r}")
+        wrong += long_sentences(comment)
+    assert not wrong, "\n".join([name, *wrong])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(name):
+    text = (ROOT / name).read_text()
+    wrong = long_sentences(text) + others_words(text)
+    assert not wrong, "\n".join([name, *wrong])
+
+
+def test_the_rules_find_what_they_are_for():
+    assert long_sentences("word " * 36 + ".") and not long_sentences("word " * 35 + ".")
+    assert not long_sentences("word " * 30 + ". Word " + "word " * 30)
+    assert others_words("what they hang on besides the graph")
+    assert [c for _, c, trailing in comments("x = 1  # of a kind\n# of a kind\n") if trailing and TRAILING.match(c)]
+    assert dict(documented(ast.parse('"""M."""\nclass A:\n    """A."""\n    def f(self): ...\n')))["A.f"] is None
+
+
+def test_what_is_not_held_yet_is_there():
+    assert [name for name in NOT_YET if name != "tf1ref/port/" and not (ROOT / name).exists()] == []
