@@ -32,6 +32,13 @@ def test_a_task_that_shows_no_sign_of_life_is_a_stall(job):
 
 
 @pytest.mark.slow
+def test_a_silent_task_that_a_signal_has_stopped_is_said_to_be(job):
+    stop = "if (job, index) == ('worker', 1): os.kill(os.getpid(), signal.SIGSTOP)\ntime.sleep(60)\n"
+    job.start(stop, *SHORT)
+    failed(job, 4, "worker 1 is stopped by a signal (SIGSTOP)")
+
+
+@pytest.mark.slow
 def test_a_silent_worker_ends_a_job_in_which_all_must_succeed(job):
     job.start("if job == 'ps' or index: time.sleep(60)\n", *SHORT, "--success", "all")
     failed(job, 4, "worker 1 has shown no state")
@@ -48,7 +55,7 @@ def test_any_sign_of_life_is_enough(sign, job):
 
 @pytest.mark.slow
 def test_a_ps_that_leaves_the_workers_alone_is_the_culprit(job):
-    job.start("if job != 'ps': time.sleep(60)\n", *SHORT, "--stall-timeout", "3")
+    job.start("if job != 'ps': time.sleep(60)\n", *SHORT)
     failed(job, 1, "ps 0 exited with code 0 after", "while worker 0 still needed it")
 
 

@@ -8,7 +8,7 @@ import sys
 import traceback
 
 from tf1ref import __version__, console
-from tf1ref.cli import artifacts, completion, data, examples, launch, port, programs
+from tf1ref.cli import artifacts, completion, data, doctor, examples, launch, port, programs
 from tf1ref.cli.verbs import Parser, verb_group
 from tf1ref.cluster import ending
 from tf1ref.errors import InputError
@@ -60,6 +60,6 @@ def parser():
     parser = Parser(prog="tf1ref", description="TensorFlow 1 that works today: reference programs and tools.")
     parser.add_argument("--version", action="version", version=f"tf1ref {__version__}")
     verbs = verb_group(parser, "verb_name")
-    for group in (examples, programs, artifacts, port, data, launch, completion):
+    for group in (examples, programs, artifacts, port, data, launch, doctor, completion):
         group.add_verbs(verbs)
     return parser

@@ -89,15 +89,18 @@ def left_by_a_ps(situation: Situation) -> Trouble | None:
     if situation.decided is not None:
         return None
     limits = {STARTING: situation.description.grace, CALLING: situation.description.grace}
-    for ps in situation.tasks:
-        if ps.job != "ps" or ps.returncode != 0 or ps.due is not None:
-            continue
+    for ps in _gone(situation):
         for task in situation.live:
             limit = limits.get(task.state, situation.description.stall_timeout)
             waits = task.job != "ps" and task.state not in (ENDING, SERVING)
             if waits and situation.now - max(ps.ended, task.alive) > limit:
                 return Trouble(FAILED, ps, f"{ps.describe_end()} while {task.name} still needed it")
     return None
+
+
+def _gone(situation: Situation) -> list[Task]:
+    """The ps tasks that have ended well, and will not be back."""
+    return [task for task in situation.tasks if task.job == "ps" and task.returncode == 0 and task.due is None]
 
 
 def stands_still(situation: Situation) -> Trouble | None:
@@ -147,6 +150,11 @@ def silent(situation: Situation) -> Trouble | None:
     for task in situation.live:
         judged = task.job not in ("ps", "evaluator") and task.state in ("", LOADING, *UNDER_WAY) and task.step is None
         if judged and situation.now - task.alive > limit:
+            for other in situation.live:
+                if other.halted:
+                    return _halted(other, STALL, limit, "--stall-timeout")
+            for ps in _gone(situation):
+                return Trouble(FAILED, ps, f"{ps.describe_end()} while {task.name} still needed it")
             signs = "no state, no log and no processor time"
             return Trouble(STALL, task, f"{task.name} has shown {signs} for {limit:g} s (--stall-timeout)")
     return None
