@@ -24,8 +24,8 @@ def test_the_page_says_what_is_installed_and_nothing_of_whom(tf1ref, tmp_path):
     (home / ".cache" / "tf1ref").mkdir(parents=True)
     env = {"HOME": str(home), "XDG_CACHE_HOME": "", "SECRET_TOKEN": "s3cr3t", "TF_ENABLE_ONEDNN_OPTS": "0"}
     done = tf1ref("doctor", "--json", env={**env, "TF1REF_DATA": ""})
-    found = {each["name"]: each for each in json.loads(done.stdout)}
     assert (done.returncode, done.stderr) == (0, "")
+    found = {each["name"]: each for each in json.loads(done.stdout)}
     for name, package in (("TensorFlow", "tensorflow"), ("NumPy", "numpy"), ("keras", "keras"), ("tf1ref", "tf1ref")):
         version = importlib.metadata.version(package) if package != "tf1ref" else machine.__version__
         assert found[name]["found"] == version
