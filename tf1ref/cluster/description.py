@@ -6,8 +6,8 @@
       - localhost:0
       - localhost:0
 
-Optional: chief_hosts and evaluator_hosts; job_name and task_id, where a file describes one process of the cluster; the
-fields in SETTINGS and POLICY; and for each job a field of its name, with what its tasks get (see JobSettings).
+Optional are chief_hosts and evaluator_hosts. So are job_name and task_id, where a file describes one process of the
+cluster, and the fields in SETTINGS and POLICY. For each job a field of its name says what its tasks get (JobSettings).
 """
 
 import dataclasses
@@ -125,7 +125,7 @@ def of_counts(ps: int, workers: int, chief: bool = False, evaluator: bool = Fals
 def change(description: Description, **changes: object) -> Description:
     """Returns `description` with `changes` from a command line (None: as described); checks what goes together.
 
-    Raises InputError for restarts without a checkpoint folder, and for a folder that is none.
+    Raises InputError for restarts without a checkpoint folder, and for a folder that is a file.
     """
     changes = {name: value for name, value in changes.items() if value is not None}
     description = dataclasses.replace(description, **changes)  # type: ignore[arg-type]

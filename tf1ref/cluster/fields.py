@@ -24,7 +24,7 @@ from tf1ref.errors import InputError
 HOSTS = tuple(f"{job}_hosts" for job in JOBS)
 FIELDS = (*HOSTS, "job_name", "task_id", *SETTINGS, *POLICY, *JOBS)
 JOB_FIELDS = ("command", "env", "cpus", "gpus")
-MOST_BYTES = 1 << 20  # of a file of addresses; more is something else
+MOST_BYTES = 1 << 20  # A larger file is no list of addresses.
 
 
 class Field(NamedTuple):

@@ -2,7 +2,7 @@
 
     tf1ref launch --ps 1 --workers 2 -- python train.py --job_name={job} --task_index={index} --ps_hosts={ps_hosts}
 
-A word in braces that is none of them is refused, with the nearest; {{name}} stands for {name} itself. What follows a $,
+Any other word in braces is refused, with the nearest. {{name}} stands for {name} itself. What follows a $,
 as in ${HOME}, is the shell's, and braces around anything but a name are left as they are.
 """
 

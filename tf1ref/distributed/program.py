@@ -52,9 +52,9 @@ def together(program: Callable[[Task], Found], workers: int, **timeouts: Any) ->
 def run(program: Callable[[Task], object], **timeouts: Any) -> NoReturn:
     """Runs `program(task)` as this process's task, and ends the process. Never returns.
 
-    A ps serves; `program` is not called. Exit codes: 0; 1 with a traceback when `program` raises; 2 when
-    TF_CONFIG cannot be used; 3 when another task was not there in time; 130 after Ctrl-C, 143 after SIGTERM;
-    what `program` gave to sys.exit.
+    A ps serves; `program` is not called. The exit code is what `program` gave to sys.exit, else 0.
+    It is 1 with a traceback when `program` raises, and 2 when TF_CONFIG cannot be used. It is 3 when another task was
+    not there in time, 130 after Ctrl-C, and 143 after SIGTERM.
     """
     try:
         task = Task.from_environment(**timeouts)

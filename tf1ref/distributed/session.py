@@ -49,8 +49,8 @@ class BySize:
 class Session(v1.train.MonitoredSession):
     """A MonitoredSession that a program which raises leaves as a killed one would, instead of closing it.
 
-    Closing stops its queue runners, and those close their queues, which are the ps's: at the sync_token_q of a job in
-    step the other workers would end as if the training were over, and no chief that is started again could go on.
+    Closing stops its queue runners, and those close their queues, which are the ps's. At the sync_token_q of a job in
+    step the other workers would end as if the training were over. No chief that is started again could go on.
     """
 
     def __exit__(self, exception_type, exception_value, traceback):
@@ -72,6 +72,7 @@ class Seldom(v1.train.SessionRunHook):
         self.begin, self.after_create_session, self.end = hook.begin, hook.after_create_session, hook.end
 
     def before_run(self, run_context):
+        """See SessionRunHook."""
         self._looks = time.monotonic() >= self._next
         if not self._looks:
             return None
@@ -79,6 +80,7 @@ class Seldom(v1.train.SessionRunHook):
         return self._hook.before_run(run_context)
 
     def after_run(self, run_context, run_values):
+        """See SessionRunHook."""
         if self._looks:
             self._hook.after_run(run_context, run_values)
 
@@ -87,13 +89,16 @@ class Progress(v1.train.SessionRunHook):
     """Tells the launcher the global step and how many were made here, and whether the task is inside a session call."""
 
     def begin(self) -> None:
+        """See SessionRunHook."""
         self._step, self._seen, self._made, self._next = v1.train.get_global_step(), None, 0, 0.0
 
     def after_create_session(self, session: v1.Session, coord: v1.train.Coordinator) -> None:
+        """See SessionRunHook."""
         self._seen = None if self._step is None else session.run(self._step)
         contract.report(contract.RUNNING, self._seen, self._made)
 
     def before_run(self, run_context: v1.train.SessionRunContext) -> v1.train.SessionRunArgs | None:
+        """See SessionRunHook."""
         contract.note(contract.CALLING, self._seen, self._made)
         if self._step is None or time.monotonic() < self._next:
             return None
@@ -101,11 +106,13 @@ class Progress(v1.train.SessionRunHook):
         return v1.train.SessionRunArgs(self._step)
 
     def after_run(self, run_context: v1.train.SessionRunContext, run_values: v1.train.SessionRunValues) -> None:
+        """See SessionRunHook."""
         self._made += 1
         self._seen = self._seen if run_values.results is None else run_values.results
         contract.note(contract.RUNNING, self._seen, self._made)
 
     def end(self, session: v1.Session) -> None:
+        """See SessionRunHook."""
         contract.report(contract.ENDING, self._seen, self._made)
 
 
@@ -116,9 +123,11 @@ class LastCheckpoint(v1.train.SessionRunHook):
         self._saver = saver
 
     def after_create_session(self, session: v1.Session, coord: v1.train.Coordinator) -> None:
+        """See SessionRunHook."""
         before_end(lambda: self._saver.end(session))
 
     def end(self, session: v1.Session) -> None:
+        """See SessionRunHook."""
         before_end(None)
 
 

@@ -193,9 +193,9 @@ class Task:
 
         The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where
         the ps processes hold a live model already, goes on with that; the others wait until it has. With a
-        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s), up to
-        .1 s late, and at the end, and writes summaries; None is the folder that was given to the launcher,
-        if any. Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
+        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s), up to .1 s late,
+        and at the end. It writes summaries there, too. None is the folder that was given to the launcher, if any.
+        Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
         missing. Asked to end, by SIGTERM or Ctrl-C, the chief saves once more before it goes.
 
         Where the program raises inside of it, the session is not closed: the queues of a job in step stay open for

@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main(out):
+    """Writes what was found to the file `out`, a list of the rows of Finding."""
     rows = [_numpy(), *_tensorflow(), *map(_optional, ("keras", "tf_keras", "tensorboard"))]
     with open(out, "w", encoding="utf-8") as file:
         json.dump(rows, file)

@@ -2,13 +2,13 @@
 
     python keeper.py FD CPUS COMMAND...       FD: a socket to the launcher; CPUS: processors' numbers, with commas, or -
 
-It stands between launcher and command because nothing else holds in every case: a signal that Linux sends at
-a parent's death (PR_SET_PDEATHSIG) reaches the command but not what the command started, and killing a
-process group misses what left it. The keeper is a process group of its own, so a kill of the launcher's group
-passes it by; it reads the end of the launcher from its socket; and as subreaper it becomes the parent of
-every orphan below it, so that killing its children until none is left ends all of them. Should the keeper
-itself be killed, the command gets the parent-death signal, and the launcher kills what carries the task's mark in its
-environment. One process of about 10 MB a task.
+It stands between launcher and command because nothing else holds in every case. A signal that Linux sends at
+a parent's death (PR_SET_PDEATHSIG) reaches the command but not what the command started. Killing a process group
+misses what left it. The keeper is a process group of its own, so a kill of the launcher's group passes it by. It
+reads the end of the launcher from its socket. As subreaper it becomes the parent of every orphan below it, so that
+killing its children until nothing is left ends all of them. Should the keeper itself be killed, the command gets the
+parent-death signal, and the launcher kills what carries the task's mark in its environment. One process of about 10 MB
+a task.
 
 To the launcher: "pid N", once, then "exit CODE TIME" (as subprocess: -N for signal N; monotonic seconds).
 From the launcher: a signal number a line, for the command's process group.
@@ -33,6 +33,7 @@ LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def main(descriptor, cpus, command):
+    """Runs `command` to its end; descriptor: the socket's number; cpus: as on the command line."""
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     if LIBC:

@@ -22,9 +22,10 @@ class Trouble:
 class Situation:
     """A job from outside. Times are monotonic seconds.
 
-    tasks: in the order of blame. decided: when the tasks that decide success were done, or None. signals: what the
-    launcher itself has got. troubles: what was wrong with the tasks that were killed for it, until they are started
-    again.
+    tasks: in the order of blame.
+    decided: when the tasks that decide success were done, or None.
+    signals: what the launcher itself has got.
+    troubles: what was wrong with the tasks that were killed for it, until they are started again.
     """
 
     description: Description

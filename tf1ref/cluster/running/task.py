@@ -34,12 +34,17 @@ ALIVE_SECONDS = 0.02
 class Task:
     """One task of the job, a process at a time: `start` again is a restart.
 
-    returncode: None while it runs, then as in subprocess: -N for signal N. state: what it said last, one of
-    contract.STATES, or "" while it has said nothing. step: the global step it saw last, in any of its runs, or None.
-    made: how many steps it made itself in this run, where it tells that. Monotonic seconds: started; starting: since
-    when it makes itself ready, also anew after a ps was lost; changed: when it said something new; alive: its last
-    sign of life, of any kind; ended; halted: since when a signal has stopped it, or None; due: when it is to be
-    started again, or None.
+    returncode: None while it runs, then as in subprocess: -N for signal N.
+    state: what it said last, one of contract.STATES, or "" while it has said nothing.
+    step: the global step it saw last, in any of its runs, or None.
+    made: how many steps it made itself in this run, where it tells that.
+
+    The rest are monotonic seconds, or None.
+    starting: since when it makes itself ready, also anew after a ps was lost.
+    changed: when it said something new.
+    alive: its last sign of life, of any kind.
+    halted: since when a signal has stopped it.
+    due: when it is to be started again.
     """
 
     def __init__(self, job: str, index: int, log_dir: str | os.PathLike):
