@@ -5,6 +5,7 @@ start, before there is a session, has nothing to do with TensorFlow: test_cluste
 """
 
 import concurrent.futures
+import sys
 
 import pytest
 
@@ -53,6 +54,46 @@ if __name__ == "__main__":
     distributed.run(train)
 """
 
+# The same as a script of TensorFlow 1 says it, launched as it is.
+CLASSIC = """
+import json, os, signal, time
+import tensorflow as tf
+TASK, WHERE, SIGNAL, IN_STEP = CELL
+flags = tf.app.flags
+flags.DEFINE_string("ps_hosts", "", ""); flags.DEFINE_string("worker_hosts", "", "")
+flags.DEFINE_string("job_name", "", ""); flags.DEFINE_integer("task_index", 0, "")
+FLAGS = flags.FLAGS
+here = "%s-%d" % (FLAGS.job_name, FLAGS.task_index)
+open(here + ".pid", "w").write(str(os.getpid()))
+
+def hurt(where, of=here):
+    if (of, where) == (TASK, WHERE):
+        os.kill(int(open(of + ".pid").read()), SIGNAL)
+        if of == here:
+            time.sleep(60)
+
+cluster = tf.train.ClusterSpec({"ps": FLAGS.ps_hosts.split(","), "worker": FLAGS.worker_hosts.split(",")})
+server = tf.train.Server(cluster, FLAGS.job_name, FLAGS.task_index)
+if FLAGS.job_name == "ps":
+    server.join()
+chief = FLAGS.task_index == 0
+with tf.device(tf.train.replica_device_setter(worker_device="/job:worker/task:%d" % FLAGS.task_index, cluster=cluster)):
+    w = tf.get_variable("w", [4], initializer=tf.zeros_initializer())
+    train_op = tf.train.GradientDescentOptimizer(1e-3).minimize(
+        tf.nn.l2_loss(w - 1.0), global_step=tf.train.get_or_create_global_step())
+steps, hooks = 0, [tf.train.StopAtStepHook(last_step=10**6 if TASK == "worker-1" else 60)]
+with tf.train.MonitoredTrainingSession(server.target, chief, hooks=hooks) as session:
+    while not session.should_stop() and (chief or TASK != "worker-1" or steps < 40):
+        session.run(train_op)
+        steps += 1
+        time.sleep(.01)
+        if steps == 10:
+            hurt("mid")
+            if chief: hurt("mid", "ps-0")
+    hurt("end")
+    if chief: hurt("end", "ps-0")
+"""
+
 CELLS = [(task, where) for task in ("worker-0", "worker-1", "ps-0") for where in ("mid", "end")]
 
 
@@ -60,14 +101,19 @@ def wrong(job, task, where, how, mode):
     """Runs a job with one cell's failure; returns what it says where that is not what it should, or None."""
     cell = f"{task!r}, {where!r}, signal.{how}, {mode == 'sync'}"
     options = ("--stall-timeout", "8", "--grace", "2", "--checkpoint-dir", "kept")
-    code, out, err = job.start(PROGRAM.replace("CELL", cell), *options, description=mode).end(SECONDS)
+    if mode == "classic":
+        (job.folder / "script.py").write_text(CLASSIC.replace("CELL", cell))
+        command = [sys.executable, "-m", "tf1ref", "exec", "script.py"]
+        code, out, err = job.start_command(command, *options, description="local").end(SECONDS)
+    else:
+        code, out, err = job.start(PROGRAM.replace("CELL", cell), *options, description=mode).end(SECONDS)
     said = "was killed by SIGKILL" if how == "SIGKILL" else "is stopped by a signal (SIGSTOP)"
     right = code == (1 if how == "SIGKILL" else 4) and f"error: {task.replace('-', ' ')} {said}" in err
     return None if right and job.pids() == [] else f"{task} {where}: {code}, {job.pids()}, {err[-300:]}"
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
-@pytest.mark.parametrize("mode", ["local", "sync"])
+@pytest.mark.parametrize("mode", ["local", "sync", "classic"])
 def test_whoever_it_is_the_job_ends_and_names_it(mode, how, jobs):
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         running = [pool.submit(wrong, jobs(), *cell, how, mode) for cell in CELLS]
