@@ -39,6 +39,25 @@ def count(task):
 distributed.run(count)
 """
 
+# python task.py FOLDER: counts, without end, with a checkpoint every 600 s: as the documentation's own example.
+KEEP = """
+import sys, time
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+def count(task):
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        add = v1.assign_add(v1.train.get_or_create_global_step(), 1)
+        with task.session(sys.argv[1]) as session:
+            while not session.should_stop():
+                reached = session.run(add)
+                if reached == 50:
+                    print("fifty", flush=True)
+                time.sleep(.01)
+
+distributed.run(count)
+"""
+
 # python task.py CLOSES: leaves through Python's own exit, the session still referred to, closed or not.
 EXIT = """
 import sys
@@ -145,3 +164,15 @@ def test_pythons_own_exit_neither_hangs_nor_loses_the_exit_code(closing, stop, c
     worker.stdin.write("\n")
     worker.stdin.flush()
     assert worker.wait(SECONDS) == 7
+
+
+@pytest.mark.parametrize("cluster", [KEEP], indirect=True, ids=[""])
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_chief_that_is_asked_to_end_saves_once_more(number, code, cluster, tmp_path):
+    cluster.start("ps", 0)
+    worker = cluster.start("worker", 0, tmp_path / "kept")
+    assert worker.stdout.readline() == "fifty\n"
+    worker.send_signal(number)
+    assert worker.wait(SECONDS) == code
+    steps = [int(path.stem.rpartition("-")[2]) for path in (tmp_path / "kept").glob("model.ckpt-*.index")]
+    assert max(steps) >= 50

@@ -121,7 +121,7 @@ def test_compose_shares_out_devices_and_says_what_it_lacks(tmp_path):
     assert services["ps-0"]["cpus"] == 2 and services["chief-0"]["stop_grace_period"] == "8s"
     (device,) = services["worker-0"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["count"] == 2
-    assert "no like of: timeout 3601.0, stall_timeout 60.0, end_timeout 30.0." in text
+    assert "no like of: timeout 3601.0, stall_timeout 60.0, end_timeout 30.0, restart job." in text
 
 
 def test_slurm_gets_its_time_its_signal_and_its_devices(tmp_path):

@@ -37,6 +37,8 @@ def _show(entry):
     print(f"{entry.get('description', 'starting')}: {who}; logs in {entry['logs']}")
     for task in entry.get("tasks", ()):
         step = ABSENT if task["step"] is None else task["step"]
+        if task.get("made") is not None:
+            step = f"{step} ({task['made']} of its own)"
         life = f"process {task['pid']}" if task["returncode"] is None else f"exit {task['returncode']}"
         print(f"  {task['name']:<10} {life:<15} {task['state'] or ABSENT:<9} step {step}  restarts {task['restarts']}")
 

@@ -62,7 +62,8 @@ def restarts(description: Description) -> int:
 
 def left_out(description: Description, names: tuple[str, ...]) -> list[str]:
     """Returns a line on the settings among `names` that the description gives and the engine has no like of."""
-    defaults: dict[str, Any] = {**SETTINGS, "timeout": None, "log_limit": None, "restart": "never"}
+    defaults: dict[str, Any] = {**SETTINGS, "timeout": None, "log_limit": None}
+    defaults["restart"] = description.restart if description.restart != "job" else "never"
     given = [f"{name} {getattr(description, name)}" for name in names if getattr(description, name) != defaults[name]]
     return [f"This engine has no like of: {', '.join(given)}."] if given else []
 

@@ -8,7 +8,7 @@ from tf1ref.cluster.description import Description
 from tf1ref.cluster.render import _common
 from tf1ref.cluster.render._common import CHECKPOINTS
 
-NO_LIKE = ("timeout", "stall_timeout", "end_timeout", "log_limit")
+NO_LIKE = ("timeout", "stall_timeout", "end_timeout", "log_limit", "restart")
 
 
 def render(description: Description, command: list[str], name: str, image: str) -> str:

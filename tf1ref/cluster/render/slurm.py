@@ -81,7 +81,7 @@ done
 """
 
 
-NO_LIKE = ("stall_timeout", "end_timeout", "log_limit")
+NO_LIKE = ("stall_timeout", "end_timeout", "log_limit", "restart")
 # Placeholder: the script's variable.
 VARIABLES = {name: name for name in NAMES} | {"job": "place", "index": "number"}
 # Stands for a placeholder while a word is quoted: a character that no word can hold unquoted.

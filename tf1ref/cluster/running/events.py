@@ -15,7 +15,7 @@ class Events:
     """Writes to `out`, standard output as a rule, and never waits for who reads it.
 
     The events, in the order of a job's life: job, ports, task, log, progress, task_end, restart, rollback, alarm,
-    trouble, late_failure, stop, end. A program reads those that it knows.
+    trouble, late_failure, rotated, stop, end. A program reads those that it knows.
     """
 
     def __init__(self, as_json: bool = False, out: TextIO | None = None):
