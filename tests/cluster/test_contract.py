@@ -32,6 +32,9 @@ def test_what_is_noted_last_is_written_soon(progress):
     while contract.reported(progress) != ("calling", 4999, None) and time.monotonic() < limit:
         time.sleep(0.01)
     assert contract.reported(progress) == ("calling", 4999, None)
+    contract.note(contract.RUNNING, 5000)
+    contract.flush()
+    assert contract.reported(progress) == ("running", 5000, None)
     # A report is at once the last word, also over a note that has not been written yet.
     contract.note(contract.RUNNING, 5000)
     contract.report(contract.ENDING, 5000)

@@ -168,6 +168,13 @@ def note(state: str, step: Any = None, made: int | None = None) -> None:
         _thread.start()
 
 
+def flush() -> None:
+    """Tells at once what was noted last: before the process ends."""
+    with _lock:
+        if _thread is not None and _noted is not None:
+            _write(_noted)
+
+
 def _write_notes() -> None:
     written, pause = None, threading.Event()
     while True:

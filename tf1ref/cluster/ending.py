@@ -109,6 +109,7 @@ def leave(code: object = 0) -> NoReturn:
     if not isinstance(code, int | None):
         print(code, file=sys.stderr)
         code = 1
+    contract.flush()
     _wished.wait()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -157,7 +157,7 @@ def _watch_supervisors() -> None:
     def prepare(self: Any, *args: Any, **kwargs: Any) -> Any:
         session = plain(self, *args, **kwargs)
         steps = _Steps(session, self.global_step)
-        session.run = steps.run
+        session.run, self._tf1ref_steps = steps.run, steps
         if self.is_chief and self.saver is not None and self.save_path:
             saving = functools.partial(self.saver.save, session, self.save_path, global_step=self.global_step)
             ending.before_end(saving)
@@ -168,6 +168,8 @@ def _watch_supervisors() -> None:
     @functools.wraps(plain_stop)
     def stop(self: Any, *args: Any, **kwargs: Any) -> None:
         ending.before_end(None)
+        if hasattr(self, "_tf1ref_steps"):
+            contract.report(contract.ENDING, self._tf1ref_steps.seen, self._tf1ref_steps.made)
         plain_stop(self, *args, **kwargs)
 
     supervisor.Supervisor.prepare_or_wait_for_session, supervisor.Supervisor.stop = prepare, stop
@@ -177,7 +179,8 @@ class _Steps:
     """The `run` of a Supervisor's session, which tells the launcher the global step now and then."""
 
     def __init__(self, session: Any, step: Any):
-        self._plain, self._step, self._made, self._next = session.run, step, 0, 0.0
+        self._plain, self._step, self._next = session.run, step, 0.0
+        self.made = 0
         self.seen = self._look()
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
@@ -186,12 +189,12 @@ class _Steps:
         # Supervisor has threads of its own that save and summarize with the same session: those are no steps.
         if isinstance(threading.current_thread(), v1.train.LooperThread):
             return self._plain(*args, **kwargs)
-        contract.note(contract.CALLING, self.seen, self._made)
+        contract.note(contract.CALLING, self.seen, self.made)
         found = self._plain(*args, **kwargs)
-        self._made += 1
+        self.made += 1
         if time.monotonic() >= self._next:
             self.seen = self._look()
-        contract.note(contract.RUNNING, self.seen, self._made)
+        contract.note(contract.RUNNING, self.seen, self.made)
         return found
 
     def _look(self) -> int | None:
