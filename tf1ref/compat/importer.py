@@ -111,7 +111,8 @@ def _lost(name, fromlist, error, original):
         if package in views.MOVED and error.name == package:
             new = views.MOVED[package]
             return _viewed(new, fromlist or ("__name__",), importlib.import_module(new))
-        if views.knows(name):
+        is_there = package in sys.modules or package in sys.builtin_module_names or package in views.STANDARD
+        if is_there and views.knows(name):
             return _viewed(name, fromlist, sys.modules.get(package))
         if error.name == package and _lay_out(package):
             return original(name, None, None, fromlist, 0)

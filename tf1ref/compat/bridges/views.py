@@ -7,7 +7,12 @@ import importlib
 import sys
 import types
 
-# Module -> the file beside this one whose NAMES say what it lost: {module: {name: object}}.
+# Modules of Python itself that lost names, or are lost.
+STANDARD = (
+    "cgi", "collections", "fractions", "imp", "inspect", "itertools", "math", "os", "pickle", "platform", "string",
+    "sys", "time", "types", "urllib", "xml",
+)  # fmt: skip
+# Package -> the file beside this one whose NAMES say what it lost: {module: {name: object}}.
 LIBRARIES = {
     "PIL": "pictures",
     "matplotlib": "plots",
@@ -17,11 +22,8 @@ LIBRARIES = {
     "skimage": "science",
     "sklearn": "science",
     "yaml": "python",
-    **dict.fromkeys(
-        ("collections", "fractions", "imp", "inspect", "itertools", "math", "os", "pickle", "platform", "string", "sys",
-         "time", "types", "urllib", "xml", "asyncio", "gettext", "cgi", "html"), "python"
-    ),
-}  # fmt: skip
+    **dict.fromkeys(STANDARD, "python"),
+}
 # Modules of Python 2 and the module that took their place.
 MOVED = {
     "BaseHTTPServer": "http.server",
@@ -39,7 +41,6 @@ MOVED = {
     "cookielib": "http.cookiejar",
     "copy_reg": "copyreg",
     "httplib": "http.client",
-    "itertools_izip": "itertools",
     "md5": "hashlib",
     "thread": "_thread",
     "tkMessageBox": "tkinter.messagebox",

@@ -14,7 +14,7 @@ GONE = {
     "contrib.factorization.WALSModel": "write the alternating least squares out, or use the package implicit",
     "contrib.lite": "use tf.lite",
     "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",
-    "contrib.tpu": "use tf.distribute.TPUStrategy of TensorFlow 2",
+    "contrib.tpu": "only what runs without a TPU is given back; on one use tf.distribute.TPUStrategy of TensorFlow 2",
     "contrib.quantize": "nothing here stands in for it; quantize the frozen graph with tf.lite",
 }
 

@@ -57,7 +57,7 @@ def _first(path):
     above = resolve(parent, 1) if parent else None
     if above and above.is_value:
         return above
-    found = (_member(above, name) if above and _is_given(above) else None) or plain(path, 1)
+    found = (_member(above, name) if above and above.module and above != plain(parent, 1) else None) or plain(path, 1)
     if not found and path.startswith("contrib."):
         found = _inner(path) or renamed(path)
     if not found and within(path, "python"):
@@ -72,7 +72,7 @@ def _exact(path):
     if path in table.MODULES and not (within(path, "keras") and has_keras()):
         return Origin(f"tf1ref.legacy.{table.MODULES[path]}")
     if path in table.PACKAGES:
-        return _walk(*table.PACKAGES[path])
+        return _walk(table.PACKAGES[path], "")
     parts = path.split(".")
     for length in range(len(parts), 0, -1):
         if (new := table.RENAMED.get(".".join(parts[:length]))) is not None:
@@ -222,11 +222,6 @@ def _offered():
             if home.startswith("tensorflow.python."):
                 found.setdefault(public, {})[home] = name
     return found
-
-
-def _is_given(origin):
-    """Whether a module comes from elsewhere than from TensorFlow's own place of that name."""
-    return bool(origin.module) and not origin.module.startswith("tensorflow.")
 
 
 def within(path, place):

@@ -34,6 +34,8 @@ ALIASES = {
     "contrib.seq2seq.python.ops.decoder": "contrib.seq2seq",
     "contrib.seq2seq.python.ops.helper": "contrib.seq2seq",
     "contrib.seq2seq.python.ops.loss": "contrib.seq2seq",
+    "contrib.slim.initializers": "contrib.layers",
+    "contrib.slim.regularizers": "contrib.layers",
     "contrib.slim.python.slim.evaluation": "contrib.slim.evaluation",
     "contrib.slim.python.slim.learning": "contrib.slim.learning",
     "contrib.training.python.training.hparam": "contrib.training",
@@ -73,14 +75,19 @@ def _own_paths():
 # Old module -> module of tf1ref.legacy: by its place, or by ALIASES.
 MODULES = {**_own_paths(), **ALIASES}
 
-# Old module -> (package that has it today, attribute of it).
+# Old module -> the module that has its names today.
 PACKAGES = {
-    "contrib.tensorboard.plugins.projector": ("tensorboard.plugins.projector", ""),
-    "tensorboard.plugins.projector": ("tensorboard.plugins.projector", ""),
+    "contrib.distributions": "tensorflow._api.v2.compat.v1.distributions",
+    "contrib.signal": "tensorflow._api.v2.compat.v1.signal",
+    "contrib.stateless": "tensorflow.python.ops.stateless_random_ops",
+    "contrib.summary": "tensorflow.python.ops.summary_ops_v2",
+    "contrib.tensorboard.plugins.projector": "tensorboard.plugins.projector",
+    "contrib.util": "tensorflow.python.framework.tensor_util",
+    "tensorboard.plugins.projector": "tensorboard.plugins.projector",
 }
 
 # Keras' data sets are read from where this project has its own, without a download, with tf_keras or without.
-DATA_SETS = {"datasets.mnist": "tf1ref.legacy.keras.datasets.mnist"}
+DATA_SETS = {f"datasets.{name}": f"tf1ref.legacy.keras.datasets.{name}" for name in ("cifar10", "mnist")}
 
 # File of old Keras -> the modules that offer its names today, the likeliest first.
 OLD_KERAS = {
@@ -158,12 +165,48 @@ RENAMED = {
     "pywrap_tensorflow": "python.pywrap_tensorflow",
     "app.flags": "flags",
     "sub": "subtract",
+    "contrib.slim.lrn": "nn.local_response_normalization",
+    "contrib.summary.all_summary_ops": "summary.all_v2_summary_ops",
+    "contrib.util.constant_value": "get_static_value",
+    **{
+        f"estimator.{name}": f"train.{name}"
+        for name in (
+            "CheckpointSaverHook",
+            "CheckpointSaverListener",
+            "FeedFnHook",
+            "FinalOpsHook",
+            "GlobalStepWaiterHook",
+            "LoggingTensorHook",
+            "NanLossDuringTrainingError",
+            "NanTensorHook",
+            "ProfilerHook",
+            "SecondOrStepTimer",
+            "SessionRunArgs",
+            "SessionRunContext",
+            "SessionRunHook",
+            "SessionRunValues",
+            "StepCounterHook",
+            "StopAtStepHook",
+            "SummarySaverHook",
+            "VocabInfo",
+        )
+    },
     "train.SummaryWriter": "summary.FileWriter",
     "unpack": "unstack",
 }
 
 # Old function -> function of tf1ref.legacy that takes its old arguments too.
 FUNCTIONS = {
+    "contrib.layers.group_norm": "contrib.layers._group_norm.group_norm",
+    "contrib.layers.instance_norm": "contrib.layers._group_norm.instance_norm",
+    "contrib.learn.ModeKeys": "contrib.learn._model_keys.ModeKeys",
+    "contrib.slim.group_norm": "contrib.layers._group_norm.group_norm",
+    "contrib.slim.instance_norm": "contrib.layers._group_norm.instance_norm",
+    "estimator.tpu.InputPipelineConfig": "contrib.tpu.InputPipelineConfig",
+    "estimator.tpu.RunConfig": "contrib.tpu.RunConfig",
+    "estimator.tpu.TPUConfig": "contrib.tpu.TPUConfig",
+    "estimator.tpu.TPUEstimator": "contrib.tpu.TPUEstimator",
+    "estimator.tpu.TPUEstimatorSpec": "contrib.tpu.TPUEstimatorSpec",
     "audio_summary": "_old_names.audio_summary",
     "concat": "_old_names.concat",
     "histogram_summary": "_old_names.histogram_summary",
