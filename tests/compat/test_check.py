@@ -186,3 +186,75 @@ def test_the_table_of_the_docs_is_what_the_code_says():
         f"<!-- scripts/symbols.py -->\n{done.stdout}<!-- end -->"
         in (root / "docs" / "reference" / "symbols.md").read_text()
     )
+
+
+
+def verdicts(tmp_path, text):
+    """Returns {name: (python, exec, alarms)} of a program."""
+    return {u.name: (u.python, u.exec, u.alarms) for u in found(tmp_path, "import tensorflow as tf\n" + text).uses}
+
+
+def test_what_a_program_sets_or_asks_for_is_no_alarm(tmp_path):
+    text = (
+        "tf.model = 3\nprint(tf.model.shape)\nsetattr(tf, 'other', 1)\ntf.other\n"
+        "if hasattr(tf, 'asked'):\n    tf.asked\n"
+        "try:\n    tf.tried\nexcept AttributeError:\n    pass\n"
+        "try:\n    tf.alarm\nexcept ValueError:\n    pass\n"
+        "if tf.__version__ > '2':\n    tf.versioned\nelse:\n    tf.elsewhere\n"
+        "if 1:\n    tf.plain\n"
+    )
+    found = verdicts(tmp_path, text)
+    assert not {"tf.model", "tf.model.shape", "tf.other"} & found.keys()
+    alarms = {name for name, (_, _, alarms) in found.items() if alarms}
+    assert alarms == {"tf.alarm", "tf.plain"} and {"tf.asked", "tf.tried", "tf.versioned"} < found.keys()
+
+
+def test_tf_that_comes_through_another_file(tmp_path):
+    (tmp_path / "helper.py").write_text("import tensorflow as tf\nimport tensorflow.contrib as _hidden\n")
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("from helper import *\n")
+    for line in ("from helper import *", "from helper import tf", "from pack import *"):
+        text = f"{line}\ntf.contrib.tensor_forest\n"
+        (tmp_path / "main.py").write_text(text)
+        uses = checking.check([str(tmp_path / "main.py")]).uses
+        assert [(u.name, u.alarms) for u in uses] == [("tf.contrib.tensor_forest", True)], line
+
+
+PROGRAM = """import tensorflow as tf
+x = tf.placeholder(tf.float32, [2]); y = tf.log(x)  # caf\u00e9
+z = tf.reduce_sum(tf.mul(x, y), keep_dims=True) + tf.to_float(1)
+w = tf.get_variable("w", initializer=tf.random_normal([2], seed=1) * 0)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    print(sess.run([z, w, tf.argmax(x, dimension=0)], {x: [1.0, 2.0]}))
+"""
+
+
+@pytest.mark.slow
+def test_fix_writes_a_program_that_plain_python_runs(tf1ref, tmp_path, run):
+    (tmp_path / "a.py").write_text(PROGRAM)
+    before = run(PROGRAM).stdout
+    shown = tf1ref("check", "--fix", "a.py")
+    assert (
+        shown.returncode == 0 and "+x = tf.compat.v1.placeholder(tf.float32, [2]); y = tf.math.log(x)" in shown.stdout
+    )
+    assert (tmp_path / "a.py").read_text() == PROGRAM
+    done = tf1ref("check", "--fix", "--write", "a.py")
+    assert done.returncode == 0, done.stderr
+    plain = subprocess.run([sys.executable, "a.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert plain.stdout == before and before, plain.stderr
+    assert [u for u in checking.check([str(tmp_path / "a.py")]).uses if not u.python] == []
+
+
+def test_fix_leaves_alone_what_it_cannot_write(tmp_path, monkeypatch):
+    from tf1ref.compat import fix
+
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text("import tensorflow as tf\ntf.placeholder\n")
+    (tmp_path / "c.py").write_text("import tensorflow as tf\ntf.layers.dense\n")
+    changes = fix.fixed([str(tmp_path)])
+    assert [change.file.name for change in changes] == ["a.py", "b.py"]  # what needs other code is the user's
+    monkeypatch.setattr(fix.os, "access", lambda path, mode: not str(path).endswith("b.py"))
+    with pytest.raises(InputError, match="b.py.*nothing was changed"):
+        fix.write(changes)
+    assert (tmp_path / "a.py").read_text().endswith("\ntf.placeholder\n")

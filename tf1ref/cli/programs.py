@@ -3,6 +3,7 @@
 import argparse
 
 from tf1ref.cli.verbs import verb
+from tf1ref.errors import InputError
 
 
 def add_verbs(verbs):
@@ -46,10 +47,22 @@ def _add_check(verbs):
     parser = verb(verbs, "check", _check, text)
     parser.add_argument("paths", nargs="+", metavar="PATH", help=".py, .ipynb, or a folder of them")
     parser.add_argument("--json", action="store_true", help="every use as JSON")
+    parser.add_argument("--fix", action="store_true", help="show a diff with what can be replaced mechanically")
+    parser.add_argument("--write", action="store_true", help="with --fix: write it into the files")
 
 
 def _check(arguments):
-    from tf1ref.cli.views.check import show_check
+    from tf1ref.cli.views.check import show_check, show_fixes
     from tf1ref.compat.check import check
 
-    return 0 if show_check(check(arguments.paths), arguments.json) else 1
+    if not arguments.fix:
+        if arguments.write:
+            raise InputError("check --write: it writes what --fix shows: give --fix, too")
+        return 0 if show_check(check(arguments.paths), arguments.json) else 1
+    from tf1ref.compat import fix
+
+    changes = fix.fixed(arguments.paths)
+    if arguments.write:
+        fix.write(changes)
+    show_fixes(changes, arguments.write)
+    return 0

@@ -39,6 +39,23 @@ def strange(path, call):
     return sorted(keywords - known) if known else []
 
 
+def moves_arguments(path, new, call):
+    """Whether an ast.Call of `tf.<path>` means something else, or nothing, as one of its new name `tf.<new>`."""
+    if new.startswith("compat.v1."):
+        return False
+    return bool(strange(new, call)) or (len(call.args) > 1 and f"tf.{path}" in _reordered())
+
+
+@functools.cache
+def _reordered():
+    """Returns the functions whose arguments stand in another order in TensorFlow 2: TensorFlow's own table."""
+    file = sources.tensorflow_folder() / "tools" / "compatibility" / "reorders_v2.py"
+    for node in sources.tree(file).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reorders":
+            return frozenset(ast.literal_eval(node.value))
+    return frozenset()
+
+
 def _is_integer(node):
     return isinstance(node, ast.Constant) and type(node.value) is int
 

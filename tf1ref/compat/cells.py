@@ -110,14 +110,16 @@ class Runner:
     def _command(self, number, line):
         """A line of IPython's: what matplotlib and Jupyter ask for is given, the shell's run with --trust."""
         cell = next(c for c in self.cells if c.number == number)
-        kind, text = next((k, t) for at, k, t in cell.commands if at == line)
+        kind, text, kept = next(command[1:] for command in cell.commands if command[0] == line)
         if kind == "?" or kind == "%" and text.split(" ")[0] in SILENT:
             return None
         if kind == "!" and self.trust:
             joined = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
             done = subprocess.run(text, shell=True, text=True, errors="replace", **joined)
+            if kept:
+                return done.stdout.splitlines()
             print(done.stdout, end="")
-            return done.stdout.splitlines()
+            return None
         hint = "; --trust runs it" if kind == "!" else ""
         self._say(f"cell {number}, line {line} is skipped: {kind}{text}{hint}")
         return []

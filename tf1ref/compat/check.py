@@ -63,10 +63,15 @@ def check(paths):
     Raises InputError for a path that does not exist, is neither .py nor .ipynb, or a folder without any.
     """
     found = Found(0, [], [], {}, [])
-    files = list(dict.fromkeys(file for path in paths for file in _files(Path(path))))
+    files = files_of(paths)
     for file in files:
         _check_file(file, found)
     return found._replace(files=len(files))
+
+
+def files_of(paths):
+    """Returns the programs and notebooks in files and folders. Raises InputError as `check`."""
+    return list(dict.fromkeys(file for path in paths for file in _files(Path(path))))
 
 
 def _files(path):
@@ -125,14 +130,23 @@ class _Lines:
 def _use(name, world, where):
     path, standalone = name.path, name.root == "keras"
     python, under_exec = resolver.in_python(path, 2 if standalone else world), resolver.resolve(path, world) is not None
-    instead = None
-    if python and name.call is not None:
-        instead = keras3.changed(path, name.call) if resolver.within(path, "keras") else None
-        instead = instead or (calls.changed(path, name.call) if world == 1 else None)
-        python = not instead
+    instead = _changed(path, name.call, world) if python and name.call is not None else None
+    python = python and not instead
     file, line = where(name.node.lineno)
-    instead = "" if python and under_exec else instead or _instead(path, world, under_exec)
+    instead = "" if python and under_exec else instead or _instead(path, world, under_exec, name.call)
     return Use(file, line, name.shown, python, under_exec, instead, name.guarded)
+
+
+def _changed(path, call, world):
+    """Returns what to write for a call whose name is there, but takes it otherwise; or None."""
+    if resolver.within(path, "keras"):
+        return keras3.changed(path, call)
+    return calls.changed(path, call) if world == 1 else None
+
+
+def is_changed(name):
+    """Whether plain TensorFlow 2 has not the uses.Name of a TensorFlow 1 program, or not for such a call."""
+    return not resolver.in_python(name.path, 1) or bool(name.call and calls.changed(name.path, name.call))
 
 
 def _methods(tree, where):
@@ -142,10 +156,10 @@ def _methods(tree, where):
             yield Use(file, line, said[0], False, resolver.has_keras(), said[1])
 
 
-def _instead(path, world, under_exec):
+def _instead(path, world, under_exec, call):
     if not under_exec:
         return advice.missing(path, world) or "no counterpart is known"
-    if replacement := replacing(path, world):
+    if replacement := replacing(path, world, call):
         return replacement
     new = advice.new_code(path)
     if new:
@@ -153,15 +167,16 @@ def _instead(path, world, under_exec):
     return "`tf1ref exec` gives it back"
 
 
-def replacing(path, world=1):
+def replacing(path, world=1, call=None):
     """Returns the name, with the same arguments, to write for `tf.<path>` in TensorFlow 2, or None."""
-    if world == 2 or path.startswith("compat.") or resolver.within(path, "keras"):
+    if world == 2 or path.startswith("compat.") or resolver.within(path, "keras") or path in table.FUNCTIONS:
         return None
     origin = resolver.resolve(path, 1)
     if path in table.RENAMED:
         new = table.RENAMED[path]
-        return f"tf.compat.v1.{new}" if resolver.plain(new, 1) else None
+        return f"tf.compat.v1.{new}" if resolver.plain(new, 1) and new not in table.FUNCTIONS else None
     new = facts.renames().get(path)
-    if origin and not origin.module.startswith("tf1ref.") and new and resolver.in_python(new, 1):
+    is_there = origin and not origin.module.startswith("tf1ref.") and new and resolver.in_python(new, 1)
+    if is_there and (call is None or not calls.moves_arguments(path, new, call)):
         return f"tf.{new}"
-    return f"tf.compat.v1.{path}" if resolver.plain(path, 1) and path not in table.FUNCTIONS else None
+    return f"tf.compat.v1.{path}" if resolver.plain(path, 1) else None

@@ -6,8 +6,8 @@ import ast
 KEYWORDS = {
     "keras.optimizers.": {"lr": "learning_rate=", "decay": "a schedule of keras.optimizers.schedules as learning_rate"},
     "keras.callbacks.ModelCheckpoint": {"period": "save_freq="},
-    "keras.layers.BatchNormalization": dict.fromkeys(("fused", "renorm", "virtual_batch_size"), "leave it out"),
-    "keras.layers.": dict.fromkeys(("implementation", "time_major"), "leave it out"),
+    "keras.layers.BatchNormalization": dict.fromkeys(("fused", "virtual_batch_size"), "leave it out"),
+    "keras.layers.": dict.fromkeys(("batch_input_shape", "time_major", "weights"), "leave it out"),
 }  # fmt: skip
 # Methods of models that went.
 METHODS = {

@@ -4,6 +4,7 @@ import importlib
 import sys
 import types
 
+from tf1ref.compat.bridges import keras2
 from tf1ref.compat.names import advice as missing
 from tf1ref.compat.names import facts, resolver
 
@@ -84,6 +85,8 @@ def load(origin):
     """Returns the object that a resolver.Origin says; None for a module that only leads to others."""
     if not origin.module:
         return None
+    if origin.module.startswith("tf_keras."):
+        keras2.install()
     module = importlib.import_module(origin.module)
     return getattr(module, origin.name) if origin.name else module
 

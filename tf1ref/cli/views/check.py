@@ -58,3 +58,12 @@ def _about(file, found):
     world = found.worlds.get(of)
     said = [] if world is None else [f"TensorFlow {world.number}" + (f" ({world.because})" if world.because else "")]
     return f": {', '.join(said + ['Python 2'] * (of in found.python2))}" if said or of in found.python2 else ""
+
+
+def show_fixes(changes, written):
+    """Prints the diffs of fix.fixed, and how to apply them."""
+    for change in changes:
+        sys.stdout.write(change.diff())
+    count, files = sum(change.count for change in changes), len(changes)
+    done = "written; `tf1ref check` says what is left" if written else "--write applies them"
+    console.note(f"{count} replacement{'s' * (count != 1)} in {files} file{'s' * (files != 1)}: {done}")

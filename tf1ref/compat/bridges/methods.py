@@ -8,7 +8,10 @@ import numpy as np
 def _itemset(array):
     def itemset(*arguments):
         *index, value = arguments
-        array[tuple(index[0] if len(index) == 1 and isinstance(index[0], tuple) else index) or ...] = value
+        if len(index) == 1 and not isinstance(index[0], tuple):
+            array.flat[index[0]] = value
+        else:
+            array[tuple(index[0] if len(index) == 1 else index) or ...] = value
 
     return itemset
 

@@ -102,11 +102,10 @@ def keras(rest, world):
     for root in (f"tf_keras.api._v{world}.keras", "tf_keras.src"):
         if found := _walk(root, rest):
             return found
-    for old, places in table.OLD_KERAS.items():
-        if within(rest, old):
-            below = rest[len(old) + 1 :]
-            tried = (keras(".".join(filter(None, (place, below))), world) for place in places)
-            return next(filter(None, tried), None)
+    for old, places in sorted(table.OLD_KERAS.items(), reverse=True):  # the longer ones first
+        for place in places if within(rest, old) else ():
+            if found := keras(".".join(filter(None, (place, rest[len(old) + 1 :]))), world):
+                return found
     return None
 
 

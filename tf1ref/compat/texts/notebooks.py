@@ -13,7 +13,9 @@ PYTHON_CELLS = ("time", "timeit", "capture", "prun", "matplotlib", "tensorflow_v
 
 
 class Cell:
-    """A code cell: its `number` counted over all cells from 1, `text` as Python, `commands` [(line, kind, text)].
+    """A code cell: its `number` counted over all cells from 1, and its `text` as Python.
+
+    commands: [(line, kind, text, whether its answer is kept)] of the lines that are IPython's.
 
     skipped: the language of a cell magic whose body is no Python, else "".
     """
@@ -42,7 +44,7 @@ class Cell:
             return f"{line[: len(line) - len(line.lstrip())]}pass"
         if not found:
             return line
-        self.commands.append((number, found["kind"], found["rest"].strip()))
+        self.commands.append((number, found["kind"], found["rest"].strip(), bool(found["name"])))
         call = f"_tf1ref_command({self.number}, {number})"
         return f"{found[1]}{found['name'].strip()} = {call}" if found["name"] else f"{found[1]}{call}"
 

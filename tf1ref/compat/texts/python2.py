@@ -87,27 +87,27 @@ def _is_main(node):
 
 
 @functools.cache
-def _tool(relative):
+def _tool(relative, prints):
     from fissix import refactor
 
     logging.getLogger("RefactoringTool").setLevel(logging.CRITICAL)
     left_out = LEFT_OUT[:-1] if relative else LEFT_OUT
     fixers = refactor.get_fixers_from_package("fissix.fixes")
     wanted = [f for f in fixers if f.rpartition("fix_")[2] not in left_out]
-    return refactor.RefactoringTool(wanted)
+    return refactor.RefactoringTool(wanted, {"print_function": not prints})
 
 
-def translated(data, path, in_package=False):
+def translated(data, path, in_package=False, prints=True):
     """Returns the text of a Python 2 file as Python 3, line by line, or None when it is not Python 2 either.
 
-    in_package: neighbours that are imported by their bare name become relative imports.
+    prints: `print` is a statement. in_package: neighbours that are imported by their bare name become relative imports.
     """
     text = _decoded(data)
     if not text.endswith("\n"):
         text += "\n"
     text = re.sub(r"^[ \t]+", lambda m: m[0].expandtabs(8), text, flags=re.M)
     try:
-        return str(_tool(in_package).refactor_string(text, path or "program"))
+        return str(_tool(in_package, prints).refactor_string(text, path or "program"))
     except Exception:  # fissix raises what its parser, its tokenizer or a fixer happens to raise
         return None
 

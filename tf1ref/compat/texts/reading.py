@@ -30,7 +30,8 @@ def parse(data, path="", in_package=False):
             raise
         return Text(_tree(translated, path, e), True, not _divides_truly(data))
     if python2.is_evident(tree) and python2.can_translate():
-        translated = python2.translated(data, path, in_package)
+        # Its prints are calls: as statements they would not all be Python 3.
+        translated = python2.translated(data, path, in_package, prints=False)
         if translated is not None:
             return Text(_tree(translated, path, None) or tree, True, not _divides_truly(data))
     return Text(tree, False, False)

@@ -84,9 +84,15 @@ def neighbour(file, module, level):
     place = Path(file).parent
     for _ in range(level - 1):
         place = place.parent
-    place = place.joinpath(*module.split(".")) if module else place
-    found = next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
-    return found if found and found.resolve() != Path(file).resolve() else None
+    tried = [place]
+    while not level and (tried[-1] / "__init__.py").is_file() and tried[-1] != tried[-1].parent:
+        tried.append(tried[-1].parent)  # in a package: the folder that it lies in
+    for place in tried:
+        place = place.joinpath(*module.split(".")) if module else place
+        for found in (place.with_suffix(".py"), place / "__init__.py"):
+            if found.is_file() and found.resolve() != Path(file).resolve():
+                return found
+    return None
 
 
 def _from_neighbour(node, aliases, file, seen):

@@ -1,0 +1,219 @@
+"""What NumPy, SciPy, Pillow, pandas, matplotlib and Python took away is there for a program, and for it alone."""
+
+import json
+
+import pytest
+
+NUMPY = """
+import numpy as np, helper
+a = np.array([1.5])
+print(int(a), float(a), "%f|%d" % (a, a), "%s" % "x", len(np.zeros(3, np.uint8).tostring()))
+print(np.array([[1, 2], [3]]).shape, np.array(a, copy=False).sum(), np.float(2), np.bool is bool, np.asscalar(a))
+print(np.fromstring(b"ab", np.uint8).tolist(), np.sum(i for i in range(4)), np.vstack(map(np.arange, [2, 2])).shape)
+print(np.product([2, 3]), np.reshape(a, newshape=(1, 1)).ptp(), np.random.random_integers(3, 3), np.rank(a))
+b = np.zeros((2, 2)); b.itemset((1, 0), 4); b.itemset(0, 3)
+print(b.tolist(), helper.whole(np.array([2.0])), 7 % 4, [1, 2].__len__())
+"""
+HELPER = "import numpy\n\ndef whole(a):\n    return int(a), numpy.int(3), '%d' % a\n"
+
+
+def test_numpy_for_the_program_and_the_modules_beside_it(run, tmp_path):
+    (tmp_path / "helper.py").write_text(HELPER)
+    done = run(NUMPY)
+    assert done.stdout.splitlines() == [
+        "1 1.5 1.500000|1 x 3",
+        "(2,) 1.5 2.0 True 1.5",
+        "[97, 98] 6 (2, 2)",
+        "6 0.0 3 1",
+        "[[3.0, 0.0], [4.0, 0.0]] (2, 3, '2') 3 2",
+    ], done.stderr
+
+
+def test_installed_packages_see_their_modules_as_they_are(run, tmp_path):
+    package = tmp_path / "site-packages" / "installed"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import numpy, collections\nasks = [hasattr(numpy, 'float'), hasattr(collections, 'Iterable')]\n"
+        "try:\n    import cPickle\nexcept ImportError:\n    asks.append('no cPickle')\n"
+    )
+    text = (
+        "import sys, collections, numpy\n"
+        "sys.path.append('site-packages')\n"
+        "import installed\n"
+        "print(installed.asks, hasattr(numpy, 'float'), collections.Iterable.__name__)\n"
+    )
+    assert run(text).stdout == "[False, False, 'no cPickle'] True Iterable\n"
+
+
+def test_setting_a_name_of_a_module_sets_it_for_everybody(run):
+    text = (
+        "import sys, io\nkept, sys.stdout = sys.stdout, io.StringIO()\nprint('a')\nkept.write(sys.stdout.getvalue())\n"
+    )
+    assert run(text).stdout == "a\n"
+
+
+PYTHON = """
+from collections import Iterable, Mapping
+import collections, inspect, time, fractions, math, os, types, string, itertools, urllib, pickle, platform, yaml
+import xml.etree.cElementTree as ET
+from itertools import izip
+import numpy as np
+print(isinstance([], Iterable), isinstance({}, collections.Mapping), fractions.gcd(12, 18), time.clock() >= 0)
+print(inspect.getargspec(lambda a, b=1: 0).args, list(izip([1], [2])), math.floor(np.array([2.5])), types.ListType)
+print(string.letters[:2], urllib.quote('a b'), yaml.load('a: 1'), ET.fromstring('<a/>').tag, os.path.join('a', 'b'))
+d = {1: 2}
+print(list(d.iteritems()), d.has_key(1), xrange(2)[1])
+"""
+
+
+def test_python(run):
+    done = run(PYTHON)
+    assert done.stdout.splitlines() == [
+        "True True 6 True",
+        "['a', 'b'] [(1, 2)] 2 <class 'list'>",
+        "ab a%20b {'a': 1} a a/b",
+        "[(1, 2)] True 1",
+    ], done.stderr
+
+
+SCIENCE = """
+import numpy as np
+import scipy.misc
+from scipy.misc import imresize, imsave, imread, logsumexp, comb
+from scipy import misc, signal
+picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+misc.imsave("a.png", picture)
+print((scipy.misc.imread("a.png") == picture).all(), imresize(picture, (2, 3)).shape, misc.imresize(picture, 0.5).dtype)
+print(imresize(np.array([[0.0, 1.0]]), 200).max(), round(float(logsumexp([0.0, 0.0])), 4), comb(4, 2))
+print(np.round(signal.gaussian(3, 1), 3).tolist(), signal.convolve([1, 2], [1]).tolist())
+try:
+    from scipy.misc import nothing
+except ImportError:
+    print("ImportError")
+"""
+
+
+def test_scipy_and_pillow(run):
+    pytest.importorskip("scipy")
+    done = run(SCIENCE)
+    assert done.stdout.splitlines() == [
+        "True (2, 3, 3) uint8",
+        "255 0.6931 6.0",
+        "[0.607, 1.0, 0.607] [1, 2]",
+        "ImportError",
+    ], done.stderr
+    text = (
+        "from PIL import Image, ImageDraw\n"
+        "import PIL.Image\n"
+        "im = Image.new('RGB', (4, 4)).resize((2, 3), Image.ANTIALIAS)\n"
+        "print(im.size, PIL.Image.ANTIALIAS == Image.LANCZOS, ImageDraw.Draw(im).textsize('a')[0] > 0)\n"
+    )
+    assert run(text).stdout == "(2, 3) True True\n"
+
+
+def test_pandas_and_matplotlib(run, tmp_path):
+    pytest.importorskip("pandas")
+    text = (
+        "import pandas as pd, matplotlib.pyplot as plt\n"
+        "f = pd.DataFrame({'a': [3, 1]})\n"
+        "f = f.append({'a': 2}, ignore_index=True)\n"
+        "print(f.ix[0, 'a'], f.as_matrix().ravel().tolist(), pd.rolling_mean(f['a'], 2).tolist()[1:])\n"
+        "words = []\nwords.append(1)\nprint(words)\n"
+        "plt.hold(True)\nplt.style.use('seaborn-white')\n"
+        "print(len(plt.hist([1, 2, 2], bins=2, normed=True)[0]), plt.subplot(111, axisbg='red').get_facecolor()[0])\n"
+    )
+    done = run(text)
+    assert done.stdout.splitlines() == ["3 [3, 1, 2] [2.0, 1.5]", "[1]", "2 1.0"], done.stderr
+
+
+def test_a_module_that_is_not_installed_stays_so(run):
+    text = "try:\n    from skimage.measure import compare_ssim\nexcept ImportError as e:\n    print(e.name)\n"
+    assert run(text).stdout == "skimage\n"
+
+
+PYTHON2 = b"""# -*- coding: latin-1 -*-
+import cPickle, StringIO, Queue, urllib2
+from helper2 import half
+import tensorflow as tf
+print "two", tf.Session().run(tf.constant(2)), 7 / 2, -7 / 2, 7 / 2.0, half(5)
+if 1 <> 2:
+\tprint `3`, u"\xe9".encode("utf-8"),
+        print 0777, 10L
+d = {"a": 1}
+for k, v in d.iteritems():
+    print k, v, d.keys()[0], map(lambda (x, y): x + y, [(1, 2)])[0]
+n = 9
+n /= 2
+print n, cPickle.loads(cPickle.dumps([1]))
+try:
+    raise ValueError, "bad"
+except ValueError, e:
+    print e
+import numpy as np
+print np.array([7]) / 2, np.array([7.0]) / 2, tf.Session().run(tf.constant(7) / 2)
+raise KeyError("x")
+"""
+
+
+def test_python_2_is_translated_in_memory(run, tmp_path):
+    pytest.importorskip("fissix")
+    (tmp_path / "helper2.py").write_text("def half(n):\n    print 'half',\n    return n / 2\n")
+    done = run(PYTHON2)
+    # 7 / 2 and -7 / 2 go down; `n /= 2`, arrays and tensors of integers divide like that, too.
+    expected = "half two 2 3 -4 3.5 2 3 b'\\xc3\\xa9' 511 10 a 1 a 3 4 [1] bad [3] [3.5] 3"
+    assert " ".join(done.stdout.split()) == expected, done.stderr
+    # The message shows the file's own line.
+    assert 'File "program.py", line 21' in done.stderr and 'raise KeyError("x")' in done.stderr
+    assert (tmp_path / "program.py").read_bytes() == PYTHON2
+
+
+@pytest.mark.parametrize("text", ["print 'a\n", "a = = b\nprint 'a'\n", "\0"])
+def test_what_is_neither_python_3_nor_2_is_one_line(run, text):
+    done = run(text)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_pickles_of_python_2_are_read_with_trust(run, tmp_path):
+    (tmp_path / "old.pkl").write_bytes(b"\x80\x02U\x02\xe9aq\x00.")
+    text = "import pickle\nprint(len(pickle.load(open('old.pkl', 'rb'))))\n"
+    assert run(text).returncode == 1
+    assert run(text, options=["--trust"]).stdout == "2\n"
+
+
+def notebook(*cells, **metadata):
+    made = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": [], "execution_count": None} for c in cells]
+    return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 2})
+
+
+def test_a_notebook_runs_cell_by_cell(run, tmp_path):
+    cells = (
+        "%matplotlib inline\nimport tensorflow as tf\n!echo shell\nx = tf.placeholder(tf.float32)\n",
+        "%%bash\nrm -rf everything\n",
+        "text = '''\n%not a magic\n'''\nfiles = !echo found\n"
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nprint(len(files))",
+        "tf.Session().run(x, {x: 2.5})",
+        "print 'a', 3 / 2",
+        "1 / 0",
+        "print('never')",
+    )
+    done = run(notebook(*cells), name="a.ipynb", options=["--out", "done.ipynb"])
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["0", "array(2.5, dtype=float32)", "a 1"], done.stderr
+    assert "cell 1, line 3 is skipped: !echo shell; --trust" in done.stderr and "%%bash" in done.stderr
+    assert "cell 6 failed: ZeroDivisionError" in done.stderr and "1 / 0" in done.stderr
+    written = json.loads((tmp_path / "done.ipynb").read_text())["cells"]
+    assert written[3]["outputs"][0]["data"]["text/plain"] == "array(2.5, dtype=float32)"
+    assert [sorted(o["data"]) for o in written[2]["outputs"] if "data" in o] == [["image/png", "text/plain"]]
+    assert written[4]["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "a 1\n"}]
+    assert written[5]["outputs"][-1]["ename"] == "ZeroDivisionError" and written[6]["outputs"] == []
+    nbformat = pytest.importorskip("nbformat")
+    nbformat.validate(nbformat.from_dict(json.loads((tmp_path / "done.ipynb").read_text())))
+    trusted = run(notebook(cells[0], "y = !echo found\nprint(y)"), name="b.ipynb",
+                  options=["--trust"])  # fmt: skip
+    assert trusted.stdout == "shell\n['found']\n", trusted.stderr
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", notebook("x <- 1", kernelspec={"language": "R"})])
+def test_what_is_no_notebook_of_python_is_one_line(run, text):
+    done = run(text, name="a.ipynb")
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
