@@ -16,6 +16,7 @@ from tf1ref import cli
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
 from tf1ref.artifacts.graph import effects
+from tf1ref.artifacts.graph.graphs import Graph
 from tf1ref.artifacts.inspect import inspect
 from tf1ref.artifacts.verify import verify
 from tf1ref.errors import InputError
@@ -85,8 +86,8 @@ def test_an_op_of_a_later_tensorflow_needs_trust(monkeypatch):
     monkeypatch.setattr(effects, "table", lambda: table)
     assert effects.outside([node]) == {"Softmax": ["n"]}
     with pytest.raises(InputError, match=r"Softmax \(n\) is an op that nobody has looked at: say --trust"):
-        effects.check(v1.GraphDef(node=[node]), "here", trust=False)
-    effects.check(v1.GraphDef(node=[node]), "here", trust=True)
+        effects.check(Graph(v1.GraphDef(node=[node]), "here"), trust=False)
+    effects.check(Graph(v1.GraphDef(node=[node]), "here"), trust=True)
 
 
 def raw(op, inputs, **attributes):

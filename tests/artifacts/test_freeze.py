@@ -11,7 +11,8 @@ import tensorflow.compat.v1 as v1
 from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import check, freeze
-from tf1ref.artifacts.graph import answers, graphs
+from tf1ref.artifacts.graph import answers
+from tf1ref.artifacts.graph.graphs import Graph
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 B = np.array([0.5, -0.5, 0.25], np.float32)
@@ -164,7 +165,7 @@ def test_other_weights_are_found_and_named(saved, tmp_path, monkeypatch):
     prefix = saved(dense)
     (tmp_path / "old.pb").write_bytes(b"the old file")
     honest, other = freeze_bytes.pieces, np.nextafter(B, np.float32(9))
-    monkeypatch.setattr(freeze_bytes, "pieces", lambda g, values, where: honest(g, {**values, "b": other}, where))
+    monkeypatch.setattr(freeze_bytes, "pieces", lambda g, values: honest(g, {**values, "b": other}))
     message = r"model.meta: the frozen graph answers otherwise: y:0: \d of 6 elements differ, the first at \[0, "
     for name, force in (("new.pb", False), ("old.pb", True)):
         with pytest.raises(CheckFailed, match=message):
@@ -187,8 +188,8 @@ def test_what_check_finds(saved, tmp_path):
     freeze(saved(dense), ["y"], path)
     with v1.Graph().as_default() as graph:
         dense()
-    source, values = graphs.prune(graph.as_graph_def(), ["y"], "model"), {"w": W, "b": B}
-    assert check(source, values, path, ["y:0"], where="model") == (2, "")
+    source, values = Graph(Graph(graph.as_graph_def()).pruned(["y"]), "model"), {"w": W, "b": B}
+    assert check(source, values, path, ["y:0"]) == (2, "")
 
     def transposed(node):
         node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(W.T))
@@ -200,11 +201,11 @@ def test_what_check_finds(saved, tmp_path):
         node.attr["shape"].shape.dim[0].size = 7
 
     with pytest.raises(CheckFailed, match="what was written is no graph: model: .*Dimensions must be equal"):
-        check(source, values, altered(path, "w", transposed), ["y:0"], where="model")
+        check(source, values, altered(path, "w", transposed), ["y:0"])
     with pytest.raises(CheckFailed, match="answers otherwise: y:0: 6 of 6 elements differ"):
-        check(source, values, altered(path, "y", other_op), ["y:0"], where="model")
+        check(source, values, altered(path, "y", other_op), ["y:0"])
     with pytest.raises(CheckFailed, match="does not run, the session does"):
-        check(source, values, altered(path, "x", other_shape), ["y:0"], where="model")
+        check(source, values, altered(path, "x", other_shape), ["y:0"])
 
 
 def test_difference_compares_bits():

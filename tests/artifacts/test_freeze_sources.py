@@ -14,7 +14,8 @@ from tf1ref.artifacts import Program
 from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import freeze
-from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.artifacts.graph import constants
+from tf1ref.artifacts.graph.graphs import Graph, bare
 from tf1ref.catalog.programs import source_named
 from tf1ref.errors import InputError
 
@@ -211,9 +212,9 @@ def test_the_bytes_are_those_of_the_whole_message(monkeypatch):
         called = tf.function(lambda x: x * 2)
         tf.identity(called(v1.global_variables()[0].read_value()), name="y")
     names = ["y", *arrays]
-    graph_def = graphs.prune(graphs.bare(graph.as_graph_def()), names, "here")
-    whole = constants.frozen(graph_def, arrays, "here")
-    written = b"".join(freeze_bytes.pieces(constants.without_values(graph_def, arrays, "here"), arrays, "here"))
+    source = Graph(Graph(bare(graph.as_graph_def())).pruned(names), "here")
+    whole = constants.frozen(source, arrays)
+    written = b"".join(freeze_bytes.pieces(source.but(constants.without_values(source, arrays)), arrays))
     assert written == whole.SerializeToString(deterministic=True)
     assert len(whole.library.function) >= 1 and v1.GraphDef.FromString(written) == whole
 

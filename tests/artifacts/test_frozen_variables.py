@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.graph import answers, constants, graphs
+from tf1ref.artifacts.graph.graphs import Graph, bare
 from tf1ref.errors import InputError
 
 W = np.array([1.0, 2.0, 3.0], np.float32)
@@ -122,7 +123,7 @@ def graph_of(way, resource):
         tensor, feed, expected = way()
         tf.identity(tensor, name="y")
         sess.run(v1.global_variables_initializer())
-        graph_def = graphs.prune(graphs.bare(graph.as_graph_def()), ["y"], "model")
+        graph_def = Graph(bare(graph.as_graph_def())).pruned(["y"])
         values = {v.op.name: sess.run(v.read_value()) for v in v1.global_variables()}
     return graph_def, {n.name: values[n.name] for n in constants.variables(graph_def)}, feed, expected
 
@@ -133,11 +134,11 @@ def test_answers_as_the_session(way, resource, control_flow):
     if way is initialized_in_cond and not resource and v1.control_flow_v2_enabled():
         pytest.skip("TensorFlow itself does not pass a ref into a function")
     graph_def, values, feed, expected = graph_of(way, resource)
-    frozen = constants.frozen(graph_def, values, "model")
+    frozen = constants.frozen(Graph(graph_def, "model"), values)
     assert not [n.name for n in graphs.all_nodes(frozen) if n.op in constants.VARIABLES or "ReadVariable" in n.op]
-    session = answers.Model(graph_def, ["y:0"], values).answers(feed)
+    session = answers.Model(Graph(graph_def), ["y:0"], values).answers(feed)
     np.testing.assert_array_equal(session["y:0"], expected)
-    assert answers.difference(session, answers.Model(frozen, ["y:0"]).answers(feed)) == ""
+    assert answers.difference(session, answers.Model(Graph(frozen), ["y:0"]).answers(feed)) == ""
 
 
 def test_batched_gather_of_a_resource():
@@ -148,7 +149,7 @@ def test_batched_gather_of_a_resource():
         return found, {}, None
 
     graph_def, values, feed, _ = graph_of(way, resource=True)
-    reached = answers.Model(constants.frozen(graph_def, values, "model"), ["y:0"]).answers(feed)["y:0"]
+    reached = answers.Model(Graph(constants.frozen(Graph(graph_def, "model"), values)), ["y:0"]).answers(feed)["y:0"]
     np.testing.assert_array_equal(reached, [[0.0], [3.0], [5.0], [6.0]])
 
 
@@ -157,7 +158,7 @@ def test_shape_of_a_resource():
         return tf.raw_ops.VariableShape(input=variable(TABLE).handle, out_type=tf.int64), {}, None
 
     graph_def, values, feed, _ = graph_of(way, resource=True)
-    reached = answers.Model(constants.frozen(graph_def, values, "model"), ["y:0"]).answers(feed)["y:0"]
+    reached = answers.Model(Graph(constants.frozen(Graph(graph_def, "model"), values)), ["y:0"]).answers(feed)["y:0"]
     assert reached.dtype == np.int64 and reached.tolist() == [4, 2]
 
 
@@ -169,4 +170,4 @@ def test_a_write_on_the_path_is_refused(resource):
 
     graph_def, values, _, _ = graph_of(way, resource)
     with pytest.raises(InputError, match=r"model: the outputs need .* \(Assign\w+\), which writes to a variable"):
-        constants.frozen(graph_def, values, "model")
+        constants.frozen(Graph(graph_def, "model"), values)

@@ -34,6 +34,11 @@ def node(graph_def, name):
     return next(n for n in graph_def.node if n.name == name)
 
 
+def done(graph):
+    """(GraphDef, notes) of a graphs.Graph."""
+    return graph.graph_def, graph.notes
+
+
 @pytest.fixture
 def asks():
     """Runs `y` of a GraphDef on x = [3, 4]; raises what TensorFlow raises."""
@@ -101,25 +106,25 @@ def test_a_repair_is_needed_works_and_is_named(damage, asks):
     if damage not in RUNS_ANYWAY:
         with pytest.raises((ValueError, tf.errors.OpError)):
             asks(graph_def)
-    repaired, notes = repairs.repaired(graph_def, ["y"], "here")
-    notes += repairs.stale(graph_def, graphs.imported(repaired, "here"))
+    repaired, notes = done(repairs.repaired(graph_def, ["y"], "here"))
+    notes += repairs.stale(graph_def, graphs.Graph(repaired).imported())
     assert asks(repaired) == [4.0, 6.0]
     (note,) = notes
     assert re.search(DAMAGE[damage], note), note
     assert graph_def.SerializeToString(deterministic=True) == before, "what is repaired is a copy"
-    assert repairs.repaired(repaired, ["y"], "here") == (repaired, [])
+    assert done(repairs.repaired(repaired, ["y"], "here")) == (repaired, [])
 
 
 def test_a_whole_graph_is_not_changed_by_a_repair_it_does_not_need():
     graph_def = built(plain)
-    repaired, notes = repairs.repaired(graph_def)
+    repaired, notes = done(repairs.repaired(graph_def))
     assert notes == [] and repaired == graph_def
 
 
 def test_a_gradient_that_is_registered_stays():
     graph_def = built(plain)
     node(graph_def, "y").attr["_gradient_op_type"].s = b"Add"
-    repaired, notes = repairs.repaired(graph_def)
+    repaired, notes = done(repairs.repaired(graph_def))
     assert notes == [] and node(repaired, "y").attr["_gradient_op_type"].s == b"Add"
 
 
@@ -141,11 +146,11 @@ def test_what_freezing_left_over(asks):
     w.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([10.0, 20.0], tf.float32))
     with pytest.raises((ValueError, tf.errors.OpError), match="float_ref"):
         asks(graph_def)
-    repaired, notes = repairs.repaired(graph_def, ["y"], "here")
+    repaired, notes = done(repairs.repaired(graph_def, ["y"], "here"))
     assert asks(repaired) == [10 + 10 - 3.0, 20 + 20 - 4.0]
     (note,) = notes
     assert "left over by freezing, made plain: " in note and "AssignSub (moved)" in note and "RefSwitch" in note
-    whole, notes = repairs.repaired(graph_def)
+    whole, notes = done(repairs.repaired(graph_def))
     assert node(whole, "w/Assign").op == "Identity" and list(node(whole, "w/Assign").input) == ["w/initial_value"]
     assert asks(whole) == [17.0, 36.0] and "Assign (w/Assign)" in notes[0]
 
@@ -156,7 +161,7 @@ def test_variables_keep_their_assignments():
         passed = tf.raw_ops.RefSwitch(data=w._ref(), pred=tf.constant(True), name="passed").output_true
         tf.raw_ops.AssignSub(ref=passed, value=tf.constant(1.0), name="moved")
 
-    repaired, notes = repairs.repaired(built(ref))
+    repaired, notes = done(repairs.repaired(built(ref)))
     assert notes == [] and node(repaired, "w/Assign").op == "Assign"
     assert node(repaired, "passed").op == "RefSwitch" and node(repaired, "moved").op == "AssignSub"
 
@@ -169,7 +174,7 @@ def test_version_strings(saved, tmp_path, text, read):
     assert repairs.version_string(text) == read
     meta = v1.MetaGraphDef(graph_def=built(plain))
     meta.meta_info_def.tensorflow_version = text
-    _, notes = repairs.repaired(meta)
+    _, notes = done(repairs.repaired(meta))
     assert [repr(text) in n for n in notes] == [True] * (text != read)
     meta.meta_info_def.tensorflow_version = read
     with v1.Graph().as_default():
@@ -184,7 +189,7 @@ def test_an_unknown_op_on_the_way_stays(tmp_path):
     tail = graph_def.node.add(name="tail", op="Neg", input=["after"])
     tail.attr["T"].type = tf.float32.as_datatype_enum
     (tmp_path / "g.pb").write_bytes(graph_def.SerializeToString())
-    repaired, notes = repairs.repaired(graph_def, ["tail"])
+    repaired, notes = done(repairs.repaired(graph_def, ["tail"]))
     assert node(repaired, "strange") and notes == []
     with pytest.raises(InputError, match=r"does not know: FooBar \(strange\)"):
         freeze(tmp_path / "g.pb", ["tail"], tmp_path / "f.pb")
@@ -207,7 +212,8 @@ def test_a_repair_is_said_by_freeze(saved, tmp_path):
 @pytest.mark.parametrize("name", ["traffic_signs", "ctc", "seq2seq", "half_plus_two_v2"])
 def test_whole_graphs_of_others_are_imported(real, name):
     (path,) = real(name).glob("*.meta")
-    graph_def, notes = repairs.repaired(v1.MetaGraphDef.FromString(path.read_bytes()), None, name)
-    graphs.imported(graph_def, name)
+    graph = repairs.repaired(v1.MetaGraphDef.FromString(path.read_bytes()), None, name)
+    graph.imported()
+    graph_def, notes = done(graph)
     assert [n for n in notes if "version string '0.12.head'" in n] == notes[:1] * (name == "half_plus_two_v2")
     assert os.path.isfile(path) and text_format.MessageToString(graph_def.versions)

@@ -47,7 +47,7 @@ def frozen_outputs(source):
     """Names of the endpoints that only variables and inputs lead to: no queue, no file, no step of training."""
     found = []
     for name in source.endpoints.values():
-        needed = graphs.prune(source.graph_def, [name], source.where)
+        needed = source.graph.pruned([name])
         nodes = {n.name: n for n in needed.node}
         node = nodes[name.partition(":")[0]]
         kept = node.op in ("Placeholder", *constants.VARIABLES) or effects.state(needed.node)
@@ -104,7 +104,7 @@ def test_frozen_it_answers_the_same(name, tmp_path, build_once):
 
 def check_wrapped(graph_def, outputs, exact):
     """Asks session and function on the first inputs that fit. Not `exact`: constants are folded on one thread."""
-    model = answers.Model(graph_def, outputs)
+    model = answers.Model(graphs.Graph(graph_def), outputs)
     if any({"seed", "seed2"} <= node.attr.keys() for node in graphs.all_nodes(graph_def)):
         return  # dropout: a session and a function count their random numbers otherwise
     if graph_def.library.function:

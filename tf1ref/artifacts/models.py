@@ -39,22 +39,19 @@ class Artifact:
 
 
 @dataclass
-class Ready:
+class Ready(graphs.Graph):
     """A model that answers: `graph_def` is what the outputs need. `inputs` (fed), `outputs`: {key: tensor name}.
 
-    `values`: {variable: array}; `where`: the file, for messages; `notes`: what was repaired.
+    `values`: {variable: array}; `notes`: what was repaired.
     """
 
-    graph_def: v1.GraphDef
-    values: dict
-    inputs: dict
-    outputs: dict
-    where: str
-    notes: list
+    values: dict = field(default_factory=dict)
+    inputs: dict = field(default_factory=dict)
+    outputs: dict = field(default_factory=dict)
 
     def model(self, fetches=()):
         """Returns the answers.Model of the outputs, or of the tensors `fetches`."""
-        return answers.Model(self.graph_def, list(fetches or self.outputs.values()), self.values, self.where)
+        return answers.Model(self, list(fetches or self.outputs.values()), self.values)
 
 
 def load(path, signature=""):
@@ -94,7 +91,7 @@ def ready(artifact, outputs, inputs, trust=False):
     fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
     inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
     values = dict(artifact.values(constants.variables(part.graph_def)))
-    return Ready(part.graph_def, values, inputs, outputs, part.where, artifact.notes + part.notes)
+    return Ready(part.graph_def, part.where, artifact.notes + part.notes, values, inputs, outputs)
 
 
 def named(artifact, names, signed):
@@ -104,7 +101,7 @@ def named(artifact, names, signed):
     """
     found = {}
     for name in names:
-        whole = signed.get(name) or graphs.tensor_names([name], artifact.graph_def, artifact.path)[0]
+        whole = signed.get(name) or graphs.Graph(artifact.graph_def, artifact.path).tensors([name])[0]
         found[name.removesuffix(":0")] = whole
     return found
 

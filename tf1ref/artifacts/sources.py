@@ -37,6 +37,11 @@ class Source:
         """The graph as it was saved: with training, saving and device pins."""
         return getattr(self.message, "graph_def", self.message)
 
+    @property
+    def graph(self):
+        """The same as a graphs.Graph."""
+        return graphs.Graph(self.graph_def, self.where)
+
 
 def find(source, signature="", tags=(), values=""):
     """Returns the Source of a path or a Program; `values`: a checkpoint's prefix, for the weights of a Program.
@@ -169,7 +174,7 @@ def _first_values(graph, where):
     variables = v1.global_variables() + v1.local_variables()
     reads = {v.op.name: v.read_value().name for v in variables}
     initializers = [v.initializer.name for v in variables]
-    with v1.Session(graph=graphs.imported(graphs.bare(graph.as_graph_def()), where)) as sess:
+    with v1.Session(graph=graphs.Graph(graphs.bare(graph.as_graph_def()), where).imported()) as sess:
         try:
             sess.run([sess.graph.get_operation_by_name(i) for i in initializers])
             return _Fresh(sess.run(reads))

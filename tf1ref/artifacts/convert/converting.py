@@ -141,10 +141,10 @@ def _outputs(artifact, names):
 
 
 def _training(ready):
-    """Says which batch norms train: what is written answers as its source does, and that hangs on the batch."""
+    """Says which batch norms train: what is written answers as its source does, so its answers depend on the batch."""
     try:
         needed = {node.name for node in ready.graph_def.node}
-        return freeze_training.check(ready.graph_def, list(ready.outputs.values()), ready.where, needed)
+        return freeze_training.check(ready, list(ready.outputs.values()), needed)
     except InputError:
         return ["batch norms in training mode, whose answers hang on the batch: `freeze --strip-training` removes them"]
 

@@ -35,7 +35,7 @@ def keys(ends):
 
 def frozen(ready):
     """Returns the GraphDef of a models.Ready with constants for its variables."""
-    return constants.frozen(ready.graph_def, ready.values, ready.where)
+    return constants.frozen(ready, ready.values)
 
 
 def pb(ready):
@@ -115,7 +115,7 @@ def thawed(ready):
             node.op = "VariableV2"
             del node.attr["value"]
             node.attr["shape"].shape.CopyFrom(tf.TensorShape(values[node.name].shape).as_proto())
-    return Ready(graph_def, values, ready.inputs, ready.outputs, ready.where, ready.notes)
+    return Ready(graph_def, ready.where, ready.notes, values, ready.inputs, ready.outputs)
 
 
 def trainable(message):
@@ -131,7 +131,7 @@ def trainable(message):
 @contextlib.contextmanager
 def _session(ready, trained):
     """Yields (session, graph) with the variables in the collections where Savers look, holding their values."""
-    graph = graphs.imported(ready.graph_def, ready.where)
+    graph = ready.imported()
     with graph.as_default(), v1.Session(config=v1.ConfigProto(allow_soft_placement=True)) as sess:
         for node in constants.variables(ready.graph_def):
             value = ready.values[node.name]

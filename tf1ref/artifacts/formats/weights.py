@@ -19,7 +19,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from tf1ref.artifacts.formats import checkpoint
 from tf1ref.artifacts.formats.indexes import OBJECTS
-from tf1ref.artifacts.graph import effects
+from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
@@ -100,7 +100,7 @@ def constants(path, graph_def):
 
     Of a graph without such reads: all Consts of floats with more than one. Raises InputError when there are none.
     """
-    effects.check_constants(graph_def, path)
+    effects.check_constants(graphs.Graph(graph_def, path))
     nodes = {node.name: node for node in graph_def.node if node.op == "Const"}
     reads = [n for n in graph_def.node if n.op == "Identity" and READ.fullmatch(n.name) and n.input]
     names = dict.fromkeys(name for name in (tensor(n.input[0])[0] for n in reads) if name in nodes)

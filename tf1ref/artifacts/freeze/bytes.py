@@ -19,13 +19,13 @@ AS_CONTENT = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8") 
 NODE, ATTR, VALUE, TENSOR, CONTENT = (number << 3 | 2 for number in (1, 5, 2, 8, 4))
 
 
-def pieces(graph_def, values, where):
-    """Yields the bytes of what `without_values` returned, with `values`: those of `frozen(...)`, deterministic.
+def pieces(graph, values):
+    """Yields the bytes of what `without_values` returned, as a graphs.Graph, with `values`: those of `frozen(...)`.
 
     A message of all the weights is never made, nor a copy of one: a file of 100 MB is written in about that much
     memory. Raises InputError past the 2 GB that one protocol buffer holds.
     """
-    total = 0
+    graph_def, total = graph.graph_def, 0
     rest = v1.GraphDef(versions=graph_def.versions)
     if graph_def.HasField("library"):
         rest.library.CopyFrom(graph_def.library)
@@ -41,7 +41,7 @@ def pieces(graph_def, values, where):
             found = [_field(NODE, node.SerializeToString(deterministic=True))]
         total += sum(len(piece) for piece in found)
         if total > MOST_BYTES:
-            raise InputError(f"{where}: more than the 2 GB one file holds: freeze a part of it, by --outputs")
+            raise InputError(f"{graph.where}: more than the 2 GB one file holds: freeze a part of it, by --outputs")
         yield from found
     yield rest.SerializeToString(deterministic=True)
 

@@ -21,16 +21,16 @@ NEAR = 1e-4  # of the largest number of an answer: what folding may change
 EPSILON = 1e-4  # of a batch norm that does not say it (tensorflow/core/ops/nn_ops.cc)
 
 
-def folded(graph_def, outputs, where):
-    """Returns (GraphDef, how many were folded) of a frozen graph: batch norms in one op, and factors per channel."""
-    graph_def = graphs.copy(graph_def)
-    graph = _Graph(graph_def, {tensor(t)[0] for t in outputs})
-    found = [job for node in list(graph_def.node) for job in graph.jobs(node)]
+def folded(graph, outputs):
+    """Returns (GraphDef, how many were folded) of a frozen graphs.Graph: batch norms of one op, factors per channel."""
+    graph = graph.but(graphs.copy(graph.graph_def))
+    norms = _Norms(graph, {tensor(t)[0] for t in outputs})
+    found = [job for node in list(graph.graph_def.node) for job in norms.jobs(node)]
     if found:
-        values = _evaluated(graph_def, {t for job in found for t in job["constants"]}, where)
+        values = _evaluated(graph, {t for job in found for t in job["constants"]})
         for job in found:
-            graph.fold(job, [values[t] for t in job["constants"]])
-    return graphs.prune(graph_def, outputs, where), len(found)
+            norms.fold(job, [values[t] for t in job["constants"]])
+    return graph.pruned(outputs), len(found)
 
 
 def difference(expected, reached):
@@ -50,15 +50,15 @@ def difference(expected, reached):
     return ""
 
 
-class _Graph:
+class _Norms:
     """A frozen graph while its batch norms are folded."""
 
-    def __init__(self, graph_def, kept):
-        self.graph_def = graph_def
-        self.nodes = {n.name: n for n in graph_def.node}
+    def __init__(self, graph, kept):
+        self.graph, self.graph_def = graph, graph.graph_def
+        self.nodes = {n.name: n for n in self.graph_def.node}
         self.known, self.taken = {}, set()
         self.readers = dict.fromkeys(kept, 2)  # an output is read by its user, too
-        for node in graph_def.node:
+        for node in self.graph_def.node:
             for reference in node.input:
                 key = tensor(reference)[0]
                 self.readers[key] = self.readers.get(key, 0) + 1
@@ -137,7 +137,7 @@ class _Graph:
 
     def _shape(self, reference):
         if not hasattr(self, "imported"):
-            self.imported = graphs.imported(self.graph_def, "")
+            self.imported = self.graph.imported()
         shape = self.imported.get_tensor_by_name(":".join(map(str, tensor(reference)))).shape
         return shape.as_list() if shape.is_fully_defined() else None
 
@@ -172,8 +172,8 @@ def _along(product, scale, shape):
     return scale[:, None] if attr(product, "transpose_b").b else scale
 
 
-def _evaluated(graph_def, references, where):
-    """Returns {reference: array} of tensors that hang on constants alone."""
-    graph = graphs.imported(graphs.prune(graph_def, references, where), where)
-    with v1.Session(graph=graph) as sess:
-        return sess.run({t: graph.get_tensor_by_name(":".join(map(str, tensor(t)))) for t in references})
+def _evaluated(graph, references):
+    """Returns {reference: array} of tensors that depend on constants alone."""
+    imported = graph.but(graph.pruned(references)).imported()
+    with v1.Session(graph=imported) as sess:
+        return sess.run({t: imported.get_tensor_by_name(":".join(map(str, tensor(t)))) for t in references})

@@ -1,7 +1,9 @@
 """Freezing: a model and its weights into one .pb of constants, which is proven to answer the same."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -71,49 +73,66 @@ def freeze(source, outputs, destination, inputs=None, force=False, **options):
     options = Options(**options)
     destination = files.target(destination, force)
     source = freeze_sources.find(source, options.signature, options.tags, options.checkpoint)
-    graph_def, graph, outputs, feed, notes = _model(source, outputs, inputs, options)
-    variables = constants.variables(graph_def)
+    model = _model(source, outputs, inputs, options)
+    variables = constants.variables(model.part.graph_def)
     values = source.read(variables, options.ema)
-    notes += _averages(values, options.ema, source.where)
-    skeleton, data, folded = _constants(graph_def, values, outputs, source.where, options.fold)
+    model.notes.extend(_averages(values, options.ema, source.where))
+    frozen = _frozen(model.part, values, options.fold)
     compared, reason = 0, "it was asked not to"
-    with files.replacing(destination, data) as written:
+    with files.replacing(destination, frozen.data) as written:
         size = os.path.getsize(written)
         if options.verify:
-            near = freeze_folding.difference if folded else answers.difference
-            compared, reason = check(graph_def, values, written, outputs, feed, source.where, near)
+            near = freeze_folding.difference if frozen.folded else answers.difference
+            compared, reason = check(model.part, values, written, model.part.outputs, model.feed, near)
     return Report(
         path=str(destination),
-        nodes=len(skeleton.node),
+        nodes=len(frozen.skeleton.node),
         bytes=size,
         variables=[v.name for v in variables],
-        inputs={t.name: _shape(t) for t in answers.placeholders(graph)},
-        outputs={name: _shape(graph.get_tensor_by_name(name)) for name in outputs},
+        inputs={t.name: _shape(t) for t in answers.placeholders(model.graph)},
+        outputs={name: _shape(model.graph.get_tensor_by_name(name)) for name in model.part.outputs},
         compared=compared,
         not_compared=reason,
-        folded=folded,
-        notes=notes,
+        folded=frozen.folded,
+        notes=model.notes,
     )
 
 
-def _constants(graph_def, values, outputs, where, fold):
-    """Returns the frozen GraphDef, as far as it is in memory, its bytes in pieces, and how many norms were folded."""
+class _Model(NamedTuple):
+    """What is frozen: a Part, the same as TensorFlow's Graph, {tensor: array} to feed, and notes."""
+
+    part: parts.Part
+    graph: v1.Graph
+    feed: dict
+    notes: list
+
+
+class _Frozen(NamedTuple):
+    """A frozen graph: as far as it is in memory, its bytes in pieces, and how many batch norms were folded."""
+
+    skeleton: v1.GraphDef
+    data: Iterable[bytes]
+    folded: int
+
+
+def _frozen(part, values, fold):
+    """Returns the _Frozen of a Part with `values` {variable: array}."""
     if not fold:
-        skeleton = constants.without_values(graph_def, values, where)
-        return skeleton, freeze_bytes.pieces(skeleton, values, where), 0
-    whole, folded = freeze_folding.folded(constants.frozen(graph_def, values, where), outputs, where)
-    return whole, freeze_bytes.pieces(whole, {}, where), folded
+        skeleton = constants.without_values(part, values)
+        return _Frozen(skeleton, freeze_bytes.pieces(part.but(skeleton), values), 0)
+    whole, folded = freeze_folding.folded(part.but(constants.frozen(part, values)), part.outputs)
+    return _Frozen(whole, freeze_bytes.pieces(part.but(whole), {}), folded)
 
 
-def check(graph_def, values, written, outputs, feed=None, where="", difference=answers.difference):
-    """Runs `graph_def` with `values` {variable: array} and the file `written`, on `feed` or on made inputs.
+def check(graph, values, written, outputs, feed=None, difference=answers.difference):
+    """Runs a graphs.Graph with `values` {variable: array} and the file `written`, on `feed` or on made inputs.
 
     `difference`: what tells two answers apart. Returns (how many sets of inputs were compared, why none was or "").
     Raises CheckFailed where an answer differs, InputError when the graph does not run at all.
     """
-    source = answers.Model(graph_def, outputs, values, where)
+    source = answers.Model(graph, outputs, values)
     try:
-        reread = answers.Model(v1.GraphDef.FromString(written.read_bytes()), outputs, where=where)
+        reread = answers.Model(graph.but(v1.GraphDef.FromString(written.read_bytes())), outputs)
     except (InputError, DecodeError) as e:
         raise CheckFailed(f"what was written is no graph: {one_line(e)}") from e
     feed = feed or {}
@@ -125,12 +144,12 @@ def check(graph_def, values, written, outputs, feed=None, where="", difference=a
             expected = source.answers(made)
         except answers.Refused as e:
             if not guessed:
-                raise InputError(f"{where}: the outputs cannot be computed: {e}") from e
+                raise InputError(f"{graph.where}: the outputs cannot be computed: {e}") from e
             reason = f"no answer on made inputs: {e}"
             continue
         except tf.errors.OpError as e:
-            raise InputError(f"{where}: the graph does not run here: {one_line(e)}") from e
-        _compare(expected, reread, made, where, difference)
+            raise InputError(f"{graph.where}: the graph does not run here: {one_line(e)}") from e
+        _compare(expected, reread, made, difference)
         if answers.tells_nothing(expected):
             reason = "the answers on made inputs are empty or not numbers"
         else:
@@ -138,31 +157,29 @@ def check(graph_def, values, written, outputs, feed=None, where="", difference=a
     return compared, "" if compared else reason
 
 
-def _compare(expected, reread, feed, where, difference):
+def _compare(expected, reread, feed, difference):
     try:
         found = difference(expected, reread.answers(feed))
     except (answers.Refused, tf.errors.OpError) as e:
-        raise CheckFailed(f"{where}: the frozen graph does not run, the session does: {one_line(e)}") from e
+        raise CheckFailed(f"{reread.where}: the frozen graph does not run, the session does: {one_line(e)}") from e
     if found:
-        raise CheckFailed(f"{where}: the frozen graph answers otherwise: {found}")
+        raise CheckFailed(f"{reread.where}: the frozen graph answers otherwise: {found}")
 
 
 def _model(source, outputs, inputs, options):
-    """Returns the pruned graph with placeholders at `inputs`, as GraphDef and Graph; outputs; what to feed; notes."""
-    where, whole, notes = source.where, source.graph_def, list(source.notes)
+    """Returns the _Model of a Source: pruned, with placeholders at `inputs`."""
     outputs, inputs, guessed = _ends(source, outputs, inputs)
-    notes += guessed
-    message = source.message
+    notes, whole, message = source.notes + guessed, source.graph, source.message
     if options.strip_training:
-        whole, done = freeze_training.stripped(whole, outputs, where)
-        message, notes = _with_graph(message, whole), notes + done
-    part = parts.Part(message, outputs, where, options.trust)
+        whole = freeze_training.stripped(whole, outputs)
+        message, notes = _with_graph(message, whole.graph_def), notes + whole.notes
+    part = parts.Part(message, outputs, source.where, options.trust)
     notes += part.notes
     given = _cut(part, inputs) if inputs else {}
     needed = {n.name for n in part.graph_def.node if n.op != "Placeholder"}  # one may stand where a batch norm was
-    notes += freeze_training.check(whole, outputs, where, needed)
+    notes += freeze_training.check(whole, outputs, needed)
     graph = part.imported()
-    return part.graph_def, graph, outputs, given, notes + [note for note in part.notes if note not in notes]
+    return _Model(part, graph, given, notes + [note for note in part.notes if note not in notes])
 
 
 def _ends(source, outputs, inputs):
@@ -172,13 +189,13 @@ def _ends(source, outputs, inputs):
     named = [source.endpoints.get(name, name) for name in outputs or ()]
     if named or not source.outputs:
         guesses = [] if named else graphs.guessed_outputs(source.graph_def)
-        names = graphs.tensor_names(named or guesses[:1], source.graph_def, source.where)
+        names = source.graph.tensors(named or guesses[:1])
         others = f"; others: {', '.join(guesses[1:MOST_GUESSES])}" if guesses[1:] else ""
         return names, inputs, [] if named else [f"no outputs named, taken: {names[0]}{others}"]
-    names = graphs.tensor_names(source.outputs, source.graph_def, source.where)
+    names = source.graph.tensors(source.outputs)
     notes = [f"no outputs named, taken: {', '.join(names)}, the signature's"]
     if inputs is None:
-        needed = {n.name for n in graphs.prune(source.graph_def, names, source.where).node}
+        needed = {n.name for n in source.graph.pruned(names).node}
         inputs = [name for name in source.inputs if graphs.tensor(name)[0] in needed]
     return names, inputs, notes
 
@@ -191,7 +208,7 @@ def _with_graph(message, graph_def):
 
 def _cut(part, inputs):
     """Cuts `part` at `inputs`, names or {name: array}; returns {name: array} of those that have values."""
-    names = graphs.tensor_names(inputs, part.graph_def, f"{part.where}: what the outputs need")
+    names = graphs.Graph(part.graph_def, f"{part.where}: what the outputs need").tensors(inputs)
     given = dict(zip(names, inputs.values())) if isinstance(inputs, dict) else {}
     there = part.ops()
     placeholders = part.cut([n for n in names if not there[graphs.tensor(n)[0]].startswith("Placeholder")])

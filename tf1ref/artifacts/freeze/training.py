@@ -27,23 +27,23 @@ NAMES = (r"(moving|running|pop|population|mov)_mean", r"(moving|running|pop|popu
 FAR = 12  # ops between
 
 
-def check(graph_def, outputs, where, needed):
-    """Returns warnings about batch norms of `graph_def` that train when it is asked for `outputs`.
+def check(graph, outputs, needed):
+    """Returns warnings about batch norms of a graphs.Graph that train when it is asked for `outputs`.
 
     `needed`: names of the nodes that are kept. Raises InputError when one has averages, which it should use.
     """
-    if not any(_trains(n) for n in graphs.all_nodes(graph_def)):
+    if not any(_trains(n) for n in graphs.all_nodes(graph.graph_def)):
         return []
-    graph_def = freeze_branches.taken(graph_def)
+    graph_def = freeze_branches.taken(graph.graph_def)
     training = _training(graph_def, freeze_branches.live_nodes(graph_def, outputs) & needed)
     guarded, nodes = _guarded(graph_def, outputs), _Nodes(graph_def)
     always = [n for n in training if n.name not in guarded]
     held = [n for n in always if n.name in nodes.by_name and nodes.averages(n)]
     if held:
         raise InputError(
-            f"{where}: the outputs need batch norms in training mode ({_some(held)}), which normalise with the batch's "
-            "own mean: say --strip-training to use their moving averages, or freeze the graph built with is_training "
-            "False"
+            f"{graph.where}: the outputs need batch norms in training mode ({_some(held)}), which normalise with the "
+            "batch's own mean: say --strip-training to use their moving averages, or freeze the graph built with "
+            "is_training False"
         )
     flags = sorted({flag for n in training for flag in guarded.get(n.name, ()) if flag})
     own = [n for n in always if BATCH_NORM.fullmatch(n.op)]
@@ -51,13 +51,13 @@ def check(graph_def, outputs, where, needed):
     return notes + ([f"batch norms without moving averages ({_some(own)}): answers hang on the batch"] if own else [])
 
 
-def stripped(graph_def, outputs, where):
-    """Returns `graph_def` as inference runs it for `outputs`, and a line for each thing that was done.
+def stripped(graph, outputs):
+    """Returns a graphs.Graph as inference runs it for `outputs`; its notes say each thing that was done.
 
     Flags that say whether to train are off, branches that they turn off are gone, and batch norms use their moving
     averages. Raises InputError where a batch norm that trains has none.
     """
-    graph_def = graphs.copy(graph_def)
+    graph_def = graphs.copy(graph.graph_def)
     flags = {name: False for name in _booleans(graph_def) if FLAG.match(name)}
     for turned_off in _guarded(graph_def, outputs).values():
         flags = {**turned_off, **flags}
@@ -69,11 +69,11 @@ def stripped(graph_def, outputs, where):
     done, lacking = _use_averages(graph_def, outputs)
     if lacking:
         raise InputError(
-            f"{where}: no moving averages are kept for the batch norms {_some(lacking)}: they cannot but train; freeze "
-            "without --strip-training if that is what they are for"
+            f"{graph.where}: no moving averages are kept for the batch norms {_some(lacking)}: they cannot but train; "
+            "freeze without --strip-training if that is what they are for"
         )
     notes += [f"batch norms that now use their moving averages: {_some(done)}"] if done else []
-    return graph_def, notes or ["nothing of training is on the way to the outputs"]
+    return graphs.Graph(graph_def, graph.where, notes or ["nothing of training is on the way to the outputs"])
 
 
 def _use_averages(graph_def, outputs):

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.graph import memory
 from tf1ref.artifacts.graph.constants import variables
-from tf1ref.artifacts.graph.graphs import all_nodes, copy, imported
+from tf1ref.artifacts.graph.graphs import all_nodes, copy
 from tf1ref.errors import one_line
 
 SEED = 20160413
@@ -47,15 +47,16 @@ class Model:
 
     `fetches`: tensor names; `values`: {variable: array} to assign first. `inputs`: the tensors to be fed.
     Random ops without a seed get one, the same in every model, so that dropout can be compared.
-    Raises InputError when `graph_def` cannot be imported.
+    Raises InputError when the graphs.Graph `graph` cannot be imported.
     """
 
-    def __init__(self, graph_def, fetches, values=None, where=""):
-        self.graph, self.values = imported(_seeded(graph_def), where), values or {}
+    def __init__(self, graph, fetches, values=None):
+        self.where, self.values = graph.where, values or {}
+        self.graph = graph.but(_seeded(graph.graph_def)).imported()
         self.inputs = placeholders(self.graph)
         with self.graph.as_default():
             self.fetched = {name: _readable(self.graph, name) for name in fetches}
-            self.assigned = [_assign(self.graph, v) for v in variables(graph_def) if v.name in self.values]
+            self.assigned = [_assign(self.graph, v) for v in variables(graph.graph_def) if v.name in self.values]
 
     def answers(self, feed):
         """Returns {tensor name: array} for `feed` {tensor name: array}.

@@ -50,27 +50,27 @@ def variables(graph_def):
     return [node for node in graph_def.node if node.op in VARIABLES]
 
 
-def frozen(graph_def, values, where):
-    """Returns `graph_def` with a Const in the place of each variable; `values`: {node name: array}.
+def frozen(graph, values):
+    """Returns the GraphDef of a graphs.Graph with a Const in the place of each variable; `values`: {node name: array}.
 
     Raises InputError when something writes to a variable, or needs the variable and not its value.
     """
-    result = without_values(graph_def, values, where)
+    result = without_values(graph, values)
     for node in result.node:
         if node.name in values and "value" not in node.attr:
             constant(node, node.name, values[node.name], node.attr["dtype"].type)
     return result
 
 
-def without_values(graph_def, names, where):
-    """Returns `graph_def` with a Const that has no value yet in the place of each variable of `names`.
+def without_values(graph, names):
+    """Returns the GraphDef of a graphs.Graph with a Const without a value in the place of each variable of `names`.
 
     Raises InputError as `frozen` does.
     """
+    graph_def, made = graph.graph_def, {}
     library = {f.signature.name: f for f in graph_def.library.function}
-    made = {}
     handles = {(n.name, 0): Handle(n.attr["dtype"].type, n.op in REFS) for n in variables(graph_def)}
-    nodes = _Body(graph_def.node, handles, _Functions(library, made, where)).nodes
+    nodes = _Body(graph_def.node, handles, _Functions(library, made, graph.where)).nodes
     result = v1.GraphDef(versions=graph_def.versions)
     for node in nodes:
         if node.name in names:
@@ -82,7 +82,7 @@ def without_values(graph_def, names, where):
         result.library.function.extend(library[name] for name in sorted(library))
     left = [n.name for n in all_nodes(result) if n.op in VARIABLES]
     if left:
-        raise InputError(f"{where}: variables made inside a function cannot be frozen: {', '.join(left)}")
+        raise InputError(f"{graph.where}: variables made inside a function cannot be frozen: {', '.join(left)}")
     return result
 
 

@@ -61,46 +61,46 @@ def verdict(node: v1.NodeDef) -> Verdict | None:
     return found
 
 
-def check(graph_def: v1.GraphDef, where: str, trust: bool) -> None:
+def check(graph: graphs.Graph, trust: bool) -> None:
     """Raises InputError for ops whose state or Python function no file holds, and, without `trust`, for outside().
 
     The functions of the graph are looked at, too. It imports nothing: shape inference runs ops.
     """
-    found = _decided(graphs.all_nodes(graph_def))
+    found = _decided(graphs.all_nodes(graph.graph_def))
     if STATE in found:
         raise InputError(
-            f"{where}: the outputs need {repairs.listed(_names(found[STATE]))}, whose state no file holds: "
+            f"{graph.where}: the outputs need {repairs.listed(_names(found[STATE]))}, whose state no file holds: "
             "name the tensors after it as --inputs"
         )
     if PYTHON in found:
         raise InputError(
-            f"{where}: the outputs need {repairs.listed(_names(found[PYTHON]))}, functions of the program that built "
-            "it: name the tensors after them as --inputs"
+            f"{graph.where}: the outputs need {repairs.listed(_names(found[PYTHON]))}, functions of the program that "
+            "built it: name the tensors after them as --inputs"
         )
     if OUTSIDE in found and not trust:
         why = dict(_reasons(found[OUTSIDE]))
         words = [f"{repairs.listed({op: names})} {why[op]}" for op, names in _names(found[OUTSIDE]).items()]
         more = f" and {len(words) - MOST_SAID} more" * (len(words) > MOST_SAID)
         raise InputError(
-            f"{where}: the outputs need ops that do more than compute: {', '.join(words[:MOST_SAID])}{more}: "
+            f"{graph.where}: the outputs need ops that do more than compute: {', '.join(words[:MOST_SAID])}{more}: "
             "say --trust to run them"
         )
 
 
-def check_constants(graph_def: v1.GraphDef, where: str) -> None:
-    """Raises InputError when the constants of `graph_def` claim more memory than there is, or sizes that none can have.
+def check_constants(graph: graphs.Graph) -> None:
+    """Raises InputError when the constants of a graph claim more memory than there is, or sizes that none can have.
 
     A constant may say one value and a shape of 10^12: that is how zeros are kept.
     """
     most, total = memory.available(), 0
-    for node in graphs.all_nodes(graph_def):
+    for node in graphs.all_nodes(graph.graph_def):
         if node.op == "Const":
             size = _claimed(attr(node, "value").tensor)
             total += most + 1 if size is None else size
         if total > most:
             shape = shape_of(attr(node, "value").tensor.tensor_shape)
             raise InputError(
-                f"{where}: the constant {node.name} claims the shape {shape}, which is more than there is memory for: "
+                f"{graph.where}: the constant {node.name} claims the shape {shape}, more than there is memory for: "
                 "choose outputs that do without it"
             )
 

@@ -1,6 +1,8 @@
-"""GraphDefs as plain messages: names, pruning, cutting. Nothing here imports a graph or runs one."""
+"""GraphDefs as messages: names, pruning, cutting; and their import."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -29,27 +31,75 @@ def tensor(reference):
     return name, int(rest[0]) if rest else 0
 
 
-def tensor_names(names, graph_def, where):
-    """Returns "node:index" for node or tensor `names`, each once, in the order given.
+@dataclass
+class Graph:
+    """A graph with the file that it comes from: `where`, for messages. `notes`: what was done to it, a line each."""
 
-    Raises InputError when there are none (likely ones are listed) or one is not there (nearest are offered).
-    """
-    nodes = {node.name for node in graph_def.node}
-    names = [names] if isinstance(names, str) else [name.strip() for name in names or () if name.strip()]
-    if not names:
-        likely = ", ".join(likely_outputs(graph_def)) or "none found"
-        raise InputError(f"{where}: name the outputs; likely: {likely}")
-    found = {}
-    for name in names:
-        if not re.fullmatch(r"[^:^]+(:\d+)?", name):
-            raise InputError(f"{where}: {name!r} is no name of a node or tensor: write y or y:0")
-        if tensor(name)[0] not in nodes:
-            body = [n for n in sorted(nodes) if not TRAINING.match(n)]
-            first = sorted(nodes) if TRAINING.match(name) else body
-            near = nearest(tensor(name)[0], first) or nearest(tensor(name)[0], sorted(nodes))
-            raise InputError(f"{where}: holds no {name!r}{near}")
-        found[":".join(map(str, tensor(name)))] = None
-    return list(found)
+    graph_def: v1.GraphDef
+    where: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    def but(self, graph_def: v1.GraphDef) -> "Graph":
+        """Returns the Graph of another GraphDef, made from this one."""
+        return Graph(graph_def, self.where, self.notes)
+
+    def tensors(self, names: Iterable[str] | str) -> list[str]:
+        """Returns "node:index" for node or tensor `names`, each once, in the order given.
+
+        Raises InputError when there are none (likely ones are listed) or one is not there (nearest are offered).
+        """
+        nodes = {node.name for node in self.graph_def.node}
+        names = [names] if isinstance(names, str) else [name.strip() for name in names or () if name.strip()]
+        if not names:
+            likely = ", ".join(likely_outputs(self.graph_def)) or "none found"
+            raise InputError(f"{self.where}: name the outputs; likely: {likely}")
+        found = {}
+        for name in names:
+            if not re.fullmatch(r"[^:^]+(:\d+)?", name):
+                raise InputError(f"{self.where}: {name!r} is no name of a node or tensor: write y or y:0")
+            if tensor(name)[0] not in nodes:
+                body = [n for n in sorted(nodes) if not TRAINING.match(n)]
+                first = sorted(nodes) if TRAINING.match(name) else body
+                near = nearest(tensor(name)[0], first) or nearest(tensor(name)[0], sorted(nodes))
+                raise InputError(f"{self.where}: holds no {name!r}{near}")
+            found[":".join(map(str, tensor(name)))] = None
+        return list(found)
+
+    def pruned(self, tensors: Iterable[str]) -> v1.GraphDef:
+        """Returns the part that the node or tensor names `tensors` need, in its order.
+
+        Functions are kept where something calls them, sorted by name. Raises InputError for a missing input.
+        """
+        nodes = {node.name: node for node in self.graph_def.node}
+        wanted = _before(nodes, tensors)
+        missing = min(wanted - nodes.keys(), default=None)
+        if missing is not None:
+            raise InputError(f"{self.where}: damaged: a node reads {missing!r}, which is not in the graph")
+        pruned = v1.GraphDef(versions=self.graph_def.versions)
+        pruned.node.extend(node for node in self.graph_def.node if node.name in wanted)
+        library = {f.signature.name: f for f in self.graph_def.library.function}
+        functions = sorted(called(pruned.node, library))
+        if functions:  # an empty library is two bytes that mean nothing
+            pruned.library.function.extend(library[name] for name in functions)
+        return pruned
+
+    def imported(self) -> v1.Graph:
+        """Returns it as TensorFlow's Graph, a new one. Raises InputError when this TensorFlow refuses it."""
+        with v1.Graph().as_default() as graph:
+            try:
+                with memory.bounded():
+                    v1.import_graph_def(self.graph_def, name="")
+            except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
+                raise InputError(f"{self.where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
+        return graph
+
+    def output(self, graph: v1.Graph, name: str) -> tf.Tensor:
+        """Returns the tensor `name` of `graph`, which was imported. Raises InputError for an output an op has not."""
+        node, index = tensor(name)
+        operation = graph.get_operation_by_name(node)
+        if index >= len(operation.outputs):
+            raise InputError(f"{self.where}: {node} ({operation.type}) has {len(operation.outputs)} outputs, no {name}")
+        return operation.outputs[index]
 
 
 def likely_outputs(graph_def, most=8):
@@ -98,25 +148,6 @@ def bare(graph_def):
         for attribute in ("_class", "_output_shapes"):
             node.attr.pop(attribute, None)
     return graph_def
-
-
-def prune(graph_def, tensors, where):
-    """Returns the part of `graph_def` that the node or tensor names `tensors` need, in its order.
-
-    Functions are kept where something calls them, sorted by name. Raises InputError for a missing input.
-    """
-    nodes = {node.name: node for node in graph_def.node}
-    wanted = _before(nodes, tensors)
-    missing = min(wanted - nodes.keys(), default=None)
-    if missing is not None:
-        raise InputError(f"{where}: damaged: a node reads {missing!r}, which is not in the graph")
-    pruned = v1.GraphDef(versions=graph_def.versions)
-    pruned.node.extend(node for node in graph_def.node if node.name in wanted)
-    library = {f.signature.name: f for f in graph_def.library.function}
-    functions = sorted(called(pruned.node, library))
-    if functions:  # an empty library is two bytes that mean nothing
-        pruned.library.function.extend(library[name] for name in functions)
-    return pruned
 
 
 def _before(nodes, tensors):
@@ -182,27 +213,7 @@ def copy(message):
     return type(message).FromString(message.SerializeToString())
 
 
-def imported(graph_def, where):
-    """Returns a new Graph that holds `graph_def`. Raises InputError when this TensorFlow refuses it."""
-    with v1.Graph().as_default() as graph:
-        try:
-            with memory.bounded():
-                v1.import_graph_def(graph_def, name="")
-        except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
-            raise InputError(f"{where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
-    return graph
-
-
 def _functions(node):
     functions = [value.func.name for value in node.attr.values() if value.HasField("func")]
     functions += [f.name for value in node.attr.values() for f in value.list.func]
     return {node.op, *functions}
-
-
-def output(graph, name, where):
-    """Returns the tensor `name` of a v1.Graph. Raises InputError when its op has no such output."""
-    node, index = tensor(name)
-    operation = graph.get_operation_by_name(node)
-    if index >= len(operation.outputs):
-        raise InputError(f"{where}: {node} ({operation.type}) has {len(operation.outputs)} outputs, no {name}")
-    return operation.outputs[index]

@@ -12,7 +12,7 @@ from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
 from tf1ref.errors import InputError
 
 
-class Part:
+class Part(graphs.Graph):
     """What `outputs`, tensor names, need of `message`, a GraphDef or MetaGraphDef, which stays as it is.
 
     `graph_def`: the part, with TensorFlow's own repairs done; `where`: the file, for messages; `notes`: what was
@@ -21,8 +21,9 @@ class Part:
     """
 
     def __init__(self, message, outputs: Iterable[str], where: str, trust: bool = False):
-        self.message, self.outputs, self.where, self.trust = message, list(outputs), where, trust
-        self.graph_def, self.notes = repairs.repaired(message, self.outputs, where)
+        self.message, self.outputs, self.trust = message, list(outputs), trust
+        repaired = repairs.repaired(message, self.outputs, where)
+        super().__init__(repaired.graph_def, where, repaired.notes)
 
     def ops(self) -> dict[str, str]:
         """Returns {node name: op} of the graph, without its functions."""
@@ -37,7 +38,7 @@ class Part:
             return {}
         self.graph_def, placeholders = graphs.cut(self.graph_def, names, self._types(names))
         wanted = [*self.outputs, *(placeholders.values() if kept else ())]
-        self.graph_def = graphs.prune(self.graph_def, wanted, self.where)
+        self.graph_def = self.pruned(wanted)
         return placeholders
 
     def imported(self) -> v1.Graph:
@@ -52,11 +53,11 @@ class Part:
                 f"{self.where}: the outputs need ops that this TensorFlow does not know: {repairs.listed(unknown)}: "
                 "name tensors after them as --inputs, or outputs before them"
             )
-        effects.check(self.graph_def, self.where, self.trust)
-        effects.check_constants(self.graph_def, self.where)
-        graph = graphs.imported(self.graph_def, self.where)
+        effects.check(self, self.trust)
+        effects.check_constants(self)
+        graph = super().imported()
         for name in self.outputs:
-            graphs.output(graph, name, self.where)
+            self.output(graph, name)
         self.notes += [note for note in repairs.stale(self.message, graph) if note not in self.notes]
         return graph
 
@@ -65,7 +66,7 @@ class Part:
 
     def _types(self, names):
         """{tensor name: (dtype, shape)}, inferred by TensorFlow behind what may not be imported."""
-        before = graphs.prune(self.graph_def, names, self.where)
+        before = self.pruned(names)
         stopped = self._stopped(before)
         nodes = {node.name: node for node in before.node}
         found = {name: self._declared(nodes, *tensor(name)) for name in names if tensor(name)[0] in stopped}
@@ -78,10 +79,10 @@ class Part:
         behind, placeholders = graphs.cut(before, list(ends), declared)
         for node in behind.node:  # what only comes after a stopped op need not wait for it here
             node.input[:] = [i for i in node.input if not (i[0] == "^" and i[1:] in stopped)]
-        behind = graphs.prune(behind, left, self.where)
-        effects.check_constants(behind, self.where)
-        graph = graphs.imported(behind, self.where)
-        tensors = [graphs.output(graph, name, self.where) for name in left]
+        behind = self.but(self.but(behind).pruned(left))
+        effects.check_constants(behind)
+        graph = behind.imported()
+        tensors = [self.output(graph, name) for name in left]
         return {**found, **{t.name: (t.dtype.base_dtype, t.shape) for t in tensors}}
 
     def _stopped(self, graph_def):

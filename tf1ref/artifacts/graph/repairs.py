@@ -25,7 +25,7 @@ PLAIN.update((f"Ref{op}", op) for op in ("Identity", "Enter", "Exit", "NextItera
 
 
 def repaired(message, outputs=None, where=""):
-    """Returns (GraphDef that can be imported, a line for each repair): what `outputs` need, or all of the graph.
+    """Returns the Graph that can be imported, with a note for each repair: what `outputs` need, or all of the graph.
 
     `message`: a GraphDef or MetaGraphDef, which stays as it is. Devices, colocation and recorded shapes are always
     left out. Raises InputError where a node that is needed reads what is not there.
@@ -33,10 +33,11 @@ def repaired(message, outputs=None, where=""):
     meta = message if isinstance(message, v1.MetaGraphDef) else None
     whole = meta.graph_def if meta else message
     notes = _version(meta.meta_info_def.tensorflow_version) if meta else []
-    pruned = graphs.prune(whole, outputs or [n.name for n in whole.node], where)
+    pruned = graphs.Graph(whole, where).pruned(outputs or [n.name for n in whole.node])
     notes += _left_out(whole, pruned) + _devices(pruned) + _colocation(pruned)
     graph_def = graphs.bare(pruned)
-    return graph_def, notes + _versions(graph_def) + _assignments(graph_def) + _gradients(graph_def, whole)
+    notes += _versions(graph_def) + _assignments(graph_def) + _gradients(graph_def, whole)
+    return graphs.Graph(graph_def, where, notes)
 
 
 def version_string(text):

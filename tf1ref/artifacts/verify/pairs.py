@@ -70,7 +70,7 @@ def matched(a, b):
 
 def specs(a, b, pairs):
     """An Input for each pair, by A's name, with all that either says about its shape."""
-    first, second = graphs.imported(a.graph_def, a.where), graphs.imported(b.graph_def, b.where)
+    first, second = a.imported(), b.imported()
     found = []
     for name, other in pairs.items():
         one, two = first.get_tensor_by_name(name), second.get_tensor_by_name(other)
@@ -110,7 +110,7 @@ def load_feeds(path):
 
 def common(a, b):
     """Names of the tensors that both graphs have and a session can fetch, in the order of A."""
-    first, second = graphs.imported(a.graph_def, a.where), graphs.imported(b.graph_def, b.where)
+    first, second = a.imported(), b.imported()
     there = {t.name: t for op in second.get_operations() for t in op.outputs}
     unreachable = _within(first) | _within(second)
     fed = {*a.inputs.values()}

@@ -43,7 +43,7 @@ def body(path, jpeg, bottleneck, folder):
     """
     path = Path(path or _body.paths(folder)[0])
     graph_def = _read(path)
-    names = [graphs.tensor_names(name, graph_def, path)[0] for name in (jpeg, bottleneck)]
+    names = [graphs.Graph(graph_def, path).tensors(name)[0] for name in (jpeg, bottleneck)]
     part = parts.Part(graph_def, names[1:], str(path))
     given = part.cut(names[:1], kept=False)[names[0]] if graphs.tensor(names[0])[0] in part.ops() else ""
     if given.partition(":")[0] not in part.ops():
