@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts import Program, sources
 from tf1ref.artifacts.formats import recognise, weights
-from tf1ref.artifacts.graph import answers, constants, graphs, parts
+from tf1ref.artifacts.graph import answers, constants, definitions, graphs, layouts, parts, summaries
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
@@ -54,13 +54,13 @@ class Ready(graphs.Graph):
         return answers.Model(self, list(fetches or self.outputs.values()), self.values)
 
 
-def load(path, signature=""):
-    """Returns the Artifact at `path`, told by its content, or of a Program. `signature`: of a SavedModel.
+def load(path, signature="", tags=None):
+    """Returns the Artifact at `path`, told by its content, or of a Program. `signature`, `tags`: of a SavedModel.
 
     Raises InputError when there is none, or it is damaged.
     """
     if isinstance(path, Program):
-        return _source(path, "example", signature)
+        return _source(path, "example", signature, tags)
     path = os.fspath(path)
     kind = weights.kind(path)
     if kind:
@@ -72,7 +72,7 @@ def load(path, signature=""):
         read = functools.partial(weights.saved, found.path)
         return Artifact(found.path, "objects" if found.index.objects else "checkpoint", read)
     if found.index or found.kind.startswith("SavedModel"):
-        artifact = _source(path, "checkpoint" if "checkpoint" in found.kind else "saved_model", signature)
+        artifact = _source(path, "checkpoint" if "checkpoint" in found.kind else "saved_model", signature, tags)
         artifact.weights = functools.partial(weights.saved, found.index.prefix) if found.index else dict
         return artifact
     return _graph(found.path, "pbtxt" if found.kind.endswith("as text") else "pb", found.graphs[0])
@@ -91,7 +91,9 @@ def ready(artifact, outputs, inputs, trust=False):
     fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
     inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
     values = dict(artifact.values(constants.variables(part.graph_def)))
-    return Ready(part.graph_def, part.where, artifact.notes + part.notes, values, inputs, outputs)
+    return Ready(
+        part.graph_def, part.where, artifact.notes + part.notes + layouts.note(part.graph_def), values, inputs, outputs
+    )
 
 
 def named(artifact, names, signed):
@@ -113,11 +115,24 @@ def leaves(graph_def):
     ends = [n for n in graph_def.node if n.name not in read and not graphs.NO_ANSWERS.fullmatch(n.op)]
     # A branch of v1 control flow begins with the flag passed on, which often nothing reads.
     pivots = {n.name for n in ends if n.op == "Identity" and ops.get(tensor(n.input[0])[0]) == "Switch"}
-    return {n.name: f"{n.name}:0" for n in ends if n.name not in pivots and not graphs.TRAINING.match(n.name)}
+    kept = [n for n in ends if n.name not in pivots and not graphs.TRAINING.match(n.name)]
+    return {key: name for node in kept for key, name in every_output(node, graph_def).items()}
 
 
-def _source(path, kind, signature):
-    source = sources.find(path, signature)
+def every_output(node, graph_def):
+    """Returns {key: tensor name} of all that a NodeDef answers: "best/values", "best/indices" of a TopKV2 best.
+
+    An op with one output has its own name as key; of a batch norm the rest is its moments, which no one asked for.
+    """
+    library = {f.signature.name: f for f in graph_def.library.function}
+    found = definitions.outputs(node, library)
+    if len(found) < 2 or summaries.BATCH_NORM.fullmatch(node.op):
+        return {node.name: f"{node.name}:0"}
+    return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in enumerate(found)}
+
+
+def _source(path, kind, signature, tags):
+    source = sources.find(path, signature, tags)
     inputs, outputs = _keys(source)
     artifact = Artifact(source.where, kind, dict, source.message, source.read, inputs, outputs, source.notes)
     if kind == "example":
@@ -146,7 +161,9 @@ def _graph(path, kind, message):
             raise InputError(f"{path}: has variables ({names}) and no values: give the checkpoint that holds them")
         return {}
 
-    read = functools.partial(weights.constants, path, graph_def)
+    def read():
+        return values(variables) or weights.constants(path, graph_def)
+
     return Artifact(path, kind, read, message, values, outputs={} if variables else leaves(graph_def))
 
 

@@ -43,10 +43,11 @@ class Source:
         return graphs.Graph(self.graph_def, self.where)
 
 
-def find(source, signature="", tags=(), values=""):
+def find(source, signature="", tags=None, values=""):
     """Returns the Source of a path or a Program; `values`: a checkpoint's prefix, for the weights of a Program.
 
-    `signature`, `tags`: which of a SavedModel's. Raises InputError when there is none, or several.
+    `signature`, `tags`: which of a SavedModel's; tags None: the usual ones. Raises InputError when there is none, or
+    several.
     """
     if isinstance(source, Program):
         return _built(source, values)
@@ -116,16 +117,21 @@ def _saved_model(found, signature, tags):
 
 
 def _tagged(path, metas, tags):
-    listed = "; ".join(",".join(t) for t in sorted(metas))
-    if tags:
+    listed = "; ".join(map(_shown, sorted(metas)))
+    if tags is not None:
         if tuple(sorted(tags)) not in metas:
-            raise InputError(f"{path}: holds no graph with the tags {','.join(tags)}: there are {listed}")
+            raise InputError(f"{path}: holds no graph with the tags {_shown(tags)}: there are {listed}")
         return metas[tuple(sorted(tags))], []
     if len(metas) == 1:
         return next(iter(metas.values())), []
-    if ("serve",) in metas:
-        return metas["serve",], [f"tags serve; there are graphs with other tags: {listed}: --tags"]
+    for usual in (("serve",), ()):  # a TF Hub module's graph for inference has no tag
+        if usual in metas:
+            return metas[usual], [f"tags {_shown(usual)}; there are graphs with other tags: {listed}: --tags"]
     raise InputError(f"{path}: holds {len(metas)} graphs: choose one by --tags: {listed}")
+
+
+def _shown(tags):
+    return ",".join(tags) or '""'
 
 
 def _names(infos, path):

@@ -65,6 +65,7 @@ def _verify(arguments):
         seed=arguments.seed,
         trust=arguments.trust,
         signature=arguments.signature,
+        tags=arguments.tags,
     )
     return 0 if equal else 1
 
@@ -106,6 +107,7 @@ def _convert(arguments):
         partial=arguments.partial,
         feeds=arguments.feeds,
         signature=arguments.signature,
+        tags=arguments.tags,
         force=arguments.force,
         trust=arguments.trust,
         verify=not arguments.no_verify,
@@ -117,8 +119,14 @@ def _add_ends(parser):
         "--outputs", type=names, default=[], metavar="A,B", help="keys of a signature, nodes or tensors"
     )
     parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what is fed in the place of its op")
-    parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
+    _add_choice(parser)
     parser.add_argument("--trust", action="store_true", help="run ops that do more than compute, such as reading files")
+
+
+def _add_choice(parser):
+    parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
+    words = 'of a SavedModel that holds several graphs; "" for the one without any'
+    parser.add_argument("--tags", type=names, metavar="A,B", default=None, help=words)
 
 
 def _add_freeze(verbs):
@@ -141,10 +149,7 @@ def _add_freeze(verbs):
     parser.add_argument(
         "--checkpoint", metavar="PREFIX", default="", help="weights of an example (default: fresh ones)"
     )
-    parser.add_argument("--signature", metavar="KEY", default="", help="of a SavedModel (default: serving_default)")
-    parser.add_argument(
-        "--tags", type=names, metavar="A,B", default=[], help="of a SavedModel that holds several graphs"
-    )
+    _add_choice(parser)
     parser.add_argument("--force", action="store_true", help="replace FILE.pb")
     parser.add_argument("--trust", action="store_true", help="run ops that do more than compute, such as reading files")
     parser.add_argument("--no-verify", action="store_true", help="do not compare what was written with the session")
@@ -171,7 +176,7 @@ def _freeze(arguments):
         fold=arguments.fold_batch_norms,
         verify=not arguments.no_verify,
         signature=arguments.signature,
-        tags=tuple(arguments.tags),
+        tags=arguments.tags,
         checkpoint=arguments.checkpoint,
     )
     show_freeze(report, arguments.json)

@@ -39,6 +39,7 @@ class Options:
     partial: bool = False
     feeds: str = ""
     signature: str = ""
+    tags: tuple | None = None
     force: bool = False
     trust: bool = False
     verify: bool = True
@@ -70,17 +71,17 @@ def convert(source, destination, to="", **options):
 
     Of the `options`: `outputs`, `inputs`: names, for what does not say itself what it answers; no outputs are guessed.
     `maps`: {old: new} names of weights. `like`: a checkpoint of objects whose tree, and names, the new one gets;
-    `partial`: leave names of it that nothing matches as they are. `feeds`: an .npz to compare on. `signature`: of a
-    SavedModel. `force`: replace `destination`. `trust`: run it although it touches files, the network or Python.
-    `verify`: compare what was written with `source`. Raises InputError for what cannot be used, CheckFailed
-    when what was written is not the same; `destination` is then as it was before.
+    `partial`: leave names of it that nothing matches as they are. `feeds`: an .npz to compare on. `signature`,
+    `tags`: of a SavedModel. `force`: replace `destination`. `trust`: run ops that do more than compute. `verify`:
+    compare what was written with `source`. Raises InputError for what cannot be used, CheckFailed when what was
+    written is not the same; `destination` is then as it was before.
     """
     options = Options(**options)
     kind = kind_of(destination, to)
     path = convert_files.target(destination, kind, options.force)
     if kind == "onnx":
         convert_models.needs_tf2onnx()
-    artifact = models.load(source, options.signature)
+    artifact = models.load(source, options.signature, options.tags)
     if kind in WEIGHTS or kind == "objects" or (kind == "checkpoint" and (options.maps or artifact.message is None)):
         return _convert_weights(artifact, path, kind, options)
     if artifact.message is None:

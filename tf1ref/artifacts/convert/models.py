@@ -13,7 +13,7 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.formats import messages, weights
-from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.artifacts.graph import answers, constants, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.data.formats import records
 from tf1ref.errors import InputError, one_line
@@ -133,13 +133,15 @@ def _session(ready, trained):
     """Yields (session, graph) with the variables in the collections where Savers look, holding their values."""
     graph = ready.imported()
     with graph.as_default(), v1.Session(config=v1.ConfigProto(allow_soft_placement=True)) as sess:
+        found = []
         for node in constants.variables(ready.graph_def):
             value = ready.values[node.name]
             variable = _variable(graph, node, value, node.name in trained)
             v1.add_to_collection(v1.GraphKeys.GLOBAL_VARIABLES, variable)
             if variable.trainable:
                 v1.add_to_collection(v1.GraphKeys.TRAINABLE_VARIABLES, variable)
-            sess.run(variable.initializer, {variable.initializer.inputs[1]: value})
+            found.append((variable.initializer, variable.initializer.inputs[1], value))
+        answers.assign(sess, found)
         yield sess, graph
 
 

@@ -15,7 +15,7 @@ from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import folding as freeze_folding
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import answers, constants, graphs, parts, repairs
+from tf1ref.artifacts.graph import answers, constants, graphs, layouts, parts, repairs
 from tf1ref.errors import InputError, one_line
 
 MOST_GUESSES = 8  # that are named
@@ -53,7 +53,7 @@ class Options:
     fold: bool = False
     verify: bool = True
     signature: str = ""
-    tags: tuple = ()
+    tags: tuple | None = None
     checkpoint: str = ""
 
 
@@ -63,7 +63,7 @@ def freeze(source, outputs, destination, inputs=None, force=False, **options):
     `source`: a checkpoint (prefix, one of its files, or its folder), a SavedModel, a GraphDef, or an example by name.
     `outputs`: names of nodes or tensors; none: they are guessed. `inputs`: names of tensors that become
     placeholders, where a queue or an iterator was; or {name: array}, the values to compare on. Of the `options`:
-    `trust`: run it although it touches files, the network or Python. `ema`: moving averages in the place of the
+    `trust`: run ops that do more than compute. `ema`: moving averages in the place of the
     variables they belong to. `strip_training`: flags off, batch norms use their averages. `fold`: batch norms
     into the weights before them. `verify`: compare what was written with the session. `signature`, `tags`: of a
     SavedModel. `checkpoint`: weights for an example. The same source gives the same bytes.
@@ -179,6 +179,7 @@ def _model(source, outputs, inputs, options):
     needed = {n.name for n in part.graph_def.node if n.op != "Placeholder"}  # one may stand where a batch norm was
     notes += freeze_training.check(whole, outputs, needed)
     graph = part.imported()
+    notes += layouts.note(part.graph_def)
     return _Model(part, graph, given, notes + [note for note in part.notes if note not in notes])
 
 

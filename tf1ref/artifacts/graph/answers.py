@@ -6,14 +6,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts.graph import memory
+from tf1ref.artifacts.graph import layouts, memory
 from tf1ref.artifacts.graph.constants import variables
 from tf1ref.artifacts.graph.graphs import all_nodes, copy
 from tf1ref.errors import one_line
 
 SEED = 20160413
 SIZES = (2, 1)  # for unknown dimensions: a batch of two shows more, some ops take one only
-TIMEOUT = 60_000  # ms: a loop whose end hangs on an input may never come to it
+TOGETHER = 64 << 20  # bytes of values that are fed in one run, beside those the session holds already
+TIMEOUT = 60_000  # ms: a loop whose end depends on an input may never come to it
 
 # What a made input may cause: the op says no. Any other error is the graph's own.
 REFUSALS = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DeadlineExceededError)
@@ -52,10 +53,11 @@ class Model:
 
     def __init__(self, graph, fetches, values=None):
         self.where, self.values = graph.where, values or {}
-        self.graph = graph.but(_seeded(graph.graph_def)).imported()
+        graph_def, renamed = layouts.channels_last(_seeded(graph.graph_def))
+        self.graph = graph.but(graph_def).imported()
         self.inputs = placeholders(self.graph)
         with self.graph.as_default():
-            self.fetched = {name: _readable(self.graph, name) for name in fetches}
+            self.fetched = {name: _readable(self.graph, renamed.get(name, name)) for name in fetches}
             self.assigned = [_assign(self.graph, v) for v in variables(graph.graph_def) if v.name in self.values]
 
     def answers(self, feed):
@@ -65,13 +67,26 @@ class Model:
         """
         options = v1.RunOptions(timeout_in_ms=TIMEOUT)
         with v1.Session(graph=self.graph, config=_as_written()) as sess:
-            for name, placeholder, assign in self.assigned:
-                sess.run(assign, {placeholder: self.values[name]})
+            assign(sess, [(op, placeholder, self.values[name]) for name, placeholder, op in self.assigned])
             try:
                 with memory.bounded():
                     return sess.run(self.fetched, feed, options=options)
             except (*REFUSALS, ValueError, TypeError) as e:
                 raise Refused(one_line(e)) from e
+
+
+def assign(sess, found):
+    """Runs the assignments [(op, placeholder, array)]: each run costs a look at the whole graph, so few of them."""
+    ops, feed, size = [], {}, 0
+    for op, placeholder, array in found:
+        ops.append(op)
+        feed[placeholder] = array
+        size += np.asarray(array).nbytes
+        if size > TOGETHER:
+            sess.run(ops, feed)
+            ops, feed, size = [], {}, 0
+    if ops:
+        sess.run(ops, feed)
 
 
 def difference(expected, reached):

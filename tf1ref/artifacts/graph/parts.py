@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import op_def_registry
 
-from tf1ref.artifacts.graph import effects, graphs, repairs
+from tf1ref.artifacts.graph import definitions, effects, graphs, repairs
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
 from tf1ref.errors import InputError
@@ -103,19 +103,6 @@ class Part(graphs.Graph):
         node = nodes[name]
         whole = getattr(self.message, "graph_def", self.message)
         original = next((n for n in whole.node if n.name == name), node)
-        dtype = _output_type(node, index, self._functions())
+        declared = dict(enumerate(definitions.outputs(node, self._functions()))).get(index)
+        dtype = declared.dtype if declared and declared.dtype else tf.as_dtype(dtype_of(node) or "float32").base_dtype
         return dtype, tf.TensorShape(Shapes({name: original}).of(name, index))
-
-
-def _output_type(node, index, functions):
-    """The DType of output `index` of a NodeDef, by the definition of its op or function."""
-    definition = op_def_registry.get(node.op) or (functions[node.op].signature if node.op in functions else None)
-    types = []
-    for output in definition.output_arg if definition is not None else ():
-        if output.type_list_attr:
-            types += node.attr[output.type_list_attr].list.type
-        else:
-            count = node.attr[output.number_attr].i if output.number_attr else 1
-            types += [output.type or node.attr[output.type_attr].type] * min(count, index + 1)
-    kind = types[index] if index < len(types) else 0
-    return tf.as_dtype(kind or dtype_of(node) or "float32").base_dtype

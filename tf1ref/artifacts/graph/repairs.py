@@ -18,6 +18,7 @@ VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
 CONSUMER = tf.version.GRAPH_DEF_VERSION
 GRADIENT = "_gradient_op_type"
 MOST_NAMES = 4
+SHAPED = 24  # the graph version from which on a placeholder says its shape (tensorflow/core/ops/array_ops.cc)
 
 # What takes a ref: the op that does it to a value; Assign(ref, value) is its value.
 PLAIN = {"Assign": "Identity", "AssignAdd": "Add", "AssignSub": "Sub"}
@@ -36,7 +37,8 @@ def repaired(message, outputs=None, where=""):
     pruned = graphs.Graph(whole, where).pruned(outputs or [n.name for n in whole.node])
     notes += _left_out(whole, pruned) + _devices(pruned) + _colocation(pruned)
     graph_def = graphs.bare(pruned)
-    notes += _versions(graph_def) + _assignments(graph_def) + _gradients(graph_def, whole)
+    notes += _versions(graph_def) + _placeholders(graph_def, pruned) + _assignments(graph_def)
+    notes += _gradients(graph_def, whole)
     return graphs.Graph(graph_def, where, notes)
 
 
@@ -71,6 +73,19 @@ def _versions(graph_def):
         notes.append(f"bad_consumers names this TensorFlow ({CONSUMER}): ignored")
         del versions.bad_consumers[:]
     return notes
+
+
+def _placeholders(graph_def, pruned):
+    """Gives inputs the shapes that were recorded of them: before graph version 24 the attribute had none."""
+    old, found = graph_def.versions.producer < SHAPED, []
+    for node, before in zip(graph_def.node, pruned.node):
+        if node.op == "Placeholder" and "_output_shapes" in before.attr:
+            shape, recorded = node.attr["shape"].shape, before.attr["_output_shapes"].list.shape[:1]
+            unknown = shape.unknown_rank or not shape.dim and (old or not node.attr["shape"].HasField("shape"))
+            if unknown and recorded and recorded[0].dim:
+                node.attr["shape"].shape.CopyFrom(recorded[0])
+                found.append(node.name)
+    return [f"inputs whose shapes only _output_shapes says, taken from there: {listed({'of': found})}"] if found else []
 
 
 def _left_out(whole, pruned):

@@ -1,11 +1,13 @@
 """Two artifacts, the same inputs: do they answer the same, to the bit?"""
 
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
-from tf1ref.artifacts import CheckFailed, models
+from tf1ref.artifacts import CheckFailed, Program, models
+from tf1ref.artifacts.formats import recognise
 from tf1ref.artifacts.graph import answers
 from tf1ref.artifacts.verify import pairs
 from tf1ref.errors import InputError, nearest, one_line
@@ -62,22 +64,31 @@ def verify(
     seed=answers.SEED,
     trust=False,
     signature="",
+    tags=None,
 ):
     """Returns the Report on two artifacts, of any two kinds.
 
     Models are compared by their answers, where one of them is weights alone by their values. `outputs`: names, or
     none for those that a signature or the end of a frozen graph gives. `inputs`: names of what is fed in the place of
     what computes it. `feeds`: an .npz of inputs by key or tensor name; what it lacks is made with `seed`. `ulps`: how
-    far apart floats may be. `intermediate`: every tensor that both graphs have, too. Raises InputError for what cannot
-    be read or matched, CheckFailed where B does not run.
+    far apart floats may be. `intermediate`: every tensor that both graphs have, too. `signature`: of a SavedModel;
+    `tags`: of A, and of B where it holds several graphs. Raises InputError for what cannot be read or matched,
+    CheckFailed where B does not run.
     """
-    a, b = models.load(a, signature), models.load(b, signature)
+    a, b = models.load(a, signature, tags), models.load(b, signature, _tags_of(b, tags))
     if a.message is None or b.message is None:
         return weights_report(a, b, ulps)
     first, second = pairs.outputs(a, b, list(outputs))
     one = models.ready(a, first, pairs.inputs(a, b, first, inputs), trust)
     other = models.ready(b, second, pairs.inputs(b, a, second, inputs), trust)
     return report(one, other, pairs.load_feeds(feeds) if feeds else {}, ulps, intermediate, seed)
+
+
+def _tags_of(b, tags):
+    """`tags` for B only where it holds several graphs: what was made of one of A's has one, under its own tags."""
+    if tags is None or isinstance(b, Program) or not (os.path.isdir(b) or os.path.basename(b) in recognise.MODELS):
+        return None
+    return tags if len(recognise.recognise(b).graphs) > 1 else None
 
 
 def report(a, b, feeds=None, ulps=0, intermediate=False, seed=answers.SEED):

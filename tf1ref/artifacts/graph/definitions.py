@@ -1,0 +1,42 @@
+"""What the definition of an op or a function says of a node's outputs: their names and types. Nothing is imported."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+from tensorflow.python.framework import op_def_registry
+
+MOST = 1 << 16  # outputs: a foreign file may say any number
+
+
+class Output(NamedTuple):
+    """One output of a node: its own name, numbered where it is one of a list, and its type; None where unknown."""
+
+    name: str
+    dtype: tf.DType | None
+
+
+def outputs(node: v1.NodeDef, functions: Mapping | None = None) -> list[Output]:
+    """Returns every Output of a NodeDef. `functions`: {name: FunctionDef}. Of an op that is nowhere defined: none."""
+    definition = op_def_registry.get(node.op)
+    if definition is None and functions and node.op in functions:
+        definition = functions[node.op].signature
+    found = []
+    for output in definition.output_arg if definition is not None else ():
+        if output.type_list_attr:
+            kinds = list(node.attr[output.type_list_attr].list.type) if output.type_list_attr in node.attr else []
+        else:
+            kind = output.type or (node.attr[output.type_attr].type if output.type_attr in node.attr else 0)
+            count = node.attr[output.number_attr].i if output.number_attr else 1
+            kinds = [kind] * min(count, MOST)
+        listed = bool(output.type_list_attr or output.number_attr)
+        found += [Output(f"{output.name}_{i}" if listed else output.name, _dtype(k)) for i, k in enumerate(kinds)]
+    return found
+
+
+def _dtype(number):
+    try:
+        return tf.as_dtype(number).base_dtype if number else None
+    except TypeError:
+        return None
