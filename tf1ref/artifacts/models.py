@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from google.protobuf.message import DecodeError
 
 from tf1ref.artifacts import Program, sources
 from tf1ref.artifacts.formats import recognise, weights
-from tf1ref.artifacts.graph import answers, constants, definitions, graphs, layouts, parts, summaries
+from tf1ref.artifacts.graph import answers, constants, definitions, graphs, layouts, parts
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
@@ -36,6 +37,11 @@ class Artifact:
     def graph_def(self):
         """The GraphDef as it was saved."""
         return getattr(self.message, "graph_def", self.message)
+
+    @property
+    def graph(self):
+        """The same as a graphs.Graph."""
+        return graphs.Graph(self.graph_def, self.path)
 
 
 @dataclass
@@ -103,7 +109,7 @@ def named(artifact, names, signed):
     """
     found = {}
     for name in names:
-        whole = signed.get(name) or graphs.Graph(artifact.graph_def, artifact.path).tensors([name])[0]
+        whole = signed.get(name) or artifact.graph.tensors([name])[0]
         found[name.removesuffix(":0")] = whole
     return found
 
@@ -112,23 +118,11 @@ def leaves(graph_def):
     """Returns {node name: tensor name} of what nothing reads: the outputs of a graph that is made to answer."""
     ops = {node.name: node.op for node in graph_def.node}
     read = {tensor(i)[0] for node in graph_def.node for i in node.input}
-    ends = [n for n in graph_def.node if n.name not in read and not graphs.NO_ANSWERS.fullmatch(n.op)]
+    ends = graphs.answering([n for n in graph_def.node if n.name not in read])
     # A branch of v1 control flow begins with the flag passed on, which often nothing reads.
     pivots = {n.name for n in ends if n.op == "Identity" and ops.get(tensor(n.input[0])[0]) == "Switch"}
     kept = [n for n in ends if n.name not in pivots and not graphs.TRAINING.match(n.name)]
-    return {key: name for node in kept for key, name in every_output(node, graph_def).items()}
-
-
-def every_output(node, graph_def):
-    """Returns {key: tensor name} of all that a NodeDef answers: "best/values", "best/indices" of a TopKV2 best.
-
-    An op with one output has its own name as key; of a batch norm the rest is its moments, which no one asked for.
-    """
-    library = {f.signature.name: f for f in graph_def.library.function}
-    found = definitions.outputs(node, library)
-    if len(found) < 2 or summaries.BATCH_NORM.fullmatch(node.op):
-        return {node.name: f"{node.name}:0"}
-    return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in enumerate(found)}
+    return {key: name for node in kept for key, name in definitions.answers(node, graph_def).items()}
 
 
 def _source(path, kind, signature, tags):
@@ -144,7 +138,7 @@ def _source(path, kind, signature, tags):
 def _keys(source):
     """{key: tensor name} of a source's inputs and outputs: those of the signature that was chosen."""
     for _, signature in sorted(getattr(source.message, "signature_def", {}).items()):
-        ends = [{key: i.name for key, i in sorted(e.items())} for e in (signature.inputs, signature.outputs)]
+        ends = [sources.ends(e) for e in (signature.inputs, signature.outputs)]
         if [list(e.values()) for e in ends] == [source.inputs, source.outputs]:
             return ends
     return [{tensor(name)[0]: name for name in names} for names in (source.inputs, source.outputs)]
@@ -172,8 +166,8 @@ def _event_graph(path):
         for event in v1.train.summary_iterator(path):
             if event.graph_def:
                 return v1.GraphDef.FromString(event.graph_def)
-    except tf.errors.OpError as e:
-        raise InputError(f"{path}: damaged: {one_line(e)}") from e
+    except (tf.errors.OpError, DecodeError) as e:
+        raise InputError(f"{path}: damaged, or records that are no events: {one_line(e)}") from e
     raise InputError(f"{path}: records without a graph: only an event file that holds one can be used")
 
 

@@ -14,6 +14,7 @@ from tf1ref.artifacts.graph import graphs
 from tf1ref.errors import InputError, nearest, one_line
 
 SERVING = "serving_default"
+SPARSE = ("indices", "values", "dense_shape")
 
 
 @dataclass
@@ -111,8 +112,8 @@ def _saved_model(found, signature, tags):
         names = checkpoint.saved_names(meta)
         source.read = lambda variables, ema=False: Values.of(variables, found.index.prefix, names, ema)
     if signature:
-        source.inputs = _names(there[signature].inputs, found.path)
-        source.outputs = _names(there[signature].outputs, found.path)
+        source.inputs = list(ends(there[signature].inputs).values())
+        source.outputs = list(ends(there[signature].outputs).values())
     return source
 
 
@@ -134,11 +135,22 @@ def _shown(tags):
     return ",".join(tags) or '""'
 
 
-def _names(infos, path):
-    for info in infos.values():
-        if info.WhichOneof("encoding") not in ("name", None):
-            raise InputError(f"{path}: the signature has a tensor in several parts: name --inputs and --outputs")
-    return [info.name for _, info in sorted(infos.items())]
+def ends(infos):
+    """Returns {key: tensor name} of a signature's {key: TensorInfo}.
+
+    A sparse tensor is key/indices, key/values, key/dense_shape; another one in several parts key/0, key/1 and so on.
+    """
+    found = {}
+    for key, info in sorted(infos.items()):
+        encoding = info.WhichOneof("encoding")
+        if encoding == "coo_sparse":
+            names = [(part, getattr(info.coo_sparse, f"{part}_tensor_name")) for part in SPARSE]
+        elif encoding == "composite_tensor":
+            names = [(str(i), component.name) for i, component in enumerate(info.composite_tensor.components)]
+        else:
+            names = [("", info.name)]
+        found.update({f"{key}/{part}" if part else key: name for part, name in names})
+    return found
 
 
 def _built(program, prefix):

@@ -10,7 +10,7 @@ from tf1ref.artifacts.convert import models as convert_models
 from tf1ref.artifacts.convert import weights as convert_weights
 from tf1ref.artifacts.formats import weights
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import graphs
+from tf1ref.artifacts.graph import guesses
 from tf1ref.artifacts.verify import pairs as verify_pairs
 from tf1ref.artifacts.verify import verifying
 from tf1ref.errors import InputError
@@ -134,11 +134,8 @@ def _outputs(artifact, names):
         return models.named(artifact, names, artifact.outputs), []
     if artifact.outputs:
         return artifact.outputs, []
-    likely = graphs.guessed_outputs(artifact.graph_def)
-    if not likely:
-        raise InputError(f"{artifact.path}: name the outputs with --outputs; none look likely")
-    others = f"; likely, too: {', '.join(likely[1:])}" if likely[1:] else ""
-    return {likely[0]: f"{likely[0]}:0"}, [f"guessed the output {likely[0]}{others}: --outputs"]
+    guess = guesses.guess(artifact.graph, artifact.values)
+    return guess.outputs, [guess.note]
 
 
 def _training(ready):

@@ -141,7 +141,10 @@ def _session(ready, trained):
             if variable.trainable:
                 v1.add_to_collection(v1.GraphKeys.TRAINABLE_VARIABLES, variable)
             found.append((variable.initializer, variable.initializer.inputs[1], value))
-        answers.assign(sess, found)
+        try:
+            answers.assign(sess, found)
+        except tf.errors.OpError as e:
+            raise InputError(f"{ready.where}: the graph does not run here: {one_line(e)}") from e
         yield sess, graph
 
 

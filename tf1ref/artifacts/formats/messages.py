@@ -12,6 +12,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from tf1ref.artifacts.formats import foreign
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
@@ -44,6 +45,9 @@ def read(path, start):
     first = FIRST_FIELD.match(start.decode("latin-1"))
     if first and first[1] in FIELDS and b"\0" not in start:
         return _text(path, FIELDS[first[1]])
+    known = foreign.named(path, start)
+    if known:
+        raise InputError(f"{path}: {known}")
     if start[:1] not in FIRST_BYTES:
         raise InputError(f"{path}: not recognised, it starts with {start[:8].hex(' ')}: give {KINDS}")
     if os.path.getsize(path) > MOST_BYTES:

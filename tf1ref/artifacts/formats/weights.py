@@ -17,7 +17,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from tf1ref.artifacts.formats import checkpoint
+from tf1ref.artifacts.formats import checkpoint, foreign
 from tf1ref.artifacts.formats.indexes import OBJECTS
 from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.graph.graphs import tensor
@@ -41,6 +41,9 @@ def kind(path):
             start = f.read(len(HEADER))
     except OSError as e:
         raise InputError(f"{path}: cannot be read: {e.strerror or e}") from e
+    known = foreign.named(path, start) if start.startswith(ZIP) else ""
+    if known:
+        raise InputError(f"{path}: {known}")
     return "npz" if start.startswith(ZIP) else "text" if start == HEADER.encode() else ""
 
 

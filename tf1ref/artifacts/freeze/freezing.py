@@ -15,10 +15,8 @@ from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import folding as freeze_folding
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import answers, constants, graphs, layouts, parts, repairs
+from tf1ref.artifacts.graph import answers, constants, graphs, guesses, layouts, parts, repairs
 from tf1ref.errors import InputError, one_line
-
-MOST_GUESSES = 8  # that are named
 
 
 @dataclass
@@ -136,9 +134,9 @@ def check(graph, values, written, outputs, feed=None, difference=answers.differe
     except (InputError, DecodeError) as e:
         raise CheckFailed(f"what was written is no graph: {one_line(e)}") from e
     feed = feed or {}
-    guessed = [t for t in source.inputs if t.name not in feed]
-    compared, reason = 0, ""
-    for made in answers.inputs(guessed):
+    guessed = answers.fed([t for t in source.inputs if t.name not in feed])
+    compared, reason = [], ""
+    for made in answers.inputs(guessed, enough=compared.__len__):
         made.update(feed)
         try:
             expected = source.answers(made)
@@ -153,8 +151,8 @@ def check(graph, values, written, outputs, feed=None, difference=answers.differe
         if answers.tells_nothing(expected):
             reason = "the answers on made inputs are empty or not numbers"
         else:
-            compared += 1
-    return compared, "" if compared else reason
+            compared.append(made)
+    return len(compared), "" if compared else reason
 
 
 def _compare(expected, reread, feed, difference):
@@ -189,10 +187,9 @@ def _ends(source, outputs, inputs):
         outputs = [outputs]
     named = [source.endpoints.get(name, name) for name in outputs or ()]
     if named or not source.outputs:
-        guesses = [] if named else graphs.guessed_outputs(source.graph_def)
-        names = source.graph.tensors(named or guesses[:1])
-        others = f"; others: {', '.join(guesses[1:MOST_GUESSES])}" if guesses[1:] else ""
-        return names, inputs, [] if named else [f"no outputs named, taken: {names[0]}{others}"]
+        guess = None if named else guesses.guess(source.graph, source.read)
+        names = list(guess.outputs.values()) if guess else source.graph.tensors(named)
+        return names, inputs, [guess.note] if guess else []
     names = source.graph.tensors(source.outputs)
     notes = [f"no outputs named, taken: {', '.join(names)}, the signature's"]
     if inputs is None:

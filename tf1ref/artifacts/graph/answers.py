@@ -1,36 +1,63 @@
 """What graphs answer: inputs made from placeholders, runs of a graph, and the first tensor that differs."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts.graph import layouts, memory
+from tf1ref.artifacts.graph import feeds, layouts, memory
 from tf1ref.artifacts.graph.constants import variables
 from tf1ref.artifacts.graph.graphs import all_nodes, copy
 from tf1ref.errors import one_line
 
 SEED = 20160413
+MOST_INDICES = 4  # a side of a sparse tensor that is made up
 SIZES = (2, 1)  # for unknown dimensions: a batch of two shows more, some ops take one only
 TOGETHER = 64 << 20  # bytes of values that are fed in one run, beside those the session holds already
+PIXELS = (8, 32, 224)  # a side of a picture, where two pixels were refused
 TIMEOUT = 60_000  # ms: a loop whose end depends on an input may never come to it
 
 # What a made input may cause: the op says no. Any other error is the graph's own.
 REFUSALS = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DeadlineExceededError)
 
 
+NO_KERNEL = "No OpKernel was registered"  # of an op that only a GPU has: no input changes that
+
+
 class Refused(Exception):
     """The graph cannot be run on these inputs. One line: what said no."""
 
 
+class Input(NamedTuple):
+    """What an array is made for: a tensor that is fed. `part`, `sides`: what feeds.part and feeds.sides say of it."""
+
+    name: str
+    dtype: tf.DType
+    shape: tf.TensorShape
+    part: str = ""
+    sides: tuple = ()
+
+
+def fed(tensors):
+    """Returns an Input for each tensor of a graph, with the shape that those who read it need."""
+    return [Input(t.name, t.dtype, feeds.likely(t), feeds.part(t), tuple(feeds.sides(t))) for t in tensors]
+
+
 def placeholders(graph):
     """Returns the tensors of `graph` that must be fed, in its order."""
-    return [op.outputs[0] for op in graph.get_operations() if op.type in ("Placeholder", "PlaceholderV2")]
+    found = [op for op in graph.get_operations() if op.type.startswith("Placeholder")]
+    # The default of a sparse tensor's shape has unknown sizes, which end the process.
+    needed = [op for op in found if op.type != "PlaceholderWithDefault" or feeds.part(op.outputs[0]) == "shape"]
+    return [op.outputs[0] for op in needed]
 
 
-def inputs(tensors, seed=SEED):
+def inputs(tensors, seed=SEED, enough=None):
     """Yields feeds {tensor name: array} to try, made with `seed` for each unknown size, rank and flag.
+
+    `tensors`: Inputs, or tensors of a graph. Larger pictures follow as long as it is not `enough`: what has a shape of
+    four sizes and does not say them may need more than two pixels.
 
     Floats are normal, scalars 0.5 (a rate or a probability of dropout), integers from 1 to the unknown size
     (a length, an id), flags all off, then all on; a wholly unknown shape is a scalar, then a vector.
@@ -41,6 +68,17 @@ def inputs(tensors, seed=SEED):
     for size, rank, flag in itertools.product(sizes, ranks, flags):
         random = np.random.default_rng(seed)
         yield {t.name: _array(t, [size] * rank, size, flag, random) for t in tensors}
+    for size in PIXELS if any((t.shape.rank or 0) >= 3 and None in t.shape.as_list()[1:] for t in tensors) else ():
+        if enough and not enough():
+            random = np.random.default_rng(seed)
+            yield {t.name: _array(_sized(t, size), [], 1, False, random) for t in tensors}
+
+
+def _sized(t, size):
+    """An Input like `t`, one picture of `size` pixels where it does not say more."""
+    sizes = t.shape.as_list() if t.shape.rank else []
+    known = [d or (size if i else 1) for i, d in enumerate(sizes)] if len(sizes) >= 3 else [d or 1 for d in sizes]
+    return Input(t.name, t.dtype, tf.TensorShape(known))
 
 
 class Model:
@@ -72,6 +110,8 @@ class Model:
                 with memory.bounded():
                     return sess.run(self.fetched, feed, options=options)
             except (*REFUSALS, ValueError, TypeError) as e:
+                if NO_KERNEL in str(e):
+                    raise
                 raise Refused(one_line(e)) from e
 
 
@@ -115,6 +155,8 @@ def tells_nothing(answers):
 def _array(tensor, unknown, size, flag, random):
     shape = unknown if tensor.shape.rank is None else [size if d is None else d for d in tensor.shape.as_list()]
     dtype = tensor.dtype
+    if getattr(tensor, "part", "") and dtype.is_integer:
+        return _of_sparse(tensor.part, shape, tensor.sides)
     if dtype == tf.bool:
         return np.full(shape, flag)
     if dtype == tf.string:
@@ -126,6 +168,17 @@ def _array(tensor, unknown, size, flag, random):
     if dtype.is_floating or dtype.is_complex:
         return (random.standard_normal(shape) if shape else np.array(0.5)).astype(dtype.as_numpy_dtype)
     return np.zeros(shape, dtype.as_numpy_dtype)
+
+
+def _of_sparse(part, shape, sides):
+    """Indices (0, 0), (0, 1), ... of a sparse tensor, or its shape, in which there is room for them."""
+    if part == "shape":
+        known = [n or MOST_INDICES for n in sides]
+        return np.array(known if len(known) == np.prod(shape) else np.full(shape, MOST_INDICES), np.int64)
+    found = np.zeros(shape, np.int64)
+    if found.ndim == 2 and found.shape[1]:
+        found[:, -1] = np.arange(len(found)) % MOST_INDICES
+    return found
 
 
 def _seeded(graph_def):

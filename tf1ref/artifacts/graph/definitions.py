@@ -1,5 +1,6 @@
 """What the definition of an op or a function says of a node's outputs: their names and types. Nothing is imported."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import op_def_registry
 
+BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
 MOST = 1 << 16  # outputs: a foreign file may say any number
 
 
@@ -33,6 +35,18 @@ def outputs(node: v1.NodeDef, functions: Mapping | None = None) -> list[Output]:
         listed = bool(output.type_list_attr or output.number_attr)
         found += [Output(f"{output.name}_{i}" if listed else output.name, _dtype(k)) for i, k in enumerate(kinds)]
     return found
+
+
+def answers(node: v1.NodeDef, graph_def: v1.GraphDef) -> dict[str, str]:
+    """Returns {key: tensor name} of all that a NodeDef answers: "best/values", "best/indices" of a TopKV2 best.
+
+    An op with one output has its own name as key; of a batch norm the rest is its moments, which no one asked for.
+    """
+    library = {f.signature.name: f for f in graph_def.library.function}
+    found = outputs(node, library)
+    if len(found) < 2 or BATCH_NORM.fullmatch(node.op):
+        return {node.name: f"{node.name}:0"}
+    return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in enumerate(found)}
 
 
 def _dtype(number):

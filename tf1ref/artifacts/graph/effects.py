@@ -70,7 +70,7 @@ def check(graph: graphs.Graph, trust: bool) -> None:
     if STATE in found:
         raise InputError(
             f"{graph.where}: the outputs need {repairs.listed(_names(found[STATE]))}, whose state no file holds: "
-            "name the tensors after it as --inputs"
+            f"name the tensors after it as --inputs{_read(graph.graph_def, found[STATE])}"
         )
     if PYTHON in found:
         raise InputError(
@@ -140,6 +140,14 @@ def _claimed(tensor) -> int | None:
         return count * tf.as_dtype(tensor.dtype).size
     except TypeError:
         return 0  # who reads it says that the type is none
+
+
+def _read(graph_def, found):
+    """The tensors of the nodes `found` that other nodes read, ready to paste; "" where a function holds them."""
+    names = {node.name for node, _ in found} & {node.name for node in graph_def.node}
+    taken = [i for n in graph_def.node if n.name not in names for i in n.input if i[0] != "^"]
+    read = dict.fromkeys(":".join(map(str, graphs.tensor(i))) for i in taken if graphs.tensor(i)[0] in names)
+    return f" {','.join(read)}" if read else ""
 
 
 def _is_harmless(node, attribute, values):

@@ -12,10 +12,12 @@ from tf1ref.errors import InputError, nearest, one_line
 
 TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
 NO_ANSWERS = re.compile(
-    r"Const|NoOp|\w*Assign\w*|\w*Apply\w*|\w*Summary\w*|Placeholder\w*|Var\w+|ReadVariableOp|\w*Queue\w*|Exit"
+    r"Const|NoOp|\w*Assign\w*|\w*Apply\w*|\w*Summary\w*|Placeholder\w*|Var\w+|IsVariableInitialized|ReadVariableOp"
+    r"|\w*Queue\w*"
 )
 WRITES = re.compile(r"\w*(Assign|Apply)\w*")
 INNER = re.compile(r"(^|/)(while|cond)(_\d+)?/")
+EXITS = ("Exit", "RefExit")  # most of what a loop gives is a counter
 HEADS = re.compile(r"Softmax|Sigmoid|ArgMax|TopK(V2)?|CTC\w+Decoder")
 LOSSES = re.compile(r"\w*CrossEntropyWithLogits|CTCLoss|ArgMax")
 
@@ -114,13 +116,8 @@ def likely_outputs(graph_def, most=8):
     logits = [
         tensor(node.input[0])[0] if node.op == "Reshape" else node.name for node in logits if node.op != "Placeholder"
     ]
-    leaves = [
-        node.name
-        for node in body
-        if node.name not in read
-        and not NO_ANSWERS.fullmatch(node.op)
-        and not {tensor(i)[0] for i in node.input} <= held
-    ]
+    ends = [node for node in body if node.name not in read and not {tensor(i)[0] for i in node.input} <= held]
+    leaves = [node.name for node in answering(ends)]
     return list(dict.fromkeys([*heads[::-1], *logits[::-1], *leaves[::-1]]))[:most] or sorted(held)[:most]
 
 
@@ -133,8 +130,14 @@ def guessed_outputs(graph_def):
         writes = {n.name for n in graph_def.node if WRITES.fullmatch(n.op)}
         return sorted(needed, key=lambda name: (bool(writes & needed[name]), variables.isdisjoint(needed[name])))
     read = {tensor(i)[0] for node in graph_def.node for i in node.input}
-    ends = [n.name for n in graph_def.node if n.name not in read and not NO_ANSWERS.fullmatch(n.op)]
+    ends = [n.name for n in answering(n for n in graph_def.node if n.name not in read)]
     return ends[::-1] or likely_outputs(graph_def)
+
+
+def answering(nodes: Iterable[v1.NodeDef]) -> list[v1.NodeDef]:
+    """Returns those of `nodes`, which nothing reads, that can be answers: ends of loops only where all are."""
+    found = [n for n in nodes if not NO_ANSWERS.fullmatch(n.op)]
+    return [n for n in found if n.op not in EXITS] or found
 
 
 def bare(graph_def):

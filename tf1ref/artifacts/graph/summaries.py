@@ -14,16 +14,17 @@ from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
 from tf1ref.artifacts.graph import constants, effects, repairs
-from tf1ref.artifacts.graph.graphs import TRAINING, all_nodes, likely_outputs, tensor
+from tf1ref.artifacts.graph.definitions import BATCH_NORM
+from tf1ref.artifacts.graph.graphs import TRAINING, all_nodes, guessed_outputs, tensor
 from tf1ref.artifacts.graph.shapes import Shapes, attr, dtype_name, dtype_of, elements, shape_of
 
 SAVER = re.compile(r"(.*/)?save(_\d+)?/")
 SAVERS = re.compile(r"Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename")  # the ops a Saver adds
 PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
-BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
 MOMENTS = re.compile(r"(.*/)?moments(_\d+)?/variance")
 SHADOW = re.compile(r"(.*)/ExponentialMovingAverage(_\d+)?$")
 ASSETS = "saved_model_assets"
+MOST_OUTPUTS = 8
 MOST_SHOWN = 1000  # of what a foreign file may have millions of
 
 
@@ -88,7 +89,7 @@ def summary(message):
         ops=dict(Counter(node.op for node in every).most_common()),
         constants=sum(_weights(node) for node in every),
         inputs=_inputs(graph_def, shapes),
-        outputs=[_tensor(nodes[name], shapes) for name in likely_outputs(graph_def) if name in nodes],
+        outputs=[_tensor(nodes[name], shapes) for name in guessed_outputs(graph_def)[:MOST_OUTPUTS] if name in nodes],
         variables=[_tensor(node, shapes) for node in constants.variables(graph_def)],
     )
     _look_out(graph, graph_def, every, nodes)

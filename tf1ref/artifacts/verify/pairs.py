@@ -1,18 +1,15 @@
 """What in one artifact is what in another: outputs, inputs, fed arrays, and the tensors that both have."""
 
 import os
-from collections import namedtuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf1ref.artifacts import CheckFailed, models
 from tf1ref.artifacts.formats import weights
-from tf1ref.artifacts.graph import graphs
+from tf1ref.artifacts.graph import answers, graphs, guesses
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, nearest
-
-Input = namedtuple("Input", "name dtype shape")  # what answers.inputs makes an array for
 
 
 def outputs(a, b, names):
@@ -21,8 +18,9 @@ def outputs(a, b, names):
         return models.named(a, names, a.outputs), models.named(b, names, b.outputs)
     first, second = (a, b) if a.outputs else (b, a)
     if not first.outputs:
-        likely = ", ".join(graphs.likely_outputs(a.graph_def)) or "none found"
-        raise InputError(f"{a.path}: neither it nor {b.path} says what its outputs are: --outputs; likely: {likely}")
+        guess = guesses.guess(a.graph, a.values)
+        first.outputs = guess.outputs
+        first.notes.append(guess.note)
     found = {key: _partner(second, key, name) for key, name in first.outputs.items()}
     if len(found) == len(second.outputs) == 1 and None in found.values():
         found = dict(zip(found, second.outputs.values()))
@@ -69,7 +67,7 @@ def matched(a, b):
 
 
 def specs(a, b, pairs):
-    """An Input for each pair, by A's name, with all that either says about its shape."""
+    """An answers.Input for each pair, by A's name, with all that either says about its shape."""
     first, second = a.imported(), b.imported()
     found = []
     for name, other in pairs.items():
@@ -77,7 +75,9 @@ def specs(a, b, pairs):
         if one.dtype != two.dtype or not one.shape.is_compatible_with(two.shape):
             kinds = [f"{t.dtype.name} {t.shape}" for t in (one, two)]
             raise CheckFailed(f"input {name} is {kinds[0]} in {a.where}, {kinds[1]} in {b.where}")
-        found.append(Input(name, one.dtype, one.shape.merge_with(two.shape)))
+        here, there = answers.fed([one, two])
+        shape = here.shape.merge_with(there.shape) if here.shape.is_compatible_with(there.shape) else here.shape
+        found.append(answers.Input(name, one.dtype, shape, here.part, here.sides))
     return found
 
 

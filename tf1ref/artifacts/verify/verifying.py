@@ -99,8 +99,8 @@ def report(a, b, feeds=None, ulps=0, intermediate=False, seed=answers.SEED):
     names = dict.fromkeys((name, name) for name in (pairs.common(a, b) if intermediate else ()))
     rows = {pair: Row(*pair) for pair in {**names, **dict.fromkeys(zip(a.outputs.values(), b.outputs.values()))}}
     asked = [model.model(dict.fromkeys(fetched)) for model, fetched in zip((a, b), zip(*rows))]
-    compared, reason = 0, ""
-    for made in answers.inputs([s for s in specs if s.name not in given], seed):
+    compared, reason = [], ""
+    for made in answers.inputs([s for s in specs if s.name not in given], seed, enough=compared.__len__):
         feed = {**made, **given}
         found = _answers(asked, feed, matched, a, b, complete=len(given) == len(specs))
         if isinstance(found, str):
@@ -111,12 +111,12 @@ def report(a, b, feeds=None, ulps=0, intermediate=False, seed=answers.SEED):
         if answers.tells_nothing({name: found[0][name] for name in a.outputs.values()}):
             reason = "the answers on made inputs are empty or not numbers"
         else:
-            compared += 1
+            compared.append(feed)
     first = next((row for row in rows.values() if row.first), None)
     if not compared and not first:
         raise NotCompared(a.where, reason)
     words, notes = f"{_pair(first)}: {first.first}" if first else "", list(dict.fromkeys(a.notes + b.notes))
-    return Report(a.where, b.where, "answers", not words, compared, words, list(rows.values()), matched, notes)
+    return Report(a.where, b.where, "answers", not words, len(compared), words, list(rows.values()), matched, notes)
 
 
 def weights_report(a, b, ulps=0):

@@ -1,0 +1,95 @@
+"""Shapes of inputs that do not say theirs, as those who read them need it: a matrix, a picture, so many channels."""
+
+import re
+
+import tensorflow as tf
+
+FAR = 8  # ops between an input and one that says what it needs
+SAME = re.compile(
+    r"Identity|StopGradient|Cast|Relu6?|Elu|Selu|LeakyRelu|Sigmoid|Tanh|Softplus|Abs|Neg|Exp|Log|Sqrt|Square|Rsqrt|Sign"
+    r"|(Log)?Softmax|PlaceholderWithDefault|PreventGradient|CheckNumerics|Snapshot|Floor|Round|ClipByValue"
+)
+PICTURES = re.compile(
+    r"(Max|Avg)Pool|LRN|FusedBatchNorm(V2|V3)?|Resize(Bilinear|NearestNeighbor|Area|Bicubic)|SpaceToDepth|DepthToSpace"
+    r"|CropAndResize|ExtractImagePatches|MaxPoolWithArgmax"
+)
+MIXED = re.compile(r"Add|AddV2|Sub|Mul|Maximum|Minimum|RealDiv|SquaredDifference")
+REDUCED = re.compile(r"Mean|Sum|Max|Min|Prod|All|Any")
+MATRICES = re.compile(r"MatMul|BatchMatMul(V2|V3)?")  # tf.matmul makes the latter where a rank is unknown
+PART = re.compile(r"(?:.*_)?(indices|shape)")  # what ops of sparse tensors call the parts of one
+
+
+def likely(tensor: tf.Tensor) -> tf.TensorShape:
+    """Returns the shape of an input, with what its readers need of it."""
+    found, seen, layer = tensor.shape, set(), [tensor]
+    for _ in range(FAR):
+        following = []
+        for one in layer:
+            for op in one.consumers():
+                if op.name in seen:
+                    continue
+                seen.add(op.name)
+                needed = _needed(op, one)
+                if needed is not None and found.is_compatible_with(needed):
+                    found = found.merge_with(needed)
+                if SAME.fullmatch(op.type) or (MIXED.fullmatch(op.type) and _keeps_rank(op, one)):
+                    following += op.outputs[:1]
+        layer = following
+    return found
+
+
+def part(tensor: tf.Tensor) -> str:
+    """Returns "indices" or "shape" where an input is that part of a sparse tensor, else "".
+
+    Kernels of sparse tensors end the process where the parts do not belong together.
+    """
+    for op in tensor.consumers():
+        arguments = [a.name for a in op.op_def.input_arg]
+        if "Sparse" in op.type and len(arguments) == len(op.inputs):
+            found = PART.fullmatch(arguments[next(i for i, t in enumerate(op.inputs) if t is tensor)])
+            if found:
+                return found[1]
+    return ""
+
+
+def sides(tensor: tf.Tensor) -> list[int | None]:
+    """Returns the sizes of a sparse tensor, as far as the default of its shape, the input `tensor`, says them."""
+    default = tf.get_static_value(tensor.op.inputs[0]) if tensor.op.type == "PlaceholderWithDefault" else None
+    return [] if default is None else [int(n) if n >= 0 else None for n in default.ravel()]
+
+
+def _needed(op, tensor):
+    """The shape that `op` needs of `tensor`, None where it does not say."""
+    place = next(i for i, t in enumerate(op.inputs) if t is tensor)
+    other = [t.shape for t in op.inputs]
+    if op.type in ("Conv2D", "DepthwiseConv2dNative", "Conv3D") and place == 0:
+        rank = 5 if op.type == "Conv3D" else 4
+        channels = other[1][rank - 2] if other[1].rank == rank else None
+        last = not op.get_attr("data_format").startswith(b"NC")
+        inner = [None] * (rank - 2)
+        return tf.TensorShape([None, *inner, channels] if last else [None, channels, *inner])
+    if PICTURES.fullmatch(op.type) and place == 0:
+        return tf.TensorShape([None] * 4)
+    if op.type == "BatchNormWithGlobalNormalization" and place == 0:
+        return tf.TensorShape([None, None, None, other[1][0] if other[1].rank == 1 else None])
+    if MATRICES.fullmatch(op.type):
+        names = ("adj_x", "adj_y") if "Batch" in op.type else ("transpose_a", "transpose_b")
+        turned = [op.get_attr(name) for name in names]
+        own, partner = turned[place], turned[1 - place]
+        shared = int(partner) if place == 0 else 1 - int(partner)
+        inner = other[1 - place][shared] if other[1 - place].rank == 2 else None
+        sizes = [None, inner] if place == 0 else [inner, None]
+        return tf.TensorShape(sizes[::-1] if own else sizes)
+    if op.type == "BiasAdd" and place == 0 and tensor.shape.rank is None and other[1].rank == 1:
+        return tf.TensorShape([None, other[1][0]])
+    if REDUCED.fullmatch(op.type) and place == 0:
+        axes = tf.get_static_value(op.inputs[1])
+        if axes is not None and axes.size and axes.min() >= 0 and tensor.shape.rank is None:
+            return tf.TensorShape([None] * (int(axes.max()) + 1))
+    return None
+
+
+def _keeps_rank(op, tensor):
+    """True where the other operand is broadcast to `tensor`, not the other way round."""
+    others = [t.shape.rank for t in op.inputs if t is not tensor]
+    return bool(others) and others[0] is not None and others[0] <= (tensor.shape.rank or 1)
