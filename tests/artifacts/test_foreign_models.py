@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts import sources
+from tf1ref.artifacts import CheckFailed, sources
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
 from tf1ref.artifacts.graph import answers, layouts
@@ -15,6 +15,7 @@ from tf1ref.artifacts.inspect import inspect
 from tf1ref.artifacts.verify import verify
 from tf1ref.errors import InputError
 
+W = np.array([[1, 2], [3, 4]], np.float32)
 RANDOM = np.random.default_rng(7)
 
 
@@ -315,3 +316,115 @@ def test_zip_archives_of_others_are_named(refused, tmp_path):
                 archive.writestr(one, "x")
         for words in (["convert", name, "c.npz"], ["inspect", name], ["freeze", name, "-o", "f.pb"]):
             assert says in refused(*words)
+
+
+def test_what_is_written_loads_as_promised(saved, graph, tmp_path):
+    def build():
+        tf.matmul(v1.placeholder(tf.float32, [None, 2], name="x"), v1.get_variable("w", initializer=W), name="y")
+
+    prefix = saved(build, resource=False)
+    convert(prefix, tmp_path / "ref", "saved_model", outputs=["w", "y"])
+    found = tf.saved_model.load(str(tmp_path / "ref")).signatures["serving_default"](x=tf.constant([[1.0, 2.0]]))
+    assert found["w"].numpy().tolist() == W.tolist() and found["y"].numpy().tolist() == [[7.0, 10.0]]
+
+    def old():
+        x = v1.placeholder(tf.float32, [1, 1, 1, 2], name="x")
+        tf.add(x, x, name="y")
+
+    path = graph("old", old)
+    graph_def = v1.GraphDef.FromString(path.read_bytes())
+    graph_def.versions.producer = 8
+    node = next(n for n in graph_def.node if n.name == "y")
+    node.op, node.input[:] = "BatchNormWithGlobalNormalization", ["x", *["c"] * 4]
+    node.attr["scale_after_normalization"].b = True
+    node.attr["variance_epsilon"].f = 0.001
+    constant = graph_def.node.add(name="c", op="Const")
+    constant.attr["dtype"].type = tf.float32.as_datatype_enum
+    constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([1.0, 2.0]))
+    path.write_bytes(graph_def.SerializeToString())
+    assert convert(path, tmp_path / "old.out.pb").compared
+    with pytest.raises(
+        CheckFailed, match="old.pb: what was written does not load: .*removed in version 9.*: convert to pb"
+    ):
+        convert(path, tmp_path / "old", "saved_model")
+    assert not (tmp_path / "old").exists()
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    """A SavedModel with a vocabulary in a file; returns its folder and a function that runs its own tables."""
+    words = tmp_path / "words.txt"
+    words.write_text("3\tcat\n4\tdog\n5\tbird\n")
+    builder = v1.saved_model.Builder(str(tmp_path / "vocabulary"))
+    with v1.Graph().as_default(), v1.Session() as sess:
+        asset = tf.constant(str(words))
+        v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, asset)
+        handles = []
+        for key, value, columns in ((tf.string, tf.int64, (1, -1)), (tf.int64, tf.string, (0, 1))):
+            handle = tf.raw_ops.HashTableV2(key_dtype=key, value_dtype=value, shared_name=f"table_{key.name}")
+            made = tf.raw_ops.InitializeTableFromTextFileV2(
+                table_handle=handle, filename=asset, key_index=columns[0], value_index=columns[1], offset=3
+            )
+            handles.append((handle, made))
+        names = v1.placeholder(tf.string, [None, None], name="names")
+        find = tf.raw_ops.LookupTableFindV2
+        ids = find(table_handle=handles[0][0], keys=names, default_value=tf.constant(-1, tf.int64))
+        again = find(
+            table_handle=handles[1][0], keys=ids + v1.get_variable("w", initializer=np.int64(0)), default_value="?"
+        )
+        start = tf.group(*(made for _, made in handles))
+        sess.run([v1.global_variables_initializer(), start])
+        feed = np.array([[b"dog", b"", b"bird"], [b"cow", b"cat", b"dog "]], object)
+        own = sess.run([ids, again], {names: feed})
+        signature = v1.saved_model.predict_signature_def({"names": names}, {"ids": ids, "again": again})
+        builder.add_meta_graph_and_variables(
+            sess, ["serve"], {"serving_default": signature}, assets_collection=[asset], main_op=start
+        )
+    builder.save()
+    words.unlink()
+    return tmp_path / "vocabulary", feed, own
+
+
+def test_tables_of_an_asset_become_constants(classifier, tmp_path, answer):
+    folder, feed, own = classifier
+    report = freeze(folder, [], tmp_path / "f.pb")
+    assert report.compared and "tables that became constants: " in report.notes[-1] and "3 entries" in report.notes[-1]
+    reached = answer(tmp_path / "f.pb", list(report.outputs), {"names:0": feed})
+    for wanted, found in zip(sorted(own, key=lambda a: a.dtype.kind), sorted(reached, key=lambda a: a.dtype.kind)):
+        assert found.tolist() == wanted.tolist()
+    assert own[0].tolist() == [[4, -1, 5], [-1, 3, -1]], "the table's own answer, in a session"
+    report = convert(folder, tmp_path / "again", "saved_model")
+    assert report.compared and verify(folder, tmp_path / "again").equal
+    found = tf.saved_model.load(str(tmp_path / "again")).signatures["serving_default"](names=tf.constant(feed))
+    assert found["ids"].numpy().tolist() == own[0].tolist()
+
+
+def test_tables_that_cannot_become_constants_say_why(classifier, tmp_path, refused):
+    folder, _, _ = classifier
+    (held,) = (folder / "assets").iterdir()
+    held.write_text("5\tcat\nx\tdog\n")
+    assert "assets/words.txt is no table of its types" in refused("freeze", folder, "-o", "f.pb")
+    held.write_text("5\tcat\n6\tcat\n")
+    assert "two values for the key b'cat'" in refused("convert", folder, "f.pb")
+    held.rename(tmp_path / "elsewhere")
+    assert "cannot become constants: assets/words.txt: missing" in refused("verify", folder, folder)
+    held.symlink_to(tmp_path / "elsewhere")
+    assert "assets/words.txt: missing" in refused("freeze", folder, "-o", "f.pb")
+
+
+def test_a_table_of_constants(saved, tmp_path, answer):
+    def build():
+        keys = tf.range(3, dtype=tf.int64) * 10
+        handle = tf.raw_ops.HashTableV2(key_dtype=tf.int64, value_dtype=tf.float32)
+        tf.raw_ops.InitializeTableV2(table_handle=handle, keys=keys, values=tf.constant([0.5, np.nan, -1.0]))
+        x = v1.placeholder(tf.int64, [None], name="x")
+        v1.get_variable("w", [1])
+        find = tf.raw_ops.LookupTableFindV2
+        tf.add(find(table_handle=handle, keys=x, default_value=9.0), 0.0, name="y")
+        tf.identity(tf.raw_ops.LookupTableSizeV2(table_handle=handle), name="size")
+
+    prefix = saved(build)
+    assert freeze(prefix, ["y", "size"], tmp_path / "f.pb").compared
+    y, size = answer(tmp_path / "f.pb", ["y:0", "size:0"], {"x:0": [20, 0, 10, 5, -1]})
+    np.testing.assert_array_equal(y, np.array([-1.0, 0.5, np.nan, 9.0, 9.0], np.float32))
+    assert size == 3

@@ -111,6 +111,8 @@ def _convert_model(artifact, path, kind, options):
     if kind in FOLDERS:
         with convert_files.replacing(path) as written:
             FOLDERS[kind](ready, written, convert_models.trainable(artifact.message))
+            if kind == "saved_model" and options.verify:
+                convert_models.check_loads(written, ready.where)
             compared, reason = _check_model(ready, written, kind, options)
     else:
         with files.replacing(path, FILES[kind](ready)) as written:

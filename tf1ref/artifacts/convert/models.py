@@ -9,8 +9,10 @@ import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, EncodeError
 from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.python.eager import context
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
+from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.formats import messages, weights
 from tf1ref.artifacts.graph import answers, constants, graphs
@@ -84,7 +86,7 @@ def saved_model(ready, folder, trainable=()):
     with _session(ready, trainable) as (sess, graph), convert_files.writing(folder):
         builder = v1.saved_model.Builder(str(folder))
         inputs, outputs = (
-            {key: v1.saved_model.build_tensor_info(graph.get_tensor_by_name(name)) for key, name in keys(ends).items()}
+            {key: v1.saved_model.build_tensor_info(_value(graph, name)) for key, name in keys(ends).items()}
             for ends in (ready.inputs, ready.outputs)
         )
         method = v1.saved_model.PREDICT_METHOD_NAME
@@ -93,6 +95,24 @@ def saved_model(ready, folder, trainable=()):
             sess, [v1.saved_model.SERVING], {v1.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature}
         )
         builder.save()
+
+
+def check_loads(folder, where):
+    """Loads the SavedModel `folder` in a session and by tf.saved_model.load. Raises CheckFailed where that fails."""
+    with v1.Session(graph=v1.Graph()) as sess:
+        try:
+            with sess.graph.as_default():
+                v1.saved_model.load(sess, [v1.saved_model.SERVING], str(folder))
+            with context.eager_mode():
+                tf.saved_model.load(str(folder))
+        except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as e:
+            raise CheckFailed(f"{where}: what was written does not load: {one_line(e)}: convert to pb") from e
+
+
+def _value(graph, name):
+    """The tensor `name` as a signature can give it: no function of TF2 returns a reference to a variable."""
+    tensor = graph.get_tensor_by_name(name)
+    return tf.identity(tensor, name=f"{tensor.op.name}/value") if tensor.dtype._is_ref_dtype else tensor
 
 
 def checkpoint(ready, folder, trainable=()):

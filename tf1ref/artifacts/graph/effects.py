@@ -32,6 +32,7 @@ class Verdict(NamedTuple):
 
 UNDECIDED = Verdict(OUTSIDE, "is an op that nobody has looked at")
 STRING = 24  # bytes of a string in a tensor, before its text (tsl/platform/ctstring_internal.h)
+TABLE = "the table "  # how a note of tables.py begins that says why one stays
 MOST_SAID = 3  # ops, with their reasons, in one message
 
 
@@ -71,6 +72,7 @@ def check(graph: graphs.Graph, trust: bool) -> None:
         raise InputError(
             f"{graph.where}: the outputs need {repairs.listed(_names(found[STATE]))}, whose state no file holds: "
             f"name the tensors after it as --inputs{_read(graph.graph_def, found[STATE])}"
+            + "".join(f"; {note}" for note in graph.notes if note.startswith(TABLE))
         )
     if PYTHON in found:
         raise InputError(

@@ -21,8 +21,9 @@ OPS = {
     **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), (0,)),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), (0,)),
     "Conv2DBackpropInput": (2,),
+    "Conv3DBackpropInputV2": (2,),
 }
-SIZES = {"Conv2DBackpropInput": 0}  # {op: the input that is the size of a picture}
+SIZES = {"Conv2DBackpropInput": 0, "Conv3DBackpropInputV2": 0}  # {op: the input that is the size of a picture}
 LISTS = ("strides", "dilations", "ksize")  # attributes with a number for each dimension
 NUMBER = tf.int32.as_datatype_enum
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import op_def_registry
 
-from tf1ref.artifacts.graph import definitions, effects, graphs, repairs
+from tf1ref.artifacts.graph import definitions, effects, graphs, repairs, tables
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
 from tf1ref.errors import InputError
@@ -22,8 +22,8 @@ class Part(graphs.Graph):
 
     def __init__(self, message, outputs: Iterable[str], where: str, trust: bool = False):
         self.message, self.outputs, self.trust = message, list(outputs), trust
-        repaired = repairs.repaired(message, self.outputs, where)
-        super().__init__(repaired.graph_def, where, repaired.notes)
+        repaired = tables.inlined(repairs.repaired(message, self.outputs, where), message)
+        super().__init__(repaired.pruned(self.outputs), where, repaired.notes)
 
     def ops(self) -> dict[str, str]:
         """Returns {node name: op} of the graph, without its functions."""
