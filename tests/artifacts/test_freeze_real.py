@@ -41,7 +41,7 @@ def test_freezes_and_answers_the_same(real, tmp_path, name, outputs, compares):
 
 def test_a_while_loop_of_lstm_cells(real, tmp_path, answer):
     """ctc: convolution, LSTM in a while loop, decoder; placeholders whose shapes only _output_shapes says."""
-    images = np.random.default_rng(0).normal(size=(1, 40, 128, 1)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(1, 64, 128, 1)).astype(np.float32)
     feed = {"Placeholder": images, "Placeholder_4": np.array([15], np.int32)}
     outputs = ["CTCGreedyDecoder:1", "transpose_1"]
     assert freeze(real("ctc"), outputs, tmp_path / "guessed.pb").compared
