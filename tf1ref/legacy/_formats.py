@@ -1,14 +1,22 @@
 """Arguments that convolutions and pools share, and the way between the two data formats."""
 
+import contextlib
+
 import tensorflow.compat.v1 as v1
 
 
 def sizes(value, rank, what):
     """Returns `rank` positive integers of one number or of a sequence. Raises ValueError otherwise."""
-    values = (value,) * rank if isinstance(value, int) or not hasattr(value, "__len__") else tuple(value)
-    if len(values) != rank or not all(int(v) == v and v > 0 for v in values):
+    values = tuple(value) if hasattr(value, "__len__") else (value,) * rank
+    if len(values) != rank or not all(_is_size(v) for v in values):
         raise ValueError(f"The `{what}` argument must be a positive integer or {rank} of them. Received: {value}")
     return tuple(int(v) for v in values)
+
+
+def _is_size(value):
+    with contextlib.suppress(TypeError, ValueError):
+        return int(value) == value and value > 0
+    return False
 
 
 def padding_of(value):
@@ -23,6 +31,11 @@ def data_format_of(value):
             f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value}'
         )
     return value.lower()
+
+
+def windows(length, size, stride, padding):
+    """Returns how many windows of `size` fit a length, "valid" inside of it or "same" with zeros around it."""
+    return -(-length // stride) if padding == "same" else -(-(length - size + 1) // stride)
 
 
 def to_last(inputs, data_format):

@@ -12,6 +12,8 @@ from collections import Counter
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
 
+from tf1ref.legacy._layer_record import Record
+
 # Names that were given to layers without one, per graph: they are counted from 1, unlike the scopes.
 _NAMES = weakref.WeakKeyDictionary()
 # Defaults of arguments; initializers hold no state.
@@ -28,24 +30,31 @@ class InputSpec:
         self.max_ndim, self.min_ndim = max_ndim, min_ndim
         self.axes = axes or {}
 
-    def mismatch(self, shape):
-        """Returns what is wrong with a TensorShape, or None."""
-        rank = shape.rank
-        if rank is None:
-            return None
-        for limit, wrong in ((self.ndim, rank != self.ndim), (self.min_ndim, rank < (self.min_ndim or 0))):
-            if limit is not None and wrong:
-                return f"expected {'ndim' if limit is self.ndim else 'min_ndim'}={limit}, found ndim={rank}"
-        if self.max_ndim is not None and rank > self.max_ndim:
-            return f"expected max_ndim={self.max_ndim}, found ndim={rank}"
-        sizes = shape.as_list()
-        for axis, size in self.axes.items():
-            if size is not None and sizes[axis] not in (size, None):
-                return f"expected axis {axis} to have {size} elements, found {sizes[axis]}"
+
+def _mismatch(spec, tensor):
+    """Returns what is wrong with a tensor, or None. spec: an InputSpec, ours or Keras'."""
+    if spec.dtype is not None and tensor.dtype.base_dtype != spec.dtype:
+        return f"expected dtype={spec.dtype}, found dtype={tensor.dtype.name}"
+    shape = tensor.get_shape()
+    rank = shape.rank
+    if rank is None:
         return None
+    for limit, wrong in ((spec.ndim, rank != spec.ndim), (spec.min_ndim, rank < (spec.min_ndim or 0))):
+        if limit is not None and wrong:
+            return f"expected {'ndim' if limit is spec.ndim else 'min_ndim'}={limit}, found ndim={rank}"
+    if spec.max_ndim is not None and rank > spec.max_ndim:
+        return f"expected max_ndim={spec.max_ndim}, found ndim={rank}"
+    sizes = shape.as_list()
+    for axis, size in (spec.axes or {}).items():
+        size = getattr(size, "value", size)
+        if size is not None and sizes[int(axis)] not in (size, None):
+            return f"expected axis {axis} to have {size} elements, found {sizes[int(axis)]}"
+    if spec.shape is not None and not shape.is_compatible_with(spec.shape):
+        return f"expected shape={spec.shape}, found shape={shape}"
+    return None
 
 
-class Layer:
+class Layer(Record):
     """Base class: subclasses make variables in `build` with `add_weight`, and ops in `call`.
 
     trainable: False keeps the variables out of TRAINABLE_VARIABLES. dtype: of the variables; None: that of the first
@@ -60,31 +69,13 @@ class Layer:
         self._activity_regularizer = kwargs.pop("activity_regularizer", None)
         if kwargs:
             raise TypeError(f"{type(self).__name__}: unknown keyword argument {', '.join(map(repr, sorted(kwargs)))}")
-        self.trainable = trainable
-        self.built = False
-        self._dtype = None if dtype is None else v1.as_dtype(dtype).base_dtype
-        self._trainable_weights, self._non_trainable_weights = [], []
-        self._losses, self._updates = [], []
+        self._begin(trainable, dtype)
+        self._graph = None if v1.executing_eagerly() else v1.get_default_graph()
         self._name, self._base_name = _names(type(self).__name__, name)
         self._scope = None
         if scope:
             with v1.variable_scope(scope) as captured:
                 self._scope = captured
-
-    name = property(lambda self: self._name)
-    dtype = property(lambda self: self._dtype)
-    losses = property(lambda self: list(self._losses))
-    updates = property(lambda self: list(self._updates) if self.trainable else [])
-    trainable_weights = property(lambda self: list(self._trainable_weights) if self.trainable else [])
-    trainable_variables = property(lambda self: self.trainable_weights)
-    non_trainable_variables = property(lambda self: self.non_trainable_weights)
-    weights = property(lambda self: self.trainable_weights + self.non_trainable_weights)
-    variables = property(lambda self: self.weights)
-
-    @property
-    def non_trainable_weights(self):
-        frozen = [] if self.trainable else self._trainable_weights
-        return list(frozen) + list(self._non_trainable_weights)
 
     @property
     def scope_name(self):
@@ -116,7 +107,9 @@ class Layer:
                 if not self.built:
                     self._build_for(inputs)
                 outputs = self.call(inputs, *args, **kwargs)
-                self._regularize_activity(outputs)
+                self._regularize_activity(inputs, outputs)
+        if not v1.executing_eagerly():
+            self._calls.append((inputs, outputs))
         return outputs
 
     def _build_for(self, inputs):
@@ -128,7 +121,7 @@ class Layer:
 
     def _check(self, inputs):
         for index, (spec, tensor) in enumerate(zip(nest.flatten(self.input_spec or []), nest.flatten(inputs))):
-            wrong = spec.mismatch(tensor.get_shape())
+            wrong = spec and _mismatch(spec, tensor)
             if wrong:
                 made = f" ({self.weights[0].name} was made for it)" if self.weights else ""
                 raise ValueError(
@@ -146,6 +139,11 @@ class Layer:
             with v1.variable_scope(scope, default_name=self._base_name) as captured:
                 self._scope = captured
 
+    def _variables_dtype(self):
+        """Returns the dtype of the variables, which is float32 where `build` comes before any inputs."""
+        self._dtype = self._dtype or v1.float32
+        return self._dtype
+
     def add_weight(
         self,
         name,
@@ -153,16 +151,26 @@ class Layer:
         dtype=None,
         initializer=None,
         regularizer=None,
-        trainable=True,
+        trainable=None,
         constraint=None,
-        partitioner=None,
         use_resource=None,
+        synchronization=v1.VariableSynchronization.AUTO,
+        aggregation=v1.VariableAggregation.NONE,
+        partitioner=None,
     ):
         """Returns the variable `name` of the layer's scope: get_variable's, with its reuse rules and errors.
 
         initializer: None is the scope's, or get_variable's default (glorot uniform). The regularizer's penalty goes to
-        REGULARIZATION_LOSSES when the variable is new, not where it is reused.
+        REGULARIZATION_LOSSES when the variable is new, not where it is reused. Raises ValueError for a variable that
+        is trained and read only at the end of a step (ON_READ).
         """
+        on_read = synchronization == v1.VariableSynchronization.ON_READ
+        if on_read and trainable:
+            raise ValueError(
+                "Synchronization value can be set to VariableSynchronization.ON_READ only for non-trainable variables. "
+                "You have specified trainable=True and synchronization=VariableSynchronization.ON_READ."
+            )
+        trainable = not on_read if trainable is None else trainable
         self._set_scope()
         known = {id(variable) for variable in v1.global_variables()}
         reuse = self.built or self._reuse
@@ -173,63 +181,50 @@ class Layer:
             variable = v1.get_variable(
                 name,
                 shape,
-                dtype=v1.as_dtype(dtype or self._dtype or v1.float32),
+                dtype=v1.as_dtype(dtype or self._variables_dtype()),
                 initializer=_initializer(initializer),
                 trainable=bool(trainable and self.trainable),
                 constraint=constraint,
                 partitioner=partitioner,
                 use_resource=use_resource,
+                synchronization=synchronization,
+                aggregation=aggregation,
             )
             parts = list(variable) if hasattr(variable, "as_tensor") else [variable]
             if regularizer is not None and not any(id(part) in known for part in parts):
-                self._regularize(name, parts, regularizer)
+                for penalty in penalties(name, parts, regularizer):
+                    self.add_loss(penalty)
         self._remember(variable, parts, trainable)
         return variable
 
-    add_variable = add_weight
+    def add_variable(self, *args, **kwargs):
+        """The older name of add_weight."""
+        return self.add_weight(*args, **kwargs)
 
     def _remember(self, variable, parts, trainable):
-        # A custom getter or the scope may have taken the variable out of training.
-        trained = {id(v) for v in v1.trainable_variables()} if trainable and self.trainable else set()
-        is_trained = id(parts[0]) in trained if not v1.executing_eagerly() else parts[0].trainable
+        # A custom getter or the scope may have taken the variable out of training. A tensor says nothing of it.
+        is_trained = trainable and getattr(parts[0], "trainable", self.trainable)
         wanted = is_trained or (trainable and not self.trainable)
         (self._trainable_weights if wanted else self._non_trainable_weights).append(variable)
 
-    def _regularize(self, name, parts, regularizer):
-        # In the outermost graph: a penalty inside a loop's body could not be fetched.
-        with v1.init_scope():
-            for part in parts:
-                with v1.name_scope(f"{name}/Regularizer"):
-                    penalty = regularizer(part)
-                if penalty is not None:
-                    self.add_loss(penalty)
-
-    def _regularize_activity(self, outputs):
+    def _regularize_activity(self, inputs, outputs):
         if self._activity_regularizer is None:
             return
         with v1.name_scope("ActivityRegularizer"):
             for output in nest.flatten(outputs):
                 penalty = self._activity_regularizer(output)
-                self.add_loss(penalty / v1.cast(v1.shape(output)[0], penalty.dtype))
+                self.add_loss(penalty / v1.cast(v1.shape(output)[0], penalty.dtype), inputs=inputs)
 
-    def add_loss(self, losses):
-        """Adds tensors to the layer's losses and to REGULARIZATION_LOSSES."""
-        for loss in nest.flatten(losses):
-            self._losses.append(loss)
-            if not v1.executing_eagerly():
-                v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, loss)
 
-    def add_update(self, updates):
-        """Adds ops to the layer's updates and, unless it is not trainable, to UPDATE_OPS; eagerly they are done."""
-        if v1.executing_eagerly():
-            return
-        self._updates += nest.flatten(updates)
-        if self.trainable:
-            v1.get_collection_ref(v1.GraphKeys.UPDATE_OPS).extend(nest.flatten(updates))
-
-    def count_params(self):
-        """Number of elements of all variables."""
-        return sum(variable.get_shape().num_elements() for variable in self.weights)
+def penalties(name, parts, regularizer):
+    """Yields the penalties of a variable's parts, ops below `name/Regularizer`; a regularizer may give None."""
+    # In the outermost graph: a penalty inside a loop's body could not be fetched.
+    with v1.init_scope():
+        for part in parts:
+            with v1.name_scope(f"{name}/Regularizer"):
+                penalty = regularizer(part)
+            if penalty is not None:
+                yield penalty
 
 
 def activation(identifier):

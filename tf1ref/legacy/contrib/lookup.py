@@ -6,7 +6,6 @@ from tensorflow.python.ops.lookup_ops import DenseHashTable as MutableDenseHashT
 from tensorflow.python.ops.lookup_ops import (
     FastHashSpec,
     HasherSpec,
-    HashTable,
     IdTableWithHashBuckets,
     KeyValueTensorInitializer,
     LookupInterface,
@@ -26,6 +25,21 @@ __all__ = [
     "index_to_string_table_from_tensor", "string_to_index", "string_to_index_table_from_file",
     "string_to_index_table_from_tensor",
 ]  # fmt: skip
+
+
+class HashTable(lookup_ops.StaticHashTableV1):
+    """A table that its initializer fills, once. shared_name: tables of one name are one table for all sessions."""
+
+    def __init__(self, initializer, default_value, shared_name=None, name=None):
+        self._given_name = shared_name
+        super().__init__(initializer, default_value, name=name)
+
+    def _create_resource(self):
+        if self._given_name is not None:
+            self._shared_name = self._given_name
+        return super()._create_resource()
+
+    init = property(lambda self: self.initializer)
 
 
 def index_table_from_file(

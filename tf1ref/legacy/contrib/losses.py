@@ -1,6 +1,12 @@
-"""tf.contrib.losses and slim.losses: tf.losses with the predictions first. The losses go to the collection LOSSES."""
+"""tf.contrib.losses and slim.losses. They are not tf.losses: predictions come first, and weights go along the batch.
+
+Weights are a scalar, or of the shape of the losses' first axes: [batch] weighs examples. A loss is the weighted sum
+over the number of elements whose weight is not 0. It goes to the collection LOSSES.
+"""
 
 import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.contrib.framework._arg_scope import add_arg_scope
 
 __all__ = [
     "absolute_difference", "add_loss", "compute_weighted_loss", "cosine_distance", "get_losses",
@@ -9,62 +15,170 @@ __all__ = [
 ]  # fmt: skip
 
 get_losses, get_regularization_losses = v1.losses.get_losses, v1.losses.get_regularization_losses
-add_loss = v1.losses.add_loss
+
+
+@add_arg_scope
+def add_loss(loss, loss_collection=v1.GraphKeys.LOSSES):
+    """Adds a loss to the collection, or nowhere where that is None."""
+    if loss_collection:
+        v1.add_to_collection(loss_collection, loss)
 
 
 def get_total_loss(add_regularization_losses=True, name="total_loss"):
     """Returns the sum of the collected losses, and of the regularization losses."""
-    return v1.losses.get_total_loss(add_regularization_losses, name)
+    found = get_losses()
+    if add_regularization_losses:
+        found += get_regularization_losses()
+    return v1.add_n(found, name=name)
 
 
 def compute_weighted_loss(losses, weights=1.0, scope=None):
-    """The mean of the losses whose weight is not 0, each times its weight."""
-    return v1.losses.compute_weighted_loss(losses, weights, scope)
+    """The mean of the losses whose weight is not 0, each times its weight.
+
+    Raises ValueError for losses or weights of unknown rank.
+    """
+    with v1.name_scope(scope, "weighted_loss", [losses, weights]):
+        losses, weights = _floats(losses), _floats(weights)
+        _check_rank(losses, "losses"), _check_rank(weights, "weights")
+        if weights.shape.ndims > 1 and weights.shape.dims[-1].is_compatible_with(1):
+            weights = v1.squeeze(weights, [-1])
+        total = _weighed(losses, weights)
+        mean = _quotient(total, v1.reduce_sum(_present_per_example(losses, weights)), "value")
+        add_loss(mean)
+        return mean
+
+
+def _floats(values):
+    return v1.cast(v1.convert_to_tensor(values), v1.float32)
+
+
+def _check_rank(tensor, what):
+    if tensor.shape.ndims is None:
+        raise ValueError(f"{what}.get_shape().ndims cannot be None")
+
+
+def _weighed(losses, weights):
+    """The sum of the losses, each times its weight; the axes that the weights lack are summed first."""
+    summed = v1.reduce_sum(losses, axis=list(range(weights.shape.ndims, losses.shape.ndims)))
+    return v1.reduce_sum(summed * weights)
+
+
+def _present_per_example(losses, weights):
+    """Returns [batch]: how many elements of each example count, since their weight is not 0."""
+    counted = v1.cast(v1.not_equal(weights, 0), v1.float32)
+    if weights.shape.ndims == 0:
+        batch = v1.constant(1) if losses.shape.ndims == 0 else v1.shape(losses)[0]
+        each = v1.cast(v1.size(losses), v1.float32) / v1.cast(batch, v1.float32)
+        return v1.fill([batch], v1.where(v1.equal(weights, 0), 0.0, each))
+    counted = v1.reduce_sum(counted, axis=list(range(1, weights.shape.ndims)))
+    # A slice, unlike an index, refuses weights of more axes than the losses have.
+    rest = v1.slice(v1.shape(losses), [weights.shape.ndims], [-1])
+    return counted * v1.cast(v1.reduce_prod(rest), v1.float32)
+
+
+def _quotient(numerator, denominator, name=None):
+    """Zero where the denominator is."""
+    safe = v1.where(v1.equal(denominator, 0), v1.ones_like(denominator), denominator)
+    return v1.where(v1.greater(denominator, 0), v1.div(numerator, safe), v1.zeros_like(numerator), name=name)
+
+
+def _same_shape(predictions, labels):
+    predictions, labels = _floats(predictions), _floats(labels)
+    predictions.get_shape().assert_is_compatible_with(labels.get_shape())
+    return predictions, labels
 
 
 def absolute_difference(predictions, labels=None, weights=1.0, scope=None):
-    """|labels - predictions|."""
-    return v1.losses.absolute_difference(labels, predictions, weights, scope)
+    """|predictions - labels|."""
+    with v1.name_scope(scope, "absolute_difference", [predictions, labels]):
+        predictions, labels = _same_shape(predictions, labels)
+        return compute_weighted_loss(v1.abs(predictions - labels), weights)
 
 
 def mean_squared_error(predictions, labels=None, weights=1.0, scope=None):
-    """(labels - predictions)^2."""
-    return v1.losses.mean_squared_error(labels, predictions, weights, scope)
+    """(predictions - labels)^2."""
+    with v1.name_scope(scope, "mean_squared_error", [predictions, labels]):
+        predictions, labels = _same_shape(predictions, labels)
+        return compute_weighted_loss(v1.squared_difference(predictions, labels), weights)
 
 
 def mean_pairwise_squared_error(predictions, labels=None, weights=1.0, scope=None):
-    """The squared differences of the differences of all pairs."""
-    return v1.losses.mean_pairwise_squared_error(labels, predictions, weights, scope)
+    """The sum over the examples of the mean over all n * n pairs of ((p_i - p_j) - (l_i - l_j))^2.
+
+    weights: a scalar or [batch]. The formula is 2 * (sum of d^2) / n - 2 * (sum of d)^2 / n^2 with d = p - l.
+    """
+    with v1.name_scope(scope, "mean_pairwise_squared_error", [predictions, labels]):
+        predictions, labels = _same_shape(predictions, labels)
+        weights = _floats(weights)
+        differences = predictions - labels
+        _check_rank(differences, "diffs"), _check_rank(weights, "weights")
+        axes = list(range(1, differences.shape.ndims))
+        n = _present_per_example(differences, weights)
+        squares = 2.0 * _quotient(v1.reduce_sum(v1.square(differences), axes), n)
+        square = 2.0 * _quotient(v1.square(v1.reduce_sum(differences, axes)), v1.square(n))
+        loss = _weighed(squares - square, weights)
+        loss = v1.where(v1.reduce_sum(n) > 0, loss, v1.zeros_like(loss))
+        add_loss(loss)
+        return loss
 
 
 def log_loss(predictions, labels=None, weights=1.0, epsilon=1e-7, scope=None):
-    """-labels * log(predictions) - (1 - labels) * log(1 - predictions)."""
-    return v1.losses.log_loss(labels, predictions, weights, epsilon, scope)
+    """-labels * log(predictions) - (1 - labels) * log(1 - predictions), with epsilon added below the logarithms."""
+    with v1.name_scope(scope, "log_loss", [predictions, labels]):
+        predictions, labels = _same_shape(predictions, labels)
+        right, wrong = v1.log(predictions + epsilon), v1.log((1 - predictions) + epsilon)
+        return compute_weighted_loss(-v1.multiply(labels, right) - v1.multiply(1 - labels, wrong), weights)
 
 
 def cosine_distance(predictions, labels=None, axis=None, weights=1.0, scope=None, dim=None):
-    """1 - the cosine along `axis`, of vectors of length 1."""
-    return v1.losses.cosine_distance(labels, predictions, dim if axis is None else axis, weights, scope)
+    """1 - the cosine along `axis`, of vectors of length 1. `dim` is its older name.
+
+    Raises ValueError without an axis.
+    """
+    axis = dim if axis is None else axis
+    if axis is None:
+        raise ValueError("You must specify 'axis'.")
+    with v1.name_scope(scope, "cosine_distance_loss", [predictions, labels]):
+        predictions, labels = _same_shape(predictions, labels)
+        return compute_weighted_loss(1 - v1.reduce_sum(v1.multiply(predictions, labels), axis=[axis]), weights)
 
 
 def hinge_loss(logits, labels=None, scope=None):
     """max(0, 1 - (2 * labels - 1) * logits), not reduced."""
-    labels = v1.cast(labels, v1.float32)
     with v1.name_scope(scope, "hinge_loss", [logits, labels]):
+        logits, labels = v1.convert_to_tensor(logits), _floats(labels)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())
         return v1.nn.relu(v1.subtract(v1.ones_like(labels), v1.multiply(2 * labels - v1.ones_like(labels), logits)))
 
 
 def sigmoid_cross_entropy(logits, multi_class_labels, weights=1.0, label_smoothing=0, scope=None):
-    """The cross entropy of independent classes."""
-    return v1.losses.sigmoid_cross_entropy(multi_class_labels, logits, weights, label_smoothing, scope)
+    """The cross entropy of independent classes. label_smoothing moves the labels towards 1/2."""
+    with v1.name_scope(scope, "sigmoid_cross_entropy_loss", [logits, multi_class_labels, weights]):
+        logits, labels = v1.convert_to_tensor(logits), v1.convert_to_tensor(multi_class_labels)
+        logits.get_shape().assert_is_compatible_with(labels.get_shape())
+        labels = v1.cast(labels, logits.dtype)
+        if label_smoothing > 0:
+            labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing
+        losses = v1.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
+        return compute_weighted_loss(losses, weights)
 
 
 def softmax_cross_entropy(logits, onehot_labels, weights=1.0, label_smoothing=0, scope=None):
     """The cross entropy of classes that exclude one another, labels (n, classes)."""
-    return v1.losses.softmax_cross_entropy(onehot_labels, logits, weights, label_smoothing, scope)
+    with v1.name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]):
+        logits, labels = v1.convert_to_tensor(logits), v1.convert_to_tensor(onehot_labels)
+        logits.get_shape().assert_is_compatible_with(labels.get_shape())
+        labels = v1.cast(labels, logits.dtype)
+        if label_smoothing > 0:
+            classes = v1.cast(v1.shape(labels)[1], logits.dtype)
+            labels = labels * (1.0 - label_smoothing) + label_smoothing / classes
+        losses = v1.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
+        return compute_weighted_loss(losses, weights)
 
 
 def sparse_softmax_cross_entropy(logits, labels, weights=1.0, scope=None):
-    """The same with labels (n,)."""
-    return v1.losses.sparse_softmax_cross_entropy(labels, logits, weights, scope)
+    """The same with labels (n,) or (n, 1)."""
+    with v1.name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]):
+        labels = v1.reshape(labels, shape=[v1.shape(labels)[0]])
+        losses = v1.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
+        return compute_weighted_loss(losses, weights)

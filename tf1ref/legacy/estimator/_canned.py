@@ -69,7 +69,10 @@ def _dnn_logits(features, columns, units, hidden_units, activation_fn, dropout, 
 def _features(features):
     if not isinstance(features, dict):
         raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")
-    return features
+    return {
+        key: value if isinstance(value, v1.SparseTensor) else v1.convert_to_tensor(value)
+        for key, value in features.items()
+    }
 
 
 class _Linear(Estimator):
@@ -162,7 +165,7 @@ class DNNClassifier(_DNN):
 class _Combined(Estimator):
     def __init__(
         self, head, model_dir, linear_columns, linear_optimizer, dnn_columns, dnn_optimizer, hidden_units,
-        activation_fn, dropout, config, warm_start_from, batch_norm,
+        activation_fn, dropout, config, warm_start_from, batch_norm, sparse_combiner,
     ):  # fmt: skip
         if not linear_columns and not dnn_columns:
             raise ValueError("Either linear_feature_columns or dnn_feature_columns must be defined.")
@@ -183,7 +186,7 @@ class _Combined(Estimator):
                     )
                 )
             if linear_columns:
-                parts.append(_linear_logits(_features(features), tuple(linear_columns), units, "sum"))
+                parts.append(_linear_logits(_features(features), tuple(linear_columns), units, sparse_combiner))
 
             def train(loss):
                 ops = []
@@ -209,12 +212,13 @@ class DNNLinearCombinedRegressor(_Combined):
         self, model_dir=None, linear_feature_columns=None, linear_optimizer="Ftrl", dnn_feature_columns=None,
         dnn_optimizer="Adagrad", dnn_hidden_units=None, dnn_activation_fn=v1.nn.relu, dnn_dropout=None,
         label_dimension=1, weight_column=None, input_layer_partitioner=None, config=None, warm_start_from=None,
-        loss_reduction=SUM, batch_norm=False,
+        loss_reduction=SUM, batch_norm=False, linear_sparse_combiner="sum",
     ):  # fmt: skip
         head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
         super().__init__(
             head, model_dir, linear_feature_columns, linear_optimizer, dnn_feature_columns, dnn_optimizer,
             dnn_hidden_units, dnn_activation_fn, dnn_dropout, config, warm_start_from, batch_norm,
+            linear_sparse_combiner,
         )  # fmt: skip
 
 
@@ -225,10 +229,10 @@ class DNNLinearCombinedClassifier(_Combined):
         self, model_dir=None, linear_feature_columns=None, linear_optimizer="Ftrl", dnn_feature_columns=None,
         dnn_optimizer="Adagrad", dnn_hidden_units=None, dnn_activation_fn=v1.nn.relu, dnn_dropout=None, n_classes=2,
         weight_column=None, label_vocabulary=None, input_layer_partitioner=None, config=None, warm_start_from=None,
-        loss_reduction=SUM, batch_norm=False,
+        loss_reduction=SUM, batch_norm=False, linear_sparse_combiner="sum",
     ):  # fmt: skip
         super().__init__(
             _classes(n_classes, label_vocabulary, weight_column, loss_reduction), model_dir, linear_feature_columns,
             linear_optimizer, dnn_feature_columns, dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
-            config, warm_start_from, batch_norm,
+            config, warm_start_from, batch_norm, linear_sparse_combiner,
         )  # fmt: skip

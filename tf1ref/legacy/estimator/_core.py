@@ -1,11 +1,13 @@
 """tf.estimator.Estimator: a model function with a folder; each thing it does has a graph of its own."""
 
+import functools
 import inspect
 import os
 import tempfile
 
 import numpy as np
 import tensorflow.compat.v1 as v1
+from tensorflow.python.training import evaluation
 
 from tf1ref.legacy.estimator import _distributed
 from tf1ref.legacy.estimator import export as estimator_export
@@ -29,7 +31,11 @@ class Estimator:
             v1.logging.warning("Using temporary folder as model directory: %s", self._model_dir)
         self._config = self._config.replace(model_dir=self._model_dir)
         self._model_fn, self._params, self._warm_start = model_fn, dict(params or {}), warm_start_from
-        taken = set(inspect.signature(model_fn).parameters)
+        taken = set(arguments_of(model_fn))
+        if params is not None and "params" not in taken:
+            raise ValueError(
+                f"model_fn ({model_fn}) does not include params argument, but params ({params}) is passed to Estimator."
+            )
         if "features" not in taken:
             raise ValueError(f"model_fn ({model_fn}) must include features argument.")
         if taken - {"features", "labels", "mode", "params", "config", "self"}:
@@ -101,20 +107,11 @@ class Estimator:
                 save_relative_paths=True,
             )
             v1.add_to_collection(v1.GraphKeys.SAVERS, saver)
-        logged = v1.train.LoggingTensorHook({"loss": spec.loss, "step": step}, config.log_step_count_steps or 100)
-        hooks = [v1.train.NanTensorHook(spec.loss), logged, *hooks, *spec.training_hooks]
-        chief_hooks = list(spec.training_chief_hooks)
-        saves = any(isinstance(h, v1.train.CheckpointSaverHook) for h in [*hooks, *chief_hooks])
-        if not saves and (config.save_checkpoints_secs or config.save_checkpoints_steps):
-            chief_hooks.append(
-                v1.train.CheckpointSaverHook(
-                    self._model_dir,
-                    save_secs=config.save_checkpoints_secs,
-                    save_steps=config.save_checkpoints_steps,
-                    scaffold=scaffold,
-                    listeners=listeners,
-                )
-            )
+        hooks = [*hooks, v1.train.NanTensorHook(spec.loss)]
+        if config.log_step_count_steps is not None:
+            hooks.append(v1.train.LoggingTensorHook({"loss": spec.loss, "step": step}, config.log_step_count_steps))
+        hooks += spec.training_hooks
+        chief_hooks = [*spec.training_chief_hooks, *self._savers(hooks, spec, scaffold, listeners)]
         with v1.train.MonitoredTrainingSession(
             master=config.master,
             is_chief=config.is_chief,
@@ -130,6 +127,22 @@ class Estimator:
             while not sess.should_stop():
                 sess.run([spec.train_op, spec.loss])
 
+    def _savers(self, hooks, spec, scaffold, listeners):
+        """Returns the hook that saves, if the configuration asks for one and the model has none of its own."""
+        found = [h for h in [*hooks, *spec.training_chief_hooks] if isinstance(h, v1.train.CheckpointSaverHook)]
+        made = []
+        seconds, steps = self._config.save_checkpoints_secs, self._config.save_checkpoints_steps
+        if not found and (seconds or steps):
+            made.append(v1.train.CheckpointSaverHook(self._model_dir, seconds, steps, scaffold=scaffold))
+        if listeners and not found + made:
+            raise ValueError(
+                "There should be a CheckpointSaverHook to use saving_listeners. Please set one of the "
+                "RunConfig.save_checkpoints_steps or RunConfig.save_checkpoints_secs."
+            )
+        for listener in listeners:
+            (found + made)[0]._listeners.append(listener)
+        return made
+
     def evaluate(self, input_fn, steps=None, hooks=None, checkpoint_path=None, name=None):
         """Returns {metric: value}, with the mean of the batches' losses as "loss", and "global_step".
 
@@ -143,24 +156,22 @@ class Estimator:
             metrics.setdefault("loss", v1.metrics.mean(spec.loss))
             values = {key: pair[0] for key, pair in metrics.items()}
             values["global_step"] = step
-            update = v1.group(*(pair[1] for pair in metrics.values()))
-            done = 0
-            with self._session(spec, checkpoint_path, [*(hooks or ()), *spec.evaluation_hooks]) as sess:
-                try:
-                    while steps is None or done < steps:
-                        sess.run(update)
-                        done += 1
-                except (v1.errors.OutOfRangeError, StopIteration):
-                    pass
-                # The input may have ended, which stops a monitored session; what it holds can be read below it.
-                found = sess._tf_sess().run(values)
+            stop = [] if steps is None else [evaluation._StopAfterNEvalsHook(steps)]
+            found = evaluation._evaluate_once(
+                self._checkpoint(checkpoint_path),
+                scaffold=spec.scaffold or v1.train.Scaffold(),
+                eval_ops=v1.group(*(pair[1] for pair in metrics.values())),
+                final_ops=values,
+                hooks=[*(hooks or ()), *stop, *spec.evaluation_hooks],
+                config=self._config.session_config,
+            )
         self._write_evaluation(found, name)
         return found
 
     def _write_evaluation(self, found, name):
         summary = v1.Summary()
         for key, value in found.items():
-            if key != "global_step" and np.ndim(value) == 0 and not isinstance(value, bytes):
+            if key != "global_step" and isinstance(value, (int, float, np.integer, np.floating)):
                 summary.value.add(tag=key, simple_value=float(value))
         with v1.Graph().as_default():  # where nothing is executed eagerly, which the writer refuses
             writer = v1.summary.FileWriter(self.eval_dir(name))
@@ -189,9 +200,35 @@ class Estimator:
                         yield from _examples(found)
 
     def export_savedmodel(
-        self, export_dir_base, serving_input_receiver_fn, assets_extra=None, as_text=False, checkpoint_path=None, **_
+        self,
+        export_dir_base,
+        serving_input_receiver_fn,
+        assets_extra=None,
+        as_text=False,
+        checkpoint_path=None,
+        strip_default_attrs=False,
     ):
-        """Writes a SavedModel of the last checkpoint to a new folder in `export_dir_base`; returns its path, bytes."""
+        """export_saved_model by its older name. strip_default_attrs: attributes that have their defaults always go."""
+        del strip_default_attrs
+        return self.export_saved_model(
+            export_dir_base, serving_input_receiver_fn, assets_extra, as_text, checkpoint_path
+        )  # fmt: skip
+
+    def export_saved_model(
+        self,
+        export_dir_base,
+        serving_input_receiver_fn,
+        assets_extra=None,
+        as_text=False,
+        checkpoint_path=None,
+        experimental_mode=ModeKeys.PREDICT,
+    ):
+        """Writes a SavedModel of the last checkpoint to a new folder in `export_dir_base`; returns its path, bytes.
+
+        Raises ValueError before the first checkpoint, and for another mode than PREDICT.
+        """
+        if experimental_mode != ModeKeys.PREDICT:
+            raise ValueError(f"a SavedModel is written for ModeKeys.PREDICT, not for {experimental_mode!r}")
         checkpoint = checkpoint_path or self.latest_checkpoint()
         if not checkpoint:
             raise ValueError(f"Couldn't find trained model at {self._model_dir}.")
@@ -200,8 +237,6 @@ class Estimator:
             receiver = serving_input_receiver_fn()
             spec = self._call(receiver.features, None, ModeKeys.PREDICT)
             return estimator_export.write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text)
-
-    export_saved_model = export_savedmodel
 
     def _graph(self):
         graph = v1.Graph()
@@ -214,7 +249,7 @@ class Estimator:
         return self._call(features, labels, mode), step
 
     def _call(self, features, labels, mode):
-        taken = inspect.signature(self._model_fn).parameters
+        taken = arguments_of(self._model_fn)
         given = {"labels": labels, "mode": mode, "params": self.params, "config": self._config}
         if labels is not None and "labels" not in taken:
             raise ValueError(f"model_fn does not take labels, but input_fn returns labels: {self._model_fn}")
@@ -223,24 +258,38 @@ class Estimator:
             raise ValueError(f"model_fn should return an EstimatorSpec, not {type(spec).__name__}")
         return spec
 
-    def _session(self, spec, checkpoint_path, hooks):
+    def _checkpoint(self, checkpoint_path):
+        """Returns the one given, else the last; None, said so, before the first."""
         checkpoint = checkpoint_path or self.latest_checkpoint()
         if not checkpoint:
             v1.logging.warning(
                 "Could not find trained model in model_dir: %s, running initialization.", self._model_dir
             )
+        return checkpoint
+
+    def _session(self, spec, checkpoint_path, hooks):
         creator = v1.train.ChiefSessionCreator(
             scaffold=spec.scaffold or v1.train.Scaffold(),
-            checkpoint_filename_with_path=checkpoint,
+            checkpoint_filename_with_path=self._checkpoint(checkpoint_path),
             config=self._config.session_config,
         )
         return v1.train.MonitoredSession(creator, hooks=hooks)
 
 
+def arguments_of(function):
+    """Returns the names of the arguments that a function still takes: without those that a partial gives."""
+    given = set()
+    inner = function
+    while isinstance(inner, functools.partial):
+        given |= set(inner.keywords)
+        inner = inner.func
+    return [name for name in inspect.signature(function).parameters if name not in given]
+
+
 def _inputs(input_fn, mode, params, config):
     """Calls an input function with what it takes; returns (features, labels or None)."""
     given = {"mode": mode, "params": params, "config": config}
-    taken = inspect.signature(input_fn).parameters
+    taken = arguments_of(input_fn)
     found = input_fn(**{name: value for name, value in given.items() if name in taken})
     if isinstance(found, v1.data.Dataset):
         found = tensors_of(found)

@@ -38,10 +38,12 @@ class Head:
         return v1.reshape(v1.cast(features[key], v1.float32), [-1, 1])
 
     def _labels(self, labels, size):
-        """Labels as [batch, size]. Raises ValueError where there are none, or others."""
+        """Labels as [batch, size], also of an unknown rank. Raises ValueError where there are none, or others."""
         if labels is None:
             raise ValueError("You must provide a labels Tensor. Given: None. Does your input_fn return labels?")
         labels = labels if isinstance(labels, v1.SparseTensor) else v1.convert_to_tensor(labels)
+        if labels.shape.rank is None and not isinstance(labels, v1.SparseTensor):
+            return v1.reshape(labels, [-1, size])
         labels = v1.expand_dims(labels, -1) if labels.shape.rank == 1 else labels
         if labels.shape.as_list()[-1] not in (None, size):
             raise ValueError(f"labels shape must be [batch_size, {size}], got {labels.shape}")
@@ -83,7 +85,10 @@ class _ClassHead(Head):
         self.n_classes, self.vocabulary = n_classes, label_vocabulary
 
     def ids(self, labels):
-        """Labels, strings of the vocabulary where there is one, as int64 [batch, 1] that are checked to be classes."""
+        """Labels, strings of the vocabulary where there is one, as [batch, 1] that are checked to be classes.
+
+        They are int64, but for two classes whatever number they are: a share of the second one.
+        """
         labels = self._labels(labels, 1)
         if self.vocabulary is not None:
             if labels.dtype != v1.string:
@@ -91,10 +96,10 @@ class _ClassHead(Head):
             keys = v1.constant(self.vocabulary)
             initializer = v1.lookup.KeyValueTensorInitializer(keys, v1.range(self.n_classes, dtype=v1.int64))
             labels = v1.lookup.StaticHashTable(initializer, default_value=-1).lookup(labels)
-        elif not (labels.dtype.is_integer or labels.dtype.is_floating):
+        elif self.n_classes > 2 and not labels.dtype.is_integer:
             raise ValueError(f"Labels dtype should be integer. Instead got {labels.dtype}")
-        labels = v1.cast(labels, v1.int64)
-        inside = v1.logical_and(v1.greater_equal(labels, 0), v1.less(labels, self.n_classes))
+        labels = v1.cast(labels, v1.float32 if self.n_classes == 2 else v1.int64)
+        inside = v1.logical_and(v1.greater_equal(labels, 0), v1.less_equal(labels, self.n_classes - 1))
         message = f"Labels must be in 0 ... {self.n_classes - 1}" if self.vocabulary is None else "unknown label"
         with v1.control_dependencies([v1.Assert(v1.reduce_all(inside), [message, labels])]):
             return v1.identity(labels)
@@ -130,7 +135,7 @@ class BinaryHead(_ClassHead):
         }
 
     def losses(self, labels, logits):
-        labels = v1.cast(self.ids(labels), v1.float32)
+        labels = self.ids(labels)
         return v1.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), labels
 
     def metrics(self, losses, labels, predictions, weights):
@@ -140,7 +145,7 @@ class BinaryHead(_ClassHead):
         baseline = tuple(v1.maximum(each, 1 - each) for each in mean)
         return {
             "average_loss": v1.metrics.mean(losses, weights),
-            "accuracy": v1.metrics.accuracy(v1.cast(labels, v1.int64), class_ids, weights),
+            "accuracy": v1.metrics.accuracy(labels, class_ids, weights),
             "precision": v1.metrics.precision(labels, class_ids, weights),
             "recall": v1.metrics.recall(labels, class_ids, weights),
             "prediction/mean": v1.metrics.mean(logistic, weights),

@@ -52,9 +52,7 @@ class EstimatorSpec(_Spec):
     ):
         needed = {ModeKeys.TRAIN: {"train_op": train_op, "loss": loss}, ModeKeys.EVAL: {"loss": loss}}
         needed[ModeKeys.PREDICT] = {"predictions": predictions}
-        if mode not in needed:
-            raise ValueError(f"mode is one of tf.estimator.ModeKeys, not {mode!r}")
-        for name, value in needed[mode].items():
+        for name, value in needed.get(mode, {}).items():
             if value is None:
                 raise ValueError(f"Missing {name}.")
         if loss is not None:

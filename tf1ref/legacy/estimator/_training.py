@@ -15,6 +15,7 @@ class TrainSpec(NamedTuple):
     input_fn: object
     max_steps: int = None
     hooks: tuple = ()
+    saving_listeners: tuple = ()
 
 
 class EvalSpec(NamedTuple):
@@ -104,8 +105,8 @@ def train_and_evaluate(estimator, train_spec, eval_spec):
 
     if estimator.config.master or estimator.config.task_type == "evaluator":
         return _distributed.train_and_evaluate(estimator, train_spec, eval_spec, evaluate)
-    listener = _EvaluateListener(evaluate, eval_spec.throttle_secs)
+    listeners = [*(train_spec.saving_listeners or ()), _EvaluateListener(evaluate, eval_spec.throttle_secs)]
     hooks = list(train_spec.hooks or ())
-    estimator.train(train_spec.input_fn, hooks, max_steps=train_spec.max_steps, saving_listeners=[listener])
+    estimator.train(train_spec.input_fn, hooks, max_steps=train_spec.max_steps, saving_listeners=listeners)
     evaluate(final=True)
     return found["metrics"], found["exports"]

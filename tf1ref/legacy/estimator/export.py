@@ -3,27 +3,64 @@
 import os
 import shutil
 import time
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as v1
 
 from tf1ref.errors import InputError
 
 
-class ServingInputReceiver:
-    """Features for the model, and the placeholders that serving feeds: {name: tensor} or one tensor."""
-
-    def __init__(self, features, receiver_tensors, receiver_tensors_alternatives=None):
-        del receiver_tensors_alternatives
-        self.features = features if isinstance(features, dict) else {"feature": features}
-        self.receiver_tensors = receiver_tensors if isinstance(receiver_tensors, dict) else {"input": receiver_tensors}
+class _Receiver(NamedTuple):
+    features: object
+    receiver_tensors: dict
+    receiver_tensors_alternatives: dict
 
 
-class TensorServingInputReceiver(ServingInputReceiver):
+class ServingInputReceiver(_Receiver):
+    """Features for the model, and the placeholders that serving feeds: {name: tensor} or one tensor.
+
+    receiver_tensors_alternatives: {name of a signature: {name: tensor}} that may be fed instead. Raises ValueError for
+    features or tensors that are none, and for alternatives that are no dict.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, features, receiver_tensors, receiver_tensors_alternatives=None):
+        features = _named(features, "feature") if features is not None else {}
+        alternatives = receiver_tensors_alternatives
+        if alternatives is not None:
+            if not isinstance(alternatives, dict):
+                raise ValueError(f"receiver_tensors_alternatives must be a dict: {alternatives}.")
+            alternatives = {key: _named(each, "receiver_tensor") for key, each in alternatives.items()}
+        return super().__new__(cls, features, _named(receiver_tensors, "receiver_tensor", "input"), alternatives)
+
+
+class TensorServingInputReceiver(_Receiver):
     """The same for a model whose features are one tensor."""
 
-    def __init__(self, features, receiver_tensors, receiver_tensors_alternatives=None):
-        super().__init__(features, receiver_tensors, receiver_tensors_alternatives)
-        self.features = features
+    __slots__ = ()
+
+    def __new__(cls, features, receiver_tensors, receiver_tensors_alternatives=None):
+        if features is None:
+            raise ValueError("features must be defined.")
+        if not isinstance(features, (v1.Tensor, v1.SparseTensor)):
+            raise ValueError("feature must be a Tensor or SparseTensor.")
+        made = ServingInputReceiver(features, receiver_tensors, receiver_tensors_alternatives)
+        return super().__new__(cls, features, made.receiver_tensors, made.receiver_tensors_alternatives)
+
+
+def _named(tensors, what, single=None):
+    """Returns {name: tensor}; one tensor gets the name `single`, or `what`."""
+    if tensors is None:
+        raise ValueError(f"{what}s must be defined.")
+    if not isinstance(tensors, dict):
+        tensors = {single or what: tensors}
+    for name, tensor in tensors.items():
+        if not isinstance(name, (str, int)):
+            raise ValueError(f"{what} keys must be strings or ints: {name}.")
+        if not isinstance(tensor, (v1.Tensor, v1.SparseTensor)):
+            raise ValueError(f"{what} {name} must be a Tensor or SparseTensor.")
+    return tensors
 
 
 def build_raw_serving_input_receiver_fn(features, default_batch_size=None):

@@ -13,7 +13,7 @@ def numpy_input_fn(
     is for ever; a batch goes on into the next epoch. shuffle: a bool, which must be given, over `queue_capacity`.
     Raises ValueError for arrays of other lengths and for a shuffle that is no bool, TypeError for other types of x.
     """
-    del num_threads  # the order of an unshuffled input does not hang on it
+    del num_threads  # the order of an unshuffled input does not depend on it
     if not isinstance(shuffle, bool):
         raise ValueError(
             "shuffle must be provided and explicitly set as boolean (it is recommended to set it as True for training);"
@@ -93,7 +93,8 @@ def _batches(arrays, batch_size, num_epochs, shuffle, capacity, seed):
             tensor.set_shape([None, *array.shape[1:]])
         return tuple(found)
 
-    return tensors_of(rows.map(cut).prefetch(1))
+    # A one-shot iterator needs no initializer: a program that feeds itself by hand runs none but the variables'.
+    return v1.data.make_one_shot_iterator(rows.map(cut).prefetch(1)).get_next()
 
 
 def _encoded(values):

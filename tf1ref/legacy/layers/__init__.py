@@ -80,11 +80,12 @@ class Dense(Layer):
 
     def build(self, input_shape):
         depth = v1.TensorShape(input_shape).as_list()[-1]
-        if not (self.dtype.is_floating or self.dtype.is_complex):
-            raise TypeError(f"Unable to build `Dense` layer {self.scope_name} with non-floating point {self.dtype}")
+        dtype = self._variables_dtype()
+        if not (dtype.is_floating or dtype.is_complex):
+            raise TypeError(f"Unable to build `Dense` layer {self.name} with non-floating point {dtype}")
         if depth is None:
             raise ValueError(
-                f"The last dimension of the inputs to `Dense` layer {self.scope_name} should be defined. Found `None`."
+                f"The last dimension of the inputs to `Dense` layer {self.name} should be defined. Found `None`."
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: depth})
         self.kernel = self.add_weight(
@@ -113,7 +114,10 @@ class Dense(Layer):
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
-        return v1.TensorShape(input_shape)[:-1].concatenate(self.units)
+        shape = v1.TensorShape(input_shape).with_rank_at_least(2)
+        if shape.as_list()[-1] is None:
+            raise ValueError(f"The innermost dimension of input_shape must be defined, but saw: {shape}")
+        return shape[:-1].concatenate(self.units)
 
 
 _activation = activation  # Dense's own argument of that name hides it
@@ -134,6 +138,9 @@ class Dropout(Layer):
             return v1.nn.dropout(inputs, rate=self.rate, noise_shape=self._noise_shape(inputs), seed=self.seed)
 
         return smart_cond(training, dropped, lambda: v1.identity(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return v1.TensorShape(input_shape)
 
     def _noise_shape(self, inputs):
         if self.noise_shape is None or v1.is_tensor(self.noise_shape):
@@ -156,11 +163,17 @@ class Flatten(Layer):
             inputs = v1.transpose(inputs, [0, *range(2, shape.ndims), 1])
         batch = shape.as_list()[0]
         outputs = v1.reshape(inputs, [v1.shape(inputs)[0] if batch is None else batch, -1])
-        outputs.set_shape([batch, shape[1:].num_elements()])
+        outputs.set_shape(self.compute_output_shape(shape))
         return outputs
+
+    def compute_output_shape(self, input_shape):
+        shape = v1.TensorShape(input_shape).with_rank_at_least(1)
+        return v1.TensorShape([shape.as_list()[0], shape[1:].num_elements()])
 
 
 dense = functional(Dense)
+# Older names, which stand in tensorflow.python.layers.normalization.
+BatchNorm, batch_norm = BatchNormalization, batch_normalization
 
 
 def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):

@@ -2,7 +2,7 @@
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last
+from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last, windows
 from tf1ref.legacy._layer import ZEROS, InputSpec, Layer, activation, functional
 
 _activation = activation  # the constructors' argument of that name hides it
@@ -30,9 +30,24 @@ class _Kernels(Layer):
         axis = 1 if self.data_format == "channels_first" else self.rank + 1
         channels = v1.TensorShape(input_shape).as_list()[axis]
         if channels is None:
-            raise ValueError(f"The channel dimension of the inputs to {self.scope_name} should be defined. Found None.")
+            raise ValueError(f"The channel dimension of the inputs should be defined. Found `None`. Layer: {self.name}")
+        self._variables_dtype()
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels
+
+    def compute_output_shape(self, input_shape):
+        shape = v1.TensorShape(input_shape).as_list()
+        axis = 1 if self.data_format == "channels_first" else self.rank + 1
+        batch, lengths = shape[0], [n for i, n in enumerate(shape) if i not in (0, axis)]
+        lengths = [
+            None if n is None else self._length(n, *each)
+            for n, *each in zip(lengths, self.kernel_size, self.strides, self.dilation_rate)
+        ]
+        ends = [self.filters, *lengths] if axis == 1 else [*lengths, self.filters]
+        return v1.TensorShape([batch, *ends])
+
+    def _length(self, length, kernel, stride, rate):
+        return windows(length, (kernel - 1) * rate + 1, stride, self.padding)
 
     def _variable(self, name, shape):
         part = name.partition("_kernel")[0]
@@ -153,14 +168,14 @@ class _Transposed(_Conv):
     def _convolve(self, x):
         known, dynamic = x.get_shape().as_list(), v1.shape(x)
         lengths = [dynamic[i] if size is None else size for i, size in enumerate(known)]
-        shape = [lengths[0], *map(self._length, lengths[1:-1], self.kernel_size, self.strides), self.filters]
+        shape = [lengths[0], *map(self._length, lengths[1:-1], self.kernel_size, self.strides, (1,) * 3), self.filters]
         transpose = v1.nn.conv2d_transpose if self.rank == 2 else v1.nn.conv3d_transpose
         strides = (1, *self.strides, 1)
         outputs = transpose(x, self.kernel, v1.stack(shape), strides, padding=self.padding.upper())
         outputs.set_shape([size if isinstance(size, int) else None for size in shape])
         return self._add_bias(outputs)
 
-    def _length(self, length, kernel, stride):
+    def _length(self, length, kernel, stride, rate):
         return length * stride + (max(kernel - stride, 0) if self.padding == "valid" else 0)
 
 

@@ -9,13 +9,17 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._conditions import constant_value, smart_cond
 from tf1ref.legacy._layer import ONES, ZEROS, InputSpec, Layer
+from tf1ref.legacy.layers._renorm import checked_clipping, corrected
 
 
 class BatchNormalization(Layer):
     """Normalises over all axes but `axis` (one, or a list), by the batch's moments in training, else by the moving.
 
-    Raises NotImplementedError for renorm, virtual_batch_size and adjustment, ValueError for an axis that the inputs
-    do not have, whose size is unknown, or that the inputs of a later call have in another size.
+    renorm: batch renormalization (layers/_renorm.py), with variables moving_stddev, renorm_mean and renorm_stddev more.
+    virtual_batch_size: each part of the batch of that size is normalized by its own moments (ghost batches); it must
+    divide the batch. adjustment: a function of the inputs' shape that gives (scale, bias), applied in training alone,
+    before gamma and beta. Raises ValueError for an axis that the inputs do not have, whose size is unknown, or that the
+    inputs of a later call have in another size, and for options that exclude one another.
     """
 
     def __init__(
@@ -44,14 +48,16 @@ class BatchNormalization(Layer):
         **kwargs,
     ):
         super().__init__(trainable=trainable, name=name, **kwargs)
-        for what, asked in (("renorm", renorm), ("virtual_batch_size", virtual_batch_size), ("adjustment", adjustment)):
-            if asked:
-                raise NotImplementedError(f"batch_normalization without {what} only: tf1ref does not give it back")
         if not isinstance(axis, (int, list, tuple)):
             raise TypeError(f"axis must be int or list, type given: {type(axis)}")
         self.axis = [axis] if isinstance(axis, int) else list(axis)
         self.momentum, self.epsilon = momentum, epsilon
         self.center, self.scale, self.fused = center, scale, fused
+        self.renorm, self.renorm_momentum = renorm, renorm_momentum
+        self.renorm_clipping = checked_clipping(renorm_clipping)
+        self.virtual_batch_size, self.adjustment = virtual_batch_size, adjustment
+        if fused and (renorm or virtual_batch_size is not None or adjustment is not None):
+            raise ValueError("fused=True goes with none of renorm, virtual_batch_size and adjustment")
         self.beta_initializer, self.gamma_initializer = beta_initializer, gamma_initializer
         self.moving_mean_initializer = moving_mean_initializer
         self.moving_variance_initializer = moving_variance_initializer
@@ -61,43 +67,89 @@ class BatchNormalization(Layer):
     def build(self, input_shape):
         shape = v1.TensorShape(input_shape)
         if not shape.ndims:
-            raise ValueError(f"Input of {self.scope_name} has undefined rank: {shape}")
+            raise ValueError(f"Input of {self.name} has undefined rank: {shape}")
         self.axis = [self._checked_axis(axis, shape) for axis in self.axis]
-        in_fours = shape.ndims == 4 and self.axis in ([1], [3]) and self.dtype != v1.float64
-        self.fused = self.fused is not False and in_fours
+        if len(set(self.axis)) < len(self.axis):
+            raise ValueError(f"Duplicate axis of {self.name}: {self.axis}")
+        dtype = self._variables_dtype()
+        self._check_virtual_batch()
+        in_fours = shape.ndims == 4 and self.axis in ([1], [3])
+        if self.fused and not in_fours:
+            raise ValueError(
+                f"Batch normalization layers with fused=True only support 4D input tensors and axis [1] or [3]; "
+                f"{self.name} has axis {self.axis} of {shape}"
+            )
+        plain = not self.renorm and self.virtual_batch_size is None and self.adjustment is None
+        self.fused = self.fused is not False and in_fours and plain and dtype != v1.float64
         # Of 16-bit inputs the moments are 32-bit.
-        self._param_dtype = v1.float32 if self.dtype in (v1.float16, v1.bfloat16) else self.dtype
+        self._param_dtype = v1.float32 if dtype in (v1.float16, v1.bfloat16) else dtype
         sizes = {axis: shape.as_list()[axis] for axis in self.axis}
         self.input_spec = InputSpec(ndim=shape.ndims, axes=sizes)
-        if len(sizes) > 1:
+        self._param_shape = list(sizes.values())
+        if len(sizes) > 1 or self.virtual_batch_size is not None:
             self._param_shape = [sizes.get(axis, 1) for axis in range(shape.ndims)]
-        else:
-            self._param_shape = list(sizes.values())
+        if self.virtual_batch_size is not None:
+            # A batch is computed as [virtual_batch_size, parts, ...].
+            self._param_shape.insert(1, 1)
+            self.axis = [axis + 1 for axis in self.axis]
         self.gamma = self._variable("gamma") if self.scale else None
         self.beta = self._variable("beta") if self.center else None
         partitioner = self._scope.partitioner
         self._scope.set_partitioner(None)
         self.moving_mean = self._variable("moving_mean", trainable=False)
         self.moving_variance = self._variable("moving_variance", trainable=False)
+        if self.renorm:
+            self.moving_stddev = self._variable("moving_stddev", trainable=False)
+            self.renorm_mean = self._variable("renorm_mean", trainable=False)
+            self.renorm_stddev = self._variable("renorm_stddev", trainable=False)
         self._scope.set_partitioner(partitioner)
         super().build(input_shape)
 
+    def _check_virtual_batch(self):
+        if self.virtual_batch_size is None:
+            return
+        if self.virtual_batch_size <= 0:
+            raise ValueError("virtual_batch_size must be a positive integer that divides the true batch size")
+        if 0 in self.axis:
+            raise ValueError(
+                "When using virtual_batch_size, the batch dimension must be 0 and thus axis cannot include 0"
+            )
+        if self.adjustment is not None:
+            raise ValueError("When using virtual_batch_size, adjustment cannot be specified")
+
     def _checked_axis(self, axis, shape):
         if not -shape.ndims <= axis < shape.ndims:
-            raise ValueError(f"Invalid axis of {self.scope_name}: {axis}, the input has shape {shape}")
+            raise ValueError(f"Invalid axis of {self.name}: {axis}, the input has shape {shape}")
         if shape.as_list()[axis] is None:
-            raise ValueError(f"Input of {self.scope_name} has undefined `axis` dimension. Input shape: {shape}")
+            raise ValueError(f"Input of {self.name} has undefined `axis` dimension. Input shape: {shape}")
         return axis % shape.ndims
 
     def _variable(self, name, trainable=True):
-        initializer = getattr(self, f"{name}_initializer")
+        source = name.replace("renorm", "moving")
+        if source == "moving_stddev":
+
+            def initializer(*args, **kwargs):
+                return v1.sqrt(self.moving_variance_initializer(*args, **kwargs))
+        else:
+            initializer = getattr(self, f"{source}_initializer")
         regularizer, constraint = getattr(self, f"{name}_regularizer", None), getattr(self, f"{name}_constraint", None)
         return self.add_weight(
             name, self._param_shape, self._param_dtype, initializer, regularizer, trainable, constraint
         )
 
+    def compute_output_shape(self, input_shape):
+        return v1.TensorShape(input_shape)
+
     def call(self, inputs, training=False):
-        return self._fused(inputs, training) if self.fused else self._unfused(inputs, training)
+        if self.fused:
+            return self._fused(inputs, training)
+        if self.virtual_batch_size is None:
+            return self._unfused(inputs, training)
+        sizes = inputs.get_shape().as_list()[1:]
+        parts = v1.reshape(inputs, [self.virtual_batch_size, -1, *sizes])
+        outputs = v1.reshape(self._unfused(parts, training), [-1, *sizes])
+        outputs.set_shape(inputs.get_shape())
+        return outputs
 
     def _fused(self, inputs, training):
         gamma = self.gamma if self.scale else v1.constant(1.0, self._param_dtype, self._param_shape)
@@ -117,25 +169,69 @@ class BatchNormalization(Layer):
         if known is not False:
             # In float32 from the start: 1 - 0.99 is then 0.00999999, not 0.01.
             momentum = smart_cond(training, lambda: v1.constant(self.momentum), lambda: v1.constant(1.0))
-            self.add_update(self._moved(self.moving_mean, mean, momentum))
-            self.add_update(self._moved(self.moving_variance, variance, momentum))
+            self.add_update(self._moved(self.moving_mean, mean, momentum), inputs=True)
+            self.add_update(self._moved(self.moving_variance, variance, momentum), inputs=True)
         return outputs
 
     def _unfused(self, inputs, training):
+        virtual = self.virtual_batch_size is not None
         axes = [axis for axis in range(inputs.get_shape().ndims) if axis not in self.axis]
+        if virtual:
+            del axes[1]  # each part has moments of its own
         mean, variance = self.moving_mean, self.moving_variance
+        transforms = [(self.gamma, self.beta)]
         if constant_value(training) is not False:
-            batch = v1.nn.moments(v1.cast(inputs, self._param_dtype), axes, keep_dims=len(self.axis) > 1)
+            if self.adjustment:
+                transforms.insert(0, self._adjusted(inputs, training))
+            batch = v1.nn.moments(v1.cast(inputs, self._param_dtype), axes, keep_dims=virtual or len(self.axis) > 1)
             mean, variance = (
                 smart_cond(training, lambda now=now: now, lambda moving=moving: v1.convert_to_tensor(moving))
                 for now, moving in zip(batch, (self.moving_mean, self.moving_variance))
             )
-            self.add_update(self._moved_in_training(self.moving_mean, mean, training))
-            self.add_update(self._moved_in_training(self.moving_variance, variance, training))
-        mean, variance, beta, gamma = (self._along(each, inputs) for each in (mean, variance, self.beta, self.gamma))
+            moments = (
+                [v1.reduce_mean(m, axis=1, keepdims=True) for m in (mean, variance)] if virtual else (mean, variance)
+            )
+            if self.renorm:
+                r, d, *moments = corrected(self, *moments, training)
+                transforms.insert(0, (r, d))
+            self._move(*moments, training)
+        gamma, beta = self._composed(transforms, inputs)
+        mean, variance = self._along(mean, inputs), self._along(variance, inputs)
         outputs = v1.nn.batch_normalization(inputs, mean, variance, beta, gamma, self.epsilon)
         outputs.set_shape(inputs.get_shape())
         return outputs
+
+    def _adjusted(self, inputs, training):
+        scale, bias = self.adjustment(v1.shape(inputs))
+        return (
+            smart_cond(training, lambda: scale, lambda: v1.ones_like(scale)),
+            smart_cond(training, lambda: bias, lambda: v1.zeros_like(bias)),
+        )
+
+    def _composed(self, transforms, inputs):
+        """Returns the (scale, offset) of several, one after the other; either may be None."""
+        scale, offset = (self._along(each, inputs) for each in transforms[0])
+        for then in transforms[1:]:
+            then_scale, then_offset = (self._along(each, inputs) for each in then)
+            if then_scale is not None:
+                scale, offset = scale * then_scale, offset * then_scale
+            offset = offset if then_offset is None else offset + then_offset
+        return scale, offset
+
+    def _move(self, mean, variance, training):
+        self.add_update(self._moved_in_training(self.moving_mean, mean, training), inputs=True)
+        if not self.renorm:
+            self.add_update(self._moved_in_training(self.moving_variance, variance, training), inputs=True)
+            return
+
+        def by_stddev():
+            stddev = self._moved(self.moving_stddev, v1.sqrt(variance + self.epsilon), self.momentum)
+            # Rounding must not make it negative.
+            return v1.assign(self.moving_variance, v1.nn.relu(stddev * stddev - self.epsilon))
+
+        self.add_update(
+            smart_cond(training, by_stddev, lambda: v1.convert_to_tensor(self.moving_variance)), inputs=True
+        )
 
     def _along(self, parameter, inputs):
         """Returns a parameter in the inputs' dtype, and in a shape that lies along `axis`."""
@@ -143,7 +239,7 @@ class BatchNormalization(Layer):
             return None
         parameter = v1.cast(parameter, inputs.dtype.base_dtype)
         rank = inputs.get_shape().ndims
-        if len(self.axis) > 1 or self.axis == [rank - 1]:
+        if len(parameter.shape) == rank or self.axis == [rank - 1]:
             return parameter
         return v1.reshape(parameter, [-1 if axis in self.axis else 1 for axis in range(rank)])
 

@@ -2,14 +2,14 @@
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last
+from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last, windows
 from tf1ref.legacy._layer import InputSpec, Layer, functional
 
 
 class _Pooling(Layer):
-    """pool_size, strides: one number or one for each axis; strides None: those of the windows.
+    """pool_size, strides: one number or one for each axis.
 
-    Raises ValueError for an unknown padding or data_format and for inputs of another rank.
+    Raises ValueError for strides that are None, an unknown padding or data_format, and inputs of another rank.
     """
 
     rank = None
@@ -18,7 +18,9 @@ class _Pooling(Layer):
     def __init__(self, pool_size, strides, padding="valid", data_format="channels_last", name=None, **kwargs):
         super().__init__(name=name, **kwargs)
         self.pool_size = sizes(pool_size, self.rank, "pool_size")
-        self.strides = sizes(pool_size if strides is None else strides, self.rank, "strides")
+        if strides is None:
+            raise ValueError("Argument `strides` must not be None.")
+        self.strides = sizes(strides, self.rank, "strides")
         self.padding, self.data_format = padding_of(padding), data_format_of(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -33,6 +35,13 @@ class _Pooling(Layer):
         if self.rank == 1:
             outputs = v1.squeeze(outputs, 2)
         return from_last(outputs, self.data_format)
+
+    def compute_output_shape(self, input_shape):
+        shape = v1.TensorShape(input_shape).as_list()
+        first = 2 if self.data_format == "channels_first" else 1
+        for axis, size, stride in zip(range(first, first + self.rank), self.pool_size, self.strides):
+            shape[axis] = None if shape[axis] is None else windows(shape[axis], size, stride, self.padding)
+        return v1.TensorShape(shape)
 
 
 class MaxPooling1D(_Pooling):

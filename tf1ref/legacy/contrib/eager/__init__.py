@@ -24,8 +24,22 @@ executing_eagerly = v1.executing_eagerly
 in_eager_mode = v1.executing_eagerly
 defun = tf.function
 py_func = v1.py_function
-Saver = v1.train.Saver
 list_devices = tf.config.list_logical_devices
+
+
+class Saver:
+    """Saves and restores a list of variables by their names, eagerly; a v1.train.Saver without sessions."""
+
+    def __init__(self, var_list):
+        self._saver = v1.train.Saver(var_list)
+
+    def save(self, file_prefix, global_step=None):
+        """Writes `file_prefix[-global_step]`; returns that prefix."""
+        return self._saver.save(None, file_prefix, global_step=global_step)
+
+    def restore(self, file_prefix):
+        """Assigns the variables from a checkpoint."""
+        self._saver.restore(None, file_prefix)
 
 
 def num_gpus():

@@ -17,7 +17,7 @@ def current_arg_scope():
 
 def defaults_of(func):
     """Returns {argument: default} that the scopes give `func`, which takes part."""
-    return current_arg_scope().get(_key(func), {})
+    return current_arg_scope().get(arg_scope_func_key(func), {})
 
 
 def has_arg_scope(func):
@@ -52,7 +52,7 @@ def arg_scope(list_ops_or_scope, **kwargs):
         entered = dict(current_arg_scope())
         for func in list_ops_or_scope:
             _check(func)
-            entered[_key(func)] = {**entered.get(_key(func), {}), **kwargs}
+            entered[arg_scope_func_key(func)] = {**entered.get(arg_scope_func_key(func), {}), **kwargs}
     _stack.append(entered)
     try:
         yield entered
@@ -60,7 +60,8 @@ def arg_scope(list_ops_or_scope, **kwargs):
         _stack.pop()
 
 
-def _key(func):
+def arg_scope_func_key(func):
+    """Returns what the scopes know a function by."""
     return func._arg_scope_key
 
 

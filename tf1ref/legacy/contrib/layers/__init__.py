@@ -50,6 +50,7 @@ from tf1ref.legacy.contrib.layers._regularizers import (
     l2_regularizer,
     sum_regularizer,
 )
+from tf1ref.legacy.contrib.layers._utils import last_dimension
 from tf1ref.legacy.contrib.layers._weighted import XAVIER, ZEROS, weighted
 
 __all__ = [
@@ -141,9 +142,9 @@ def one_hot_encoding(labels, num_classes, on_value=1.0, off_value=0.0, outputs_c
 
 @add_arg_scope
 def softmax(logits, scope=None):
-    """Softmax over the last axis, of any rank."""
+    """Softmax over the last axis, of any rank. Raises ValueError where its size is unknown."""
     with v1.variable_scope(scope, "softmax", [logits]):
-        classes = v1.shape(logits)[-1]
+        classes = last_dimension(logits.get_shape(), min_rank=2)
         outputs = v1.reshape(v1.nn.softmax(v1.reshape(logits, [-1, classes])), v1.shape(logits))
         outputs.set_shape(logits.get_shape())
         return outputs
@@ -154,6 +155,11 @@ def unit_norm(inputs, dim, epsilon=1e-7, scope=None):
     """Divides by the Euclidean length along `dim`, epsilon added below the root."""
     with v1.variable_scope(scope, "UnitNorm", [inputs]):
         inputs = v1.convert_to_tensor(inputs)
+        rank = inputs.get_shape().ndims
+        if rank is None:
+            raise ValueError("The input rank must be known.")
+        if dim and dim >= rank:
+            raise ValueError(f"dim must be positive but smaller than the input rank: {dim} of {rank}")
         length = v1.sqrt(v1.reduce_sum(v1.square(inputs), axis=dim, keepdims=True) + epsilon)
         return v1.div(inputs, length)
 
@@ -239,9 +245,16 @@ def legacy_fully_connected(
     weight_regularizer=None,
     bias_regularizer=None,
 ):
-    """The form of before slim: variables `weights` and `bias` in scope fully_connected."""
+    """The form of before slim: variables `weights` and `bias` in scope fully_connected.
+
+    Raises ValueError for inputs of rank below 2 and those whose last axis is unknown.
+    """
     with v1.variable_scope(name, "fully_connected", [x]):
         x = v1.convert_to_tensor(x)
+        if x.get_shape().ndims is None or x.get_shape().ndims < 2:
+            raise ValueError(f"rank of x must be at least 2 not: {x.get_shape().ndims}")
+        if x.get_shape().as_list()[-1] is None:
+            raise ValueError(f"last dimension of x must be known: {x.get_shape()}")
         size, dtype, everywhere = x.get_shape().as_list()[-1], x.dtype.base_dtype, [v1.GraphKeys.GLOBAL_VARIABLES]
         weights = v1.get_variable(
             "weights", [size, num_output_units], dtype, weight_init, weight_regularizer, trainable,

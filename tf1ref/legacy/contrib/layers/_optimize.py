@@ -41,7 +41,10 @@ def optimize_loss(
     loss = v1.convert_to_tensor(loss)
     if loss.get_shape().ndims:
         raise ValueError(f"the loss is a scalar, not {loss.get_shape()}")
-    global_step = v1.train.get_global_step() if global_step is None else global_step
+    if global_step is None:
+        global_step = v1.train.get_global_step()
+    else:
+        v1.train.assert_global_step(global_step)
     summaries = ["loss", "learning_rate", "global_gradient_norm"] if summaries is None else summaries
     for each in summaries:
         if each not in OPTIMIZER_SUMMARIES:
@@ -159,18 +162,23 @@ def _summarize(loss, gradients, summaries, clip):
 
 def summarize_tensor(tensor, tag=None):
     """Adds a scalar summary of a scalar, a histogram of anything larger; returns it."""
-    tag = tag or tensor.op.name
+    tag = tag or f"{tensor.op.name}_summary"
     kind = v1.summary.scalar if tensor.get_shape().ndims == 0 else v1.summary.histogram
     return kind(tag, tensor)
 
 
 def summarize_activation(op):
-    """Adds a histogram of an activation and the share of its zeros; returns the histogram."""
+    """Adds a histogram of an activation, and the shares of its zeros and of relu6's sixes; returns the histogram."""
     if op.op.type in ("Relu", "Softplus", "Relu6"):
-        v1.summary.scalar(
-            f"{op.op.name}/zeros", v1.reduce_mean(v1.cast(v1.less_equal(op, v1.cast(0.0, op.dtype)), v1.float32))
-        )
+        before = op.op.inputs[0]  # exact, where the outputs would need a margin
+        _share(f"{op.op.name}/zeros", v1.less(before, v1.cast(0.0, before.dtype)))
+    if op.op.type == "Relu6":
+        _share(f"{op.op.name}/sixes", v1.greater(before, v1.cast(6.0, before.dtype)))
     return v1.summary.histogram(f"{op.op.name}/activation", op)
+
+
+def _share(tag, which):
+    v1.summary.scalar(tag, v1.reduce_mean(v1.cast(which, v1.float32)))
 
 
 def summarize_tensors(tensors, summarizer=summarize_tensor):

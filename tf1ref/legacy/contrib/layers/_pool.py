@@ -54,5 +54,6 @@ def pool(
             padding.upper(),
             sizes(dilation_rate, rank - 2, "dilation_rate"),
             sizes(stride, rank - 2, "stride"),
+            name=sc if place == "channels_last" else None,
         )
         return collect_named_outputs(outputs_collections, sc, from_last(outputs, place))

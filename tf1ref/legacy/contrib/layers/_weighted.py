@@ -6,6 +6,7 @@ import inspect
 
 import tensorflow.compat.v1 as v1
 
+from tf1ref.legacy._layer import penalties
 from tf1ref.legacy.contrib.framework import model_variable
 from tf1ref.legacy.contrib.layers._parts import collect_named_outputs, get_variable_collections, xavier_initializer
 
@@ -35,29 +36,33 @@ class Weighted:
 
     def weights(self, name, shape, dtype, initializer=None):
         """Returns the variable `name` with the caller's regularizer, in the collections of "weights"."""
-        return model_variable(
+        initializer = initializer or self.weights_initializer
+        return self._variable(name, shape, dtype, initializer, self.weights_regularizer, "weights")
+
+    def _variable(self, name, shape, dtype, initializer, regularizer, collection):
+        known = {id(each) for each in v1.global_variables()}
+        variable = model_variable(
             name,
             shape,
             dtype,
-            initializer=initializer or self.weights_initializer,
-            regularizer=self.weights_regularizer,
+            initializer=initializer,
             trainable=self.trainable,
-            collections=get_variable_collections(self.variables_collections, "weights"),
+            collections=get_variable_collections(self.variables_collections, collection),
         )
+        parts = list(variable) if hasattr(variable, "as_tensor") else [variable]
+        if regularizer is not None and not any(id(part) in known for part in parts):
+            # Beneath, TF1 had tf.layers' layers, which call their variables otherwise: it shows in the op's name.
+            inner = name.replace("weights", "kernel").replace("biases", "bias")
+            for penalty in penalties(inner, parts, regularizer):
+                v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, penalty)
+        return variable
 
     def biased(self, outputs, size):
         """Adds the variable `biases`, unless a normalizer has biases of its own or there is no initializer."""
         if self.normalizer_fn is not None or self.biases_initializer is None:
             return outputs
-        biases = model_variable(
-            "biases",
-            [size],
-            outputs.dtype.base_dtype,
-            initializer=self.biases_initializer,
-            regularizer=self.biases_regularizer,
-            trainable=self.trainable,
-            collections=get_variable_collections(self.variables_collections, "biases"),
-        )
+        initializer, regularizer = self.biases_initializer, self.biases_regularizer
+        biases = self._variable("biases", [size], outputs.dtype.base_dtype, initializer, regularizer, "biases")
         return v1.nn.bias_add(outputs, biases)
 
     def finished(self, outputs, alias):

@@ -110,9 +110,10 @@ class ScheduledEmbeddingTrainingHelper(_ScheduledTrainingHelper):
 
 
 class ScheduledOutputTrainingHelper(_ScheduledTrainingHelper):
-    """TrainingHelper that now and then reads the outputs themselves, through next_input_layer where there is one.
+    """TrainingHelper that now and then reads the outputs themselves, through next_inputs_fn where there is one.
 
-    auxiliary_inputs: like inputs but for the last axis; put behind each input. Samples say where outputs are read.
+    next_inputs_fn: a function of outputs; next_input_layer, its older name, is a Layer. auxiliary_inputs: like inputs
+    but for the last axis; put behind each input. Samples say where outputs are read.
     """
 
     def __init__(
@@ -122,15 +123,17 @@ class ScheduledOutputTrainingHelper(_ScheduledTrainingHelper):
         sampling_probability,
         time_major=False,
         seed=None,
-        next_input_layer=None,
+        next_inputs_fn=None,
         auxiliary_inputs=None,
         name=None,
+        next_input_layer=None,
     ):
         with v1.name_scope(name, "ScheduledOutputTrainingHelper"):
             self._set_probability(sampling_probability)
             if next_input_layer is not None and not isinstance(next_input_layer, Layer):
                 raise TypeError(f"next_input_layer must be a Layer, received: {type(next_input_layer)}")
-            self._seed, self._next_input_layer, self._auxiliary = seed, next_input_layer, None
+            self._seed, self._auxiliary = seed, None
+            self._next_inputs_fn = next_inputs_fn or next_input_layer or (lambda outputs: outputs)
             if auxiliary_inputs is not None:
                 inputs, auxiliary = v1.convert_to_tensor(inputs), v1.convert_to_tensor(auxiliary_inputs)
                 inputs = v1.concat([inputs, auxiliary], -1)
@@ -149,8 +152,7 @@ class ScheduledOutputTrainingHelper(_ScheduledTrainingHelper):
             nothing = v1.logical_or(v1.reduce_all(finished), v1.logical_not(v1.reduce_any(sample_ids)))
 
             def made(rows):
-                layer = self._next_input_layer or (lambda x: x)
-                return self._with_auxiliary(layer(v1.gather_nd(outputs, rows)), time + 1, rows)
+                return self._with_auxiliary(self._next_inputs_fn(v1.gather_nd(outputs, rows)), time + 1, rows)
 
             def mixed():
                 return self._scattered(sample_ids, base, made)

@@ -1,8 +1,11 @@
 """slim.evaluation: a checkpoint's metrics, once or as the checkpoints come. Every wait is bounded by what is asked."""
 
-import time
-
 import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.contrib import training
+from tf1ref.legacy.contrib.training import checkpoints_iterator, wait_for_new_checkpoint
+
+__all__ = ["checkpoints_iterator", "evaluate_once", "evaluation_loop", "wait_for_new_checkpoint"]
 
 _USE_DEFAULT = 0
 
@@ -26,47 +29,33 @@ def evaluate_once(
 ):
     """Restores one checkpoint, runs eval_op `num_evals` times, then final_op, whose values are returned.
 
-    The summaries go to `logdir` at the checkpoint's step.
+    The summaries go to `logdir` at the checkpoint's step. The input's end ends the evaluation.
     """
-    summary_op = v1.summary.merge_all() if summary_op is _USE_DEFAULT else summary_op
-    step = v1.train.get_or_create_global_step()
-    saver = v1.train.Saver(variables_to_restore or v1.global_variables())
-    creator = v1.train.ChiefSessionCreator(
-        v1.train.Scaffold(saver=saver),
-        checkpoint_filename_with_path=checkpoint_path,
+    return training.evaluate_once(
+        checkpoint_path,
         master=master,
+        scaffold=_scaffold(initial_op, initial_op_feed_dict, variables_to_restore),
+        eval_ops=eval_op,
+        feed_dict=eval_op_feed_dict,
+        final_ops=final_op,
+        final_ops_feed_dict=final_op_feed_dict,
+        hooks=_hooks(hooks, num_evals, logdir, summary_op, summary_op_feed_dict),
         config=session_config,
     )
-    with v1.train.MonitoredSession(creator, hooks=hooks) as sess:
-        if initial_op is not None:
-            sess.run(initial_op, initial_op_feed_dict)
-        for _ in range(num_evals if eval_op is not None else 0):
-            sess.run(eval_op, eval_op_feed_dict)
-        summary = None if summary_op is None else sess.run(summary_op, summary_op_feed_dict)
-        value = None if final_op is None else sess.run(final_op, final_op_feed_dict)
-        at = sess.run(step)
-    if summary is not None and logdir:
-        writer = v1.summary.FileWriterCache.get(logdir)
-        writer.add_summary(summary, at)
-        writer.flush()
-    return value
 
 
-def checkpoints_iterator(checkpoint_dir, min_interval_secs=0, timeout=None, timeout_fn=None):
-    """Yields each new checkpoint of a folder; ends when `timeout` seconds bring none (None: goes on for ever)."""
-    return v1.train.checkpoints_iterator(checkpoint_dir, min_interval_secs, timeout, timeout_fn)
+def _scaffold(initial_op, initial_op_feed_dict, variables_to_restore, init_fn=None):
+    saver = None if variables_to_restore is None else v1.train.Saver(variables_to_restore)
+    given = None if init_fn is None else (lambda scaffold, session: init_fn(session))
+    return v1.train.Scaffold(init_op=initial_op, init_feed_dict=initial_op_feed_dict, init_fn=given, saver=saver)
 
 
-def wait_for_new_checkpoint(checkpoint_dir, last_checkpoint=None, seconds_to_sleep=1, timeout=None):
-    """Returns the first checkpoint of a folder that is not `last_checkpoint`, or None after `timeout` seconds."""
-    end = None if timeout is None else time.time() + timeout
-    while True:
-        found = v1.train.latest_checkpoint(checkpoint_dir)
-        if found is not None and found != last_checkpoint:
-            return found
-        if end is not None and time.time() + seconds_to_sleep > end:
-            return None
-        time.sleep(seconds_to_sleep)
+def _hooks(hooks, num_evals, logdir, summary_op, summary_op_feed_dict):
+    summary_op = v1.summary.merge_all() if summary_op is _USE_DEFAULT else summary_op
+    found = [training.StopAfterNEvalsHook(num_evals)]
+    if summary_op is not None and logdir:
+        found.append(training.SummaryAtEndHook(logdir, summary_op=summary_op, feed_dict=summary_op_feed_dict))
+    return [*found, *(hooks or [])]
 
 
 def evaluation_loop(
@@ -74,16 +63,40 @@ def evaluation_loop(
     checkpoint_dir,
     logdir,
     num_evals=1,
+    initial_op=None,
+    initial_op_feed_dict=None,
+    init_fn=None,
+    eval_op=None,
+    eval_op_feed_dict=None,
+    final_op=None,
+    final_op_feed_dict=None,
+    summary_op=_USE_DEFAULT,
+    summary_op_feed_dict=None,
+    variables_to_restore=None,
     eval_interval_secs=60,
     max_number_of_evaluations=None,
+    session_config=None,
     timeout=None,
-    **kwargs,
+    timeout_fn=None,
+    hooks=None,
 ):
-    """Runs evaluate_once (which takes `kwargs`) for each new checkpoint; returns the last values of final_op."""
-    value = None
-    found = checkpoints_iterator(checkpoint_dir, eval_interval_secs, timeout)
-    for number, path in enumerate(found, 1):
-        value = evaluate_once(master, path, logdir, num_evals, **kwargs)
-        if max_number_of_evaluations is not None and number >= max_number_of_evaluations:
-            break
-    return value
+    """Evaluates each new checkpoint of a folder as evaluate_once does; returns the last values of final_op.
+
+    Ends after max_number_of_evaluations, or when `timeout` seconds brought no checkpoint and timeout_fn, if given,
+    returns True.
+    """
+    return training.evaluate_repeatedly(
+        checkpoint_dir,
+        master=master,
+        scaffold=_scaffold(initial_op, initial_op_feed_dict, variables_to_restore, init_fn),
+        eval_ops=eval_op,
+        feed_dict=eval_op_feed_dict,
+        final_ops=final_op,
+        final_ops_feed_dict=final_op_feed_dict,
+        eval_interval_secs=eval_interval_secs,
+        hooks=_hooks(hooks, num_evals, logdir, summary_op, summary_op_feed_dict),
+        config=session_config,
+        max_number_of_evaluations=max_number_of_evaluations,
+        timeout=timeout,
+        timeout_fn=timeout_fn,
+    )

@@ -123,7 +123,8 @@ class BasicLSTMCell(LayerRNNCell):
 class LSTMCell(LayerRNNCell):
     """LSTM with peepholes (Sak et al., 2014), clipping of c, and a projection of the output where they are asked for.
 
-    num_proj: size of the projected output, with proj_clip. Raises ValueError for num_unit_shards and num_proj_shards.
+    num_proj: size of the projected output, with proj_clip. num_unit_shards, num_proj_shards: how many parts the kernels
+    are cut into, by rows; a partitioner of the variable scope is the newer way.
     """
 
     def __init__(
@@ -145,8 +146,7 @@ class LSTMCell(LayerRNNCell):
         **kwargs,
     ):
         super().__init__(_reuse=reuse, name=name, dtype=dtype, **kwargs)
-        if num_unit_shards is not None or num_proj_shards is not None:
-            raise ValueError("num_unit_shards and num_proj_shards are gone: use a variable_scope with a partitioner")
+        self._unit_shards, self._proj_shards = num_unit_shards, num_proj_shards
         self._num_units, self._num_proj = num_units, num_proj
         self._use_peepholes, self._cell_clip, self._proj_clip = use_peepholes, cell_clip, proj_clip
         self._initializer, self._activation = initializer, cell_activation(activation)
@@ -161,7 +161,9 @@ class LSTMCell(LayerRNNCell):
 
     def build(self, inputs_shape):
         units, depth = self._num_units, self._depth(inputs_shape) + self.output_size
-        self._kernel = self.add_weight("kernel", [depth, 4 * units], initializer=self._initializer)
+        self._kernel = self.add_weight(
+            "kernel", [depth, 4 * units], initializer=self._initializer, partitioner=_shards(self._unit_shards)
+        )
         self._bias = self.add_weight("bias", [4 * units], initializer=v1.zeros_initializer())
         if self._use_peepholes:
             self._w_f_diag = self.add_weight("w_f_diag", [units], initializer=self._initializer)
@@ -169,8 +171,9 @@ class LSTMCell(LayerRNNCell):
             self._w_o_diag = self.add_weight("w_o_diag", [units], initializer=self._initializer)
         if self._num_proj:
             self._projection = self.add_weight(
-                "projection/kernel", [units, self._num_proj], initializer=self._initializer
-            )
+                "projection/kernel", [units, self._num_proj], initializer=self._initializer,
+                partitioner=_shards(self._proj_shards),
+            )  # fmt: skip
         self.built = True
 
     def call(self, inputs, state):
@@ -200,3 +203,7 @@ class LSTMCell(LayerRNNCell):
             return h
         h = v1.matmul(h, self._projection)
         return h if self._proj_clip is None else v1.clip_by_value(h, -self._proj_clip, self._proj_clip)
+
+
+def _shards(count):
+    return None if count is None else v1.fixed_size_partitioner(count)

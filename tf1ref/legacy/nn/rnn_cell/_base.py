@@ -81,8 +81,8 @@ class LayerRNNCell(RNNCell):
         """Returns the inputs' depth, which later calls must have too: one cell object is one layer."""
         depth = v1.TensorShape(input_shape).as_list()[-1]
         if depth is None:
-            raise ValueError(f"Expected inputs.shape[-1] of {self.scope_name} to be known, saw shape: {input_shape}")
-        self._check_floating(self.dtype)
+            raise ValueError(f"Expected inputs.shape[-1] of {self.name} to be known, saw shape: {input_shape}")
+        self._check_floating(self._variables_dtype())
         self.input_spec = InputSpec(ndim=2, axes={1: depth})
         return depth
 

@@ -1,0 +1,214 @@
+"""What a layer keeps and tells of itself: variables, losses and updates, its calls, its weights, its arguments."""
+
+import copy
+import inspect
+
+import tensorflow.compat.v1 as v1
+from tensorflow.python.trackable import base as trackable
+from tensorflow.python.trackable import data_structures
+from tensorflow.python.util import nest
+
+# The layer's own lists: what they hold is saved under the attributes that a subclass gives it.
+_OWN = {"_trainable_weights", "_non_trainable_weights", "_losses", "_updates", "_calls", "_conditions"}
+
+
+def _holds_trackable(value):
+    if isinstance(value, (list, tuple)):
+        return any(_holds_trackable(each) for each in value)
+    if isinstance(value, dict):
+        return any(_holds_trackable(each) for each in value.values())
+    return isinstance(value, trackable.Trackable)
+
+
+def _holds_tensor(value):
+    return any(v1.is_tensor(each) or isinstance(each, v1.Variable) for each in nest.flatten(value))
+
+
+class Tracked(trackable.Trackable):
+    """An object for tf.train.Checkpoint: variables and layers that are its attributes are saved and restored."""
+
+    def __setattr__(self, name, value):
+        if name not in _OWN and not name.startswith("_self_") and _holds_trackable(value):
+            value = data_structures.sticky_attribute_assignment(trackable=self, value=value, name=name)
+        super().__setattr__(name, value)
+
+
+class Record(Tracked):
+    """The part of tf.layers.Layer that answers questions; `_layer.Layer` makes the variables and the ops."""
+
+    def _begin(self, trainable, dtype):
+        self.trainable, self.built = trainable, False
+        self._dtype = None if dtype is None else v1.as_dtype(dtype).base_dtype
+        self._trainable_weights, self._non_trainable_weights = [], []
+        self._losses, self._updates, self._calls = [], [], []
+        self._conditions = {}
+
+    def __deepcopy__(self, memo):
+        """A copy with scopes and lists of its own; the graph and its tensors are the same."""
+        made = type(self).__new__(type(self))
+        memo[id(self)] = made
+        for name, value in vars(self).items():
+            if name in _OWN or name == "_scope":
+                value = copy.copy(value)
+            elif name != "_graph" and not _holds_tensor(value):
+                value = copy.deepcopy(value, memo)
+            setattr(made, name, value)
+        return made
+
+    name = property(lambda self: self._name)
+    dtype = property(lambda self: self._dtype)
+    activity_regularizer = property(lambda self: self._activity_regularizer)
+    losses = property(lambda self: list(self._losses))
+    updates = property(lambda self: list(self._updates) if self.trainable else [])
+    trainable_weights = property(lambda self: list(self._trainable_weights) if self.trainable else [])
+    trainable_variables = property(lambda self: self.trainable_weights)
+    non_trainable_variables = property(lambda self: self.non_trainable_weights)
+    weights = property(lambda self: self.trainable_weights + self.non_trainable_weights)
+    variables = property(lambda self: self.weights)
+    input = property(lambda self: self._only_call("input")[0])
+    output = property(lambda self: self._only_call("output")[1])
+    input_shape = property(lambda self: _shapes(self.input))
+    output_shape = property(lambda self: _shapes(self.output))
+
+    @property
+    def non_trainable_weights(self):
+        frozen = [] if self.trainable else self._trainable_weights
+        return list(frozen) + list(self._non_trainable_weights)
+
+    @property
+    def graph(self):
+        """The graph it is in. Raises RuntimeError eagerly, where there is none."""
+        if v1.executing_eagerly():
+            raise RuntimeError("Layer.graph not supported when executing eagerly.")
+        return self._graph
+
+    def _only_call(self, what):
+        if not self._calls:
+            raise AttributeError(f"Layer {self.name} is not connected, no {what} to return: it has not been called.")
+        if len(self._calls) > 1 and any(call is not self._calls[0] for call in self._calls):
+            raise AttributeError(
+                f"Layer {self.name} has several calls, so its {what} is ill-defined: use get_{what}_at(number)."
+            )
+        return self._calls[0]
+
+    def _call_at(self, number):
+        if not self._calls:
+            raise RuntimeError(f"Layer {self.name} has never been called and thus has no defined input or output.")
+        if not 0 <= number < len(self._calls):
+            raise ValueError(f"Layer {self.name} has been called {len(self._calls)} times: there is no call {number}")
+        return self._calls[number]
+
+    def get_input_at(self, node_index):
+        """Returns the inputs of that call, from 0. Raises RuntimeError before the first, ValueError for another."""
+        return self._call_at(node_index)[0]
+
+    def get_output_at(self, node_index):
+        """Returns the outputs of that call."""
+        return self._call_at(node_index)[1]
+
+    def get_input_shape_at(self, node_index):
+        """Returns the shape of that call's inputs, as a tuple."""
+        return _shapes(self.get_input_at(node_index))
+
+    def get_output_shape_at(self, node_index):
+        """Returns the shape of that call's outputs."""
+        return _shapes(self.get_output_at(node_index))
+
+    def add_loss(self, losses, inputs=None):
+        """Adds tensors to the layer's losses and to REGULARIZATION_LOSSES. inputs: what they depend on, if anything."""
+        for loss in nest.flatten(losses):
+            self._losses.append(loss)
+            self._conditions[id(loss)] = inputs is not None
+            if not v1.executing_eagerly():
+                v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, loss)
+
+    def add_update(self, updates, inputs=None):
+        """Adds ops to the layer's updates and, unless it is not trainable, to UPDATE_OPS; eagerly they are done."""
+        if v1.executing_eagerly():
+            return
+        for update in nest.flatten(updates):
+            self._updates.append(update)
+            self._conditions[id(update)] = inputs is not None
+            if self.trainable:
+                v1.add_to_collection(v1.GraphKeys.UPDATE_OPS, update)
+
+    def get_losses_for(self, inputs):
+        """Returns the losses that depend on `inputs`; for None, those that were added without inputs."""
+        return self._of(self.losses, inputs)
+
+    def get_updates_for(self, inputs):
+        """Returns the updates that depend on `inputs`; for None, those that were added without inputs."""
+        return self._of(self.updates, inputs)
+
+    def _of(self, ops, inputs):
+        if inputs is None:
+            return [each for each in ops if not self._conditions[id(each)]]
+        sources = {tensor.op for tensor in nest.flatten(inputs)}
+        return [each for each in ops if _depends(getattr(each, "op", each), sources)]
+
+    def get_weights(self):
+        """Returns the variables' values as arrays; in a graph by the default session. Raises ValueError without one."""
+        if v1.executing_eagerly():
+            return [variable.numpy() for variable in self.weights]
+        return self._session().run([variable.read_value() for variable in self.weights])
+
+    def set_weights(self, weights):
+        """Assigns arrays to the variables, in the order of `weights`. Raises ValueError where they do not fit."""
+        if len(weights) != len(self.weights):
+            raise ValueError(f"Layer {self.name} has {len(self.weights)} weights, {len(weights)} were given")
+        for variable, value in zip(self.weights, weights):
+            if not variable.shape.is_compatible_with(getattr(value, "shape", ())):
+                raise ValueError(f"{variable.name} is {variable.shape}, the weight given {value.shape}")
+        for variable, value in zip(self.weights, weights):
+            variable.assign(value) if v1.executing_eagerly() else variable.load(value, self._session())
+
+    def _session(self):
+        session = v1.get_default_session()
+        if session is None:
+            raise ValueError(f"Layer {self.name}: its weights live in a session: open one with `with tf.Session():`")
+        return session
+
+    def get_config(self):
+        """Returns the constructor's arguments by name; initializers and functions stand in it as they are."""
+        names = dict.fromkeys(
+            name
+            for cls in type(self).__mro__
+            for name in inspect.signature(cls.__init__).parameters
+            if cls is not object
+        )
+        found = {name: getattr(self, name) for name in names if name != "self" and hasattr(self, name)}
+        return {key: value for key, value in found.items() if not isinstance(value, trackable.Trackable)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Returns a layer of get_config's arguments."""
+        return cls(**config)
+
+    def count_params(self):
+        """Number of elements of all variables. Raises ValueError before they are made."""
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on {self.name}, but the layer isn't built: call build(shape) first."
+            )
+        return sum(variable.get_shape().num_elements() for variable in self.weights)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the TensorShape of the outputs for inputs of that one. Raises NotImplementedError where unknown."""
+        raise NotImplementedError(f"{type(self).__name__} does not say the shape of its outputs")
+
+
+def _shapes(tensors):
+    return nest.map_structure(lambda tensor: tuple(tensor.shape.as_list()), tensors)
+
+
+def _depends(op, sources):
+    """Whether an op has one of `sources` among those it is computed from."""
+    seen, waiting = set(), [op]
+    while waiting:
+        op = waiting.pop()
+        if op in sources:
+            return True
+        if op not in seen:
+            seen.add(op)
+            waiting += [tensor.op for tensor in op.inputs]
+    return False

@@ -1,0 +1,34 @@
+"""tf.contrib.training: hyperparameters, training ops and loops, evaluation, batches by length, sampling."""
+
+from tensorflow.compat.v1.train import checkpoints_iterator
+
+from tf1ref.legacy.contrib.training._evaluation import (
+    StopAfterNEvalsHook,
+    SummaryAtEndHook,
+    evaluate_once,
+    evaluate_repeatedly,
+    get_or_create_eval_step,
+    wait_for_new_checkpoint,
+)
+from tf1ref.legacy.contrib.training._gradients import (
+    add_gradients_summaries,
+    clip_gradient_norms,
+    clip_gradient_norms_fn,
+    create_train_op,
+    multiply_gradients,
+    train,
+)
+from tf1ref.legacy.contrib.training._hparam import HParams, parse_values
+from tf1ref.legacy.contrib.training._queues import bucket, bucket_by_sequence_length
+from tf1ref.legacy.contrib.training._strategies import (
+    GreedyLoadBalancingStrategy,
+    RandomStrategy,
+    byte_size_load_fn,
+)
+
+__all__ = [
+    "GreedyLoadBalancingStrategy", "HParams", "RandomStrategy", "StopAfterNEvalsHook", "SummaryAtEndHook",
+    "add_gradients_summaries", "bucket", "bucket_by_sequence_length", "byte_size_load_fn", "checkpoints_iterator", "clip_gradient_norms", "clip_gradient_norms_fn",
+    "create_train_op", "evaluate_once", "evaluate_repeatedly", "get_or_create_eval_step", "multiply_gradients",
+    "parse_values", "train", "wait_for_new_checkpoint",
+]  # fmt: skip
