@@ -13,8 +13,12 @@ import os
 import sys
 import types
 import unittest
+from pathlib import Path
 
-from tf1ref.compat import importer, namespace, number_calls, runtime
+from tf1ref.compat import importer, namespace, runtime
+from tf1ref.compat.texts import reading
+
+load = importlib.import_module  # before `exec` changes it
 
 # tf_slim's folders -> the modules of contrib that they were.
 SLIM = {
@@ -114,12 +118,12 @@ def _places(path):
 def _private(package):
     """The modules of tf1ref.legacy that make up a package: tests look at what is private to them."""
     try:
-        home = importlib.import_module(f"tf1ref.legacy.{package}")
+        home = load(f"tf1ref.legacy.{package}")
     except ImportError:
         return []
     folder = getattr(home, "__path__", [None])[0]
     names = sorted(n[:-3] for n in os.listdir(folder) if n.startswith("_") and n[1] != "_") if folder else []
-    return [importlib.import_module(f"tf1ref.legacy.{package}.{name}") for name in names]
+    return [load(f"tf1ref.legacy.{package}.{name}") for name in names]
 
 
 def _module(path):
@@ -154,10 +158,10 @@ def _moved(name):
     for place in (v1, v1.nn, v1.train, v1.losses, v1.metrics, v1.linalg, v1.strings, v1.summary):
         if hasattr(place, name):
             return getattr(place, name)
-    for path in sorted(sys.modules):
-        if path.startswith(("tensorflow.python.framework", "tensorflow.python.ops", "tensorflow.python.training")):
-            if name in vars(sys.modules[path]):
-                return vars(sys.modules[path])[name]
+    inside = ("tensorflow.python.framework", "tensorflow.python.ops", "tensorflow.python.training")
+    for path in sorted(path for path in sys.modules if path.startswith(inside)):
+        if name in vars(sys.modules[path]):
+            return vars(sys.modules[path])[name]
     raise AttributeError(name)
 
 
@@ -182,7 +186,7 @@ def _install():
 def _soften(path):
     """Lets a module of TensorFlow's inside find the names that it had and that moved since."""
     try:
-        module = importlib.import_module(path)
+        module = load(path)
     except ImportError:
         return
     if "__getattr__" not in vars(module):
@@ -191,11 +195,11 @@ def _soften(path):
 
 def _run_file(file, name):
     with open(file, "rb") as opened:
-        tree = number_calls.taught(ast.parse(opened.read(), file))
+        code = reading.code(opened.read(), file)
     module = types.ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module
-    exec(compile(tree, file, "exec", dont_inherit=True), module.__dict__)
+    exec(code, module.__dict__)
     return module
 
 
@@ -273,6 +277,7 @@ def main():
     global CHECKOUT, ROOT
     CHECKOUT, path, out, only = sys.argv[1:5]
     runtime.plot_without_display()
+    runtime.before_tensorflow()
     runtime.prepare(say=lambda text: None)
     ROOT = importer.install()
     _install()
@@ -284,14 +289,14 @@ def main():
     sys.modules["nose.tools"].nottest = lambda function: function
     file, stem = os.path.join(CHECKOUT, path), os.path.basename(path)[: -len(".py")]
     sys.argv = [file]
-    importlib.import_module("tensorflow.python.platform.googletest")
+    load("tensorflow.python.platform.googletest")
     flags.FLAGS([file], known_only=True)
     with open(out, "w") as opened:
         try:
             module = _run_file(file, stem)
         except Exception as error:
             return _unread(file, error, opened)
-        if "enable_eager_execution()" in open(file).read():
+        if b"enable_eager_execution()" in Path(file).read_bytes():
             namespace.root().enable_eager_execution()
         result = Outcomes(opened)
         for test in _tests(unittest.defaultTestLoader.loadTestsFromModule(module), only):

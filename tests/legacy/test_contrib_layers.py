@@ -236,10 +236,12 @@ def test_checkpoints_by_name(tmp_path):
         sess.run(v1.global_variables_initializer())
         prefix = v1.train.Saver().save(sess, str(tmp_path / "model"))
     with v1.Graph().as_default(), v1.Session() as sess:
-        x = v1.get_variable("x", [2, 1])
-        op, feed = slim.assign_from_checkpoint(prefix, {"a": x})
+        x, y = v1.get_variable("x", [2, 1]), v1.get_variable("y", [2])
+        op, feed = slim.assign_from_checkpoint(prefix, {"a": y})
         sess.run(op, feed)
-        assert sess.run(x).tolist() == [[1], [2]]
+        assert sess.run(y).tolist() == [1, 2]
+        with pytest.raises(ValueError, match="size of new array must be unchanged for a"):
+            slim.assign_from_checkpoint(prefix, {"a": x})
         with pytest.raises(ValueError, match="missing variable \\[c\\]"):
             slim.assign_from_checkpoint(prefix, {"c": x})
         restore = slim.assign_from_checkpoint_fn(

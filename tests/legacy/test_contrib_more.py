@@ -117,9 +117,9 @@ def test_hparams_keep_their_types():
     hparams.parse_json(hparams.to_json())
     for text, says in (
         ("lr=1", "Unknown"),
-        ("steps=1.5", "Could not cast"),
-        ("train=maybe", "as bool"),
-        ("rate", "Malformed"),
+        ("steps=1.5", "Could not parse"),
+        ("train=maybe", "of type 'bool'"),
+        ("rate", "malformed"),
     ):
         with pytest.raises(ValueError, match=says):
             hparams.parse(text)

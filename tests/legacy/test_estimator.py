@@ -168,7 +168,7 @@ def test_arrays_are_cut_into_batches_across_epochs(shuffle):
         (lambda: estimator.EstimatorSpec("infer"), "Missing predictions"),
         (lambda: estimator.EstimatorSpec("trian"), "ModeKeys"),
         (lambda: estimator.RunConfig(save_checkpoints_secs=1, save_checkpoints_steps=1), "Can not provide both"),
-        (lambda: estimator.RunConfig(train_distribute=1), "tf1ref knows no train_distribute"),
+        (lambda: estimator.RunConfig(train_distribute=1), "through tf.distribute"),
         (lambda: estimator.LinearClassifier(COLUMNS, "a", n_classes=1), "at least 2"),
         (lambda: estimator.Estimator(lambda features: 0, "nowhere").get_variable_names(), "not been trained"),
     ],

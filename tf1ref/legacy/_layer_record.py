@@ -48,7 +48,7 @@ class Record(Tracked):
         made = type(self).__new__(type(self))
         memo[id(self)] = made
         for name, value in vars(self).items():
-            if name in _OWN or name == "_scope":
+            if name in _OWN or name == "_scope" or name.startswith("_self_"):
                 value = copy.copy(value)
             elif name != "_graph" and not _holds_tensor(value):
                 value = copy.deepcopy(value, memo)

@@ -1,7 +1,29 @@
-"""tf.estimator: Estimator and its kin, canned models, input functions, export."""
+"""tf.estimator: Estimator and its kin, canned models, input functions, export; and the hooks, which are tf.train's."""
 # ruff: noqa: F401 - a module of other modules' names, as it was
 
+from tensorflow.compat.v1.train import (
+    CheckpointSaverHook,
+    CheckpointSaverListener,
+    FeedFnHook,
+    FinalOpsHook,
+    GlobalStepWaiterHook,
+    LoggingTensorHook,
+    NanLossDuringTrainingError,
+    NanTensorHook,
+    ProfilerHook,
+    SecondOrStepTimer,
+    SessionRunArgs,
+    SessionRunContext,
+    SessionRunHook,
+    SessionRunValues,
+    StepCounterHook,
+    StopAtStepHook,
+    SummarySaverHook,
+    VocabInfo,
+)
+
 from tf1ref.legacy.estimator import export, inputs
+from tf1ref.legacy.estimator._baseline import BaselineClassifier, BaselineEstimator, BaselineRegressor
 from tf1ref.legacy.estimator._canned import (
     DNNClassifier,
     DNNLinearCombinedClassifier,
@@ -11,5 +33,8 @@ from tf1ref.legacy.estimator._canned import (
     LinearRegressor,
 )
 from tf1ref.legacy.estimator._core import Estimator
-from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig
-from tf1ref.legacy.estimator._training import EvalSpec, FinalExporter, LatestExporter, TrainSpec, train_and_evaluate
+from tf1ref.legacy.estimator._exporters import BestExporter, Exporter, FinalExporter, LatestExporter
+from tf1ref.legacy.estimator._more_metrics import add_metrics
+from tf1ref.legacy.estimator._parsing import classifier_parse_example_spec, regressor_parse_example_spec
+from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig, WarmStartSettings
+from tf1ref.legacy.estimator._training import EvalSpec, TrainSpec, train_and_evaluate

@@ -12,7 +12,7 @@ from tf1ref.legacy.estimator._heads import BinaryHead, MultiClassHead, Regressio
 SUM = v1.losses.Reduction.SUM
 
 
-def _classes(n_classes, label_vocabulary, weight_column, loss_reduction):
+def classes_head(n_classes, label_vocabulary, weight_column, loss_reduction):
     """Returns the head for that many classes. Raises ValueError for fewer than two."""
     if n_classes < 2:
         raise ValueError(f"n_classes must be at least 2, given: {n_classes}")
@@ -24,7 +24,7 @@ def _classes(n_classes, label_vocabulary, weight_column, loss_reduction):
     )
 
 
-def _optimizer(given, rate):
+def optimizer_of(given, rate):
     """Returns an optimizer of a name, an instance or a function. Raises ValueError for anything else."""
     if isinstance(given, str):
         if given not in OPTIMIZER_CLS_NAMES:
@@ -84,7 +84,7 @@ class _Linear(Estimator):
 
             def train(loss):
                 step = v1.train.get_global_step()
-                return _optimizer(optimizer, _linear_rate(columns)).minimize(loss, global_step=step)
+                return optimizer_of(optimizer, _linear_rate(columns)).minimize(loss, global_step=step)
 
             return head.spec(features, mode, labels, logits, train)
 
@@ -109,7 +109,7 @@ class LinearClassifier(_Linear):
         self, feature_columns, model_dir=None, n_classes=2, weight_column=None, label_vocabulary=None, optimizer="Ftrl",
         config=None, partitioner=None, warm_start_from=None, loss_reduction=SUM, sparse_combiner="sum",
     ):  # fmt: skip
-        head = _classes(n_classes, label_vocabulary, weight_column, loss_reduction)
+        head = classes_head(n_classes, label_vocabulary, weight_column, loss_reduction)
         super().__init__(head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from)
 
 
@@ -126,7 +126,7 @@ class _DNN(Estimator):
 
             def train(loss):
                 with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
-                    return _optimizer(optimizer, 0.05).minimize(loss, global_step=v1.train.get_global_step())
+                    return optimizer_of(optimizer, 0.05).minimize(loss, global_step=v1.train.get_global_step())
 
             return head.spec(features, mode, labels, logits, train)
 
@@ -157,7 +157,7 @@ class DNNClassifier(_DNN):
         warm_start_from=None, loss_reduction=SUM, batch_norm=False,
     ):  # fmt: skip
         super().__init__(
-            _classes(n_classes, label_vocabulary, weight_column, loss_reduction), hidden_units, feature_columns,
+            classes_head(n_classes, label_vocabulary, weight_column, loss_reduction), hidden_units, feature_columns,
             model_dir, optimizer, activation_fn, dropout, config, warm_start_from, batch_norm,
         )  # fmt: skip
 
@@ -196,7 +196,7 @@ class _Combined(Estimator):
                 ):
                     variables = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES, scope=scope)
                     if variables:
-                        ops.append(_optimizer(optimizer, rate).minimize(loss, var_list=variables))
+                        ops.append(optimizer_of(optimizer, rate).minimize(loss, var_list=variables))
                 with v1.control_dependencies([*ops, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
                     return v1.assign_add(v1.train.get_global_step(), 1).op
 
@@ -232,7 +232,7 @@ class DNNLinearCombinedClassifier(_Combined):
         loss_reduction=SUM, batch_norm=False, linear_sparse_combiner="sum",
     ):  # fmt: skip
         super().__init__(
-            _classes(n_classes, label_vocabulary, weight_column, loss_reduction), model_dir, linear_feature_columns,
+            classes_head(n_classes, label_vocabulary, weight_column, loss_reduction), model_dir, linear_feature_columns,
             linear_optimizer, dnn_feature_columns, dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
             config, warm_start_from, batch_norm, linear_sparse_combiner,
         )  # fmt: skip

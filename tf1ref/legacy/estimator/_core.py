@@ -1,7 +1,5 @@
 """tf.estimator.Estimator: a model function with a folder; each thing it does has a graph of its own."""
 
-import functools
-import inspect
 import os
 import tempfile
 
@@ -11,8 +9,8 @@ from tensorflow.python.training import evaluation
 
 from tf1ref.legacy.estimator import _distributed
 from tf1ref.legacy.estimator import export as estimator_export
-from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig
-from tf1ref.legacy.estimator.inputs import tensors_of
+from tf1ref.legacy.estimator._functions import arguments_of, chosen, examples, inputs_of
+from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig, WarmStartSettings
 
 
 class Estimator:
@@ -94,7 +92,8 @@ class Estimator:
     def _train(self, spec, step, hooks, listeners):
         config = self._config
         if self._warm_start and not self.latest_checkpoint():
-            v1.train.warm_start(self._warm_start)
+            given = self._warm_start
+            v1.train.warm_start(*(given if isinstance(given, WarmStartSettings) else [given]))
         if not any("loss" in str(s.op.name) for s in v1.get_collection(v1.GraphKeys.SUMMARIES)):
             v1.summary.scalar("loss", spec.loss)
         scaffold = spec.scaffold or v1.train.Scaffold()
@@ -185,7 +184,7 @@ class Estimator:
         """
         with self._graph().as_default():
             spec, _ = self._built(input_fn, ModeKeys.PREDICT)
-            wanted = _chosen(spec.predictions, predict_keys)
+            wanted = chosen(spec.predictions, predict_keys)
             with self._session(spec, checkpoint_path, [*(hooks or ()), *spec.prediction_hooks]) as sess:
                 while not sess.should_stop():
                     try:
@@ -197,7 +196,7 @@ class Estimator:
                     elif not isinstance(found, dict):
                         yield from found
                     else:
-                        yield from _examples(found)
+                        yield from examples(found)
 
     def export_savedmodel(
         self,
@@ -245,7 +244,7 @@ class Estimator:
 
     def _built(self, input_fn, mode):
         step = v1.train.create_global_step()
-        features, labels = _inputs(input_fn, mode, self._params, self._config)
+        features, labels = inputs_of(input_fn, mode, self._params, self._config)
         return self._call(features, labels, mode), step
 
     def _call(self, features, labels, mode):
@@ -274,43 +273,3 @@ class Estimator:
             config=self._config.session_config,
         )
         return v1.train.MonitoredSession(creator, hooks=hooks)
-
-
-def arguments_of(function):
-    """Returns the names of the arguments that a function still takes: without those that a partial gives."""
-    given = set()
-    inner = function
-    while isinstance(inner, functools.partial):
-        given |= set(inner.keywords)
-        inner = inner.func
-    return [name for name in inspect.signature(function).parameters if name not in given]
-
-
-def _inputs(input_fn, mode, params, config):
-    """Calls an input function with what it takes; returns (features, labels or None)."""
-    given = {"mode": mode, "params": params, "config": config}
-    taken = arguments_of(input_fn)
-    found = input_fn(**{name: value for name, value in given.items() if name in taken})
-    if isinstance(found, v1.data.Dataset):
-        found = tensors_of(found)
-    features, labels = found if isinstance(found, (tuple, list)) and len(found) == 2 else (found, None)
-    return features, None if mode == ModeKeys.PREDICT else labels
-
-
-def _chosen(predictions, keys):
-    if not keys:
-        return predictions
-    if not isinstance(predictions, dict):
-        raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")
-    chosen = {key: value for key, value in predictions.items() if key in keys}
-    if not chosen:
-        raise ValueError(f"Expected to run at least one output from {list(predictions)}, provided {keys}.")
-    return chosen
-
-
-def _examples(found):
-    lengths = {key: np.shape(value)[0] for key, value in found.items()}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"Batch length of predictions should be same: {lengths}")
-    for number in range(next(iter(lengths.values()))):
-        yield {key: value[number] for key, value in found.items()}

@@ -74,6 +74,8 @@ def _server(cluster: str, job: str, index: int) -> v1.train.Server:
 
 def devices(config: Any) -> contextlib.AbstractContextManager:
     """Within it variables are placed on the ps tasks, and the rest on this worker; alone, nothing is placed."""
+    if config.device_fn is not None:
+        return v1.device(config.device_fn)
     if not config.num_ps_replicas:
         return contextlib.nullcontext()
     worker = f"/job:{config.task_type}/task:{config.task_id}"

@@ -52,6 +52,8 @@ class EstimatorSpec(_Spec):
     ):
         needed = {ModeKeys.TRAIN: {"train_op": train_op, "loss": loss}, ModeKeys.EVAL: {"loss": loss}}
         needed[ModeKeys.PREDICT] = {"predictions": predictions}
+        if mode is not None and mode not in needed:
+            raise ValueError(f"mode is one of tf.estimator.ModeKeys, not {mode!r}")
         for name, value in needed.get(mode, {}).items():
             if value is None:
                 raise ValueError(f"Missing {name}.")
@@ -70,13 +72,26 @@ class EstimatorSpec(_Spec):
         )  # fmt: skip
 
 
+class WarmStartSettings(NamedTuple):
+    """From which checkpoint which variables start: v1.train.warm_start's arguments.
+
+    vars_to_warm_start: a pattern of names, a list of them, or None for the variables of the vocabularies alone.
+    """
+
+    ckpt_to_initialize_from: str
+    vars_to_warm_start: object = ".*"
+    var_name_to_vocab_info: dict = None
+    var_name_to_prev_var_name: dict = None
+
+
 _UNSET = object()
 
 
 class RunConfig:
     """Where and how often an Estimator saves, how its sessions are configured, and its place in TF_CONFIG's cluster.
 
-    save_checkpoints_secs (600) and save_checkpoints_steps exclude one another: ValueError.
+    device_fn: places the model's ops, in place of the cluster's own rule. Raises ValueError for save_checkpoints_secs
+    (600) beside save_checkpoints_steps, for distribution strategies and for another protocol than grpc.
     """
 
     def __init__(
@@ -90,10 +105,18 @@ class RunConfig:
         keep_checkpoint_max=5,
         keep_checkpoint_every_n_hours=10000,
         log_step_count_steps=100,
-        **others,
+        train_distribute=None,
+        device_fn=None,
+        protocol=None,
+        eval_distribute=None,
+        experimental_distribute=None,
+        experimental_max_worker_delay_secs=None,
+        session_creation_timeout_secs=7200,
     ):
-        if others:
-            raise ValueError(f"RunConfig: tf1ref knows no {', '.join(sorted(others))}: one process, one device scope")
+        if any(given is not None for given in (train_distribute, eval_distribute, experimental_distribute)):
+            raise ValueError("RunConfig: several devices of one process go through tf.distribute of TensorFlow 2")
+        if protocol not in (None, "grpc"):
+            raise ValueError(f"RunConfig: TensorFlow's servers speak grpc, not {protocol!r}")
         if all(given is not _UNSET and given is not None for given in (save_checkpoints_steps, save_checkpoints_secs)):
             raise ValueError("Can not provide both save_checkpoints_steps and save_checkpoints_secs.")
         steps = None if save_checkpoints_steps is _UNSET else save_checkpoints_steps
@@ -106,6 +129,10 @@ class RunConfig:
         self.keep_checkpoint_max = keep_checkpoint_max
         self.keep_checkpoint_every_n_hours = keep_checkpoint_every_n_hours
         self.log_step_count_steps = log_step_count_steps
+        self.device_fn, self.protocol, self.service = device_fn, protocol, None
+        self.train_distribute = self.eval_distribute = None
+        self.experimental_max_worker_delay_secs = experimental_max_worker_delay_secs
+        self.session_creation_timeout_secs = session_creation_timeout_secs
         vars(self).update(_distributed.place())
 
     def replace(self, **kwargs):

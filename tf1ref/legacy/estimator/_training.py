@@ -30,40 +30,6 @@ class EvalSpec(NamedTuple):
     throttle_secs: int = 600
 
 
-class FinalExporter:
-    """Exports a SavedModel after the last evaluation, to model_dir/export/name."""
-
-    def __init__(self, name, serving_input_receiver_fn, assets_extra=None, as_text=False):
-        self.name, self._receiver = name, serving_input_receiver_fn
-        self._assets, self._as_text = assets_extra, as_text
-
-    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        """Returns the folder written, or None."""
-        if not is_the_final_export:
-            return None
-        return self._write(estimator, export_path, checkpoint_path)
-
-    def _write(self, estimator, export_path, checkpoint_path):
-        return estimator.export_savedmodel(export_path, self._receiver, self._assets, self._as_text, checkpoint_path)
-
-
-class LatestExporter(FinalExporter):
-    """Exports after every evaluation, and keeps the last `exports_to_keep`."""
-
-    def __init__(self, name, serving_input_receiver_fn, assets_extra=None, as_text=False, exports_to_keep=5):
-        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
-        self._keep = exports_to_keep
-
-    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        """Returns the folder written."""
-        written = self._write(estimator, export_path, checkpoint_path)
-        if self._keep:
-            stamps = sorted(int(name) for name in os.listdir(export_path) if name.isdigit())
-            for stamp in stamps[: -self._keep]:
-                v1.gfile.DeleteRecursively(os.path.join(export_path, str(stamp)))
-        return written
-
-
 class _EvaluateListener(v1.train.CheckpointSaverListener):
     def __init__(self, evaluate, throttle_secs):
         self._evaluate, self._throttle, self._last = evaluate, throttle_secs, None

@@ -68,7 +68,8 @@ def batch_norm(
     with v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse, custom_getter=_placed) as sc:
         plain = batch_weights is None and updates_collections == UPDATE_OPS and not zero_debias_moving_mean
         if plain and not (fused and rank == 2):
-            outputs = _by_layer(inputs, axis, fused, reuse, sc, made=made, moving=moving)
+            # Of another rank than four the layer takes no demand for the fused kernel.
+            outputs = _by_layer(inputs, axis, fused if rank == 4 else False, reuse, sc, made=made, moving=moving)
         else:
             variables = _variables(inputs, axis, made)
             if fused and batch_weights is None and rank in (2, 4):

@@ -26,15 +26,15 @@ class SummaryAtEndHook(v1.train.SessionRunHook):
     def begin(self):
         if self._replaced_op:
             self._summary_op = v1.summary.merge_all()
-        self._global_step = v1.train.get_or_create_global_step()
+        self._global_step = None if self._summary_op is None else v1.train.get_or_create_global_step()
 
     def after_create_session(self, session, coord):
         if self._summary_writer is None:
             self._summary_writer = v1.summary.FileWriterCache.get(self._log_dir)
 
     def end(self, session):
-        step = session.run(self._global_step)
         if self._summary_op is not None:
+            step = session.run(self._global_step)
             self._summary_writer.add_summary(session.run(self._summary_op, self._feed_dict), step)
         self._summary_writer.flush()
 

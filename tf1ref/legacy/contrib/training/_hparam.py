@@ -13,8 +13,9 @@ class HParams:
     another one, and for a name that is not there.
     """
 
-    def __init__(self, **kwargs):
-        self._types = {}
+    def __init__(self, hparam_def=None, model_structure=None, **kwargs):
+        assert hparam_def is None, "TF1's message HParamDef is gone: give the hyperparameters by name"
+        self._types, self._model_structure = {}, model_structure
         for name, value in kwargs.items():
             self.add_hparam(name, value)
 
@@ -121,7 +122,7 @@ def parse_values(values, type_map, ignore_unknown=False):
             words = several if several is None else [word for word in re.split("[ ,]", several) if word]
             found[name] = cast(one.strip()) if words is None else [cast(word) for word in words]
         elif several is not None:
-            raise ValueError(f"Could not parse hparam {name!r}: a list cannot be assigned to an index, in {values}")
+            raise ValueError(f"Could not parse hparam {name!r}: Assignment of a list to a list index. {values}")
         else:
             _take(found, name, int(index), values)
             found.setdefault(name, {})[int(index)] = cast(one.strip())

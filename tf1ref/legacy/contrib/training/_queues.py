@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow.compat.v1 as v1
+from tensorflow.python.training import input as input_ops
 from tensorflow.python.util import nest
 
 
@@ -34,7 +35,9 @@ def bucket(
         raise ValueError(f"The list bucket_capacities ({bucket_capacities}) must have exactly num_buckets elements.")
     if not isinstance(tensors, dict) and not tensors:
         raise ValueError("Cannot bucket an empty list of tensors")
-    flat = [v1.convert_to_tensor(each) for each in nest.flatten(tensors)]
+    given = [v1.convert_to_tensor_or_sparse_tensor(each) for each in nest.flatten(tensors)]
+    # A sparse tensor is a string in a queue.
+    flat, sparse = input_ops._store_sparse_tensors(given, False, v1.convert_to_tensor(keep_input))
     with v1.name_scope(name, "bucket", flat) as name:
         shapes = [each.shape for each in flat] if shapes is None else [v1.TensorShape(each) for each in shapes]
         which_bucket = v1.convert_to_tensor(which_bucket, dtype=v1.int32, name="which_bucket")
@@ -46,7 +49,7 @@ def bucket(
         known = batch_sizes[0] if len(set(batch_sizes)) == 1 and not allow_smaller_final_batch else None
         for each, shape in zip(batch, shapes):
             each.set_shape(v1.TensorShape([known]).concatenate(shape))
-        return number, nest.pack_sequence_as(tensors, batch)
+        return number, nest.pack_sequence_as(tensors, input_ops._restore_sparse_tensors(batch, sparse))
 
 
 def _queue(capacity, tensors, shapes, dynamic_pad, shared_name, name):

@@ -1,0 +1,60 @@
+"""The baselines of tf.estimator: models that look at no feature, which a real model must beat."""
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.estimator._canned import SUM, classes_head, optimizer_of
+from tf1ref.legacy.estimator._core import Estimator
+from tf1ref.legacy.estimator._heads import RegressionHead
+
+RATE = 0.3
+
+
+class BaselineEstimator(Estimator):
+    """One trained bias for each logit of a head, at variable baseline/bias; features give the batch's size alone."""
+
+    def __init__(self, head, model_dir=None, optimizer="Ftrl", config=None):
+        def model_fn(features, labels, mode):
+            with v1.variable_scope("baseline"):
+                start = v1.zeros_initializer()
+                bias = v1.get_variable("bias", shape=[head.logits_dimension], initializer=start, trainable=True)
+                logits = v1.multiply(bias, v1.ones([_batch_size(features), head.logits_dimension]))
+
+            def train(loss):
+                return optimizer_of(optimizer, RATE).minimize(loss, global_step=v1.train.get_global_step())
+
+            return head.spec(features, mode, labels, logits, train)
+
+        super().__init__(model_fn, model_dir, config)
+
+
+def _batch_size(features):
+    """Raises ValueError for features that are no dict, or are scalars."""
+    if not isinstance(features, dict):
+        raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")
+    first = None
+    for name, feature in features.items():
+        if feature.get_shape().ndims == 0:
+            raise ValueError(f"Feature {name} must have at least one dimension, not {feature.get_shape()}")
+        first = feature if first is None else first
+    return first.dense_shape[0] if isinstance(first, v1.SparseTensor) else v1.shape(first)[0]
+
+
+class BaselineClassifier(BaselineEstimator):
+    """Learns how often each class occurs."""
+
+    def __init__(
+        self, model_dir=None, n_classes=2, weight_column=None, label_vocabulary=None, optimizer="Ftrl", config=None,
+        loss_reduction=SUM,
+    ):  # fmt: skip
+        super().__init__(classes_head(n_classes, label_vocabulary, weight_column, loss_reduction), model_dir, optimizer,
+                         config)  # fmt: skip
+
+
+class BaselineRegressor(BaselineEstimator):
+    """Learns the mean of the labels."""
+
+    def __init__(
+        self, model_dir=None, label_dimension=1, weight_column=None, optimizer="Ftrl", config=None, loss_reduction=SUM
+    ):
+        head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
+        super().__init__(head, model_dir, optimizer, config)
