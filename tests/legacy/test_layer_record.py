@@ -132,3 +132,11 @@ def test_a_layer_first_called_in_a_function_has_its_variables():
     frozen = layers.Dense(3, trainable=False)
     tf.function(lambda x: frozen(x))(tf.ones([2, 4]))
     assert [len(frozen.trainable_variables), len(frozen.non_trainable_variables)] == [0, 2]
+
+
+def test_shards_cut_the_kernels(graph):
+    cell = rnn_cell.LSTMCell(4, num_proj=3, num_unit_shards=2, num_proj_shards=3)
+    cell(v1.ones([2, 3]), cell.zero_state(2, v1.float32))
+    shapes = {v.op.name: v.shape.as_list() for v in v1.trainable_variables() if "kernel" in v.op.name}
+    whole = {f"lstm_cell/kernel/part_{i}": [3, 16] for i in range(2)}
+    assert shapes == {**whole, **{f"lstm_cell/projection/kernel/part_{i}": [2 - (i > 0), 3] for i in range(3)}}

@@ -3,27 +3,45 @@
 import functools
 
 import tensorflow.compat.v1 as v1
-from tensorflow.python.util import nest
 
 from tf1ref.legacy import layers as core
 from tf1ref.legacy.contrib.framework import model_variable
 from tf1ref.legacy.contrib.framework._arg_scope import add_arg_scope
+from tf1ref.legacy.contrib.layers._columns import (
+    bucketized_column,
+    create_feature_spec_for_parsing,
+    crossed_column,
+    embedding_column,
+    input_from_feature_columns,
+    one_hot_column,
+    real_valued_column,
+    shared_embedding_columns,
+    sparse_column_with_hash_bucket,
+    sparse_column_with_integerized_feature,
+    sparse_column_with_keys,
+    sparse_column_with_vocabulary_file,
+    weighted_sparse_column,
+)
 from tf1ref.legacy.contrib.layers._conv import (
     conv1d,
     conv2d,
     conv2d_in_plane,
     conv2d_transpose,
     conv3d,
+    conv3d_transpose,
     convolution,
     convolution1d,
     convolution2d,
     convolution2d_in_plane,
     convolution2d_transpose,
     convolution3d,
+    convolution3d_transpose,
     separable_conv2d,
     separable_convolution2d,
 )
 from tf1ref.legacy.contrib.layers._norm import batch_norm, layer_norm
+from tf1ref.legacy.contrib.layers._norm_more import group_norm, instance_norm
+from tf1ref.legacy.contrib.layers._older import embed_sequence, legacy_fully_connected
 from tf1ref.legacy.contrib.layers._optimize import (
     OPTIMIZER_CLS_NAMES,
     OPTIMIZER_SUMMARIES,
@@ -50,19 +68,33 @@ from tf1ref.legacy.contrib.layers._regularizers import (
     l2_regularizer,
     sum_regularizer,
 )
+from tf1ref.legacy.contrib.layers._small import (
+    bow_encoder,
+    dense_to_sparse,
+    embedding_lookup_unique,
+    safe_embedding_lookup_sparse,
+    scale_gradient,
+    spatial_softmax,
+)
 from tf1ref.legacy.contrib.layers._utils import last_dimension
-from tf1ref.legacy.contrib.layers._weighted import XAVIER, ZEROS, weighted
+from tf1ref.legacy.contrib.layers._weighted import ZEROS, weighted
 
 __all__ = [
     "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm",
-    "bias_add", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d", "convolution", "convolution1d",
-    "convolution2d", "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "dropout",
-    "embed_sequence", "flatten", "fully_connected", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer",
-    "layer_norm", "legacy_fully_connected", "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_encoding",
-    "optimize_loss", "pool", "relu", "relu6", "repeat", "separable_conv2d", "separable_convolution2d", "softmax",
-    "stack", "sum_regularizer", "summarize_activation", "summarize_activations", "summarize_collection",
-    "summarize_tensor", "summarize_tensors", "summarize_variables", "unit_norm", "variance_scaling_initializer",
-    "xavier_initializer", "xavier_initializer_conv2d",
+    "bias_add", "bow_encoder", "bucketized_column", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d",
+    "conv3d_transpose", "convolution", "convolution1d", "convolution2d", "convolution2d_in_plane",
+    "convolution2d_transpose", "convolution3d", "convolution3d_transpose", "create_feature_spec_for_parsing",
+    "crossed_column", "dense_to_sparse", "dropout", "elu", "embed_sequence", "embedding_column",
+    "embedding_lookup_unique", "flatten", "fully_connected", "group_norm", "input_from_feature_columns",
+    "instance_norm", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer", "layer_norm", "legacy_fully_connected",
+    "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_column", "one_hot_encoding", "optimize_loss", "pool",
+    "real_valued_column", "relu", "relu6", "repeat", "safe_embedding_lookup_sparse", "scale_gradient",
+    "separable_conv2d", "separable_convolution2d", "shared_embedding_columns", "softmax",
+    "sparse_column_with_hash_bucket", "sparse_column_with_integerized_feature", "sparse_column_with_keys",
+    "sparse_column_with_vocabulary_file", "spatial_softmax", "stack", "sum_regularizer", "summarize_activation",
+    "summarize_activations", "summarize_collection", "summarize_tensor", "summarize_tensors", "summarize_variables",
+    "unit_norm", "variance_scaling_initializer", "weighted_sparse_column", "xavier_initializer",
+    "xavier_initializer_conv2d",
 ]  # fmt: skip
 
 
@@ -88,6 +120,7 @@ def fully_connected(inputs, num_outputs, *, common):
 linear = functools.partial(fully_connected, activation_fn=None)
 relu = functools.partial(fully_connected, activation_fn=v1.nn.relu)
 relu6 = functools.partial(fully_connected, activation_fn=v1.nn.relu6)
+elu = functools.partial(fully_connected, activation_fn=v1.nn.elu)
 
 
 @add_arg_scope
@@ -199,77 +232,3 @@ def stack(inputs, layer, stack_args, **kwargs):
             args = args if isinstance(args, (list, tuple)) else [args]
             inputs = layer(inputs, *args, **kwargs, scope=f"{scope}_{number + 1}")
         return inputs
-
-
-def embed_sequence(
-    ids,
-    vocab_size=None,
-    embed_dim=None,
-    unique=False,
-    initializer=None,
-    regularizer=None,
-    trainable=True,
-    scope=None,
-    reuse=None,
-):
-    """(n, length) ids to (n, length, embed_dim), from the variable EmbedSequence/embeddings."""
-    if not (reuse or (vocab_size and embed_dim)):
-        raise ValueError(
-            f"Must specify vocab size and embedding dimension when not reusing. Got {vocab_size}, {embed_dim}"
-        )
-    with v1.variable_scope(scope, "EmbedSequence", [ids], reuse=reuse):
-        shape = [vocab_size, embed_dim] if vocab_size else None
-        embeddings = model_variable("embeddings", shape, v1.float32, initializer, regularizer, trainable)
-        # Looking up each id once costs a sort, and saves memory where few ids repeat often.
-        lookup = _unique_lookup if unique else v1.nn.embedding_lookup
-        return lookup(embeddings, ids)
-
-
-def _unique_lookup(embeddings, ids):
-    found, places = v1.unique(v1.reshape(ids, [-1]))
-    rows = v1.gather(v1.nn.embedding_lookup(embeddings, found), places)
-    return v1.reshape(rows, v1.concat([v1.shape(ids), [v1.shape(embeddings)[1]]], 0))
-
-
-def legacy_fully_connected(
-    x,
-    num_output_units,
-    activation_fn=None,
-    weight_init=XAVIER,
-    bias_init=ZEROS,
-    name=None,
-    weight_collections=(v1.GraphKeys.WEIGHTS,),
-    bias_collections=(v1.GraphKeys.BIASES,),
-    output_collections=(v1.GraphKeys.ACTIVATIONS,),
-    trainable=True,
-    weight_regularizer=None,
-    bias_regularizer=None,
-):
-    """The form of before slim: variables `weights` and `bias` in scope fully_connected.
-
-    Raises ValueError for inputs of rank below 2 and those whose last axis is unknown.
-    """
-    with v1.variable_scope(name, "fully_connected", [x]):
-        x = v1.convert_to_tensor(x)
-        if x.get_shape().ndims is None or x.get_shape().ndims < 2:
-            raise ValueError(f"rank of x must be at least 2 not: {x.get_shape().ndims}")
-        if x.get_shape().as_list()[-1] is None:
-            raise ValueError(f"last dimension of x must be known: {x.get_shape()}")
-        size, dtype, everywhere = x.get_shape().as_list()[-1], x.dtype.base_dtype, [v1.GraphKeys.GLOBAL_VARIABLES]
-        weights = v1.get_variable(
-            "weights", [size, num_output_units], dtype, weight_init, weight_regularizer, trainable,
-            collections=[*weight_collections, *everywhere],
-        )  # fmt: skip
-        y = v1.matmul(v1.reshape(x, [-1, size]), weights)
-        if bias_init is not None:
-            bias = v1.get_variable(
-                "bias", [num_output_units], dtype, bias_init, bias_regularizer, trainable,
-                collections=[*bias_collections, *everywhere],
-            )  # fmt: skip
-            y = v1.nn.bias_add(y, bias)
-        y = v1.reshape(y, v1.concat([v1.shape(x)[:-1], [num_output_units]], 0))
-        y.set_shape([*x.get_shape().as_list()[:-1], num_output_units])
-        y = y if activation_fn is None else activation_fn(y)
-        for collection in nest.flatten(list(output_collections)):
-            v1.add_to_collection(collection, y)
-        return y

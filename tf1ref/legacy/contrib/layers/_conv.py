@@ -85,26 +85,38 @@ def convolution2d_transpose(
     inputs, num_outputs, kernel_size, stride=1, padding="SAME", data_format="NHWC", *, common
 ):  # fmt: skip
     """Transposed convolution: (n, height, width, channels) to strides times as large; scope Conv2d_transpose."""
+    return _transposed(2, inputs, num_outputs, kernel_size, stride, padding, data_format, common)
+
+
+@add_arg_scope
+@weighted
+def convolution3d_transpose(
+    inputs, num_outputs, kernel_size, stride=1, padding="SAME", data_format="NDHWC", *, common
+):  # fmt: skip
+    """The same over three axes: (n, depth, height, width, channels); scope Conv3d_transpose."""
+    return _transposed(3, inputs, num_outputs, kernel_size, stride, padding, data_format, common)
+
+
+def _transposed(dims, inputs, num_outputs, kernel_size, stride, padding, data_format, common):
     inputs = v1.convert_to_tensor(inputs)
-    place = _place(data_format, 4)
-    with common.open("Conv2d_transpose", inputs) as sc:
+    place = _place(data_format, dims + 2)
+    transpose = {2: v1.nn.conv2d_transpose, 3: v1.nn.conv3d_transpose}[dims]
+    with common.open(f"Conv{dims}d_transpose", inputs) as sc:
         x = to_last(inputs, place)
-        kernel, strides = sizes(kernel_size, 2, "kernel_size"), sizes(stride, 2, "stride")
+        kernel, strides = sizes(kernel_size, dims, "kernel_size"), sizes(stride, dims, "stride")
         known = x.get_shape().as_list()
         weights = common.weights("weights", [*kernel, num_outputs, known[-1]], x.dtype.base_dtype)
         dynamic = v1.shape(x)
         grow = [max(k - s, 0) if padding.upper() == "VALID" else 0 for k, s in zip(kernel, strides)]
-        lengths = [(dynamic[i] if known[i] is None else known[i]) for i in range(3)]
+        lengths = [(dynamic[i] if known[i] is None else known[i]) for i in range(dims + 1)]
         lengths = [lengths[0], *(n * s + g for n, s, g in zip(lengths[1:], strides, grow))]
-        outputs = v1.nn.conv2d_transpose(
-            x, weights, v1.stack([*lengths, num_outputs]), (1, *strides, 1), padding=padding.upper()
-        )
+        outputs = transpose(x, weights, v1.stack([*lengths, num_outputs]), (1, *strides, 1), padding=padding.upper())
         outputs.set_shape([n if isinstance(n, int) else None for n in lengths] + [num_outputs])
         outputs = from_last(common.biased(outputs, num_outputs), place)
         return common.finished(outputs, sc.name)
 
 
-conv2d_transpose = convolution2d_transpose
+conv2d_transpose, conv3d_transpose = convolution2d_transpose, convolution3d_transpose
 
 
 @add_arg_scope

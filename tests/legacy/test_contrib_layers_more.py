@@ -1,0 +1,141 @@
+"""contrib.layers' less common functions against numpy, and its feature columns through a model."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.contrib import layers, slim
+
+RANDOM = np.random.RandomState(7)
+X = RANDOM.randn(2, 3, 4, 6).astype("f") + 1
+
+
+@pytest.fixture(autouse=True)
+def graph():
+    with v1.Graph().as_default() as graph:
+        yield graph
+
+
+def run(fetches, feed=None):
+    with v1.Session() as session:
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        return session.run(fetches, feed)
+
+
+STARTS = {"beta": v1.constant_initializer(range(6)), "gamma": v1.constant_initializer([1, 2, 3, 4, 5, 6])}
+
+
+def normal(x, axes):
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-6)
+
+
+def test_instance_norm_in_both_formats():
+    expected = normal(X, (1, 2)) * np.arange(1, 7) + np.arange(6)
+    last = layers.instance_norm(X, param_initializers=STARTS, scope="last")
+    first = layers.instance_norm(X.transpose(0, 3, 1, 2), param_initializers=STARTS, data_format="NCHW")
+    last, first = run([last, first])
+    assert last == pytest.approx(expected, abs=1e-4) and first.transpose(0, 2, 3, 1) == pytest.approx(
+        expected, abs=1e-4
+    )
+    assert [v.op.name for v in v1.global_variables()][:2] == ["last/beta", "last/gamma"]
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_group_norm(close):
+    x = v1.placeholder(v1.float32, [None, 3, None, 6])
+    y = layers.group_norm(x, groups=2, param_initializers=STARTS, mean_close_to_zero=close)
+    expected = normal(X.reshape(2, 3, 4, 2, 3), (1, 2, 4)).reshape(X.shape) * np.arange(1, 7) + np.arange(6)
+    assert y.shape.as_list() == [None, 3, None, 6]
+    assert run(y, {x: X}) == pytest.approx(expected, abs=1e-3)
+    first = layers.group_norm(
+        X.transpose(0, 3, 1, 2), groups=3, channels_axis=1, reduction_axes=[2, 3], center=False, scale=False
+    )
+    expected = normal(X.reshape(2, 3, 4, 3, 2), (1, 2, 4)).reshape(X.shape)
+    assert run(first).transpose(0, 2, 3, 1) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options, what",
+    [
+        ({"groups": 4}, "commensurate"), ({"groups": 7}, "Invalid groups"), ({"reduction_axes": [5]}, "out of bounds"),
+        ({"reduction_axes": [-1]}, "without channels_axis"), ({"reduction_axes": [1, -3]}, "different"),
+    ],
+)  # fmt: skip
+def test_groups_that_are_refused(options, what):
+    with pytest.raises(ValueError, match=what):
+        layers.group_norm(X, **{"groups": 2, **options})
+
+
+def test_conv3d_transpose_is_the_gradient_of_a_convolution():
+    x, kernel = RANDOM.randn(1, 2, 3, 2, 3).astype("f"), RANDOM.randn(2, 2, 2, 5, 3).astype("f")
+    y = slim.conv3d_transpose(x, 5, 2, 2, weights_initializer=v1.constant_initializer(kernel), activation_fn=None)
+    big = v1.zeros([1, 4, 6, 4, 5])
+    (expected,) = v1.gradients(v1.nn.conv3d(big, kernel, [1, 2, 2, 2, 1], "SAME"), big, v1.constant(x))
+    y, expected = run([y, expected])
+    assert np.array_equal(y, expected)
+    assert [v.op.name for v in v1.global_variables()] == ["Conv3d_transpose/weights", "Conv3d_transpose/biases"]
+
+
+def test_penalties_have_the_names_of_the_layers_beneath():
+    penalty = layers.l2_regularizer(0.1)
+    with slim.arg_scope([slim.conv2d, slim.separable_conv2d, slim.fully_connected], weights_regularizer=penalty):
+        slim.separable_conv2d(slim.conv2d(X, 2, 3, scope="c", biases_regularizer=penalty), 3, 3, scope="s")
+        slim.fully_connected(X, 2, scope="f")
+        with v1.variable_scope(v1.get_variable_scope(), reuse=True):
+            slim.fully_connected(X, 2, scope="f")
+    names = [loss.op.name for loss in v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)]
+    inner = ["c/kernel", "c/bias", "s/depthwise_kernel", "s/pointwise_kernel", "f/kernel"]
+    assert names == [f"{name}/Regularizer/l2_regularizer" for name in inner]
+
+
+def test_expected_places():
+    points = np.full((1, 3, 5, 2), -50.0, "f")
+    points[0, 2, 0, 0] = points[0, 1, 4, 1] = 50.0
+    assert run(layers.spatial_softmax(points)) == pytest.approx(np.array([[-1, 1, 1, 0]]), abs=1e-5)
+
+
+def test_ids_and_labels():
+    ids = v1.constant([[3, 1, 0], [3, 3, 2]])
+    table = v1.constant(RANDOM.randn(5, 2).astype("f"))
+    sparse = layers.dense_to_sparse(ids)
+    bag = layers.bow_encoder(ids, 5, 2, sparse_lookup=False, scope="bag")
+    again = layers.bow_encoder(ids, 5, 2, scope="bag", reuse=True)
+    found, values, unique, bag, again, embeddings = run(
+        [sparse.indices, sparse.values, layers.embedding_lookup_unique(table, ids) - v1.gather(table, ids), bag, again,
+         v1.trainable_variables()[0].read_value()]
+    )  # fmt: skip
+    assert found.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1], [1, 2]] and values.tolist() == [3, 1, 3, 3, 2]
+    assert not unique.any()
+    assert bag == pytest.approx(embeddings[[[3, 1, 0], [3, 3, 2]]].mean(1))
+    assert again[0] == pytest.approx(embeddings[[3, 1]].mean(0))  # without the padding
+
+
+def test_a_scaled_gradient():
+    x = v1.constant(3.0)
+    y = layers.scale_gradient(x, 0.5)
+    assert run([y, *v1.gradients(y * y, x)]) == [3.0, 3.0]
+
+
+def test_columns_of_contrib_are_columns_of_today(tmp_path):
+    (tmp_path / "words").write_text("a\nb\n")
+    word = layers.sparse_column_with_keys("word", ["a", "b", "c"])
+    columns = [
+        layers.real_valued_column("n", 2),
+        layers.bucketized_column(layers.real_valued_column("m"), [1.0, 2.0]),
+        layers.one_hot_column(word),
+        layers.embedding_column(layers.sparse_column_with_hash_bucket("h", 7), 3),
+        layers.one_hot_column(layers.sparse_column_with_integerized_feature("i", 4)),
+        layers.one_hot_column(layers.sparse_column_with_vocabulary_file("word", str(tmp_path / "words"), 1)),
+        layers.one_hot_column(layers.crossed_column([word, "i"], 5)),
+    ]
+    features = {
+        "n": v1.constant([[1.0, 2.0]]), "m": v1.constant([[1.5]]), "word": v1.constant([["b"]]),
+        "h": v1.constant([["x"]]), "i": v1.constant([[2]], v1.int64),
+    }  # fmt: skip
+    found = run(layers.input_from_feature_columns(features, columns))
+    assert found.shape == (1, 2 + 3 + 3 + 3 + 4 + 3 + 5)
+    assert set(layers.create_feature_spec_for_parsing(columns)) == set(features)
+    with pytest.raises(ValueError, match="several hashes"):
+        layers.sparse_column_with_hash_bucket("h", 7, hash_keys=[1, 2])
+    with pytest.raises(ValueError, match="must be an integer"):
+        layers.sparse_column_with_integerized_feature("i", 4, dtype=v1.float32)
