@@ -22,7 +22,7 @@ def run(fetches, feed=None):
         return session.run(fetches, feed)
 
 
-STARTS = {"beta": v1.constant_initializer(range(6)), "gamma": v1.constant_initializer([1, 2, 3, 4, 5, 6])}
+STARTS = {"beta": v1.constant_initializer(list(range(6))), "gamma": v1.constant_initializer([1, 2, 3, 4, 5, 6])}
 
 
 def normal(x, axes):
@@ -125,12 +125,12 @@ def test_columns_of_contrib_are_columns_of_today(tmp_path):
         layers.one_hot_column(word),
         layers.embedding_column(layers.sparse_column_with_hash_bucket("h", 7), 3),
         layers.one_hot_column(layers.sparse_column_with_integerized_feature("i", 4)),
-        layers.one_hot_column(layers.sparse_column_with_vocabulary_file("word", str(tmp_path / "words"), 1)),
+        layers.one_hot_column(layers.sparse_column_with_vocabulary_file("other", str(tmp_path / "words"), 1)),
         layers.one_hot_column(layers.crossed_column([word, "i"], 5)),
     ]
     features = {
         "n": v1.constant([[1.0, 2.0]]), "m": v1.constant([[1.5]]), "word": v1.constant([["b"]]),
-        "h": v1.constant([["x"]]), "i": v1.constant([[2]], v1.int64),
+        "h": v1.constant([["x"]]), "i": v1.constant([[2]], v1.int64), "other": v1.constant([["a"]]),
     }  # fmt: skip
     found = run(layers.input_from_feature_columns(features, columns))
     assert found.shape == (1, 2 + 3 + 3 + 3 + 4 + 3 + 5)

@@ -39,7 +39,7 @@ ERRORS = {
     ),
     "rank 3": (lambda: step(LSTM(4), SERIES), ValueError, "basic_lstm_cell .*expected ndim=2, found ndim=3"),
     "an unknown depth": (
-        lambda: GRU(4)(v1.placeholder(v1.float32, [4, None]), v1.zeros([4, 4])), ValueError, "of gru_cell.* to be known",
+        lambda: GRU(4)(v1.placeholder(v1.float32, [4, None]), v1.zeros([4, 4])), ValueError, "gru_cell.* to be known",
     ),
     "a state of another size": (lambda: step(GRU(4), state=v1.zeros([4, 5])), ValueError, "gru_cell/MatMul"),
     "integers": (lambda: step(LSTM(4), np.ones([4, 3], "int32")), ValueError, "floating point.*int32"),
