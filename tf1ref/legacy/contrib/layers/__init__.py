@@ -39,8 +39,8 @@ from tf1ref.legacy.contrib.layers._conv import (
     separable_conv2d,
     separable_convolution2d,
 )
+from tf1ref.legacy.contrib.layers._group_norm import group_norm, instance_norm
 from tf1ref.legacy.contrib.layers._norm import batch_norm, layer_norm
-from tf1ref.legacy.contrib.layers._norm_more import group_norm, instance_norm
 from tf1ref.legacy.contrib.layers._older import embed_sequence, legacy_fully_connected
 from tf1ref.legacy.contrib.layers._optimize import (
     OPTIMIZER_CLS_NAMES,
