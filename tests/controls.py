@@ -42,6 +42,8 @@ CONTROL = {
     "mnist.train_and_eval": {"MOVING_AVERAGE_DECAY": {"MOVING_AVERAGE_DECAY": 0.5}},
     "regression.linear_network": {"THRESHOLD": {"THRESHOLD": 0.499}},  # two points have .5, and none is near .6
     "towers.mnist_towers": {"LEARNING_RATE_DECAY": {"DECAY_STEPS": 1}},
+    "sequences.letters": {"EPSILON": {"EPSILON": 0.01}},
+    "sequences.stock": {"EPSILON": {"EPSILON": 0.01}},
     "transfer.bottleneck": {  # only a graph that takes pictures uses these: the small one does, from its tensor Mul on
         "INPUT_MEAN": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},
         "INPUT_STD": {"JPEG_DATA_TENSOR_NAME": "Mul:0"},

@@ -9,11 +9,15 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Figure:
-    """One promised figure; `kind` says how the reached one is compared with `value`."""
+    """One promised figure; `kind` says how the reached one is compared with `value`.
+
+    real: the data set without whose real files nothing is promised, or "".
+    """
 
     kind: str
     value: Any
     within: float = 0.0
+    real: str = ""
 
     def met(self, reached: npt.ArrayLike) -> bool:
         """True when `reached` (array-like) keeps the promise. Arrays are compared element by element.
@@ -60,9 +64,9 @@ def about(value: Any, within: float) -> Figure:
     return Figure("equal", value, within)
 
 
-def at_least(value: Any) -> Figure:
-    """A lower bound, such as an accuracy (a fraction of 1)."""
-    return Figure("at least", value)
+def at_least(value: Any, real: str = "") -> Figure:
+    """A lower bound, such as an accuracy (a fraction of 1). `real`: see Figure."""
+    return Figure("at least", value, real=real)
 
 
 def at_most(value: Any) -> Figure:

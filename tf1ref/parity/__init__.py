@@ -13,6 +13,7 @@ from tf1ref.parity.engine import (
     ulp_distance,
     without_onednn,
 )
+from tf1ref.parity.recorder import Trace
 
 __all__ = [
     "ORDER",
@@ -20,6 +21,7 @@ __all__ = [
     "Key",
     "ProgramFailed",
     "Report",
+    "Trace",
     "compare",
     "nothing_moves",
     "run",

@@ -20,7 +20,7 @@ from tf1ref.ulps import ulp_distance
 
 ORDER = ("initial", "forward", "", "steps", "gradient", "slots", "final")
 STEPS = 20
-Trace = Mapping[str, npt.ArrayLike]
+Arrays = Mapping[str, npt.ArrayLike]
 
 
 @dataclass
@@ -73,7 +73,7 @@ def run(module: Any, steps: int = STEPS, name: str | None = None) -> Report:
     return compare(graph, function, ulps=getattr(module, "ULPS", 0), name=name)
 
 
-def trace_of(function: Callable[..., Trace], steps: int | None, name: str) -> dict[str, np.ndarray]:
+def trace_of(function: Callable[..., Arrays], steps: int | None, name: str) -> dict[str, np.ndarray]:
     """Calls one half with the parameters it takes (`steps`, `out`) and returns its trace, checked.
 
     `out` is a folder that is gone afterwards.

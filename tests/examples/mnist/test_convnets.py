@@ -60,6 +60,18 @@ def data(few_pictures):
     return mnist.read_data_sets(one_hot=True, reshape=False, seed=1, where=few_pictures / "mnist")
 
 
+@pytest.fixture
+def bytes_(few_pictures):
+    """The same as uint8."""
+    where = few_pictures / "mnist"
+    return mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=1, where=where)
+
+
+def wrapped(pixels):
+    """S0's (x - 255) / 255 in whole numbers: uint8 goes round."""
+    return (pixels.astype(int) + 1) % 256 / 255
+
+
 def events_of(folder):
     """What TensorBoard loads: its server's accumulator, which turns v1's summaries into tensors, too."""
     from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
@@ -122,22 +134,22 @@ def share_right(y, labels):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
-def test_lenet5_relu6_equals_numpy(half, ran, data):
+def test_lenet5_relu6_equals_numpy(half, ran, bytes_):
     module, trace, _ = ran("mnist.lenet5_relu6", half, BATCH_SIZE=20)
-    xs, ys = next(module.batches(data.train, 1))
+    xs, ys = next(module.batches(bytes_.train, 1))
     weights = [v for k, v in trace.items() if k[:8] == "initial/" and k.endswith("weights")]
     penalty = 0.00005 * sum(np.square(w.astype(np.float64)).sum() for w in weights)
     assert len(weights) == 4 and 0.1 < penalty < 1
     expected = cross_entropy(lenet_logits(trace, "initial", xs), ys) + penalty
     np.testing.assert_allclose(trace["steps/loss"][0], expected, rtol=1e-5)
-    right = share_right(lenet_logits(trace, "final", data.test.images), data.test.labels)
+    right = share_right(lenet_logits(trace, "final", wrapped(bytes_.test.images)), bytes_.test.labels)
     assert trace["final/test_accuracy"] == pytest.approx(right) and right > 0.1
 
 
 @pytest.mark.parametrize("half", HALVES)
-def test_lenet5_relu6_as_the_source_writes_it_has_one_answer_to_all(half, ran, data):
+def test_lenet5_relu6_as_the_source_writes_it_has_one_answer_to_all(half, ran, bytes_):
     _, trace, _ = ran("mnist.lenet5_relu6", half, BATCH_SIZE=20, **SOURCE_FORM)
-    y = np.clip(lenet_logits(trace, "final", data.test.images), 0, 6)
+    y = np.clip(lenet_logits(trace, "final", wrapped(bytes_.test.images)), 0, 6)
     assert np.isin(y, (0, 6)).mean() > 0.98  # no slope there, no gradient
     assert len(set(y.argmax(1))) == 1
     # The share of every digit there. An argmax without its relu6 (the graph optimizer's) would find other answers.
@@ -148,11 +160,12 @@ def test_lenet5_relu6_halves_are_equal_as_the_source_writes_it(ran, assert_same)
     assert_same(*(ran("mnist.lenet5_relu6", half, BATCH_SIZE=20, **SOURCE_FORM)[1] for half in HALVES))
 
 
-def test_lenet5_relu6_batches_are_drawn_without_repeats(data):
+def test_lenet5_relu6_batches_are_drawn_without_repeats(bytes_):
     module = catalog.load("mnist.lenet5_relu6", {"BATCH_SIZE": TRAIN})
-    (xs, ys), (other, _) = module.batches(data.train, 2)
-    assert sorted(map(bytes, xs)) == sorted(map(bytes, data.train.images)) == sorted(map(bytes, other))
-    assert (xs != other).any() and (ys != data.train.labels).any()
+    (xs, ys), (other, _) = module.batches(bytes_.train, 2)
+    every = sorted(map(bytes, wrapped(bytes_.train.images).astype(np.float32)))
+    assert sorted(map(bytes, xs)) == every == sorted(map(bytes, other))
+    assert (xs != other).any() and (ys != bytes_.train.labels).any()
 
 
 @pytest.mark.slow

@@ -46,8 +46,10 @@ def test_scalars_in_tensorboard(half, tmp_path):
         at, value = values(events, tag)
         assert at == trace[f"at/{tag}"].tolist() == list(range(STEPS))
         np.testing.assert_array_equal(value, trace[f"steps/{tag}"])
-    shown = plugins(events, "scalars", "histograms", "images")
-    assert {tag.removesuffix("/image") for tag in shown} == {tag.decode() for tag in trace["tags"]}
+    shown = plugins(events, "scalars", "histograms", "images", "audio")
+    assert {tag.removesuffix("/image").removesuffix("/audio") for tag in shown} == {
+        tag.decode() for tag in trace["tags"]
+    }
     assert set(events.Tags()["tensors"]) == shown | plugins(events, "graphs")
 
 

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 
 from tf1ref.artifacts.inspect import inspect
-from tf1ref.examples.saving import checkpoint_reader, meta_graph, pb_tools, resume, saver, saver_ema
+from tf1ref.examples.saving import checkpoint_reader, going_on, meta_graph, pb_tools, resume, saver, saver_ema
 from tf1ref.modules import checkpoints
 
 HALVES = ("graph", "function")
@@ -73,7 +73,7 @@ def test_the_fields_that_s3_prints(tmp_path):
 
 @pytest.mark.parametrize("half", HALVES)
 def test_training_goes_on_in_an_imported_graph(half):
-    trace = getattr(meta_graph, f"run_{half}")()
+    trace = getattr(going_on, f"run_{half}")()
     assert trace["final/differing"] == 0 and trace["final/body_moved"] == 0
     assert np.mean(trace["steps/loss"][-5:]) < np.mean(trace["steps/loss"][:5])
     assert not np.array_equal(trace["initial/head"], trace["final/head"])
@@ -81,10 +81,10 @@ def test_training_goes_on_in_an_imported_graph(half):
 
 def test_an_import_without_restore_does_not_go_on(monkeypatch):
     # What `final/differing` has to see: the graph comes back, the values do not.
-    straight = meta_graph.run_graph(steps=10)["steps/loss"]
+    straight = going_on.run_graph(steps=10)["steps/loss"]
     initialize = lambda self, sess, path: sess.run(v1.global_variables_initializer())  # noqa: E731
     monkeypatch.setattr(v1.train.Saver, "restore", initialize)
-    trace = meta_graph.run_graph(steps=10)
+    trace = going_on.run_graph(steps=10)
     assert trace["final/differing"] > 0 and np.array_equal(trace["steps/loss"][:5], straight[:5])
 
 

@@ -22,7 +22,7 @@ KINDS = (
     (Name.Decorator, "c"), (Name.Function, "f"), (Name.Class, "f"),
 )  # fmt: skip
 VOCABULARIES = {"v1", "tf"}  # each in the colour of its half
-FIELD = re.compile(r"^(Source|TF1|Now|Errata):", re.M)
+FIELD = re.compile(r"^(Source|TF1|Now|Errata|See):", re.M)
 
 
 def page(examples: Sequence[catalog.Example], results: Sequence[Result], drawn: bool = True) -> str:

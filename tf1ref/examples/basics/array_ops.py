@@ -1,6 +1,6 @@
 """Arrays: choose, cut, join, turn and widen tensors
 
-Source: S3 734-856, S4 748-770, 824-856, 1029-1064, 1099-1200, 3172-3272
+Source: S3 734-856, S4 748-770, 824-856, 1029-1200, 3172-3272
 TF1: shapes are known when the node is made (get_shape) or only when it runs (tf.shape).
 Now: the same functions; indexing with tf.newaxis and slices works on tensors as on numpy arrays.
 Errata: S3's perm=[0, 1] turns nothing: it is the order that the axes have already.
@@ -30,8 +30,13 @@ CLASSES = 3
 FEATURE = ((1, 2, 3), (2, 4, 6))
 CENTER = ((1, 1, 1), (0, 0, 0))
 STEP = 0.5
+SEED = 1
 
 EXPECTED = {
+    "forward/rand": exactly(0.417022004702574, 15),
+    "forward/rand_2_3": exactly(
+        [[7.20324493e-01, 1.14374817e-04, 3.02332573e-01], [1.46755891e-01, 9.23385948e-02, 1.86260211e-01]], 9
+    ),
     "forward/clipped": exactly([[2.5, 2.5, 3.0], [4.0, 4.5, 4.5]]),
     "forward/greater": exactly([False, False, True, True]),
     "forward/where": exactly([4, 3, 3, 4]),
@@ -60,6 +65,12 @@ EXPECTED = {
         [[1.0, 2.0], [1.0, 2.5], [1.0, 3.0], [1.0, 3.5], [2.0, 2.0], [2.0, 2.5], [2.0, 3.0], [2.0, 3.5]]
     ),
 }
+
+
+def draws():
+    """What numpy's RandomState draws, first a scalar, then (2, 3): float64, which a tensor of them keeps."""
+    random = np.random.RandomState(SEED)
+    return {"rand": random.rand(), "rand_2_3": random.rand(2, 3)}
 
 
 def choices():
@@ -123,7 +134,9 @@ def joins():
 
 def build_graph():
     """Adds everything to the default graph, by name."""
-    return {**choices(), **shapes(), **joins()}
+    # Drawn once, while the graph is built: every run has the same numbers.
+    drawn = {name: v1.convert_to_tensor(value) for name, value in draws().items()}
+    return {**drawn, **choices(), **shapes(), **joins()}
 
 
 def run_graph():
@@ -196,5 +209,6 @@ def joined():
 
 def run_function():
     """A function may return a dict, as session.run does."""
-    results = {**chosen(), **reshaped(), **joined()}
+    drawn = {name: tf.convert_to_tensor(value) for name, value in draws().items()}
+    results = {**drawn, **chosen(), **reshaped(), **joined()}
     return {f"forward/{key}": value.numpy() for key, value in results.items()}

@@ -2,29 +2,43 @@
 
 Source: S3 511-528
 TF1: variables, losses, summaries and queue runners are found again through the graph's collections.
-Now: an object finds its own variables; any other list is a Python list that the object holds.
+Now: a tf.Module finds the variables and the modules in its attributes; nothing is registered anywhere.
 Errata: none found.
 """
+
+import os
+import tempfile
 
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.catalog.figures import exactly
+from tf1ref.modules.moving_average import ExponentialMovingAverage
 
 W1 = 1.0
 W2 = 2.0
 RATE = 0.5
 DECAY = 0.9
+COUNT = 3
 
 EXPECTED = {
-    "names/global": exactly(["layer1/w", "layer2/w", "step"]),
-    "names/trainable": exactly(["layer1/w", "layer2/w"]),
-    "names/layer1": exactly(["layer1/w"]),
-    "names/moving_average": exactly(["layer1/w", "layer2/w"]),
+    "names/global": exactly([b"layer1/w", b"layer2/w", b"step"]),
+    "names/trainable": exactly([b"layer1/w", b"layer2/w"]),
+    "names/layer1": exactly([b"layer1/w"]),
+    "names/averaged": exactly([b"layer1/w", b"layer2/w"]),
     "forward/total": exactly(2.5),
-    "forward/losses": exactly(2),
+    "forward/averaged": exactly(1.2),
+    "forward/dequeued": exactly([0, 1, 2]),
+    "summaries/tags": exactly([b"layer1/penalty", b"layer2/penalty"]),
+    "summaries/values": exactly([0.5, 2.0]),
 }
+
+
+def sorted_names(names):
+    """Names as bytes, sorted, without shadows: those are the averages' own."""
+    found = sorted(name.partition(":")[0] for name in names)
+    return np.array([name for name in found if "ExponentialMovingAverage" not in name], dtype=bytes)
 
 
 def build_graph():
@@ -32,55 +46,60 @@ def build_graph():
     for name, value in (("layer1", W1), ("layer2", W2)):
         with v1.variable_scope(name):
             w = v1.get_variable("w", initializer=value)
-            v1.add_to_collection("losses", RATE * w * w)
-            v1.summary.scalar("penalty", w)  # adds itself to SUMMARIES
+            penalty = RATE * w * w
+            v1.add_to_collections(["losses", "regularization"], penalty)
+            v1.summary.scalar("penalty", penalty)  # adds itself to SUMMARIES
     v1.get_variable("step", initializer=0, trainable=False)
+    first = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)[0]
     averages = v1.train.ExponentialMovingAverage(DECAY)
-    with v1.variable_scope("shadows"):
+    with v1.control_dependencies([first.assign_add(W2)]):
         average = averages.apply(v1.trainable_variables())  # adds them to MOVING_AVERAGE_VARIABLES
-    queue = v1.FIFOQueue(1, v1.int32)
-    v1.train.add_queue_runner(v1.train.QueueRunner(queue, [queue.enqueue(1)]))
-    v1.add_to_collections(["first", "second"], v1.constant(1))
-    w = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)[0]
+    with v1.control_dependencies([average]):
+        averaged = averages.average(first).read_value()
+    summary = v1.summary.merge_all()  # of the collection SUMMARIES, before the producer adds its own
+    numbers = v1.train.range_input_producer(COUNT, shuffle=False)  # adds its runner to QUEUE_RUNNERS
     return {
         "total": v1.add_n(v1.get_collection("losses")),
-        "move": w.assign(w + W2),
-        "average": average,
-        "averaged": averages.average(w),
+        "averaged": averaged,
+        "summary": summary,
+        "number": numbers.dequeue(),
     }
 
 
-def names(variables):
-    """The sorted names of variables, without ":0" and without shadows: those are a helper's."""
-    found = sorted(variable.name.partition(":")[0] for variable in variables)
-    return [name for name in found if "ExponentialMovingAverage" not in name]
+def show_copies(graph):
+    """get_collection returns a copy: to change the collection itself there is get_collection_ref."""
+    graph.get_collection("losses").clear()
+    assert len(graph.get_collection("losses")) == 2
+    graph.get_collection_ref("losses").clear()
+    assert graph.get_collection("losses") == [] == graph.get_collection("no such key")
+    assert len(graph.get_collection("regularization")) == 2  # the same tensors, in a list of their own
 
 
 def run_graph():
-    """get_collection returns a copy: to change the collection itself, use get_collection_ref."""
+    """What is in a collection can be fetched, listed, started or saved by code that never saw it made."""
     keys = v1.GraphKeys
     with v1.Graph().as_default() as graph, v1.Session() as sess:
-        g = build_graph()
+        nodes = build_graph()
         sess.run(v1.global_variables_initializer())
         trace = {
-            "names/global": names(v1.get_collection(keys.GLOBAL_VARIABLES)),
-            "names/trainable": names(v1.get_collection(keys.TRAINABLE_VARIABLES)),
+            "names/global": sorted_names(v.name for v in v1.get_collection(keys.GLOBAL_VARIABLES)),
+            "names/trainable": sorted_names(v.name for v in v1.get_collection(keys.TRAINABLE_VARIABLES)),
             # scope is a regular expression for the beginning of the name.
-            "names/layer1": names(v1.get_collection(keys.TRAINABLE_VARIABLES, scope="layer1/")),
-            "names/moving_average": names(v1.get_collection(keys.MOVING_AVERAGE_VARIABLES)),
-            "forward/total": sess.run(g["total"]),
-            "forward/averaged": [sess.run(g[key]) for key in ("move", "average", "averaged")][-1],
-            "forward/losses": len(v1.get_collection("losses")),
-            "forward/summaries": len(v1.get_collection(keys.SUMMARIES)),
-            "forward/queue_runners": len(v1.get_collection(keys.QUEUE_RUNNERS)),
-            "forward/in_both": v1.get_collection("first") == v1.get_collection("second"),
-            "forward/unknown": len(v1.get_collection("no such key")),
+            "names/layer1": sorted_names(v.name for v in v1.get_collection(keys.TRAINABLE_VARIABLES, scope="layer1/")),
+            "names/averaged": sorted_names(v.name for v in v1.get_collection(keys.MOVING_AVERAGE_VARIABLES)),
+            "forward/total": sess.run(nodes["total"]),
         }
-        v1.get_collection("losses").clear()
-        trace["forward/losses_after_clearing_the_copy"] = len(graph.get_collection("losses"))
-        v1.get_collection_ref("losses").clear()
-        trace["forward/losses_after_clearing"] = len(graph.get_collection("losses"))
-    return {key: np.array(value) for key, value in trace.items()}
+        values = sorted((v.tag, v.simple_value) for v in v1.Summary.FromString(sess.run(nodes["summary"])).value)
+        trace["summaries/tags"] = np.array([tag for tag, _ in values], dtype=bytes)
+        trace["summaries/values"] = np.float32([value for _, value in values])
+        trace["forward/averaged"] = sess.run(nodes["averaged"])
+        coord = v1.train.Coordinator()
+        threads = v1.train.start_queue_runners(sess, coord)  # all of the collection QUEUE_RUNNERS
+        trace["forward/dequeued"] = np.array([sess.run(nodes["number"]) for _ in range(COUNT)])
+        coord.request_stop()
+        coord.join(threads)
+        show_copies(graph)
+    return trace
 
 
 class Layer(tf.Module):
@@ -91,57 +110,64 @@ class Layer(tf.Module):
         with tf.name_scope(name):
             self.w = tf.Variable(value, name="w")
 
-    def loss(self):
-        """RATE * w * w, a scalar."""
-        return RATE * self.w * self.w
+    def penalty(self, step):
+        """RATE * w * w, a scalar; also written as a summary."""
+        penalty = RATE * self.w * self.w
+        with tf.name_scope(self.name):
+            tf.summary.scalar("penalty", penalty, step)
+        return penalty
 
 
 class Model(tf.Module):
-    """`variables` and `trainable_variables` look through the attributes; no key, no graph."""
+    """What TF1 looks up by key is found by type: `variables` and `submodules` go through the attributes."""
 
     def __init__(self):
         super().__init__()
         self.layers = [Layer("layer1", W1), Layer("layer2", W2)]
         self.step = tf.Variable(0, trainable=False, name="step")
-        self.averaged = [layer.w for layer in self.layers]
-        self.averages = tf.train.ExponentialMovingAverage(DECAY)
-        self.averages.apply(self.averaged)
-        self.runners = [lambda: tf.constant(1)]
-        shared = tf.constant(1)
-        self.lists = {"losses": [layer.loss for layer in self.layers], "first": [shared], "second": [shared]}
+        self.averages = ExponentialMovingAverage(DECAY)
+        self.averages.create(self.trainable_variables)
 
     @tf.function
     def total(self):
-        """The sum of all penalties, a scalar: the list is gone through while tracing."""
-        return tf.add_n([loss() for loss in self.lists["losses"]])
+        """The sum of the penalties of all layers, wherever in the attributes they are: a scalar."""
+        penalties = [module.penalty(0) for module in self.submodules if isinstance(module, Layer)]
+        return tf.add_n(penalties)
 
     @tf.function
     def move_and_average(self):
         """Adds W2 to the first weight; returns its moving average after that, a scalar."""
-        w = self.averaged[0]
-        w.assign(w + W2)
-        self.averages.apply(self.averaged)
-        return self.averages.average(w).read_value()
+        first = self.layers[0].w
+        first.assign_add(W2)
+        self.averages.apply(self.trainable_variables)
+        return self.averages.average(first).read_value()
+
+
+def summaries_of(call):
+    """Returns call(), and (tag, value) of every scalar that it writes to the writer in scope."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = tf.summary.create_file_writer(folder)
+        with writer.as_default():
+            result = call()
+        writer.close()
+        files = [os.path.join(folder, name) for name in os.listdir(folder)]
+        events = [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(files)]
+    values = [value for event in events for value in event.summary.value]
+    return result, sorted((value.tag, tf.make_ndarray(value.tensor)) for value in values)
 
 
 def run_function():
-    """A list is not a copy: whoever clears it has cleared it."""
+    """A list of Python's is what a collection was; here none is needed."""
     model = Model()
-    trace = {
-        "names/global": names(model.variables),
-        "names/trainable": names(model.trainable_variables),
-        "names/layer1": names(model.layers[0].trainable_variables),
-        "names/moving_average": names(model.averaged),
-        "forward/total": model.total().numpy(),
+    total, summaries = summaries_of(model.total)
+    return {
+        "names/global": sorted_names(v.name for v in model.variables),
+        "names/trainable": sorted_names(v.name for v in model.trainable_variables),
+        "names/layer1": sorted_names(v.name for v in model.layers[0].trainable_variables),
+        "names/averaged": sorted_names(name.rpartition("/")[0] for name in model.averages.variables_by_name()),
+        "forward/total": total.numpy(),
+        "summaries/tags": np.array([tag for tag, _ in summaries], dtype=bytes),
+        "summaries/values": np.float32([value for _, value in summaries]),
         "forward/averaged": model.move_and_average().numpy(),
-        "forward/losses": len(model.lists["losses"]),
-        "forward/summaries": len(model.layers),
-        "forward/queue_runners": len(model.runners),
-        "forward/in_both": model.lists["first"][0] is model.lists["second"][0],
-        "forward/unknown": len(model.lists.get("no such key", [])),
+        "forward/dequeued": np.array(list(tf.data.Dataset.range(COUNT, output_type=tf.int32).as_numpy_iterator())),
     }
-    list(model.lists["losses"]).clear()
-    trace["forward/losses_after_clearing_the_copy"] = len(model.lists["losses"])
-    model.lists["losses"].clear()
-    trace["forward/losses_after_clearing"] = len(model.lists["losses"])
-    return {key: np.array(value) for key, value in trace.items()}

@@ -1,11 +1,12 @@
 """Devices: where an op is asked to run, and where it runs
 
-Source: S0 1943-1987, S2 123-129, S3 505-510
-TF1: v1.device asks; the session places all nodes of its graph, and with soft placement takes what there is.
-Now: tf.device asks; soft placement is on for the whole process unless tf.config switches it off.
-    v1.device also takes a function that chooses for every op; tf.device refuses one (RuntimeError).
-    Two CPUs: ConfigProto(device_count={"CPU": 2}) a session; tf.config.set_logical_device_configuration
-    before the first op of the process, which an example that shares a process cannot do.
+Source: S0 1943-1987, S2 123-129, S3 295-306, 381-410, 505-510
+TF1: tf.test and device_lib say what there is. v1.device asks; the session places all nodes of its graph, and with
+    soft placement takes what there is.
+Now: tf.config says what there is. tf.device asks; soft placement is on for the whole process unless tf.config
+    switches it off. v1.device also takes a function that chooses for every op; tf.device refuses one (RuntimeError).
+    Two CPUs: ConfigProto(device_count={"CPU": 2}) a session; tf.config.set_logical_device_configuration before the
+    first op of the process, which an example that shares a process cannot do.
 Errata: S2 and S0 ask for a GPU without soft placement: without a GPU the session refuses every run.
     S2 initializes before it has built the net that holds the variable; only initialized_value() saves it.
 """
@@ -13,6 +14,7 @@ Errata: S2 and S0 ask for a GPU without soft placement: without a GPU the sessio
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.python.client import device_lib
 
 from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
@@ -26,6 +28,7 @@ TWO = 2.0
 THREE = 3.0
 FOUR = 4.0
 PAIR = (1.0, 2.0)
+SIX = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 CPUS = 2
 
 EXPECTED = {
@@ -35,6 +38,7 @@ EXPECTED = {
     "forward/f": exactly(7.0),
     "devices/f": exactly(CPU),
     "forward/result": exactly([2.0, 4.0]),
+    "forward/product": exactly([[22.0, 28.0], [49.0, 64.0]]),
     "forward/unknown_job_is_error": exactly("InvalidArgumentError"),
     "forward/bad_device_is_error": exactly("ValueError"),
 }
@@ -52,18 +56,30 @@ def build_graph():
         d = v1.Variable(THREE, name="d")
         f = v1.add(d.read_value(), FOUR, name="f")
         result = v1.add(pair, pair, name="result")
+        a, b = v1.constant(SIX, shape=[2, 3], name="a"), v1.constant(SIX, shape=[3, 2], name="b")
         with v1.device("/cpu:0"):
             inner = v1.constant(ONE)
         with v1.device(None):
             anywhere = v1.constant(ONE)
     asked = [total.device, f.device, inner.device, anywhere.device]
-    return {"pair": pair, "one": one, "sum": total, "c": c, "f": f, "result": result, "asked": asked}
+    product = v1.matmul(a, b, name="product")  # S3 writes it outside: only its operands are on the GPU
+    ends = {"sum": total, "c": c, "f": f, "result": result, "product": product}
+    return {"pair": pair, "one": one, "asked": asked, **ends}
 
 
 def joined_device():
     """The device of a node under two scopes. Its graph is never run: no session here has a job `ps`."""
     with v1.Graph().as_default(), v1.device("/job:ps"), v1.device("/cpu:0"):
         return v1.constant(ONE).device
+
+
+def devices_graph():
+    """What S3 asks before its first program. device_lib starts every device to look at it, which takes its memory."""
+    return {
+        "devices/built_with_cuda": v1.test.is_built_with_cuda(),
+        "devices/gpu_available": v1.test.is_gpu_available(),
+        "devices/types": sorted({device.device_type for device in device_lib.list_local_devices()}),
+    }
 
 
 def placed(metadata):
@@ -91,11 +107,12 @@ def run_graph():
         g = build_graph()
         with v1.Session(config=config) as sess:
             sess.run(v1.global_variables_initializer())
-            fetched = {key: g[key] for key in ("sum", "c", "f", "result")}
+            fetched = {key: g[key] for key in ("sum", "c", "f", "result", "product")}
             values = sess.run(fetched, {g["one"]: 1, g["pair"]: PAIR}, options=options, run_metadata=metadata)
     where = placed(metadata)
     trace = {f"forward/{key}": value for key, value in values.items()}
     trace |= {f"devices/{key}": where[key] for key in ("sum", "f", "result")}
+    trace |= devices_graph()
     trace["devices/asked"] = [*g["asked"], joined_device()]
     trace["forward/second_cpu"], second = run_on("/cpu:1", soft=False)
     assert second == CPU[:-1] + "1"
@@ -125,16 +142,17 @@ class Net(tf.Module):
 
     @tf.function
     def on_gpu(self, pair):
-        """Returns 3 + 4 and the doubled pair; inner devices override outer ones, part by part."""
+        """Returns 3 + 4, the doubled pair and S3's product; inner devices override outer ones, part by part."""
         with tf.device(NO_SUCH_GPU):
             f = tf.add(self.d.read_value(), FOUR)
             result = tf.add(pair, pair)
+            a, b = tf.constant(SIX, shape=[2, 3]), tf.constant(SIX, shape=[3, 2])
             with tf.device("/cpu:0"):
                 inner = tf.constant(ONE)
             with tf.device(None):
                 anywhere = tf.constant(ONE)
         self.asked.extend([f.device, inner.device, anywhere.device])
-        return f, result
+        return f, result, tf.matmul(a, b)
 
     @tf.function
     def on_two(self):
@@ -149,15 +167,26 @@ class Net(tf.Module):
             return tf.add(x, TWO)
 
 
+def devices_function():
+    """The same answers; listing physical devices starts none of them."""
+    return {
+        "devices/built_with_cuda": tf.test.is_built_with_cuda(),
+        "devices/gpu_available": bool(tf.config.list_physical_devices("GPU")),
+        "devices/types": sorted({device.device_type for device in tf.config.list_physical_devices()}),
+    }
+
+
 def run_function():
     """A result knows where it lies: tensor.device. The second CPU is a wish here, granted if there is one."""
     net = Net()
     total, c = net.on_cpu(tf.constant(1))
-    f, result = net.on_gpu(tf.constant(PAIR))
+    f, result, product = net.on_gpu(tf.constant(PAIR))
     trace = {"forward/sum": total, "forward/c": c, "forward/f": f, "forward/result": result}
+    trace["forward/product"] = product
     trace["forward/second_cpu"] = net.on("/cpu:1", tf.constant(ONE))
     trace = {key: value.numpy() for key, value in trace.items()}
     trace |= {"devices/sum": total.device, "devices/f": f.device, "devices/result": result.device}
+    trace |= devices_function()
     net.on_two.get_concrete_function()
     trace["devices/asked"] = net.asked
     trace["forward/unknown_job_is_error"] = error_of(net.on, NO_SUCH_JOB, tf.constant(ONE))

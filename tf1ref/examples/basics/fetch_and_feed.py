@@ -1,9 +1,11 @@
 """Fetch and feed: several results of one run, and values put in from outside
 
-Source: S1 114-150, S2 100-107, S3 568-580
+Source: S0 118-138, S1 114-150, S2 100-107, S3 568-580
 TF1: session.run takes what to fetch and what to feed; any tensor of the graph can be fed, placeholders must be.
 Now: a tf.function returns several results and takes arguments; what may be replaced has to be an argument.
-Errata: S2 says that the order of the fetch list must follow the dependencies; the order is free.
+Errata: S0 feeds {a:1,b,2}, which is no dict: {a: 1, b: 2}. Its tf.device around sess.run moves nothing: only ops that
+    are made inside are placed. S2 says that the order of the fetch list must follow the dependencies; the order is
+    free.
 """
 
 import numpy as np
@@ -31,6 +33,7 @@ EXPECTED = {
     "forward/mul_and_sum": exactly([21.0, 7.0]),
     "forward/product": exactly([14.0]),
     "forward/adder_node": exactly([3.0, 5.0]),
+    "forward/halves": exactly(3.0),  # in float16
     "forward/y1": exactly(1.2),
     "forward/y2": exactly(0.32),
     "forward/missing_feed_is_error": exactly(True),
@@ -43,6 +46,7 @@ def build_graph():
     intermed = v1.add(v1.constant(INPUT2), v1.constant(INPUT3), name="intermed")
     left, right = v1.placeholder(v1.float32, [1], name="left"), v1.placeholder(v1.float32, [1], name="right")
     a, b = v1.placeholder(v1.float32, name="a"), v1.placeholder(v1.float32, name="b")
+    half_a, half_b = v1.placeholder(v1.float16), v1.placeholder(v1.float16)  # no shape: any shape may be fed
     x = v1.placeholder(v1.float32, name="x")
     y1 = v1.add(v1.multiply(W, x), BIAS, name="y1")
     optional = v1.placeholder_with_default(v1.constant(DEFAULT), [], name="optional")
@@ -55,6 +59,9 @@ def build_graph():
         "a": a,
         "b": b,
         "adder_node": a + b,
+        "half_a": half_a,
+        "half_b": half_b,
+        "halves": v1.add(half_a, half_b),
         "x": x,
         "y1": y1,
         "y2": v1.add(v1.multiply(W, y1), BIAS, name="y2"),
@@ -74,10 +81,11 @@ def run_graph():
         trace["forward/not_replaced"] = sess.run(g["mul"])
         trace["forward/product"] = sess.run(g["product"], {g["left"]: LEFT, g["right"]: RIGHT})
         trace["forward/adder_node"] = sess.run(g["adder_node"], {g["a"]: A, g["b"]: B})
+        trace["forward/halves"] = sess.run(g["halves"], {g["half_a"]: 1, g["half_b"]: 2})
         # Fetches may be nested in lists, tuples and dicts; the answer has the same form.
         answer = sess.run({"ys": (g["y2"], g["y1"]), "y3": g["y3"]}, {g["x"]: X})
         (trace["forward/y2"], trace["forward/y1"]), trace["forward/y3"] = answer["ys"], answer["y3"]
-        # y3 does not hang on x: nothing has to be fed for it. y2 does, by way of y1.
+        # y3 does not depend on x: nothing has to be fed for it. y2 does, by way of y1.
         trace["forward/y3_alone"] = sess.run(g["y3"])
         trace["forward/missing_feed_is_error"] = raises(lambda: sess.run(g["y2"]), v1.errors.InvalidArgumentError)
         trace["forward/wrong_shape_is_error"] = raises(
@@ -135,6 +143,7 @@ def run_function():
     trace["forward/not_replaced"] = mul_and_sum()[0].numpy()
     trace["forward/product"] = product(tf.constant(LEFT), tf.constant(RIGHT)).numpy()
     trace["forward/adder_node"] = adder_node(tf.constant(A), tf.constant(B)).numpy()
+    trace["forward/halves"] = adder_node(tf.constant(1, tf.float16), tf.constant(2, tf.float16)).numpy()
     trace["forward/y1"], trace["forward/y2"] = (y.numpy() for y in chain(tf.constant(X)))
     trace["forward/y3"] = trace["forward/y3_alone"] = y3().numpy()
     trace["forward/missing_feed_is_error"] = raises(lambda: chain(), TypeError)

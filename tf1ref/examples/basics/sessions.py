@@ -1,6 +1,6 @@
 """Sessions: who runs a graph, who is the default, and with which settings
 
-Source: S1 17-80, S2 93-98, 108-110, S3 529-566
+Source: S1 17-80, S2 93-98, 108-110, S3 529-567
 TF1: a Session owns threads, devices and values; as a default session it lets tensors evaluate themselves.
 Now: no session: the process has one context; tf.config sets it up, and a result has .numpy() at once.
 Errata: S1's second matrix is [[2, 2]], which no [1, 2] matrix multiplies; its comment says 2 by 1: [[2], [2]].
@@ -53,6 +53,8 @@ def config():
 
     allow_soft_placement: run on the CPU what no GPU can take; log_device_placement: one line an op on standard
     error; the thread counts: inside an op, between ops; the time-out bounds every run (DeadlineExceededError).
+    gpu_options matter where there is a GPU, of which TensorFlow takes all memory at once: allow_growth takes it
+    when it is needed, per_process_gpu_memory_fraction limits it to a share.
     """
     return v1.ConfigProto(
         allow_soft_placement=True,
@@ -60,6 +62,7 @@ def config():
         intra_op_parallelism_threads=THREADS,
         inter_op_parallelism_threads=THREADS,
         operation_timeout_in_ms=TIMEOUT_MS,
+        gpu_options=v1.GPUOptions(allow_growth=True, per_process_gpu_memory_fraction=0.5),
     )
 
 
@@ -128,12 +131,17 @@ class Program(tf.Module):
 
 def run_function():
     """Settings are the process's: tf.config.set_soft_device_placement, tf.debugging.set_log_device_placement,
-    tf.config.threading.*, the last of them before the first op. A time-out for a single call does not exist.
+    tf.config.threading.*, tf.config.experimental.set_memory_growth and, for a share of a GPU,
+    tf.config.set_logical_device_configuration; the last three before the first op. A time-out for a single call does
+    not exist.
     """
     program = Program()
     trace = {"forward/no_session_is_error": raises(program.value_while_tracing, AttributeError)}
-    trace["forward/result"] = trace["forward/default_session"] = program.result().numpy()
-    trace["forward/explicit_session"] = trace["forward/product"] = program.product().numpy()
+    trace["forward/result"] = program.result().numpy()
+    # The same line outside of a function runs at once: what a default session and eval() were for.
+    trace["forward/default_session"] = (tf.constant(X) + tf.constant(X)).numpy()
+    trace["forward/explicit_session"] = tf.matmul(tf.constant(ROW), tf.constant(COLUMN)).numpy()
+    trace["forward/product"] = program.product().numpy()
     trace["forward/interactive"] = program.sub().numpy()
     trace["forward/configured"] = [value.numpy() for value in program.four()]
     return {key: np.array(value) for key, value in trace.items()}

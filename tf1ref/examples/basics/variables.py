@@ -1,10 +1,12 @@
 """Variables: values that outlive a run
 
-Source: S1 86-112, S3 581-679, S2 111-118, S4 499-510, 797-822
+Source: S1 86-112, S3 581-679, 1237-1246, S2 111-118, S4 499-510, 797-822
 TF1: a variable is a node; its value lives in the session and must be initialized there before it is read.
-Now: a variable is an object that has a value from its first line on.
-    The method initialized_value() is gone from today's (resource) variables: `initialized_value` below is what it did.
-Errata: S2 prints a Variable where it means its value. S3's [0.3, 0.6, 0.9] begins with 0, for W * 1 + b.
+Now: a variable is an object that has a value from its first line on. The method initialized_value() is gone from
+    today's (resource) variables: `initialized_value` below is what it did. Initializers were objects;
+    uniform_unit_scaling_initializer has no successor, `unit_scaling_limit` is its formula.
+Errata: S3 writes tf.ones_initialize; the list ends in tf.ones_initializer. S2 prints a Variable where it means its
+    value. S3's [0.3, 0.6, 0.9] begins with 0, for W * 1 + b.
 """
 
 import numpy as np
@@ -14,7 +16,9 @@ import tensorflow.compat.v1 as v1
 from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import raises
 
+SEED = 1
 STEPS = 3
+SHAPE = (3, 4)
 W_START = 0.3
 B_START = -0.3
 W_FIXED = -1.0
@@ -33,6 +37,11 @@ EXPECTED = {
     "forward/local_names": exactly(["scratch"]),
     "forward/uninitialized_is_error": exactly(True),
 }
+
+
+def unit_scaling_limit(shape):
+    """The range of uniform_unit_scaling_initializer: sqrt(3 / inputs), so that x * w keeps the scale of x."""
+    return float(np.sqrt(3.0 / np.prod(shape[:-1])))
 
 
 def initialized_value(variable):
@@ -64,6 +73,24 @@ def build_graph():
     }
 
 
+def initialized_graph():
+    """One variable by each initializer of S3's list: what get_variable draws when the session initializes it."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        v1.set_random_seed(SEED)
+        initializers = {
+            "constant": v1.constant_initializer(W_START),
+            "random_normal": v1.random_normal_initializer(stddev=2.0, seed=1),
+            "truncated_normal": v1.truncated_normal_initializer(stddev=2.0, seed=2),
+            "random_uniform": v1.random_uniform_initializer(-1.0, 1.0, seed=3),
+            "uniform_unit_scaling": v1.uniform_unit_scaling_initializer(seed=4),
+            "zeros": v1.zeros_initializer(),
+            "ones": v1.ones_initializer(),
+        }
+        made = {name: v1.get_variable(name, SHAPE, initializer=start) for name, start in initializers.items()}
+        sess.run(v1.global_variables_initializer())
+        return {f"initial/{name}": value for name, value in sess.run(made).items()}
+
+
 def run_graph(steps=STEPS):
     """global_variables_initializer leaves local variables alone; those have an initializer of their own."""
     trace = {}
@@ -85,6 +112,7 @@ def run_graph(steps=STEPS):
         trace["forward/scratch"] = sess.run(graph["add_scratch"])
         trace["forward/global_names"] = sorted((v.op.name for v in v1.global_variables()), key=str.lower)
         trace["forward/local_names"] = [v.op.name for v in v1.local_variables()]
+    trace |= initialized_graph()
     return {key: np.array(value) for key, value in trace.items()}
 
 
@@ -128,6 +156,21 @@ def uninitialized_raises():
     return raises(creates_one_each_call, ValueError)
 
 
+@tf.function
+def initialized_function():
+    """The same values, drawn by functions: a variable takes them as its initial value."""
+    limit = unit_scaling_limit(SHAPE)
+    return {
+        "constant": tf.fill(SHAPE, W_START),
+        "random_normal": tf.random.normal(SHAPE, stddev=2.0, seed=1),
+        "truncated_normal": tf.random.truncated_normal(SHAPE, stddev=2.0, seed=2),
+        "random_uniform": tf.random.uniform(SHAPE, -1.0, 1.0, seed=3),
+        "uniform_unit_scaling": tf.random.uniform(SHAPE, -limit, limit, seed=4),
+        "zeros": tf.zeros(SHAPE),
+        "ones": tf.ones(SHAPE),
+    }
+
+
 def run_function(steps=STEPS):
     """Creating is initializing; there is no session that could lack a value."""
     model = Model()
@@ -146,4 +189,6 @@ def run_function(steps=STEPS):
     names = [v.name.partition(":")[0] for v in model.variables]
     trace["forward/global_names"] = sorted(names, key=str.lower)
     trace["forward/local_names"] = [scratch.name.partition(":")[0]]
+    tf.random.set_seed(SEED)
+    trace |= {f"initial/{name}": tf.Variable(value).numpy() for name, value in initialized_function().items()}
     return {key: np.array(value) for key, value in trace.items()}

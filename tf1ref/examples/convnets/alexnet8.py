@@ -10,7 +10,7 @@ Errata: S4 says what it changed (3 x 3 kernels, batch norm, 2048 units) but for 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.catalog.figures import exactly
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense, Dropout
@@ -39,6 +39,7 @@ EXPECTED = {
     "parameters/total": exactly(9639178),
     "parameters/trainable": exactly(9638474),
     "parameters/not_trainable": exactly(704),
+    "final/validation_accuracy": at_least(0.5, real="cifar10"),  # S4 prints .5684, from its own random start
 }
 
 

@@ -13,7 +13,7 @@ Errata: S4's ConvBNRelu passes training=False, also to train: batch norm never s
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.catalog.figures import exactly
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense
@@ -37,6 +37,7 @@ EXPECTED = {
     "parameters/total": exactly(121418),
     "parameters/trainable": exactly(120234),
     "parameters/not_trainable": exactly(1184),
+    "final/validation_accuracy": at_least(0.4, real="cifar10"),  # S4 prints .4645, from its own random start
 }
 
 

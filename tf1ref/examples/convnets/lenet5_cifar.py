@@ -10,7 +10,7 @@ Errata: LeNet of 1998 had tanh, average pools with weights of their own, and pic
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.catalog.figures import exactly
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense
@@ -31,6 +31,7 @@ EXPECTED = {
     "parameters/total": exactly(62006),
     "parameters/trainable": exactly(62006),
     "parameters/not_trainable": exactly(0),
+    "final/validation_accuracy": at_least(0.42, real="cifar10"),  # S4 prints .4695, from its own random start
 }
 
 

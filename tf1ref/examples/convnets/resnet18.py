@@ -12,7 +12,7 @@ Errata: The comment beside S4's inner loop says "which convolution"; it counts b
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.catalog.figures import exactly
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense
@@ -39,6 +39,7 @@ EXPECTED = {
     "parameters/total": exactly(11183562),
     "parameters/trainable": exactly(11173962),
     "parameters/not_trainable": exactly(9600),
+    "final/validation_accuracy": at_least(0.72, real="cifar10"),  # S4 prints .8054, from its own random start
 }
 
 

@@ -6,7 +6,7 @@ Now: there is no slim; a function makes a layer, and functools.partial gives it 
 Errata: S3 sets SAME in raw ops beside VALID in slim's, and calls the variable "weight", which slim calls "weights":
     the two columns are not the same layer. S3 doubts arg_scope's form with a dict, rightly: a dict is a scope that
     was kept by `with ... as scope`, and one of functions sets nothing, without a word. slim.avg_pool2d stands under
-    slim.max_pool2d.
+    slim.max_pool2d. slim has no lrn: what S3 shows is tf.nn.lrn, to the last default.
 """
 
 import functools
@@ -30,7 +30,9 @@ EXPECTED = {
     "forward/gap": exactly(0.0),
     "shape/pool_in_scope": exactly([BATCH, 28, 28, FILTERS]),
     "shape/pool_by_default": exactly([BATCH, 13, 13, FILTERS]),
-    # relu is the default: nothing below zero, but where an inner scope takes it away; S3's dict takes nothing away.
+    "shape/average_in_scope": exactly([BATCH, 28, 28, FILTERS]),
+    "shape/average_by_default": exactly([BATCH, 13, 13, FILTERS]),
+    # relu is the default, so nothing is below zero; an inner scope can take it away, and S3's dict cannot.
     "negatives/in_scope": exactly(False),
     "negatives/in_inner_scope": exactly(True),
     "negatives/under_dict": exactly(False),
@@ -79,6 +81,7 @@ def defaults(x):
     with slim.arg_scope([slim.conv2d, slim.max_pool2d, slim.avg_pool2d], stride=1, padding="SAME"):
         in_scope = conv()
         pool_in_scope = slim.max_pool2d(in_scope, 3)
+        average_in_scope = slim.avg_pool2d(in_scope, 3)
         with slim.arg_scope([slim.conv2d], activation_fn=None):
             in_inner_scope = conv()
     with slim.arg_scope({slim.conv2d: {"activation_fn": None}}):
@@ -86,6 +89,9 @@ def defaults(x):
     return {
         "forward/pool_in_scope": pool_in_scope,
         "forward/pool_by_default": slim.max_pool2d(in_scope, 3),
+        "forward/average_in_scope": average_in_scope,
+        "forward/average_by_default": slim.avg_pool2d(in_scope, 3),
+        "forward/lrn": v1.nn.lrn(in_scope, depth_radius=5, bias=1, alpha=1, beta=0.5),
         "forward/in_scope": in_scope,
         "forward/in_inner_scope": in_inner_scope,
         "forward/under_dict": under_dict,
@@ -106,7 +112,7 @@ def finish(results, variables):
     """Returns the trace: results and variables, and what numpy says of them."""
     trace = {f"initial/{name}": value for name, value in variables.items()} | results
     trace["forward/gap"] = np.abs(results["forward/raw"] - results["forward/slim"]).max()
-    for name in ("pool_in_scope", "pool_by_default"):
+    for name in ("pool_in_scope", "pool_by_default", "average_in_scope", "average_by_default"):
         trace[f"shape/{name}"] = np.array(results[f"forward/{name}"].shape)
     for name in ("in_scope", "in_inner_scope", "under_dict"):
         trace[f"negatives/{name}"] = np.array((results[f"forward/{name}"] < 0).any())
@@ -172,6 +178,9 @@ def run_function():
         "forward/slim": networks[1](x),
         "forward/pool_in_scope": tf.nn.max_pool2d(in_scope, 3, 1, "SAME"),
         "forward/pool_by_default": tf.nn.max_pool2d(in_scope, 3, 2, "VALID"),
+        "forward/average_in_scope": tf.nn.avg_pool2d(in_scope, 3, 1, "SAME"),
+        "forward/average_by_default": tf.nn.avg_pool2d(in_scope, 3, 2, "VALID"),
+        "forward/lrn": tf.nn.lrn(in_scope),
         "forward/in_scope": in_scope,
         "forward/in_inner_scope": layer.convolve(x, activation=None),
         "forward/under_dict": layer.convolve(x),

@@ -10,7 +10,7 @@ Errata: S4's comments call each batch norm and activation "layer 1". The paper's
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.catalog.figures import exactly
+from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense, Dropout
@@ -33,6 +33,7 @@ EXPECTED = {
     "parameters/total": exactly(15262026),
     "parameters/trainable": exactly(15253578),
     "parameters/not_trainable": exactly(8448),
+    "final/validation_accuracy": at_least(0.6, real="cifar10"),  # S4 prints .6882, from its own random start
 }
 
 

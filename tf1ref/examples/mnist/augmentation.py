@@ -18,6 +18,7 @@ from tf1ref import console
 from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 1
 STEPS = 9375  # 5 epochs of 60,000 pictures
@@ -111,7 +112,7 @@ def build_graph():
 
 def run_graph(steps=STEPS):
     """The pictures are changed in a run of their own, and what comes out is fed to the training op."""
-    data, losses, means = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), [], []
+    data, trace = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), Trace()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
@@ -119,23 +120,27 @@ def run_graph(steps=STEPS):
         augmented = add_augmentation(x, *KINDS["augmented"])
         cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=graph["logits"], labels=y_)
         loss = v1.reduce_mean(cross_entropy)
-        train = v1.train.AdamOptimizer(LEARNING_RATE, BETA1, BETA2, EPSILON).minimize(loss)
-        weights = {v.op.name: v for v in v1.trainable_variables()}
+        optimizer = v1.train.AdamOptimizer(LEARNING_RATE, BETA1, BETA2, EPSILON)
+        pairs = optimizer.compute_gradients(loss)
+        train = optimizer.apply_gradients(pairs)
+        weights, gradients = {v.op.name: v for _, v in pairs}, {v.op.name: gradient for gradient, v in pairs}
         sheets = {f"forward/{kind}": add_augmentation(x, *arguments) for kind, arguments in KINDS.items()}
         sess.run(v1.global_variables_initializer())
-        trace = {f"initial/{k}": v for k, v in sess.run(weights).items()}
+        trace.initial(sess.run(weights))
         trace |= {"forward/pictures": shown(data.test), **sess.run(sheets, {x: shown(data.test)})}
         bar = console.steps(steps)
-        for _ in bar:
+        for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
             xs = sess.run(augmented, {x: xs})
-            losses.append(sess.run([train, loss], {x: xs, y_: ys})[1])
-            means.append(xs.mean(axis=(1, 2, 3)))
-            bar.show(loss=losses[-1])
-        trace |= {f"final/{k}": v for k, v in sess.run(weights).items()}
+            _, now, first = sess.run([train, loss, {} if step else gradients], {x: xs, y_: ys})
+            trace.gradients(first)
+            trace.step(loss=now, mean_grey=xs.mean(axis=(1, 2, 3)))
+            bar.show(loss=now)
+        trace.final(sess.run(weights))
+        trace.slots(sess.run({v.op.name: v for v in optimizer.variables()}))
         trace["final/test_accuracy"] = sess.run(graph["accuracy"], {x: data.test.images, y_: data.test.labels})
     trace["forward/unchanged_differs"] = np.sum(trace["forward/unchanged"] != trace["forward/pictures"])
-    return {**trace, "steps/loss": np.array(losses), "steps/mean_grey": np.array(means)}
+    return trace.arrays()
 
 
 class Network(tf.Module):
@@ -167,12 +172,11 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it."""
+        """One step; returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
-        self.optimizer.minimize(tape, loss, self.weights)
-        return loss
+        return loss, self.optimizer.minimize(tape, loss, self.weights)
 
     @tf.function
     def accuracy(self, x, y_):
@@ -213,24 +217,27 @@ def augmenter(rotation, shift, zoom, flip):
 def run_function(steps=STEPS):
     """Every augmenter has random ops of its own, which begin again from their seeds."""
     tf.random.set_seed(SEED)
-    data, losses, means = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), [], []
+    data, trace = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), Trace()
     network, augment = Network(), augmenter(*KINDS["augmented"])
-    trace = {f"initial/{k}": v.numpy() for k, v in network.variables_by_name().items()}
+    trace.initial(network.variables_by_name())
     pictures = tf.constant(shown(data.test))
     trace["forward/pictures"] = pictures.numpy()
     trace |= {f"forward/{kind}": augmenter(*arguments)(pictures).numpy() for kind, arguments in KINDS.items()}
     bar = console.steps(steps)
-    for _ in bar:
+    for step in bar:
         xs, ys = data.train.next_batch(BATCH_SIZE)
         xs = augment(tf.constant(xs))
-        losses.append(network.train(xs, tf.constant(ys, tf.int64)).numpy())
-        means.append(xs.numpy().mean(axis=(1, 2, 3)))
-        bar.show(loss=losses[-1])
+        loss, gradients = network.train(xs, tf.constant(ys, tf.int64))
+        if step == 0:
+            trace.gradients(dict(zip(network.variables_by_name(), gradients)))
+        trace.step(loss=loss, mean_grey=xs.numpy().mean(axis=(1, 2, 3)))
+        bar.show(loss=loss.numpy())
     test = tf.constant(data.test.images), tf.constant(data.test.labels, tf.int64)
-    trace |= {f"final/{k}": v.numpy() for k, v in network.variables_by_name().items()}
+    trace.final(network.variables_by_name())
+    trace.slots(network.optimizer.variables_by_name())
     trace["final/test_accuracy"] = network.accuracy(*test).numpy()
     trace["forward/unchanged_differs"] = np.sum(trace["forward/unchanged"] != trace["forward/pictures"])
-    return {**trace, "steps/loss": np.array(losses), "steps/mean_grey": np.array(means)}
+    return trace.arrays()
 
 
 def plot(trace):

@@ -5,9 +5,10 @@ TF1: four functions each add their part to one graph, in name scopes; placeholde
 Now: the same four are methods; a batch of any size is an argument.
 Errata: S1 shows parts only: evaluation() and do_eval() are not among them, nor are rate, sizes and steps. Those here
     are the ones of the tutorial that S1 translates, TensorFlow's fully_connected_feed.py. Its code calls
-    placeholders_inputs() what its text calls placeholder_inputs(). tf.to_int64 and tf.scalar_summary are gone:
-    cast, summary.scalar. The tutorial's do_eval takes the next 550 training batches, which in the middle of an epoch
-    are not all pictures once, and moves on what training meets next; here each set is read in file order.
+    placeholders_inputs() what its text calls placeholder_inputs(). Its fake_data is for tests, and is left out.
+    tf.to_int64 and tf.scalar_summary are gone: cast, summary.scalar. The tutorial's do_eval takes the next 550 training
+    batches, which in the middle of an epoch are not all pictures once, and moves on what training meets next; here each
+    set is read in file order.
 """
 
 import math

@@ -6,8 +6,8 @@ Now: a layer is an object; called, it returns its output and its penalty.
 Errata: as S0 writes it, nothing is learned: weights and biases of deviation 1 drive the layers out of relu6's
     slope between 0 and 6, and relu6 on the logits lets no gradient past. Within ten steps all logits are 0 or 6,
     and the first 6 gives one digit as the answer to all: 0, right in 9.8 %. Without both, the rate of .99 still ends
-    it within 20 steps. To see S0's form: WEIGHT_DEVIATION=1, RELU6_ON_LOGITS=True, LEARNING_RATE_BASE=.99. Its
-    pixels are uint8, where x - 255 wraps: paper becomes 1 / 255 and full ink 0; here x / 255. Its comment says that
+    it within 20 steps. To see S0's form: WEIGHT_DEVIATION=1, RELU6_ON_LOGITS=True, LEARNING_RATE_BASE=.99.
+    (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py); so it does here. A comment says that
     the rate starts at .9 and falls by .96 every 100 steps; its code says .99, .9 and 5000. It binds the graph to
     batches of 500, evaluates nothing, merges a summary that it never writes, and takes a second run for the loss.
 """
@@ -19,6 +19,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import at_least
 from tf1ref.data import mnist
+from tf1ref.examples.mnist._pixels import less_255
 from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers, schedules
 
@@ -48,13 +49,13 @@ def batches(data, count):
     random = np.random.default_rng(SEED)
     for _ in range(count):
         picked = random.choice(data.num_examples, BATCH_SIZE, replace=False)
-        yield data.images[picked], data.labels[picked]
+        yield less_255(data.images[picked]), data.labels[picked]
 
 
 def parts(data):
     """All of a data set in file order, a batch at a time: 10,000 pictures at once would take gigabytes."""
     slices = (slice(i, i + BATCH_SIZE) for i in range(0, data.num_examples, BATCH_SIZE))
-    return ((data.images[part], data.labels[part]) for part in slices)
+    return ((less_255(data.images[part]), data.labels[part]) for part in slices)
 
 
 def add_variables(shape, bias_shape, seed):
@@ -129,7 +130,7 @@ def build_graph():
 
 def run_graph(steps=STEPS):
     """A run trains and gives the loss before the step; the first also gives the gradients."""
-    data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
+    data = mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=SEED)
     losses = []
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -232,7 +233,7 @@ class LeNet5(tf.Module):
 def run_function(steps=STEPS):
     """Every call returns the gradients; that costs nothing, since the step needs them."""
     tf.random.set_seed(SEED)
-    data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
+    data = mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=SEED)
     network = LeNet5()
     variables = {v.name.partition(":")[0]: v for v in network.all}
     trace = {f"initial/{k}": v.numpy() for k, v in variables.items()}

@@ -3,8 +3,8 @@
 Source: S0 779-957
 TF1: every layer drops its penalty into the collection "losses", and add_n sums what lies there.
 Now: the layer returns its penalty, the caller sums; no list behind the program's back.
-Errata: (x_train - 255) / 255 is meant to shift the pixels, but they are uint8 and wrap: (x + 1) % 256 / 255. That saves
-    the program: with paper at -1, as it reads, the first layer saturates. relu6 on the output holds the logits
+Errata: (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py); so it does here. That saves the
+    program: with paper at -1, as it reads, the first layer saturates. relu6 on the output holds the logits
     between 0 and 6, and a digit whose logit starts outside gets no gradient: of eight seeds one learned all ten, three
     one, 9.6 %. S0 had such luck; here the output is linear (OUTPUT_RELU6 = True is S0's).
     Before an argmax fetched alone, the graph optimizer drops relu6: loss and accuracy are fetched together.
@@ -19,6 +19,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import about, at_least
 from tf1ref.data import mnist
+from tf1ref.examples.mnist._pixels import less_255
 from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers, schedules
 
@@ -35,10 +36,10 @@ LEARNING_RATE_DECAY = 0.9
 DECAY_STEPS = 5000
 EVALUATE_EVERY = 100
 
-# The last line S0 prints: accuracy=0.942600, loss=3.831594. Most of the loss is the penalty, and that hardly hangs
-# on chance: 397,000 weights of deviation 1, each smaller by rate * 2 * L2 a step, 3.60 at the end. The rest is the
-# cross entropy, .23 in S0 and less where no relu6 keeps the logits within 6. MNIST gives .9446 and .9429; the generated
-# digits, harder for weights of such a start, .857 and .859.
+# The last line S0 prints: accuracy=0.942600, loss=3.831594. Most of the loss is the penalty, and that hardly
+# depends on chance: 397,000 weights of deviation 1, each smaller by rate * 2 * L2 a step, 3.60 at the end. The rest is
+# the cross entropy, .23 in S0 and less where no relu6 keeps the logits within 6. MNIST gives .9446 and .9429; the
+# generated digits, harder for weights of such a start, .857 and .859.
 EXPECTED = {
     "final/validation_accuracy": at_least(0.84),
     "final/test_accuracy": at_least(0.84),
@@ -46,22 +47,17 @@ EXPECTED = {
 }
 
 
-def scaled(pixels):
-    """uint8 pixels to float32 from 0 to 1, by way of uint8's wrap: (x + 1) % 256 / 255."""
-    return (pixels - np.uint8(255)).astype(np.float32) / 255
-
-
 def batches(data, count):
     """Yields `count` batches, each drawn from the whole set without repeats in itself; the next may repeat it."""
     random = np.random.default_rng(SEED)
     for _ in range(count):
         picked = random.choice(data.num_examples, BATCH_SIZE, replace=False)
-        yield scaled(data.images[picked]), data.labels[picked].astype(np.float32)
+        yield less_255(data.images[picked]), data.labels[picked].astype(np.float32)
 
 
 def whole(data):
     """All pictures and labels of a set."""
-    return scaled(data.images), data.labels.astype(np.float32)
+    return less_255(data.images), data.labels.astype(np.float32)
 
 
 def evaluated(trace, rows):

@@ -23,6 +23,7 @@ from tf1ref import console, files
 from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist, pictures
 from tf1ref.modules import checkpoints, optimizers
+from tf1ref.parity import Trace
 
 SEED = 1
 STEPS = 9375  # 5 epochs of 60,000 pictures
@@ -119,28 +120,32 @@ def build_graph():
 
 def train_graph(steps, folder):
     """Trains in one session and leaves a checkpoint. Returns the trace."""
-    data, losses = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), []
+    data, trace = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), Trace()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
         cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=graph["logits"], labels=graph["y_"])
         loss = v1.reduce_mean(cross_entropy)
-        train = v1.train.AdamOptimizer(LEARNING_RATE, BETA1, BETA2, EPSILON).minimize(loss)
-        weights = {v.op.name: v for v in v1.trainable_variables()}
+        optimizer = v1.train.AdamOptimizer(LEARNING_RATE, BETA1, BETA2, EPSILON)
+        pairs = optimizer.compute_gradients(loss)
+        train = optimizer.apply_gradients(pairs)
+        weights, gradients = {v.op.name: v for _, v in pairs}, {v.op.name: gradient for gradient, v in pairs}
         sess.run(v1.global_variables_initializer())
-        trace = {f"initial/{k}": v for k, v in sess.run(weights).items()}
+        trace.initial(sess.run(weights))
         bar = console.steps(steps)
-        for _ in bar:
+        for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
             feed = {graph["x"]: xs[..., 0], graph["y_"]: ys}
-            losses.append(sess.run([train, loss], feed)[1])
-            bar.show(loss=losses[-1])
+            _, now, first = sess.run([train, loss, {} if step else gradients], feed)
+            trace.gradients(first)
+            trace.step(loss=now)
+            bar.show(loss=now)
         v1.train.Saver(weights).save(sess, os.path.join(folder, MODEL_NAME))
-        trace |= {f"final/{k}": v for k, v in sess.run(weights).items()}
+        trace.final(sess.run(weights))
+        trace.slots(sess.run({v.op.name: v for v in optimizer.variables()}))
         feed = {graph["x"]: data.test.images[..., 0], graph["y_"]: data.test.labels}
         trace["final/test_accuracy"] = sess.run(graph["accuracy"], feed)
-    trace["steps/loss"] = np.array(losses)
-    return trace
+    return trace.arrays()
 
 
 def apply_graph(centred, squeezed, folder):
@@ -197,12 +202,11 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it."""
+        """One step; returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
-        self.optimizer.minimize(tape, loss, self.weights)
-        return loss
+        return loss, self.optimizer.minimize(tape, loss, self.weights)
 
     @tf.function
     def accuracy(self, x, y_):
@@ -229,24 +233,27 @@ def run_function(steps=STEPS, out=None):
         centred, squeezed = read_pictures(folder)
         tf.random.set_seed(SEED)
         data = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED)
-        network, losses = Network(), []
-        trace = {f"initial/{k}": v.numpy() for k, v in network.variables_by_name().items()}
+        network, trace = Network(), Trace()
+        trace.initial(network.variables_by_name())
         bar = console.steps(steps)
-        for _ in bar:
+        for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
-            losses.append(network.train(tf.constant(xs[..., 0]), tf.constant(ys, tf.int64)).numpy())
-            bar.show(loss=losses[-1])
+            loss, gradients = network.train(tf.constant(xs[..., 0]), tf.constant(ys, tf.int64))
+            if step == 0:
+                trace.gradients(dict(zip(WEIGHTS, gradients)))
+            trace.step(loss=loss)
+            bar.show(loss=loss.numpy())
         prefix = checkpoints.save(folder, MODEL_NAME, network.variables_by_name())
         test = tf.constant(data.test.images[..., 0]), tf.constant(data.test.labels, tf.int64)
         trace["final/test_accuracy"] = network.accuracy(*test).numpy()
         application = Network()
         checkpoints.restore(prefix, application.variables_by_name())
-    trace |= {f"final/{k}": v.numpy() for k, v in network.variables_by_name().items()}
+    trace.final(network.variables_by_name())
+    trace.slots(network.optimizer.variables_by_name())
     for name, seen in prepare(tf.constant(centred), tf.constant(squeezed)).items():
         trace[f"forward/{name}/seen"] = seen.numpy()
         trace[f"forward/{name}/probabilities"] = application.probabilities(seen).numpy()
-    trace["steps/loss"] = np.array(losses)
-    return add_answers(trace, squeezed)
+    return add_answers(trace.arrays(), squeezed)
 
 
 def plot(trace):

@@ -100,7 +100,9 @@ def build_graph():
     merged = v1.summary.merge_all()
     # A run has no order but this: the summaries must see the weights that the loss has seen.
     with v1.name_scope("train"), v1.control_dependencies([merged]):
-        train = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)
+        optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+        pairs = optimizer.compute_gradients(loss)
+        train = optimizer.apply_gradients(pairs)
     return {
         "input_x": input_x,
         "label_y": label_y,
@@ -108,7 +110,8 @@ def build_graph():
         "summary": merged,
         "numbers": {**numbers1, **numbers2, "cross_entropy/loss": loss, "accuracy/of_batch": accuracy},
         "train": train,
-        "variables": {v.op.name: v for v in v1.trainable_variables()},
+        "variables": {v.op.name: v for _, v in pairs},
+        "gradients": {f"gradient/{v.op.name}": gradient for gradient, v in pairs},
     }
 
 
@@ -125,7 +128,9 @@ def run_graph(steps=STEPS, out=None):
         for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
             feed = {graph["input_x"]: xs, graph["label_y"]: ys}
-            _, summary, numbers = sess.run([graph["train"], graph["summary"], graph["numbers"]], feed)
+            fetches = graph["train"], graph["summary"], graph["numbers"], {} if step else graph["gradients"]
+            _, summary, numbers, gradients = sess.run(fetches, feed)
+            trace |= gradients
             writer.add_summary(summary, step)
             rows.append(numbers)
             bar.show(loss=numbers["cross_entropy/loss"])
@@ -159,7 +164,7 @@ class Net(tf.Module):
 
     @tf.function
     def train(self, input_x, label_y):
-        """One step. Returns what was before it: both layers (n, 20) and (n, 10), the loss and the accuracy."""
+        """One step. Returns what was before it: both layers (n, 20) and (n, 10), loss, accuracy and gradients."""
         with tf.GradientTape() as tape:
             layer_out = self.layer1(input_x)
             pre = self.layer2(layer_out)
@@ -168,8 +173,8 @@ class Net(tf.Module):
         with tf.name_scope("accuracy"):
             accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(pre, 1), tf.argmax(label_y, 1)), tf.float32))
         with tf.name_scope("train"):
-            self.optimizer.minimize(tape, loss, self.all)
-        return layer_out, pre, loss, accuracy
+            gradients = self.optimizer.minimize(tape, loss, self.all)
+        return layer_out, pre, loss, accuracy, gradients
 
 
 def write_statistics(tensor, name, step):
@@ -185,12 +190,12 @@ def write_statistics(tensor, name, step):
 
 
 def train_and_write(net, input_x, label_y, step):
-    """One step and its summaries; returns the numbers by tag. The variables are read before the step changes them."""
+    """One step and its summaries; returns the numbers by tag, and the gradients. The variables are read before it."""
     numbers = {}
     for layer in (net.layer1, net.layer2):
         numbers |= write_statistics(layer.weight, f"{layer.name}/weights", step)
         numbers |= write_statistics(layer.bias, f"{layer.name}/biases", step)
-    layer_out, pre, loss, accuracy = net.train(input_x, label_y)
+    layer_out, pre, loss, accuracy, gradients = net.train(input_x, label_y)
     outputs = {"cross_entropy/loss": loss, "accuracy/of_batch": accuracy}
     for tag, number in outputs.items():
         tf.summary.scalar(tag, number, step)
@@ -198,7 +203,7 @@ def train_and_write(net, input_x, label_y, step):
     tf.summary.histogram("layer2/pre", pre, step)
     pictures = tf.reshape(input_x, [-1, SIDE, SIDE, 1])
     tf.summary.image("input_reshape/input", pictures, step, max_outputs=PICTURES)
-    return {tag: number.numpy() for tag, number in {**numbers, **outputs}.items()}
+    return {tag: number.numpy() for tag, number in {**numbers, **outputs}.items()}, gradients
 
 
 def run_function(steps=STEPS, out=None):
@@ -215,7 +220,10 @@ def run_function(steps=STEPS, out=None):
             for step in bar:
                 xs, ys = data.train.next_batch(BATCH_SIZE)
                 batch = tf.constant(xs), tf.constant(ys, tf.float32)
-                rows.append(train_and_write(net, *batch, step))
+                numbers, gradients = train_and_write(net, *batch, step)
+                if step == 0:
+                    trace |= {f"gradient/{name}": each.numpy() for name, each in zip(variables, gradients)}
+                rows.append(numbers)
                 bar.show(loss=rows[-1]["cross_entropy/loss"])
             tf.summary.graph(net.train.get_concrete_function(*batch).graph)
         writer.close()

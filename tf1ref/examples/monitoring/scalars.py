@@ -1,4 +1,4 @@
-"""Scalars, histograms, a picture and the graph in an event file
+"""Scalars, histograms, a picture, a sound and the graph in an event file
 
 Source: S0 199-240, S2 149-155, S3 4398-4411
 TF1: a summary is an op that returns bytes; merge_all gathers them, a FileWriter puts what a run returned into a file.
@@ -10,7 +10,8 @@ Errata: S0 runs the graph twice a step, once for y and once for the summaries; o
     a hundred times and changes nothing: a hundred equal records. Here another picture comes at every step.
     S3's tf.train.SummaryWriter is older than TF 1.0: FileWriter.
     Not the same in both: v1 keeps histograms in buckets that grow by a tenth (with their minimum and maximum),
-    tf.summary in 30 of equal width. And v1 names a picture `input/picture/image`, tf.summary `input/picture`.
+    tf.summary in 30 of equal width. And v1 names a picture `input/picture/image` and a sound `input/tone/audio`,
+    tf.summary `input/picture` and `input/tone`.
 """
 
 import os
@@ -26,6 +27,8 @@ SEED = 7
 STEPS = 100
 SIDE = 4
 UNITS = 3
+SAMPLE_RATE = 8000  # a second
+SAMPLES = 80
 K = 5.0
 BIAS = 0.1
 
@@ -39,6 +42,12 @@ def picture(step):
     """Returns one gray picture, uint8 (1, SIDE, SIDE, 1): a ramp that moves by a pixel a step."""
     ramp = np.arange(SIDE * SIDE, dtype=np.uint8) * 16
     return np.roll(ramp, step).reshape(1, SIDE, SIDE, 1)
+
+
+def tone(step):
+    """Returns one sound of one channel, float32 (1, SAMPLES, 1) from -1 to 1: a tone that rises with the step."""
+    time = np.arange(SAMPLES) / SAMPLE_RATE
+    return np.sin(2 * np.pi * (400 + 10 * step) * time).astype(np.float32).reshape(1, SAMPLES, 1)
 
 
 def as_trace(events, products):
@@ -75,6 +84,8 @@ def build_graph():
         x = v1.placeholder(v1.float32, [1, 1], name="x")
         pixels = v1.placeholder(v1.uint8, [1, SIDE, SIDE, 1], name="pixels")
         v1.summary.image("picture", pixels, max_outputs=1)
+        sound = v1.placeholder(v1.float32, [1, SAMPLES, 1], name="sound")
+        v1.summary.audio("tone", sound, SAMPLE_RATE, max_outputs=1)
         flat = v1.reshape(v1.cast(pixels, v1.float32), [1, SIDE * SIDE], name="flat")
     with v1.variable_scope("line"):
         k = v1.get_variable("k", initializer=[[K]])
@@ -90,13 +101,13 @@ def build_graph():
         add_statistics(bias, "biases")
         layer = v1.add(v1.matmul(flat, weight, name="product"), bias, name="sum")
         v1.summary.histogram("out", layer)
-    return {"x": x, "pixels": pixels, "y": y, "layer": layer, "summary": v1.summary.merge_all()}
+    return {"x": x, "pixels": pixels, "sound": sound, "y": y, "layer": layer, "summary": v1.summary.merge_all()}
 
 
 def read_graph_events(folder):
     """Returns [(tag, step, value)] of an event file, and the names of the products in its graph.
 
-    Of a histogram: how many values, the least and the greatest. Of a picture: its pixels.
+    Of a histogram: how many values, the least and the greatest. Of a picture: its pixels. Of a sound: its samples.
     """
     events, products = [], []
     (file,) = (os.path.join(folder, name) for name in os.listdir(folder) if "tfevents" in name)
@@ -110,17 +121,19 @@ def read_graph_events(folder):
             if kind == "histo":
                 array = np.float32([value.histo.num, value.histo.min, value.histo.max])
             elif kind == "image":
-                array = decode(value.image.encoded_image_string)
+                array = decode(v1.image.decode_png, value.image.encoded_image_string)
+            elif kind == "audio":
+                array = decode(v1.audio.decode_wav, value.audio.encoded_audio_string).audio
             else:
                 array = np.float32(value.simple_value)
-            events.append((value.tag.removesuffix("/image"), event.step, array))
+            events.append((value.tag.removesuffix("/image").removesuffix("/audio"), event.step, array))
     return events, products
 
 
-def decode(encoded):
-    """Decodes a PNG in a graph of its own; returns its pixels."""
+def decode(op, encoded):
+    """Runs a decoder in a graph of its own; returns what it gives."""
     with v1.Graph().as_default(), v1.Session() as sess:
-        return sess.run(v1.image.decode_png(encoded))
+        return sess.run(op(encoded))
 
 
 def run_graph(steps=STEPS, out=None):
@@ -134,7 +147,7 @@ def run_graph(steps=STEPS, out=None):
             writer = v1.summary.FileWriter(folder, sess.graph)
             layers = []
             for i in range(steps):
-                feed = {graph["x"]: [[i]], graph["pixels"]: picture(i)}
+                feed = {graph["x"]: [[i]], graph["pixels"]: picture(i), graph["sound"]: tone(i)}
                 summary, layer = sess.run([graph["summary"], graph["layer"]], feed)
                 writer.add_summary(summary, i)
                 layers.append(layer)
@@ -162,10 +175,11 @@ class Model(tf.Module):
             tf.summary.histogram("histogram", tensor, step)
 
     @tf.function
-    def run(self, x, pixels, step):
+    def run(self, x, pixels, sound, step):
         """Writes all summaries of one step (an int64 scalar); returns the layer (1, UNITS)."""
         with tf.name_scope("input"):
             tf.summary.image("picture", pixels, step)
+            tf.summary.audio("tone", sound, SAMPLE_RATE, step, encoding="wav")
             flat = tf.reshape(tf.cast(pixels, tf.float32), [1, SIDE * SIDE], name="flat")
         with tf.name_scope("line"):
             y = tf.matmul(self.k, x, name="product")
@@ -195,6 +209,8 @@ def read_function_events(folder):
                 array = np.float32([array[:, 2].sum(), array[0, 0], array[-1, 1]])
             elif kind == "images":  # width, height, then a PNG each
                 array = tf.io.decode_png(array[2]).numpy()
+            elif kind == "audio":  # rows of (WAV, label)
+                array = tf.audio.decode_wav(array[0, 0]).audio.numpy()
             events.append((value.tag, event.step, array))
     return events, products
 
@@ -209,8 +225,8 @@ def run_function(steps=STEPS, out=None):
         writer = tf.summary.create_file_writer(os.fspath(folder))
         with writer.as_default():
             for i in range(steps):
-                x, pixels, step = tf.constant([[float(i)]]), tf.constant(picture(i)), tf.constant(i, tf.int64)
-                layers.append(model.run(x, pixels, step).numpy())
-            tf.summary.graph(model.run.get_concrete_function(x, pixels, step).graph)
+                inputs = tf.constant([[float(i)]]), tf.constant(picture(i)), tf.constant(tone(i))
+                layers.append(model.run(*inputs, tf.constant(i, tf.int64)).numpy())
+            tf.summary.graph(model.run.get_concrete_function(*inputs, tf.constant(0, tf.int64)).graph)
         writer.close()
         return {**as_trace(*read_function_events(folder)), "steps/layer": np.array(layers)}

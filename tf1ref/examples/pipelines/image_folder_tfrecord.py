@@ -1,15 +1,16 @@
 """Class folders to TFRecords, and shuffled batches of pictures
 
 Source: S2 232-232
-TF1: create_record writes (label, img_raw) for each picture; reader, decode_raw, reshape; shuffle_batch.
-Now: TFRecordDataset, shuffle, batch, and parse_example on the batch.
-Errata: S2's read_and_decode reads one record by a session of its own while the graph is built, so that every batch
-    holds that one picture again and again; the reader belongs into the graph. It numbers the classes by os.listdir,
+TF1: create_record writes (label, img_raw) for each picture. Method 1: reader, decode_raw, reshape; shuffle_batch.
+    Method 2: TFRecordDataset, repeat, shuffle, batch, a one-shot iterator, and parse_example on the batch.
+Now: method 2 without a session.
+Errata: S2's read_and_decode and get_batch read by a session of their own while the graph is built, so that every batch
+    holds the same pictures again and again; the reading belongs into the graph. It numbers the classes by os.listdir,
     which has another order on every machine, and makes no RGB of gray pictures, whose bytes then do not fill the
     shape. Image.ANTIALIAS is LANCZOS now. capacity=3 with min_after_dequeue=2 and batches of 2 never fills: it must
     be min_after_dequeue plus the batch at least.
-    The order of a RandomShuffleQueue hangs on how full it is when it is asked, which is the threads' chance, and
-    Dataset.shuffle has random numbers of its own: compared is one epoch, sorted by label and pixels.
+    The order of a RandomShuffleQueue depends on how full it is when it is asked, which is the threads' chance. Of
+    method 1 one epoch is compared, sorted by label and pixels; of method 2 every batch.
 """
 
 import os
@@ -29,6 +30,8 @@ SIZE = (100, 100)
 BATCH_SIZE = 5
 MIN_AFTER_DEQUEUE = 20
 CAPACITY = 40
+SHUFFLE_BUFFER = 1024
+BATCHES = 4  # of method 2, which has no end
 
 EXPECTED = {
     "forward/classes": exactly([b"daisy", b"dandelion", b"roses", b"sunflowers", b"tulips"]),
@@ -48,7 +51,7 @@ def read_pictures(scratch):
     return pictures.classes, rows
 
 
-def as_trace(classes, rows, plain, batches):
+def as_trace(classes, rows, plain, batches, method2):
     """The trace: pictures in file order, and a shuffled epoch sorted, which must be what was written."""
     images, labels = zip(*plain)
     shuffled = list(zip(np.concatenate([b[1] for b in batches]), np.concatenate([b[0] for b in batches])))
@@ -63,6 +66,8 @@ def as_trace(classes, rows, plain, batches):
         "final/label_counts": np.bincount([label for label, _ in shuffled], minlength=len(classes)),
         "final/pixels": np.frombuffer(b"".join(image for _, image in shuffled), np.uint8),
         "final/as_written": np.array(shuffled == written),
+        "steps/method2/image": np.array([image for image, _ in method2]),
+        "steps/method2/label": np.array([label for _, label in method2]),
     }
 
 
@@ -102,6 +107,18 @@ def get_train_batch(graph):
     )
 
 
+def build_method2(filename):
+    """Adds S2's second pipeline to the default graph: an endless order of full batches, read without queues."""
+    dataset = v1.data.TFRecordDataset([filename]).repeat().shuffle(SHUFFLE_BUFFER, seed=SEED)
+    serialized = v1.data.make_one_shot_iterator(dataset.batch(BATCH_SIZE, drop_remainder=True)).get_next()
+    features = v1.parse_example(
+        serialized,
+        features={"label": v1.FixedLenFeature([], v1.int64), "img_raw": v1.FixedLenFeature([], v1.string)},
+    )
+    images = v1.reshape(v1.decode_raw(features["img_raw"], v1.uint8), [BATCH_SIZE, *SIZE, 3])
+    return images, v1.cast(features["label"], v1.int32)
+
+
 def read_all(fetch):
     """Runs `fetch` of the default graph to the end of the epoch."""
     rows = []
@@ -114,7 +131,7 @@ def read_all(fetch):
 
 
 def run_graph(out=None):
-    """Reads the file twice: in order, and shuffled in batches."""
+    """Reads the file three times: in order, shuffled in batches, and by the dataset."""
     with tempfile.TemporaryDirectory() as scratch:
         classes, rows = read_pictures(scratch)
         path = os.path.join(out or scratch, "tst.tfrecord")
@@ -124,7 +141,11 @@ def run_graph(out=None):
             plain = read_all([graph["image"], graph["label"]])
         with v1.Graph().as_default():
             batches = read_all(get_train_batch(build_graph(path)))
-    return as_trace(classes, rows, plain, batches)
+        with v1.Graph().as_default(), v1.Session() as sess:
+            v1.set_random_seed(SEED)
+            batch = build_method2(path)
+            method2 = [sess.run(batch) for _ in range(BATCHES)]
+    return as_trace(classes, rows, plain, batches, method2)
 
 
 def write_records(outpath, rows):
@@ -157,7 +178,10 @@ def run_function(out=None):
         plain = list(records.batch(BATCH_SIZE).map(parse).unbatch().as_numpy_iterator())
         shuffled = records.shuffle(MIN_AFTER_DEQUEUE, seed=SEED).batch(BATCH_SIZE).map(parse)
         batches = list(shuffled.as_numpy_iterator())
-    return as_trace(classes, rows, plain, batches)
+        tf.random.set_seed(SEED)
+        endless = records.repeat().shuffle(SHUFFLE_BUFFER, seed=SEED).batch(BATCH_SIZE, drop_remainder=True).map(parse)
+        method2 = list(endless.take(BATCHES).as_numpy_iterator())
+    return as_trace(classes, rows, plain, batches, method2)
 
 
 def plot(trace):

@@ -3,6 +3,7 @@
 Source: S3 3306-3384
 TF1: a tf.train.Example is a dict of lists of bytes, floats or int64. parse_single_example reads one by a dict that
     says what to expect: FixedLenFeature gives a dense tensor, VarLenFeature a SparseTensor, SparseTensorValue once run.
+    Reader and queue, or TFRecordDataset, map and a one-shot iterator: S3 has both.
 Now: the same message and the same specs in tf.io; a RaggedFeature is the easier answer to lists of any length.
 Errata: S3 defines parse_example_record and maps parse_test. Its printed shapes ([1, 4]) are those after batch(1).
     A missing FixedLenFeature without a default and a feature of another type are InvalidArgumentError; both halves
@@ -63,8 +64,20 @@ def write_records(path):
     writer.close()
 
 
+def parse_example_record(serialized):
+    """Adds what S3 maps over the dataset: SparseTensors, for a record may have any number of values."""
+    features = {
+        "val": v1.VarLenFeature(v1.float32),
+        "labels": v1.VarLenFeature(v1.int64),
+        "name": v1.VarLenFeature(v1.string),
+    }
+    return v1.parse_single_example(serialized, features)
+
+
 def build_graph(path="foo.tfrecords"):
-    """Adds the reader and the record, parsed in several ways, to the default graph."""
+    """Adds the dataset with its iterator, and the reader with its records parsed in several ways, to the graph."""
+    dataset = v1.data.TFRecordDataset([path]).map(parse_example_record).batch(1)
+    feature_dict = v1.data.make_one_shot_iterator(dataset).get_next()
     reader = v1.TFRecordReader()
     filename_queue = v1.train.string_input_producer([path], shuffle=False)
     _, serialized = reader.read_up_to(filename_queue, 2)
@@ -79,8 +92,8 @@ def build_graph(path="foo.tfrecords"):
         "val": v1.FixedLenSequenceFeature([], v1.float32, allow_missing=True, default_value=DEFAULT),
     }
     return {
-        "batch_of_one": v1.parse_example(serialized[:1], variable),
-        "single": v1.parse_single_example(serialized[0], variable),
+        "feature_dict": feature_dict,
+        "single": parse_example_record(serialized[0]),
         "both": v1.parse_example(serialized, variable),
         "fixed": v1.parse_example(serialized, fixed),
         "missing": v1.parse_example(serialized, {"name": v1.FixedLenFeature([], v1.string)}),
@@ -89,16 +102,18 @@ def build_graph(path="foo.tfrecords"):
 
 
 def run_graph():
-    """Each way of parsing is a run of its own, and so one dequeue of its own: the file has two records."""
+    """The iterator needs no runners. Behind the reader each run is one dequeue of its own: the file has two records."""
     trace = {}
     with tempfile.TemporaryDirectory() as folder, v1.Graph().as_default(), v1.Session() as sess:
         path = os.path.join(folder, "foo.tfrecords")
         write_records(path)
         graph = build_graph(path)
+        for name, value in sess.run(graph["feature_dict"]).items():
+            sparse_parts(name, value, trace)
+        for name, value in sess.run(graph["feature_dict"]).items():
+            sparse_parts(f"second/{name}", value, trace)
         coord = v1.train.Coordinator()
         threads = v1.train.start_queue_runners(sess=sess, coord=coord)
-        for name, value in sess.run(graph["batch_of_one"]).items():
-            sparse_parts(name, value, trace)
         for name, value in sess.run(graph["single"]).items():
             sparse_parts(f"single/{name}", value, trace)
         for name, value in sess.run(graph["both"]).items():
@@ -163,8 +178,11 @@ def run_function():
         path = os.path.join(folder, "foo.tfrecords")
         write_file(path)
         dataset = tf.data.TFRecordDataset([path])
-        for name, value in next(iter(dataset.map(parse_variable).batch(1))).items():
+        one_by_one = iter(dataset.map(parse_variable).batch(1))
+        for name, value in next(one_by_one).items():
             sparse_parts(name, value, trace)
+        for name, value in next(one_by_one).items():
+            sparse_parts(f"second/{name}", value, trace)
         for name, value in next(iter(dataset.map(parse_variable))).items():
             sparse_parts(f"single/{name}", value, trace)
         for name, value in next(iter(dataset.batch(2).map(parse_variable))).items():

@@ -2,12 +2,13 @@
 
 Source: S2 189-231
 TF1: python_io.TFRecordWriter and TFRecordReader take TFRecordOptions; a reader reads one compression only, and the
-    queue of file names feeds one reader.
+    queue of file names feeds one reader. From TF 1.4 on: TFRecordDataset, and a one-shot iterator's get_next().
 Now: tf.io.TFRecordWriter(options="ZLIB") and TFRecordDataset(compression_type="ZLIB"). Neither finds out by itself.
 Errata: S2's text puts files of all three kinds into one queue, which no reader can read: the first file of another
     kind ends it with DataLossError. Its program calls shape[0] width and shape[1] height; it is the other way round.
     `tf.float` is no type (tf.float32), and `reader.read(filename)` should read the queue. The program declares the
-    picture's shape (374 x 500) where decode_jpeg already knows it.
+    picture's shape (374 x 500) where decode_jpeg already knows it. It runs the iterators, then builds parsers around
+    the bytes that came out: a graph that grows with every record. Here map puts the parser into the dataset.
 """
 
 import os
@@ -31,8 +32,10 @@ WIDTH = 500
 FLOATS = {"NONE": FLOAT_NONE, "ZLIB": FLOAT_ZLIB, "GZIP": FLOAT_GZIP}
 
 EXPECTED = {
-    "forward/float_val": exactly([9.99, 8.88, 6.66]),
-    "forward/size": exactly([[500, 374], [500, 374], [500, 374]]),
+    "forward/queue/float_val": exactly([9.99, 8.88, 6.66]),
+    "forward/queue/size": exactly([[500, 374], [500, 374], [500, 374]]),
+    "forward/dataset/float_val": exactly([9.99, 8.88, 6.66]),
+    "forward/dataset/size": exactly([[500, 374], [500, 374], [500, 374]]),
     "forward/wrong_compression_is_error": exactly("DataLossError"),
 }
 
@@ -42,19 +45,19 @@ def path_of(folder, compression):
     return os.path.join(folder, f"img_compress_{compression.lower()}.tfrecord")
 
 
-def as_trace(records, folder, error):
-    """The trace of three parsed records; the files' first two bytes tell how they are compressed."""
-    starts = []
+def as_trace(ways, folder, error):
+    """The trace of {way of reading: three parsed records}; the files' first two bytes tell how they are compressed."""
+    starts, trace = [], {}
     for compression in FLOATS:
         with open(path_of(folder, compression), "rb") as f:
             starts.append(f.read(2) if compression != "NONE" else b"")
-    return {
-        "forward/float_val": np.array([record["float_val"] for record in records]),
-        "forward/size": np.array([[record["width"], record["height"]] for record in records]),
-        "forward/image": np.array([record["image"] for record in records]),
-        "forward/file_starts": np.array([start.hex() for start in starts]),
-        "forward/wrong_compression_is_error": np.array(error),
-    }
+    for way, records in ways.items():
+        trace[f"forward/{way}/float_val"] = np.array([record["float_val"] for record in records])
+        trace[f"forward/{way}/size"] = np.array([[record["width"], record["height"]] for record in records])
+        trace[f"forward/{way}/image"] = np.array([record["image"] for record in records])
+    trace["forward/file_starts"] = np.array([start.hex() for start in starts])
+    trace["forward/wrong_compression_is_error"] = np.array(error)
+    return trace
 
 
 def write_records(folder, image):
@@ -75,12 +78,8 @@ def write_records(folder, image):
         writer.close()
 
 
-def build_graph(path="img_compress_none.tfrecord", compression="NONE"):
-    """Adds the queue of names, the reader, the parsed features and the picture to the default graph."""
-    kind = getattr(v1.python_io.TFRecordCompressionType, compression)
-    filename_queue = v1.train.string_input_producer([path])
-    reader = v1.TFRecordReader(options=v1.python_io.TFRecordOptions(kind))
-    _, serialized_example = reader.read(filename_queue)
+def parsed(serialized_example):
+    """Adds the features of a record, and its picture as uint8 [height, width, 3]."""
     features = v1.parse_single_example(
         serialized_example,
         features={
@@ -91,6 +90,15 @@ def build_graph(path="img_compress_none.tfrecord", compression="NONE"):
         },
     )
     return {**features, "image": v1.image.decode_jpeg(features["image_raw"], channels=3)}
+
+
+def build_graph(path="img_compress_none.tfrecord", compression="NONE"):
+    """Adds the queue of names, the reader and the parsed record to the default graph."""
+    kind = getattr(v1.python_io.TFRecordCompressionType, compression)
+    filename_queue = v1.train.string_input_producer([path])
+    reader = v1.TFRecordReader(options=v1.python_io.TFRecordOptions(kind))
+    _, serialized_example = reader.read(filename_queue)
+    return parsed(serialized_example)
 
 
 def read_record(path, compression):
@@ -106,14 +114,25 @@ def read_record(path, compression):
             coord.join(threads)
 
 
+def read_datasets(folder):
+    """The first record of each file: three datasets in one graph, one run."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        elements = []
+        for compression in FLOATS:
+            kind = "" if compression == "NONE" else compression
+            dataset = v1.data.TFRecordDataset([path_of(folder, compression)], compression_type=kind).map(parsed)
+            elements.append(v1.data.make_one_shot_iterator(dataset).get_next())
+        return sess.run(elements)
+
+
 def run_graph(out=None):
-    """Writes the three files and reads each with a reader of its own; then one with the wrong reader."""
+    """Writes the three files, reads each with a reader and with a dataset; then one with the wrong reader."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = out or scratch
         write_records(folder, picture(HEIGHT, WIDTH, "JPEG", SEED))
         records = [read_record(path_of(folder, compression), compression) for compression in FLOATS]
         error = error_of(read_record, path_of(folder, "GZIP"), "NONE")
-        return as_trace(records, folder, error)
+        return as_trace({"queue": records, "dataset": read_datasets(folder)}, folder, error)
 
 
 def write_files(folder, image):
@@ -144,17 +163,29 @@ def parse(serialized):
     return {**features, "image": tf.io.decode_jpeg(features["image_raw"], channels=3)}
 
 
-def first_record(path, compression):
-    """The first record of a file, a dict of arrays."""
-    compression_type = "" if compression == "NONE" else compression
-    return next(tf.data.TFRecordDataset(path, compression_type).map(parse).as_numpy_iterator())
+def dataset_of(folder, compression):
+    """The parsed records of one file. The compression is a word, "" for none."""
+    kind = "" if compression == "NONE" else compression
+    return tf.data.TFRecordDataset(path_of(folder, compression), kind).map(parse)
+
+
+def first_record(dataset):
+    """The first record, a dict of arrays: Python asks for it."""
+    return next(dataset.as_numpy_iterator())
+
+
+@tf.function
+def first_inside(dataset):
+    """The first record, a dict of tensors: the iterator is a part of the function's graph."""
+    return next(iter(dataset))
 
 
 def run_function(out=None):
-    """The same with data sets. The compression is a word, "" for none."""
+    """Datasets only: there is no queue to read by. A function takes a dataset as its argument."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = out or scratch
         write_files(folder, picture(HEIGHT, WIDTH, "JPEG", SEED))
-        records = [first_record(path_of(folder, compression), compression) for compression in FLOATS]
-        error = error_of(first_record, path_of(folder, "GZIP"), "NONE")
-        return as_trace(records, folder, error)
+        outside = [first_record(dataset_of(folder, compression)) for compression in FLOATS]
+        inside = [first_inside(dataset_of(folder, compression)) for compression in FLOATS]
+        gzip_as_none = tf.data.TFRecordDataset(path_of(folder, "GZIP")).map(parse)
+        return as_trace({"queue": outside, "dataset": inside}, folder, error_of(first_record, gzip_as_none))

@@ -1,14 +1,14 @@
-"""Meta graphs: what a .meta file says, and going on with an imported graph
+"""Meta graphs: what a .meta file says, and a graph imported and extended
 
 Source: S3 1809-1902, S2 240-250
 TF1: export_meta_graph writes a graph, the ops it uses, the Saver's settings and the collections, as text too.
-    import_meta_graph brings all of it back, a training op in a collection too: training goes on without the program
-    that built it, and new layers may stand on any tensor, with stop_gradient between.
-Now: saved_model.save writes functions with their variables; a loaded function trains on, and its body stands under a
-    new head.
+    import_meta_graph brings all of it back: a tensor is found by its name, and new ops may stand on it.
+Now: saved_model.save writes functions with their variables; a loaded function is called inside another one. Its file
+    holds a meta graph, too: the nodes lie in its library of functions, the variables' names in its graph of objects.
 Errata: S3's first op is Add; `+` makes an AddV2 since 1.15. S3 calls the text JSON: it is protocol buffer text.
-    S2 reads fc7_shape[3] of a layer that is flat: its size is [1]. VariableV2, v1/read and save/Assign are those of
-    ref variables, which S3 has: use_resource=False makes them here.
+    VariableV2, v1/read and save/Assign are those of ref variables, which S3 has: use_resource=False makes them here.
+    S2's VGG sketch is saving.going_on.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/MetaGraphDef
 """
 
 import os
@@ -17,41 +17,37 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from tf1ref import console
 from tf1ref.catalog.figures import exactly
 
-SEED = 1
-STEPS = 40  # of the body; half of them before it is saved. As many of the head
 FIRST = 4.0
 SECOND = 8.0
 BIAS = 2.0
 LATER_FIRST = 13.0
 LATER_SECOND = 17.0
 FACTOR = 2.0
-INPUTS = 3
-HIDDEN = 8
-CLASSES = 2
-PICTURES = 16
-LEARNING_RATE = 0.2
-STDDEV = 0.05  # of the head's weights: S2's
-HEAD_BIAS = 0.05
 
 EXPECTED = {
+    "meta/trainable": exactly([b"v1", b"v2"]),
+    "meta/op": exactly(b"AddV2"),
+    "meta/op_arguments": exactly([b"x", b"y"]),
     "forward/saved": exactly(24.0),
     "forward/imported": exactly(60.0),
     "forward/extended": exactly(120.0),
-    "final/differing": exactly(0),
-    "final/body_moved": exactly(0),
 }
 
 
-def batches(count):
-    """`count` batches of points and of whether they lie in a ball: float32 (n, INPUTS), int64 (n)."""
-    random = np.random.default_rng(SEED)
-    for _ in range(count):
-        x = random.normal(size=(PICTURES, INPUTS)).astype(np.float32)
-        yield x, (np.sum(x * x, axis=1) < INPUTS).astype(np.int64)
+def described(meta, nodes, trainable):
+    """What S3 looks up in a MetaGraphDef: who adds, with which arguments, and the names of the variables."""
+    (op,) = [node.op for node in nodes if node.name == "add"]
+    (definition,) = [each for each in meta.meta_info_def.stripped_op_list.op if each.name == op]
+    return {
+        "meta/trainable": np.array(sorted(trainable), dtype=bytes),
+        "meta/op": np.array(op, dtype=bytes),
+        "meta/op_arguments": np.array([argument.name for argument in definition.input_arg], dtype=bytes),
+    }
 
 
 def build_graph(use_resource=False):
@@ -86,66 +82,39 @@ def extend_graph(folder, trace):
         trace["forward/extended"] = sess.run(v1.multiply(op_to_restore, FACTOR), feed)
 
 
-def body_graph():
-    """Adds a network of one hidden layer and its training to the default graph."""
-    x = v1.placeholder(v1.float32, [None, INPUTS], name="x")
-    labels = v1.placeholder(v1.int64, [None], name="labels")
-    w = v1.get_variable("body/w", initializer=v1.truncated_normal([INPUTS, HIDDEN], seed=1))
-    hidden = v1.tanh(v1.matmul(x, w), name="body/hidden")
-    out = v1.get_variable("out/w", initializer=v1.truncated_normal([HIDDEN, CLASSES], seed=2))
-    cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=v1.matmul(hidden, out), labels=labels)
-    loss = v1.reduce_mean(cross_entropy, name="the_loss")
-    v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)  # puts itself into the collection train_op
-
-
-def train_graph(sess, data):
-    """Trains whatever graph is there, by the names and the collection it came with; returns the losses."""
-    (train,) = v1.get_collection(v1.GraphKeys.TRAIN_OP)
-    return [sess.run(["the_loss:0", train], {"x:0": x, "labels:0": labels})[0] for x, labels in data]
-
-
-def head_graph(sess, graph, data, trace):
-    """A new head on the imported body: only its own two variables move."""
-    hidden = v1.stop_gradient(graph.get_tensor_by_name("body/hidden:0"))
-    body = graph.get_tensor_by_name("body/w/Read/ReadVariableOp:0")
-    weights = v1.Variable(v1.truncated_normal([hidden.shape[1], CLASSES], stddev=STDDEV, seed=3), name="head/w")
-    biases = v1.Variable(v1.constant(HEAD_BIAS, shape=[CLASSES]), name="head/b")
-    logits, labels = v1.matmul(hidden, weights) + biases, graph.get_tensor_by_name("labels:0")
-    loss = v1.reduce_mean(v1.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=1 - labels))
-    train = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss, var_list=[weights, biases])
-    sess.run(v1.variables_initializer([weights, biases]))
-    before = sess.run(body)
-    trace["initial/head"] = sess.run(weights)
-    found = [sess.run([loss, train], {"x:0": x, "labels:0": y})[0] for x, y in data]
-    trace["steps/head_loss"], trace["final/head"] = found, sess.run(weights)
-    trace["final/body_moved"] = np.sum(before != sess.run(body))
-
-
-def run_graph(steps=STEPS, out=None):
-    """Exports, extends, and trains: all the way; and to half of the steps, from there on in an imported graph."""
-    trace, data = {}, list(batches(steps))
-    half = steps // 2
+def run_graph(out=None):
+    """A collection of variables holds a VariableDef each, as bytes."""
+    trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
-        path = os.path.join(folder, "body")
-        export_graph(os.path.join(folder, "test_meta.pbtxt"))
+        meta = export_graph(os.path.join(folder, "test_meta.pbtxt"))
+        variables = meta.collection_def[v1.GraphKeys.TRAINABLE_VARIABLES].bytes_list.value
+        names = [VariableDef.FromString(each).variable_name.partition(":")[0] for each in variables]
+        trace |= described(meta, meta.graph_def.node, names)
         extend_graph(folder, trace)
-        with v1.Graph().as_default(), v1.Session() as sess:
-            v1.set_random_seed(SEED)
-            body_graph()
-            sess.run(v1.global_variables_initializer())
-            trace["initial/w"] = sess.run("body/w/Read/ReadVariableOp:0")
-            losses = train_graph(sess, data[:half])
-            v1.train.Saver().save(sess, path)
-            straight = losses + train_graph(sess, data[half:])
-        with v1.Graph().as_default() as graph, v1.Session() as sess:
-            v1.set_random_seed(SEED)
-            v1.train.import_meta_graph(f"{path}.meta").restore(sess, path)
-            losses = losses + train_graph(sess, data[half:])
-            bar = console.steps(steps)
-            head_graph(sess, graph, [data[i] for i in bar], trace)
-    trace |= {"steps/loss": losses, "final/differing": np.sum(np.float32(losses) != np.float32(straight))}
     return {key: np.array(value) for key, value in trace.items()}
+
+
+class Pair(tf.Module):
+    """S3's two variables and their sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = tf.Variable(tf.constant(1.0, shape=[1]), name="v1")
+        self.second = tf.Variable(tf.constant(2.0, shape=[1]), name="v2")
+
+    @tf.function(input_signature=[])
+    def result(self):
+        """The sum, shape [1]."""
+        return self.first + self.second
+
+
+def saved_meta_graph(folder):
+    """Saves S3's pair; returns the meta graph of the file."""
+    path = os.path.join(folder, "pair")
+    tf.saved_model.save(Pair(), path)
+    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
+        return SavedModel.FromString(file.read()).meta_graphs[0]
 
 
 class Extended(tf.Module):
@@ -176,71 +145,14 @@ def extend_function(folder, trace):
     trace["forward/imported"], trace["forward/extended"] = loaded.op_to_restore(*later).numpy(), more(*later).numpy()
 
 
-class Body(tf.Module):
-    """A network of one hidden layer and its training, each with a signature: what has none is not saved."""
-
-    BATCH = [tf.TensorSpec([None, INPUTS]), tf.TensorSpec([None], tf.int64)]
-
-    def __init__(self):
-        super().__init__()
-        self.w = tf.Variable(tf.random.truncated_normal([INPUTS, HIDDEN], seed=1), name="body/w")
-        self.out = tf.Variable(tf.random.truncated_normal([HIDDEN, CLASSES], seed=2), name="out/w")
-
-    @tf.function(input_signature=BATCH[:1])
-    def hidden(self, x):
-        """(n, INPUTS) to (n, HIDDEN)."""
-        return tf.tanh(tf.matmul(x, self.w))
-
-    @tf.function(input_signature=BATCH)
-    def train(self, x, labels):
-        """One step; returns the loss before it."""
-        with tf.GradientTape() as tape:
-            logits = tf.matmul(self.hidden(x), self.out)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels))
-        for gradient, v in zip(tape.gradient(loss, [self.w, self.out]), [self.w, self.out]):
-            tf.raw_ops.ResourceApplyGradientDescent(var=v.handle, alpha=LEARNING_RATE, delta=gradient)
-        return loss
-
-
-class Head(tf.Module):
-    """Two new variables on a loaded body."""
-
-    def __init__(self, body):
-        super().__init__()
-        self.body = body
-        size = body.hidden(tf.zeros([1, INPUTS])).shape[1]
-        self.w = tf.Variable(tf.random.truncated_normal([size, CLASSES], stddev=STDDEV, seed=3), name="head/w")
-        self.b = tf.Variable(tf.constant(HEAD_BIAS, shape=[CLASSES]), name="head/b")
-
-    @tf.function
-    def train(self, x, labels):
-        """One step; returns the loss before it."""
-        with tf.GradientTape() as tape:
-            logits = tf.matmul(tf.stop_gradient(self.body.hidden(x)), self.w) + self.b
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=1 - labels))
-        for gradient, v in zip(tape.gradient(loss, [self.w, self.b]), [self.w, self.b]):
-            tf.raw_ops.ResourceApplyGradientDescent(var=v.handle, alpha=LEARNING_RATE, delta=gradient)
-        return loss
-
-
-def run_function(steps=STEPS, out=None):
-    """The same trainings; between the halves of the first one lies a SavedModel."""
-    tf.random.set_seed(SEED)
-    trace, data = {}, [(tf.constant(x), tf.constant(y)) for x, y in batches(steps)]
-    half = steps // 2
+def run_function(out=None):
+    """The graph of objects says of every variable its name and whether it is trained."""
+    trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
+        meta = saved_meta_graph(folder)
+        nodes = [node for function in meta.graph_def.library.function for node in function.node_def]
+        variables = [each.variable for each in meta.object_graph_def.nodes if each.HasField("variable")]
+        trace |= described(meta, nodes, [variable.name for variable in variables if variable.trainable])
         extend_function(folder, trace)
-        body = Body()
-        trace["initial/w"] = body.w.numpy()
-        losses = [body.train(*batch).numpy() for batch in data[:half]]
-        tf.saved_model.save(body, os.path.join(folder, "body"))
-        straight = losses + [body.train(*batch).numpy() for batch in data[half:]]
-        loaded = tf.saved_model.load(os.path.join(folder, "body"))
-        losses = losses + [loaded.train(*batch).numpy() for batch in data[half:]]
-        head, before = Head(loaded), loaded.w.numpy()
-        trace["initial/head"] = head.w.numpy()
-        trace["steps/head_loss"] = [head.train(*data[i]).numpy() for i in console.steps(steps)]
-        trace["final/head"], trace["final/body_moved"] = head.w.numpy(), np.sum(before != loaded.w.numpy())
-    trace |= {"steps/loss": losses, "final/differing": np.sum(np.float32(losses) != np.float32(straight))}
     return {key: np.array(value) for key, value in trace.items()}

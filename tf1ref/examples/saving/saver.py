@@ -1,14 +1,16 @@
 """Saver: all variables or some, under other names, and how many to keep
 
-Source: S3 1630-1716, S0 966-1020, S2 240-250
+Source: S3 1630-1716, S0 142-168, 966-1020, S2 233-250
 TF1: a Saver adds ops that write and read variables by name; beside the values save() writes the graph, from
     which import_meta_graph builds it again. A list picks variables, a dict names them otherwise.
 Now: a Checkpoint is told its variables by keyword; a manager keeps the last ones. restore() is content with less
     than all unless assert_consumed asks. A function's graph is saved by saved_model.save, not with every checkpoint.
-Errata: S0 saves to model.ckpt and imports from "model.ckpt/model.ckpt.meta", a folder that is not there; its list of
-    files has one model.ckpt, where S3's four (.index, .data) are right since 0.11. S2 calls what a Saver holds
-    "gradients" too: it holds variables, a gradient is no variable. S2 writes the graph with the first numbered
-    checkpoint only, which max_to_keep removes with its .meta five saves later; here it goes under a name of its own.
+Errata: S0's first program loads from model/test.cpkt what it saved to test.cpkt, and feeds {X: 12} for x of [1, 1].
+    Keeping one checkpoint every n hours is beside max_to_keep, which counts the others. S0 saves to model.ckpt and
+    imports from "model.ckpt/model.ckpt.meta", a folder that is not there; its list of files has one model.ckpt, where
+    S3's four (.index, .data) are right since 0.11. S2 calls what a Saver holds "gradients" too: it holds variables, a
+    gradient is no variable. S2 writes the graph with the first numbered checkpoint only, which max_to_keep removes
+    with its .meta five saves later; here it goes under a name of its own.
 """
 
 import glob
@@ -28,6 +30,9 @@ OTHER = 1.5  # what the variables of other graphs start at
 SAVES = 7
 MAX_TO_KEEP = 5
 NAME = "test_model"
+KEEP_EVERY_HOURS = 1 / 3_600_000_000  # a microsecond: whatever should be removed is kept
+K = 5
+TWELVE = 12
 
 EXPECTED = {
     "final/result": exactly([3.0]),
@@ -38,12 +43,22 @@ EXPECTED = {
     "final/missing_key": exactly(1),
     "final/kept": exactly([2, 3, 4, 5, 6]),
     "final/graphs_written": exactly(1),
+    "final/kept_for_hours": exactly([0, 1, 2, 3, 4, 5, 6]),
+    "final/kx": exactly([[25.0]]),
+    "final/kx_of_twelve": exactly([[60.0]]),
 }
 
 
 def numbers_of(paths):
     """The step at the end of each checkpoint's name."""
     return [int(re.search(r"-(\d+)$", path)[1]) for path in paths]
+
+
+def numbers_in(folder, name):
+    """The steps of the checkpoints of this name that lie in a folder."""
+    return sorted(
+        numbers_of(path.removesuffix(".index") for path in glob.glob(f"{glob.escape(folder)}/{name}-*.index"))
+    )
 
 
 def build_graph(first=FIRST, second=SECOND, prefix=""):
@@ -66,6 +81,33 @@ def save_graph(path, trace):
             many.save(sess, f"{path}_many", global_step=step, write_meta_graph=False)
         trace["final/kept"] = numbers_of(many.last_checkpoints)
         trace["final/graphs_written"] = len(glob.glob(f"{glob.escape(path)}*.meta"))
+
+
+def keep_graph(folder):
+    """Saves SAVES times by a Saver that is to keep the last one, and one for every so many hours."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        build_graph()
+        sess.run(v1.global_variables_initializer())
+        saver = v1.train.Saver(max_to_keep=1, keep_checkpoint_every_n_hours=KEEP_EVERY_HOURS)
+        for step in range(SAVES):
+            saver.save(sess, os.path.join(folder, "hourly"), global_step=step, write_meta_graph=False)
+    return numbers_in(folder, "hourly")
+
+
+def kx_graph(path, trace):
+    """S0's first program: y = k * x; another session restores into the same graph, and needs no initializer."""
+    with v1.Graph().as_default():
+        x = v1.placeholder(v1.float32, [1, 1])
+        k = v1.Variable([[float(K)]])
+        y = v1.matmul(k, x)
+        saver = v1.train.Saver()
+        with v1.Session() as sess:
+            sess.run(v1.global_variables_initializer())
+            trace["final/kx"] = sess.run(y, {x: [[K]]})
+            saver.save(sess, path)
+        with v1.Session() as sess:
+            saver.restore(sess, path)
+            trace["final/kx_of_twelve"] = sess.run(y, {x: [[TWELVE]]})
 
 
 def restore_graph(path, fetch, prefix="", saved=None, initialize=False):
@@ -110,6 +152,8 @@ def run_graph(out=None):
         renamed = restore_graph(path, "result", "other-", lambda nodes: {k: nodes[n] for k, n in names.items()})
         trace["final/renamed"] = renamed
         trace["final/missing_key"] = int(key_missing_graph(path))
+        trace["final/kept_for_hours"] = keep_graph(scratch)
+        kx_graph(os.path.join(scratch, "test.cpkt"), trace)
     return {key: np.array(value) for key, value in trace.items()}
 
 
@@ -140,6 +184,37 @@ def save_function(path, trace):
         manager.save(checkpoint_number=step)
     trace["final/kept"] = numbers_of(manager.checkpoints)
     trace["final/graphs_written"] = len(glob.glob(os.path.join(glob.escape(f"{path}_function"), "*model.pb")))
+
+
+def keep_function(folder):
+    """The same by a manager, whose checkpoints have a folder."""
+    checkpoint, kept = tf.train.Checkpoint(v=Model().first), os.path.join(folder, "kept")
+    manager = tf.train.CheckpointManager(checkpoint, kept, 1, KEEP_EVERY_HOURS, checkpoint_name="hourly")
+    for step in range(SAVES):
+        manager.save(checkpoint_number=step)
+    return numbers_in(kept, "hourly")
+
+
+class Product(tf.Module):
+    """S0's k * x."""
+
+    def __init__(self, k):
+        super().__init__()
+        self.k = tf.Variable([[float(k)]])
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 1])])
+    def __call__(self, x):
+        """(1, 1) to (1, 1)."""
+        return tf.matmul(self.k, x)
+
+
+def kx_function(path, trace):
+    """Another object reads what the first one wrote; in an object no value is ever missing, so it starts at 0."""
+    product, other = Product(K), Product(0)
+    trace["final/kx"] = product([[float(K)]]).numpy()
+    tf.train.Checkpoint(product).write(path)
+    tf.train.Checkpoint(other).read(path).assert_consumed()
+    trace["final/kx_of_twelve"] = other([[float(TWELVE)]]).numpy()
 
 
 def restore_function(path, fetch, names):
@@ -174,4 +249,6 @@ def run_function(out=None):
         trace["final/not_restored"] = restore_function(path, "second", {"v1": "first"})
         trace["final/renamed"] = restore_function(path, "result", both)
         trace["final/missing_key"] = int(key_missing_function(path))
+        trace["final/kept_for_hours"] = keep_function(scratch)
+        kx_function(os.path.join(scratch, "test.cpkt"), trace)
     return {key: np.array(value) for key, value in trace.items()}

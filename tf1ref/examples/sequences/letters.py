@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref import console
-from tf1ref.catalog.figures import exactly
+from tf1ref.catalog.figures import about, at_most, exactly
 from tf1ref.errors import InputError
 from tf1ref.legacy.nn import rnn_cell
 from tf1ref.modules import optimizers, rnn
@@ -22,6 +22,7 @@ from tf1ref.modules.rnn_unroll import RNN
 SEED = 7
 STEPS = 100
 LEARNING_RATE = 0.01
+EPSILON = 1e-7  # of Adam: Keras' own; TF1's is 1e-8
 EMBEDDING_RANGE = 0.05
 FIVE = "abcde"
 ALL = "abcdefghijklmnopqrstuvwxyz"
@@ -34,7 +35,11 @@ PROGRAMS = {
 }
 ASKED = {"onehot_1": "b", "onehot_4": "bcde", "embedding_1": "e", "embedding_4": "vwxy"}
 
+# S4 prints three losses, of other random starts. Four seeds here reach .17 to .34, .18 to .82 and .15 to .31.
 EXPECTED = {
+    "final/onehot_4/loss": about(0.2572, within=0.1),
+    "final/embedding_1/loss": at_most(0.6305),
+    "final/embedding_4/loss": about(0.1948, within=0.1),
     "final/onehot_1/parameters": exactly(47),
     "final/onehot_4/parameters": exactly(47),
     "final/embedding_1/parameters": exactly(48),
@@ -90,7 +95,7 @@ def build_graph(program="onehot_4"):
     biases = v1.get_variable("biases", [depth], initializer=v1.zeros_initializer())
     logits = v1.matmul(state, weights) + biases
     loss = v1.reduce_mean(v1.nn.sparse_softmax_cross_entropy_with_logits(labels=y_, logits=logits))
-    optimizer = v1.train.AdamOptimizer(LEARNING_RATE)
+    optimizer = v1.train.AdamOptimizer(LEARNING_RATE, epsilon=EPSILON)
     pairs = optimizer.compute_gradients(loss)
     correct = v1.equal(v1.argmax(logits, 1, output_type=v1.int32), y_)
     return {
@@ -101,6 +106,7 @@ def build_graph(program="onehot_4"):
         "variables": {variable.op.name: variable for _, variable in pairs},
         "gradients": {variable.op.name: v1.convert_to_tensor(gradient) for gradient, variable in pairs},
         "train": optimizer.apply_gradients(pairs),
+        "slots": {variable.op.name: variable for variable in optimizer.variables()},
         "accuracy": v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy"),
     }
 
@@ -120,10 +126,12 @@ def train_graph(program, asked, steps, trace):
             rows.append(sess.run([graph["loss"], graph["accuracy"], graph["train"]], feed)[:2])
             bar.show(loss=rows[-1][0], accuracy=rows[-1][1])
         trace.update({f"final/{program}/{k}": v for k, v in sess.run(variables).items()})
+        trace.update({f"slots/{program}/{k}": v for k, v in sess.run(graph["slots"]).items()})
         trace[f"final/{program}/accuracy"] = sess.run(graph["accuracy"], feed)
         trace[f"final/{program}/answer"] = sess.run(graph["y"], {graph["x"]: asked})
         trace[f"final/{program}/parameters"] = sum(v.shape.num_elements() for v in variables.values())
     trace[f"steps/{program}/loss"], trace[f"steps/{program}/accuracy"] = np.array(rows).T
+    trace[f"final/{program}/loss"] = rows[-1][0]
 
 
 def run_graph(steps=STEPS):
@@ -149,7 +157,7 @@ class Network(tf.Module):
         edge = (6.0 / (units + self.depth)) ** 0.5  # glorot uniform
         self.weights = tf.Variable(tf.random.uniform([units, self.depth], -edge, edge, seed=3), name="weights")
         self.biases = tf.Variable(tf.zeros([self.depth]), name="biases")
-        self.optimizer = optimizers.Adam(LEARNING_RATE)
+        self.optimizer = optimizers.Adam(LEARNING_RATE, epsilon=EPSILON)
         self.optimizer.create(self.variables_by_name().values())
 
     def variables_by_name(self):
@@ -202,10 +210,12 @@ def train_function(program, asked, steps, trace):
         rows.append([loss.numpy(), accuracy.numpy()])
         bar.show(loss=rows[-1][0], accuracy=rows[-1][1])
     trace.update({f"final/{program}/{k}": v.numpy() for k, v in variables.items()})
+    trace.update({f"slots/{program}/{k}": v.numpy() for k, v in network.optimizer.variables_by_name().items()})
     trace[f"final/{program}/accuracy"] = network.accuracy(x, y).numpy()
     trace[f"final/{program}/answer"] = network.predict(tf.constant(asked)).numpy()
     trace[f"final/{program}/parameters"] = sum(v.shape.num_elements() for v in variables.values())
     trace[f"steps/{program}/loss"], trace[f"steps/{program}/accuracy"] = np.array(rows).T
+    trace[f"final/{program}/loss"] = rows[-1][0]
 
 
 def run_function(steps=STEPS):

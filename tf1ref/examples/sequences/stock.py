@@ -3,9 +3,12 @@
 Source: S4 5868-6480
 TF1: dynamic_rnn twice, dropout between; the network is built once to train and once, with its variables, to predict.
 Now: two RNN objects and a dense layer; one function with dropout trains, one without predicts.
-Errata: S4 prints the LSTM's table and figures (mse 10297.97, rmse 101.48, mae 96.16) under all three networks. The 300
-    days that it validates on are those that it tests on. It saves the epoch that is best on them, and predicts with
-    the last. Its GRU is Keras', with a second bias; here it is TF1's, 74,081 parameters.
+Errata: the program that S4 gives under "RNN" is its LSTM program again, line for line; here that heading's network is
+    of the simple cells it speaks of. S4 prints the LSTM's table and figures (mse 10297.97, rmse 101.48, mae 96.16)
+    under all three. Keras draws the kernel of a layer's inputs by glorot and that of its state orthogonally; here, as
+    in TF1, the two are one kernel with one glorot draw, and an LSTM's forget gates start at 1 by a constant in the
+    sum. The 300 days that it validates on are those that it tests on. It saves the epoch that is best on them, and
+    predicts with the last. Its GRU is Keras', with a second bias; here it is TF1's, 74,081 parameters.
 """
 
 import numpy as np
@@ -28,6 +31,7 @@ UNITS1 = 80
 UNITS2 = 100
 DROPOUT_RATE = 0.2
 LEARNING_RATE = 0.001
+EPSILON = 1e-7  # of Adam: Keras' own; TF1's is 1e-8
 KINDS = ("SimpleRNN", "LSTM", "GRU")
 
 # S4 prints the rmse of an LSTM without seeds; three epochs in a row differ by as much as a half.
@@ -98,7 +102,7 @@ def build_graph(kind="LSTM"):
     loss = v1.losses.mean_squared_error(y_, inference(x, kind, train=True))
     with v1.variable_scope(v1.get_variable_scope(), reuse=True):
         y = inference(x, kind, train=False)
-    optimizer = v1.train.AdamOptimizer(LEARNING_RATE)
+    optimizer = v1.train.AdamOptimizer(LEARNING_RATE, epsilon=EPSILON)
     pairs = optimizer.compute_gradients(loss)
     return {
         "x": x,
@@ -109,6 +113,7 @@ def build_graph(kind="LSTM"):
         "variables": {variable.op.name: variable for _, variable in pairs},
         "gradients": {variable.op.name: gradient for gradient, variable in pairs},
         "train": optimizer.apply_gradients(pairs),
+        "slots": {variable.op.name: variable for variable in optimizer.variables()},
     }
 
 
@@ -131,6 +136,7 @@ def train_graph(kind, data, steps, trace):
                 test_losses.append(sess.run(graph["test_loss"], {x: data.test_x, y_: data.test_y}))
             bar.show(loss=loss)
         variables = sess.run(graph["variables"])
+        trace.update({f"slots/{kind}/{k}": v for k, v in sess.run(graph["slots"]).items()})
         answers = figures(data, sess.run(graph["y"], {x: data.test_x}), variables)
     trace.update({f"final/{kind}/{k}": v for k, v in {**variables, **answers}.items()})
     trace[f"steps/{kind}/loss"], trace[f"{kind}/test_loss"] = np.array(losses), np.array(test_losses)
@@ -156,7 +162,7 @@ class Network(tf.Module):
         edge = (6.0 / (UNITS2 + 1)) ** 0.5  # glorot uniform
         self.kernel = tf.Variable(tf.random.uniform([UNITS2, 1], -edge, edge, seed=3), name="dense/kernel")
         self.bias = tf.Variable(tf.zeros([1]), name="dense/bias")
-        self.optimizer = optimizers.Adam(LEARNING_RATE)
+        self.optimizer = optimizers.Adam(LEARNING_RATE, epsilon=EPSILON)
         self.optimizer.create(self.variables_by_name().values())
 
     def variables_by_name(self):
@@ -208,6 +214,7 @@ def train_function(kind, data, steps, trace):
             test_losses.append(network.test_loss(*test).numpy())
         bar.show(loss=losses[-1])
     values = {name: variable.numpy() for name, variable in variables.items()}
+    trace.update({f"slots/{kind}/{k}": v.numpy() for k, v in network.optimizer.variables_by_name().items()})
     answers = figures(data, network.predict(test[0]).numpy(), values)
     trace.update({f"final/{kind}/{k}": v for k, v in {**values, **answers}.items()})
     trace[f"steps/{kind}/loss"], trace[f"{kind}/test_loss"] = np.array(losses), np.array(test_losses)

@@ -16,6 +16,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import about, at_least, at_most
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 2
 STEPS = 300
@@ -75,26 +76,30 @@ def build_graph(is_training=False):
     graph["variables"] = {v.op.name: v for v in v1.global_variables()}
     if is_training:
         with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
-            graph["train"] = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)
+            optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+            pairs = optimizer.compute_gradients(loss)
+            graph["train"] = optimizer.apply_gradients(pairs)
+        graph["gradients"] = {v.op.name: gradient for gradient, v in pairs}
     return graph
 
 
 def run_graph(steps=STEPS):
     """Two graphs: what the first has learned is loaded into the second, as a Saver would."""
-    random, losses, means = np.random.RandomState(SEED), [], []
+    random, trace = np.random.RandomState(SEED), Trace()
     test = batch(random, 500)
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph(is_training=True)
         sess.run(v1.global_variables_initializer())
-        trace = {f"initial/{name}": value for name, value in sess.run(graph["variables"]).items()}
+        trace.initial(sess.run(graph["variables"]))
         trace["forward/normalized"] = sess.run(graph["normalized"], {graph["x"]: test[0]})
         bar = console.steps(steps)
-        for _ in bar:
+        for step in bar:
             x, y = batch(random)
-            _, loss = sess.run([graph["train"], graph["loss"]], {graph["x"]: x, graph["y_"]: y})
-            losses.append(loss)
-            means.append(sess.run(graph["variables"]["bn/moving_mean"]))
+            fetches = graph["train"], graph["loss"], {} if step else graph["gradients"]
+            _, loss, gradients = sess.run(fetches, {graph["x"]: x, graph["y_"]: y})
+            trace.gradients(gradients)
+            trace.step(loss=loss, moving_mean=sess.run(graph["variables"]["bn/moving_mean"]))
             bar.show(loss=loss)
         values = sess.run(graph["variables"])
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -106,14 +111,14 @@ def run_graph(steps=STEPS):
         for name in ("bn/moving_mean", "bn/moving_variance"):
             graph["variables"][name].load(trace[f"initial/{name}"], sess)
         trace["final/test_loss_without_updates"] = sess.run(graph["loss"], feed)
-    trace |= {f"final/{name}": value for name, value in values.items()}
-    trace |= {"steps/loss": np.array(losses), "steps/moving_mean": np.array(means)}
-    return trace | moments(trace["forward/normalized"])
+    trace.final(values)
+    trace.forward(moments(trace["forward/normalized"]))
+    return trace.arrays()
 
 
 def moments(normalized):
     """Mean and deviation of each column, which should be 0 and 1."""
-    return {"forward/mean": normalized.mean(axis=0), "forward/deviation": normalized.std(axis=0)}
+    return {"mean": normalized.mean(axis=0), "deviation": normalized.std(axis=0)}
 
 
 class Network(tf.Module):
@@ -129,6 +134,7 @@ class Network(tf.Module):
         self.variance = tf.Variable(tf.ones([HIDDEN]), name="bn/moving_variance", trainable=False)
         start = tf.random.truncated_normal([HIDDEN, 1], stddev=DEVIATION, seed=2)
         self.weights2 = tf.Variable(start, name="weights2")
+        self.trained = [self.weights1, self.beta, self.gamma, self.weights2]
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     @tf.function
@@ -150,34 +156,35 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step, with the averages. Returns the loss before it."""
+        """One step, with the averages. Returns the loss before it, and the gradients of the four."""
         with tf.GradientTape() as tape:
             loss, _ = self.loss(x, y_, True)
-        self.optimizer.minimize(tape, loss, [self.weights1, self.beta, self.gamma, self.weights2])
-        return loss
+        return loss, self.optimizer.minimize(tape, loss, self.trained)
 
 
 def run_function(steps=STEPS):
     """One object: inference is the same function with another argument."""
-    random, losses, means = np.random.RandomState(SEED), [], []
+    random, trace = np.random.RandomState(SEED), Trace()
     tf.random.set_seed(SEED)
     network = Network()
     test = [tf.constant(array) for array in batch(random, 500)]
     names = {v.name.partition(":")[0]: v for v in network.variables}
-    trace = {f"initial/{name}": variable.numpy() for name, variable in names.items()}
+    trace.initial(names)
     trace["forward/normalized"] = network.normalized(test[0], True).numpy()
     restart(network)  # the line before has moved the averages; the graph only fetched the values
     bar = console.steps(steps)
-    for _ in bar:
-        losses.append(network.train(*(tf.constant(array) for array in batch(random))).numpy())
-        means.append(network.mean.numpy())
-        bar.show(loss=losses[-1])
-    trace |= {f"final/{name}": variable.numpy() for name, variable in names.items()}
+    for step in bar:
+        loss, gradients = network.train(*(tf.constant(array) for array in batch(random)))
+        if step == 0:
+            trace.gradients({v.name.partition(":")[0]: g for v, g in zip(network.trained, gradients)})
+        trace.step(loss=loss, moving_mean=network.mean)
+        bar.show(loss=loss.numpy())
+    trace.final(names)
     trace["final/test_loss"], trace["final/y"] = (result.numpy() for result in network.loss(*test, False))
     restart(network)
     trace["final/test_loss_without_updates"] = network.loss(*test, False)[0].numpy()
-    trace |= {"steps/loss": np.array(losses), "steps/moving_mean": np.array(means)}
-    return trace | moments(trace["forward/normalized"])
+    trace.forward(moments(trace["forward/normalized"]))
+    return trace.arrays()
 
 
 def restart(network):

@@ -15,6 +15,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref import console
 from tf1ref.catalog.figures import about, exactly
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 5
 STEPS = 100
@@ -60,6 +61,8 @@ def build_graph():
     dropped = v1.nn.dropout(hidden, keep_prob=keep_prob, seed=3)
     y = v1.matmul(dropped, weights2)
     loss = v1.reduce_mean(v1.square(y - y_))
+    optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+    pairs = optimizer.compute_gradients(loss)
     return {
         "mask": v1.nn.dropout(ones, keep_prob=keep_prob, seed=4),
         "keep_prob": keep_prob,
@@ -69,43 +72,40 @@ def build_graph():
         "dropped": dropped,
         "loss": loss,
         "variables": {v.op.name: v for v in (weights1, weights2)},
-        "train": v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss),
+        "gradients": {v.op.name: gradient for gradient, v in pairs},
+        "train": optimizer.apply_gradients(pairs),
     }
 
 
 def run_graph(steps=STEPS):
     """One graph trains and tests: what is fed for keep_prob is all the difference."""
-    x, y = points()
-    losses, share = [], []
+    (x, y), trace = points(), Trace()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
         sess.run(v1.global_variables_initializer())
         keep_prob = graph["keep_prob"]
-        trace = {"forward/mask": sess.run(graph["mask"], {keep_prob: 1 - S4_RATE})}
+        trace["forward/mask"] = sess.run(graph["mask"], {keep_prob: 1 - S4_RATE})
         trace["forward/another_mask"] = sess.run(graph["mask"], {keep_prob: 1 - S4_RATE})
         trace["forward/test"] = sess.run(graph["mask"], {keep_prob: 1.0})
-        trace |= {f"initial/{name}": value for name, value in sess.run(graph["variables"]).items()}
+        trace.initial(sess.run(graph["variables"]))
         feed = {graph["x"]: x, graph["y_"]: y, keep_prob: KEEP_PROB}
         bar = console.steps(steps)
-        for _ in bar:
-            _, loss, hidden = sess.run([graph["train"], graph["loss"], graph["dropped"]], feed)
-            losses.append(loss)
-            share.append(np.mean(hidden == 0.0))
+        for step in bar:
+            fetches = graph["train"], graph["loss"], graph["dropped"], {} if step else graph["gradients"]
+            _, loss, hidden, gradients = sess.run(fetches, feed)
+            trace.gradients(gradients)
+            trace.step(loss=loss, share_of_zeros=np.mean(hidden == 0.0))
             bar.show(loss=loss)
-        trace |= {f"final/{name}": value for name, value in sess.run(graph["variables"]).items()}
+        trace.final(sess.run(graph["variables"]))
         trace["final/y"], trace["final/loss"] = sess.run([graph["y"], graph["loss"]], feed | {keep_prob: 1.0})
-    trace |= {"steps/loss": np.array(losses), "steps/share_of_zeros": np.array(share)}
-    return trace | measures(trace["forward/mask"])
+    trace.forward(measures(trace["forward/mask"]))
+    return trace.arrays()
 
 
 def measures(mask):
     """What a mask on ones says: its mean, its different values, the share of zeros."""
-    return {
-        "forward/mean_of_mask": mask.mean(),
-        "forward/values": np.unique(mask),
-        "forward/share_dropped": np.mean(mask == 0.0),
-    }
+    return {"mean_of_mask": mask.mean(), "values": np.unique(mask), "share_dropped": np.mean(mask == 0.0)}
 
 
 class Network(tf.Module):
@@ -139,33 +139,32 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step with a new mask. Returns the loss before it and the hidden layer as it was dropped."""
+        """One step with a new mask. Returns the loss before it, the hidden layer as it was dropped, the gradients."""
         with tf.GradientTape() as tape:
             y, hidden = self.outputs(x, True)
             loss = tf.reduce_mean(tf.square(y - y_))
-        self.optimizer.minimize(tape, loss, [self.weights1, self.weights2])
-        return loss, hidden
+        return loss, hidden, self.optimizer.minimize(tape, loss, [self.weights1, self.weights2])
 
 
 def run_function(steps=STEPS):
     """Testing is another trace of the same function, made by the value of a Python argument."""
     tf.random.set_seed(SEED)
     x, y = (tf.constant(array) for array in points())
-    network = Network()
+    network, trace = Network(), Trace()
     names = {"weights1": network.weights1, "weights2": network.weights2}
     ones, keep_prob = tf.ones([UNITS]), tf.constant(1 - S4_RATE)
-    trace = {"forward/mask": network.mask(ones, 1 - keep_prob).numpy()}
+    trace["forward/mask"] = network.mask(ones, 1 - keep_prob).numpy()
     trace["forward/another_mask"] = network.mask(ones, 1 - keep_prob).numpy()
     trace["forward/test"] = network.mask(ones, tf.constant(0.0)).numpy()
-    trace |= {f"initial/{name}": variable.numpy() for name, variable in names.items()}
-    losses, share = [], []
+    trace.initial(names)
     bar = console.steps(steps)
-    for _ in bar:
-        loss, hidden = network.train(x, y)
-        losses.append(loss.numpy())
-        share.append(np.mean(hidden.numpy() == 0.0))
-        bar.show(loss=losses[-1])
-    trace |= {f"final/{name}": variable.numpy() for name, variable in names.items()}
+    for step in bar:
+        loss, hidden, gradients = network.train(x, y)
+        if step == 0:
+            trace.gradients(dict(zip(names, gradients)))
+        trace.step(loss=loss, share_of_zeros=np.mean(hidden.numpy() == 0.0))
+        bar.show(loss=loss.numpy())
+    trace.final(names)
     trace["final/y"], trace["final/loss"] = network.outputs(x, False)[0].numpy(), network.loss(x, y).numpy()
-    trace |= {"steps/loss": np.array(losses), "steps/share_of_zeros": np.array(share)}
-    return trace | measures(trace["forward/mask"])
+    trace.forward(measures(trace["forward/mask"]))
+    return trace.arrays()

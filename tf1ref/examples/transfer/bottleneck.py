@@ -4,10 +4,12 @@ Source: S3 2804-3040
 TF1: import_graph_def adds somebody's frozen graph; a session runs it up to the bottleneck, once a picture, and the
     new layer is trained on the kept features; convert_variables_to_constants joins the two.
 Now: a tf.function wraps the same GraphDef; the layer's variables are frozen where the trace reads them.
-Errata: S3 splits the pictures at random in every run, so a run tests on what an earlier one trained on; here the
-    name's hash decides. It keeps features by file name: another graph, or a changed picture, gets the old ones.
-    Its four globs find each file twice where case does not matter. A class without a picture in a list divides by
-    zero. Paths that start with ~ are expanded by none of the functions they are given to.
+Errata: S3's body is Inception v3, whose file does not come with it; here it is a small network trained on CIFAR-10 with
+    S3's tensor names, so .97 and .911 are not reached. MODEL_FILE names the frozen graph of a real one. S3 splits the
+    pictures at random in every run, so a run tests on what an earlier one trained on; here the name's hash decides. It
+    keeps features by file name: another graph, or a changed picture, gets the old ones. Its four globs find each file
+    twice where case does not matter. A class without a picture in a list divides by zero. Paths that start with ~ are
+    expanded by none of the functions they are given to.
 """
 
 import os

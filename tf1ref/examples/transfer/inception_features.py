@@ -4,11 +4,13 @@ Source: S0 1533-1877
 TF1: three programs: a frozen graph run over every picture; a network of two layers, its losses in a collection,
     saved; import_meta_graph and get_tensor_by_name find input and answer of the saved one again.
 Now: three functions; a tf.Module is restored by its variables' names, and called.
-Errata: S0 validates on batches of what it trains on, of all pictures; here a list by the names' hash is kept back.
-    It divides by 9.333495 to predict, its own pictures' largest feature: here the .npz has both ends. The number of
-    pictures (3670), of features and the order of the classes are written into its code. Its comment says .96 every
-    100 steps for what is .7 every 1000. leaky_relu on the last layer is S0's; it is kept, as its tensor is asked for.
-    The three shuffles "with the same state" set the state to what it already is.
+Errata: S0's body is Inception v3, whose file does not come with it; here it is a small network trained on CIFAR-10 with
+    S0's tensor names. INCEPTION_V3_PB_FILE names the frozen graph of a real one. S0 validates on batches of what it
+    trains on, of all pictures; here a list by the names' hash is kept back. It divides by 9.333495 to predict, its own
+    pictures' largest feature: here the .npz has both ends. The number of pictures (3670), of features and the order of
+    the classes are written into its code. Its comment says .96 every 100 steps for what is .7 every 1000. leaky_relu on
+    the last layer is S0's; it is kept, as its tensor is asked for. The three shuffles "with the same state" set the
+    state to what it already is.
 """
 
 import os
