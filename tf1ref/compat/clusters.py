@@ -19,7 +19,6 @@ from tf1ref.compat import cluster_sessions as sessions
 # Seconds between two looks of a worker that waits for the chief. tf1ref.distributed has the same.
 POLL_SECONDS = 0.2
 
-
 _say: Callable[[str], None] = print
 
 
