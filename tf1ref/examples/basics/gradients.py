@@ -4,6 +4,7 @@ Source: S4 663-696, S3 936-948, 4072-4080
 TF1: tf.gradients adds the ops of the derivative to the graph; stop_gradient cuts a path.
 Now: GradientTape records what runs under it; inside tf.function the derivative is traced along with the rest.
 Errata: none found.
+See: https://www.tensorflow.org/guide/autodiff
 """
 
 import numpy as np

@@ -4,6 +4,7 @@ Source: S3 464-505, S2 88-92, 93-98
 TF1: nodes go into the default graph unless another one is; names and variables belong to one graph.
 Now: every trace of a tf.function is a graph of its own; variables are objects outside all of them.
 Errata: S3 leaves out the parentheses of global_variables_initializer().run().
+See: https://www.tensorflow.org/guide/intro_to_graphs
 """
 
 import numpy as np

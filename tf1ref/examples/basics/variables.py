@@ -7,6 +7,7 @@ Now: a variable is an object that has a value from its first line on. The method
     uniform_unit_scaling_initializer has no successor, `unit_scaling_limit` is its formula.
 Errata: S3 writes tf.ones_initialize; the list ends in tf.ones_initializer. S2 prints a Variable where it means its
     value. S3's [0.3, 0.6, 0.9] begins with 0, for W * 1 + b.
+See: https://www.tensorflow.org/guide/variable
 """
 
 import numpy as np

@@ -5,6 +5,7 @@ TF1: one loop over a table of convolutions: the rows that normalise put batch no
 Now: the table makes the layers in the constructor; the call goes over it again.
 Errata: S4 says what it changed (3 x 3 kernels, batch norm, 2048 units) but for the strides and the first kernels
     of the paper, 11 x 11 with a stride of 4, too large for 32 x 32. Softmax, epochs and short runs: see cbapd.
+See: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, doi:10.1145/3065386
 """
 
 import tensorflow as tf

@@ -8,6 +8,7 @@ Errata: S1's 19.5M multiply-adds are 18.5M (conv2 alone has 14.7M). Its 86 % tak
     does in minutes. 16 threads made every run different (see _cifar10_input.py). The evaluator took 79 whole batches,
     112 pictures of 10,000 twice: here every picture counts once. The standardization takes the random brightness
     back, and the contrast but for the channels' means: of the distortions, crop and flip do the work.
+See: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 import tempfile

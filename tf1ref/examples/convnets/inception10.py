@@ -8,6 +8,7 @@ Errata: S4's ConvBNRelu passes training=False, also to train: batch norm never s
     and it only scales and shifts; S4 takes this to mean averages over the whole training set. The figures S4 prints
     (.4645) are those. NORMALIZE_BY_BATCH is that flag. S4 gives dense layers 90 % of VGG's parameters: true of the
     paper's network, of S4's own it is 3.5 %. Softmax, epochs and short runs: see cbapd.
+See: Szegedy et al., Going Deeper with Convolutions, arXiv:1409.4842
 """
 
 import tensorflow as tf

@@ -8,6 +8,7 @@ Errata: S3 counts 46 layers, and gives the 96 convolutions without saying what t
     the auxiliary ones; the two of 1 x 1 that give the logits themselves are not among them. In S0's list one of the
     kernels is 5 x 5 everywhere; here most of these are two of 3 x 3, or 1 x 7 and 7 x 1. Shown is the answer of a
     network that nobody has trained: dropout and the averages' decay, which only training has, are left out.
+See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 
 import zlib

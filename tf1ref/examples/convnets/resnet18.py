@@ -7,6 +7,7 @@ Now: a block is a tuple of layers; the penalty is returned by a method and added
 Errata: The comment beside S4's inner loop says "which convolution"; it counts blocks, of two convolutions each. The
     eighteen layers leave out the three convolutions of 1 x 1 on the paths past. S4's regularizers.l2() is .01 times
     the sum of squares, twice what TF1's l2_regularizer(.01) gives. Softmax, epochs and short runs: see cbapd.
+See: He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385
 """
 
 import tensorflow as tf

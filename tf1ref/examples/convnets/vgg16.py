@@ -5,6 +5,7 @@ TF1: S4 writes out sixteen layers; five rows of filters and repetitions say the 
 Now: the layers lie in one list of blocks, made and called by two loops of the same shape.
 Errata: S4's comments call each batch norm and activation "layer 1". The paper's network has no batch norm, no dropout
     between the blocks, and dense layers of 4096 units. Softmax, epochs and short runs: see cbapd.
+See: Simonyan and Zisserman, Very Deep Convolutional Networks, arXiv:1409.1556
 """
 
 import tensorflow as tf

@@ -7,6 +7,7 @@ Now: one object, two instances; the evaluating one reads the averages by name fr
 Errata: S3 defines dropout, then calls inference(x, False, ...) while training: it never acts, and the figures are
     those without it. DROPOUT is that flag; with True 10,000 steps reach .9864. S3's graphs are bound to the batch
     size; here they can be served. The averages follow the training step, which S3 leaves open.
+See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
 import os

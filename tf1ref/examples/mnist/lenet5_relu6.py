@@ -10,6 +10,7 @@ Errata: as S0 writes it, nothing is learned: weights and biases of deviation 1 d
     (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py); so it does here. A comment says that
     the rate starts at .9 and falls by .96 every 100 steps; its code says .99, .9 and 5000. It binds the graph to
     batches of 500, evaluates nothing, merges a summary that it never writes, and takes a second run for the loss.
+See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
 import numpy as np

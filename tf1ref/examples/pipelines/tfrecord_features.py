@@ -8,6 +8,7 @@ Now: the same message and the same specs in tf.io; a RaggedFeature is the easier
 Errata: S3 defines parse_example_record and maps parse_test. Its printed shapes ([1, 4]) are those after batch(1).
     A missing FixedLenFeature without a default and a feature of another type are InvalidArgumentError; both halves
     show it, and neither says which record it was (`tf1ref data verify` does).
+See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
 import os

@@ -9,6 +9,7 @@ Errata: S2's text puts files of all three kinds into one queue, which no reader 
     `tf.float` is no type (tf.float32), and `reader.read(filename)` should read the queue. The program declares the
     picture's shape (374 x 500) where decode_jpeg already knows it. It runs the iterators, then builds parsers around
     the bytes that came out: a graph that grows with every record. Here map puts the parser into the dataset.
+See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
 import os

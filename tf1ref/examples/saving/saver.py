@@ -11,6 +11,7 @@ Errata: S0's first program loads from model/test.cpkt what it saved to test.cpkt
     S3's four (.index, .data) are right since 0.11. S2 calls what a Saver holds "gradients" too: it holds variables, a
     gradient is no variable. S2 writes the graph with the first numbered checkpoint only, which max_to_keep removes
     with its .meta five saves later; here it goes under a name of its own.
+See: https://www.tensorflow.org/guide/checkpoint
 """
 
 import glob

@@ -6,6 +6,7 @@ Now: the same loop is a while_loop of the traced function; the gradient of a loo
 Errata: S4 fails at the keyboard for a letter it does not know or a word of another length; here ASKED are answered,
     and checked. It goes on from the weights of an earlier run when it finds them; here every run starts anew. Keras
     starts the weights of the state orthogonally; here input and state share one kernel, as in TF1.
+See: Elman, Finding Structure in Time, doi:10.1207/s15516709cog1402_1
 """
 
 import numpy as np

@@ -6,6 +6,7 @@ Now: the same cells, made once with create(depth); an RNN around them loops or w
 Errata: S3's inference returns `predection`, a name that it does not define. Its steps draw their dropout masks in any
     order, so that no seed fixes them: here DropoutWrapper keeps the steps' order. S4's formulas are those of
     BasicLSTMCell, but for the 1 that TF1 adds to the forget gate.
+See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 
 import numpy as np

@@ -6,6 +6,7 @@ Now: the same cells; the function that trains wraps them with dropout, the one t
 Errata: S3's loss takes the mean over the ten classes too, a tenth of the cross entropy, and the log of a softmax, which
     is infinite where that rounds to 0; both kept: Adam does not see a factor, and 200 steps do not come near 0. In
     S3 the rows draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the rows' order.
+See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 
 import numpy as np

@@ -7,6 +7,7 @@ Now: the state is an argument and a result; one object serves both shapes.
 Errata: S3 stacks one cell object twice, which is one set of variables for both layers or, from TF 1.1, an error; here
     each layer has its own. It writes the steps out, and asks how to avoid the transpose behind them: dynamic_rnn does.
     Its steps draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the steps' order.
+See: Zaremba et al., Recurrent Neural Network Regularization, arXiv:1409.2329
 """
 
 import itertools

@@ -8,6 +8,7 @@ Errata: S3 starts from the state [0, 0], which gives .53704957 first and 2.59485
     (PRINTED_START), and both are run.
     S4 has its matrices in pictures and rounds on the way: the row of wxh that b picks and the product of the
     rounded state with why are constants here, as S4 prints them.
+See: Elman, Finding Structure in Time, doi:10.1207/s15516709cog1402_1
 """
 
 import numpy as np

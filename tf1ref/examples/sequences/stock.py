@@ -9,6 +9,7 @@ Errata: the program that S4 gives under "RNN" is its LSTM program again, line fo
     in TF1, the two are one kernel with one glorot draw, and an LSTM's forget gates start at 1 by a constant in the
     sum. The 300 days that it validates on are those that it tests on. It saves the epoch that is best on them, and
     predicts with the last. Its GRU is Keras', with a second bias; here it is TF1's, 74,081 parameters.
+See: Cho et al., the gated recurrent unit in Learning Phrase Representations, arXiv:1406.1078
 """
 
 import numpy as np

@@ -8,6 +8,7 @@ Errata: S0's average_gradients returns inside its loop, so that only the first o
     which three can share. Its reshape is bound to the batch size. Its rate of .99 with weights of deviation 1 and
     relu6 on the logits diverges (here .02, .1 and none). It says itself that it was never run.
     (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see mnist/_pixels.py); so it does here.
+See: Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, arXiv:1404.5997
 """
 
 import numpy as np

@@ -7,6 +7,7 @@ Now: `training` is a Python bool; the averages move where the lines stand, and c
 Errata: S4 never says what its m counts: images times rows times columns, all that one kernel has put out in a batch.
     It calls the result a normal distribution; mean and deviation change, the shape does not. Of inference, where
     there is no batch, it says nothing. Its listing does not parse (full-width commas, MaxPoo12D).
+See: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167
 """
 
 import numpy as np

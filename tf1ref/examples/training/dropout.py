@@ -6,6 +6,7 @@ Now: tf.nn.dropout takes rate = 1 - keep_prob; a Python argument `training` says
 Errata: S4's argument is the share that goes, S1's the share that stays: .2 and .8 are one thing, and TF1's second
     argument read as a rate is a silent mistake. S4's listing does not parse (full-width commas and colons,
     MaxPoo12D, a quotation mark missing). S1's placeholder takes any shape; a scalar is meant.
+See: Hinton et al., Improving Neural Networks by Preventing Co-Adaptation, arXiv:1207.0580
 """
 
 import numpy as np

@@ -7,6 +7,7 @@ Errata: S0 gives apply() a variable where TF1 wants a list, and says that traina
     averaged: only the list decides that. k has opposite roles in S0's two formulas: the first wants a small one for
     a smooth average, the second a large one, and the second is the code's. S0's listing does not parse (full-width
     comma, "assess:", a line that leaves its block). S3: none found.
+See: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, doi:10.1137/0330046
 """
 
 import numpy as np

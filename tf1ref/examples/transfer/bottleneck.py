@@ -10,6 +10,7 @@ Errata: S3's body is Inception v3, whose file does not come with it; here it is 
     keeps features by file name: another graph, or a changed picture, gets the old ones. Its four globs find each file
     twice where case does not matter. A class without a picture in a list divides by zero. Paths that start with ~ are
     expanded by none of the functions they are given to.
+See: Donahue et al., DeCAF: A Deep Convolutional Activation Feature, arXiv:1310.1531
 """
 
 import os

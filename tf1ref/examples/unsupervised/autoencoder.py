@@ -6,6 +6,7 @@ Now: a method for each training; what it moves is the list of variables that it 
 Errata: S2 describes this in words and has no program: sizes, rates and steps are chosen here. It says that the start
     learned from pictures alone lies nearer to the optimum than a random one: both are fine-tuned, on the same few
     labels, and compared.
+See: Hinton and Salakhutdinov, Reducing the Dimensionality of Data, doi:10.1126/science.1127647
 """
 
 import itertools

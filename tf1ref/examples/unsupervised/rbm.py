@@ -6,6 +6,7 @@ Now: the same lines in the order in which they take effect.
 Errata: S2 describes this in words and has no program: sizes, rates and steps are chosen here. It leaves out how a
     machine of two layers is trained: by contrastive divergence of one step (Hinton, 2002). Wake and sleep follow
     Hinton, Osindero and Teh (2006), with one such step in the machine on top.
+See: Hinton et al., A Fast Learning Algorithm for Deep Belief Nets, doi:10.1162/neco.2006.18.7.1527
 """
 
 import numpy as np
