@@ -1,10 +1,13 @@
 """figures and plots: when a promise is kept, how it reads, and the pictures of a trace."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from tf1ref.catalog import plots
+from tf1ref.catalog import plots, running
 from tf1ref.catalog.figures import about, at_least, at_most, exactly, text
+from tf1ref.data import folders
 from tf1ref.errors import InputError
 
 NAN, INF = float("nan"), float("inf")
@@ -137,3 +140,11 @@ def test_a_picture_that_cannot_be_renamed_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="Is a directory"):
         plots.save(Program, TRACE, path)
     assert [p.name for p in tmp_path.iterdir()] == ["trace.png"]
+
+
+def test_a_figure_of_the_real_data_promises_nothing_on_a_stand_in(monkeypatch):
+    promised = {"final/a": at_least(0.5, real="cifar10"), "final/b": at_least(0.5)}
+    module, trace = SimpleNamespace(STEPS=2, EXPECTED=promised), {"final/a": 0.1, "final/b": 0.1}
+    for stood_in, met in (({"cifar10"}, [None, False]), ({"mnist"}, [False, False]), (set(), [False, False])):
+        monkeypatch.setattr(folders, "stood_in", stood_in)
+        assert [row["met"] for row in running.figures_of(module, 2, {}, trace)] == met

@@ -188,7 +188,6 @@ def test_the_table_of_the_docs_is_what_the_code_says():
     )
 
 
-
 def verdicts(tmp_path, text):
     """Returns {name: (python, exec, alarms)} of a program."""
     return {u.name: (u.python, u.exec, u.alarms) for u in found(tmp_path, "import tensorflow as tf\n" + text).uses}
