@@ -114,7 +114,7 @@ def test_checkpoints_become_every_kind(data, tmp_path, name, outputs, inputs):
 @pytest.mark.slow
 def test_sequence_models_become_saved_models(data, tmp_path):
     random = np.random.default_rng(0)
-    pictures = random.normal(size=(1, 40, 128, 1)).astype(np.float32)
+    pictures = random.normal(size=(1, 64, 128, 1)).astype(np.float32)
     np.savez(tmp_path / "ctc.npz", Placeholder=pictures, Placeholder_4=np.array([15], np.int32))
     lengths = {f"{end}_sequence_length": np.full(128, size, np.int32) for end, size in (("source", 7), ("target", 6))}
     words = {"input": (128, 7), "targets": (128, 6)}

@@ -26,7 +26,7 @@ class Report:
     graphs: list = field(default_factory=list)
     variables: list = field(default_factory=list)
     objects: bool = False
-    records: streams.Stream = None
+    records: streams.Stream | None = None
     problems: list = field(default_factory=list)
 
 
@@ -44,7 +44,7 @@ class Node:
     attributes: dict
 
 
-def inspect(path):
+def inspect(path: str | os.PathLike[str]) -> Report:
     """Returns the Report on a file, a folder or a checkpoint's prefix.
 
     Raises InputError when there is none, or it is damaged, incomplete or none of the kinds of messages.KINDS.
@@ -63,7 +63,7 @@ def inspect(path):
     return report
 
 
-def node(path, name):
+def node(path: str | os.PathLike[str], name: str) -> Node:
     """Returns the Node `name` of the first graph in `path` that has it, in its functions too.
 
     Raises InputError when there is no graph or no such node; the nearest names are offered.

@@ -2,9 +2,10 @@
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 from tf1ref import files
-from tf1ref.artifacts import CheckFailed, models
+from tf1ref.artifacts import CheckFailed, Program, models
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.convert import models as convert_models
 from tf1ref.artifacts.convert import weights as convert_weights
@@ -62,11 +63,16 @@ class Report:
     not_compared: str
     inputs: dict = field(default_factory=dict)
     outputs: dict = field(default_factory=dict)
-    names: convert_weights.Account = None
+    names: convert_weights.Account | None = None
     notes: list = field(default_factory=list)
 
 
-def convert(source, destination, to="", **options):
+def convert(
+    source: str | os.PathLike[str] | Program,
+    destination: str | os.PathLike[str],
+    to: str = "",
+    **options: Any,
+) -> Report:
     """Writes the artifact `source` to `destination` as the kind `to` (of KINDS; "": by its ending); returns a Report.
 
     Of the `options`: `outputs`, `inputs`: names, for what does not say itself what it answers; no outputs are guessed.
@@ -76,22 +82,22 @@ def convert(source, destination, to="", **options):
     compare what was written with `source`. Raises InputError for what cannot be used, CheckFailed when what was
     written is not the same; `destination` is then as it was before.
     """
-    options = Options(**options)
+    chosen = Options(**options)
     kind = kind_of(destination, to)
-    path = convert_files.target(destination, kind, options.force)
+    path = convert_files.target(destination, kind, chosen.force)
     if kind == "onnx":
         convert_models.needs_tf2onnx()
-    artifact = models.load(source, options.signature, options.tags)
-    if kind in WEIGHTS or kind == "objects" or (kind == "checkpoint" and (options.maps or artifact.message is None)):
-        return _convert_weights(artifact, path, kind, options)
+    artifact = models.load(source, chosen.signature, chosen.tags)
+    if kind in WEIGHTS or kind == "objects" or (kind == "checkpoint" and (chosen.maps or artifact.message is None)):
+        return _convert_weights(artifact, path, kind, chosen)
     if artifact.message is None:
         raise InputError(f"{artifact.path}: weights without a graph: a {kind} needs one; convert to npz, text, objects")
-    if options.maps or options.like:
+    if chosen.maps or chosen.like:
         raise InputError(f"--map and --like are for weights: npz, text, checkpoint, objects, not {kind}")
-    return _convert_model(artifact, path, kind, options)
+    return _convert_model(artifact, path, kind, chosen)
 
 
-def kind_of(destination, to=""):
+def kind_of(destination: str | os.PathLike[str], to: str = "") -> str:
     """Returns the kind that `to` or the ending of `destination` says. Raises InputError when neither does."""
     name = os.path.basename(os.path.normpath(destination))
     kind = to or ENDINGS.get(os.path.splitext(name)[1]) or (TAG in name and "events")

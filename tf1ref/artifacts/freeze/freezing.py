@@ -1,16 +1,17 @@
 """Freezing: a model and its weights into one .pb of constants, which is proven to answer the same."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 
 from tf1ref import files
-from tf1ref.artifacts import CheckFailed
+from tf1ref.artifacts import CheckFailed, Program
 from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import folding as freeze_folding
@@ -55,7 +56,14 @@ class Options:
     checkpoint: str = ""
 
 
-def freeze(source, outputs, destination, inputs=None, force=False, **options):
+def freeze(
+    source: str | os.PathLike[str] | Program,
+    outputs: Iterable[str] | str,
+    destination: str | os.PathLike[str],
+    inputs: Sequence[str] | Mapping[str, np.ndarray] | None = None,
+    force: bool = False,
+    **options: Any,
+) -> Report:
     """Writes the part of a model that `outputs` need, with constants for variables; returns a Report.
 
     `source`: a checkpoint (prefix, one of its files, or its folder), a SavedModel, a GraphDef, or an example by name.
@@ -68,22 +76,22 @@ def freeze(source, outputs, destination, inputs=None, force=False, **options):
     Raises InputError for what cannot be used, CheckFailed when the file answers otherwise than the session;
     `destination` is then as it was before.
     """
-    options = Options(**options)
-    destination = files.target(destination, force)
-    source = freeze_sources.find(source, options.signature, options.tags, options.checkpoint)
-    model = _model(source, outputs, inputs, options)
+    chosen = Options(**options)
+    target = files.target(destination, force)
+    found = freeze_sources.find(source, chosen.signature, chosen.tags, chosen.checkpoint)
+    model = _model(found, outputs, inputs, chosen)
     variables = constants.variables(model.part.graph_def)
-    values = source.read(variables, options.ema)
-    model.notes.extend(_averages(values, options.ema, source.where))
-    frozen = _frozen(model.part, values, options.fold)
+    values = found.read(variables, chosen.ema)
+    model.notes.extend(_averages(values, chosen.ema, found.where))
+    frozen = _frozen(model.part, values, chosen.fold)
     compared, reason = 0, "it was asked not to"
-    with files.replacing(destination, frozen.data) as written:
+    with files.replacing(target, frozen.data) as written:
         size = os.path.getsize(written)
-        if options.verify:
+        if chosen.verify:
             near = freeze_folding.difference if frozen.folded else answers.difference
             compared, reason = check(model.part, values, written, model.part.outputs, model.feed, near)
     return Report(
-        path=str(destination),
+        path=str(target),
         nodes=len(frozen.skeleton.node),
         bytes=size,
         variables=[v.name for v in variables],

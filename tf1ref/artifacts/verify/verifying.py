@@ -1,6 +1,7 @@
 """Two artifacts, the same inputs: do they answer the same, to the bit?"""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,18 +55,18 @@ class Report:
 
 
 def verify(
-    a,
-    b,
-    outputs=(),
-    inputs=(),
-    feeds=None,
-    ulps=0,
-    intermediate=False,
-    seed=answers.SEED,
-    trust=False,
-    signature="",
-    tags=None,
-):
+    a: str | os.PathLike[str] | Program,
+    b: str | os.PathLike[str] | Program,
+    outputs: Iterable[str] = (),
+    inputs: Iterable[str] = (),
+    feeds: str | os.PathLike[str] | None = None,
+    ulps: int = 0,
+    intermediate: bool = False,
+    seed: int = answers.SEED,
+    trust: bool = False,
+    signature: str = "",
+    tags: Iterable[str] | None = None,
+) -> Report:
     """Returns the Report on two artifacts, of any two kinds.
 
     Models are compared by their answers, where one of them is weights alone by their values. `outputs`: names, or
@@ -75,13 +76,13 @@ def verify(
     `tags`: of A, and of B where it holds several graphs. Raises InputError for what cannot be read or matched,
     CheckFailed where B does not run.
     """
-    a, b = models.load(a, signature, tags), models.load(b, signature, _tags_of(b, tags))
-    if a.message is None or b.message is None:
-        return weights_report(a, b, ulps)
-    first, second = pairs.outputs(a, b, list(outputs))
-    one = models.ready(a, first, pairs.inputs(a, b, first, inputs), trust)
-    other = models.ready(b, second, pairs.inputs(b, a, second, inputs), trust)
-    return report(one, other, pairs.load_feeds(feeds) if feeds else {}, ulps, intermediate, seed)
+    one, other = models.load(a, signature, tags), models.load(b, signature, _tags_of(b, tags))
+    if one.message is None or other.message is None:
+        return weights_report(one, other, ulps)
+    first, second = pairs.outputs(one, other, list(outputs))
+    asked = models.ready(one, first, pairs.inputs(one, other, first, inputs), trust)
+    asked_too = models.ready(other, second, pairs.inputs(other, one, second, inputs), trust)
+    return report(asked, asked_too, pairs.load_feeds(feeds) if feeds else {}, ulps, intermediate, seed)
 
 
 def _tags_of(b, tags):
