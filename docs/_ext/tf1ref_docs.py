@@ -11,6 +11,7 @@ HEAD = """# The examples
 Each is one file with two halves, which equal each other to the bit. `tf1ref show NAME` prints one, `tf1ref run NAME`
 runs it, and `tf1ref copy NAME` copies it. `tf1ref gallery` makes one page of all of them, with pictures and figures.
 """
+GALLERY = "_gallery/gallery/index.html"  # `scripts/docs --gallery` writes it
 # What reStructuredText would read as markup, outside of `words`: docstrings here are plain text.
 MARKUP = re.compile(r"`[^`]*`|[*|]|(?<=\w)_(?!\w)")
 
@@ -31,6 +32,8 @@ def examples(app):
     """Writes the page of all examples."""
     del app
     text, chapter = HEAD, None
+    if (HERE / GALLERY).exists():
+        text += '\n<a href="../gallery/index.html">The gallery</a> of all of them.\n'
     for example in catalog.examples():
         if example.chapter != chapter:
             chapter = example.chapter

@@ -83,6 +83,7 @@ def installs(command):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a page has up to eight commands, and each may start TensorFlow three times
 @pytest.mark.parametrize("page", pages_with_commands(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_does_what_the_page_says(newcomer, page):
     for language, text in blocks(page):

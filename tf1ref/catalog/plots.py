@@ -11,6 +11,8 @@ import numpy as np
 from tf1ref import files
 from tf1ref.errors import InputError
 
+THUMBNAIL = (192, 128)  # twice the place that it has in the gallery's contents
+
 
 def need_matplotlib() -> None:
     """Raises InputError where matplotlib is not installed."""
@@ -40,3 +42,13 @@ def curves(trace: Mapping[str, Any], title: str = "") -> Any:
         axis.plot(value, linewidth=0.8)
         axis.set(xlabel="step", ylabel=key.removeprefix("steps/"))
     return figure
+
+
+def thumbnail(picture: bytes) -> bytes:
+    """Returns a small WebP of a picture, at most THUMBNAIL pixels in size."""
+    from PIL import Image
+
+    small, file = Image.open(io.BytesIO(picture)), io.BytesIO()
+    small.thumbnail(THUMBNAIL)
+    small.save(file, "WEBP", quality=80)
+    return file.getvalue()

@@ -43,18 +43,25 @@ def _add_copy(verbs):
     parser = verb(verbs, "copy", _copy, "Copy one example to a file of your own, to change it.")
     parser.add_argument("name", metavar="NAME", help="chapter.example")
     parser.add_argument("-o", "--out", metavar="FILE", help="default: the example's own file name, in this folder")
-    parser.add_argument("--standalone", action="store_true", help="one file that runs where tf1ref is not installed")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--standalone", action="store_true", help="one file that runs where tf1ref is not installed")
+    kind.add_argument("--notebook", action="store_true", help="a Jupyter notebook of both halves and their comparison")
     parser.add_argument("--force", action="store_true", help="replace the file")
 
 
 def _copy(arguments):
-    from tf1ref.catalog import copying
+    from tf1ref.catalog import copying, notebooks
 
     example = catalog.find(arguments.name)
-    path = files.target(arguments.out or example.path.name, arguments.force)
-    text = copying.standalone(example) if arguments.standalone else example.path.read_text()
+    own_name = f"{example.path.stem}.{'ipynb' if arguments.notebook else 'py'}"
+    path = files.target(arguments.out or own_name, arguments.force)
+    if arguments.notebook:
+        text, runs = notebooks.notebook(example), f"jupyter notebook {path}"
+    elif arguments.standalone:
+        text, runs = copying.standalone(example), f"python {path}"
+    else:
+        text, runs = example.path.read_text(), f"tf1ref parity {path}"
     files.write(path, text.encode())
-    runs = f"python {path}" if arguments.standalone else f"tf1ref parity {path}"
     console.say(f"{path}: a copy of {example.name}; try `{runs}`")
 
 

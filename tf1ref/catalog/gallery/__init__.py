@@ -22,6 +22,7 @@ from typing import Any
 
 from tf1ref import catalog, console, files, parity
 from tf1ref.catalog import running
+from tf1ref.catalog.gallery import beside
 from tf1ref.data import folders
 
 PAGE = "index.html"
@@ -39,7 +40,7 @@ class Result:
     """What running one example gave. `steps` None: it has none; `ran`: those of the figures and the picture.
 
     equal: None where it failed; parity: in words; figures: as running.figures_of returns them; picture: a WebP of
-    `size` (width, height) in pixels.
+    `size` (width, height) in pixels; thumbnail: a small one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Result:
     figures: list[dict[str, Any]] = field(default_factory=list)
     stand_ins: list[str] = field(default_factory=list)
     picture: bytes = b""
+    thumbnail: bytes = b""
     size: tuple[int, int] = (0, 0)
     alt: str = ""
 
@@ -79,6 +81,8 @@ def make(
             parity.without_onednn()
             run_all([example.name for example in examples], steps, None if full else QUICK_SECONDS, tell)
         results = [found[example.name] for example in examples]
+        for example in examples:
+            beside.write(folder, example)
         files.write(folder / PAGE, gallery_page.page(examples, results, has_matplotlib()).encode())
     except BaseException:
         if not was_there:
@@ -262,6 +266,7 @@ def _draw(result, module, trace):
     figure.savefig(file, dpi=dpi, format="webp", pil_kwargs={"quality": 90})  # photographs as PNG are 1 MB each
     result.picture, result.alt = file.getvalue(), _alt(figure)
     result.size = tuple(int(inches * dpi) for inches in figure.get_size_inches())
+    result.thumbnail = plots.thumbnail(result.picture)
 
 
 def _is_curve(key, value):

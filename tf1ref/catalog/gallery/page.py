@@ -1,4 +1,7 @@
-"""The gallery's page: one HTML text that needs no script and nothing from outside. Every word in it is escaped."""
+"""The gallery's page: one HTML text that needs nothing from outside. Every word in it is escaped.
+
+Its one script adds the buttons that copy code; without it everything else is the same.
+"""
 
 import ast
 import base64
@@ -14,8 +17,10 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
 from tf1ref import __version__, catalog
 from tf1ref.catalog.gallery import Result
+from tf1ref.catalog.gallery.beside import link
 
 STYLE = Path(__file__).with_name("gallery.css")
+SCRIPT = Path(__file__).with_name("gallery.js")
 # Kinds of token and their class in gallery.css; what is in no kind stays the colour of the text.
 KINDS = (
     (Comment, "c"), (String.Doc, "c"), (String, "s"), (Number, "n"), (Keyword, "k"), (Operator.Word, "k"),
@@ -62,6 +67,8 @@ the same today. Both halves are run and compared to the bit.</p>
 {escape(platform.python_version())}, oneDNN off.
 {"" if drawn else "Without pictures: they need matplotlib, the extra “plots”."}</p>
 </footer>
+<script>
+{SCRIPT.read_text()}</script>
 </body>
 </html>
 """
@@ -110,7 +117,10 @@ def _content(example, result):
     wrong = "" if result.equal else f' <b class="bad">{_verdict(result).lower()}</b>'
     short = example.name.partition(".")[2]
     title = f'<span class="title">{_prose(example.title)}</span>'
-    return f'<li><a href="#{example.name}"><code>{short}</code>{wrong} {title}</a></li>'
+    data = base64.b64encode(result.thumbnail).decode()
+    picture = f'<img src="data:image/webp;base64,{data}" alt="">' if data else '<span class="blank"></span>'
+    words = f"<span><code>{short}</code>{wrong} {title}</span>"
+    return f'<li><a href="#{example.name}">{picture}{words}</a></li>'
 
 
 def _chapter(name, found):
@@ -139,7 +149,8 @@ def _example(example, result):
     return f"""<article id="{example.name}" aria-labelledby="{example.name}-title">
 <header>
 <h3 id="{example.name}-title"><a href="#{example.name}">{_prose(example.title)}</a></h3>
-<p class="name"><code>{example.name}</code> <span>Source: {escape(example.source)}</span></p>
+<p class="name"><code>{example.name}</code> <span>Source: {escape(example.source)}</span>
+<a href="{link(example, "py")}" download>program</a> <a href="{link(example, "ipynb")}" download>notebook</a></p>
 </header>
 <div class="facts">
 <div class="words"><dl class="fields">{"".join(rows)}</dl>{results if picture else ""}</div>
