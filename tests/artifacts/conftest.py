@@ -31,6 +31,20 @@ def saved(tmp_path):
 
 
 @pytest.fixture
+def graph(tmp_path):
+    """Writes what `build` adds to a graph as a .pb; returns its path."""
+
+    def write(name, build):
+        with v1.Graph().as_default() as made:
+            build()
+        path = tmp_path / f"{name}.pb"
+        path.write_bytes(made.as_graph_def().SerializeToString())
+        return path
+
+    return write
+
+
+@pytest.fixture
 def answer():
     """Runs a .pb with TensorFlow alone."""
 

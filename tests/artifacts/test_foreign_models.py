@@ -19,20 +19,6 @@ W = np.array([[1, 2], [3, 4]], np.float32)
 RANDOM = np.random.default_rng(7)
 
 
-@pytest.fixture
-def graph(tmp_path):
-    """Writes what `build` adds to a graph as a .pb; returns its path."""
-
-    def write(name, build):
-        with v1.Graph().as_default() as made:
-            build()
-        path = tmp_path / f"{name}.pb"
-        path.write_bytes(made.as_graph_def().SerializeToString())
-        return path
-
-    return write
-
-
 def picture():
     """All ops of a network for a GPU: convolutions both ways, pools, a batch norm, with pads, strides and dilations."""
     x = v1.placeholder(tf.float32, [None, 3, 9, 9], name="x")

@@ -29,20 +29,6 @@ def variables():
 
 
 @pytest.fixture
-def graph(tmp_path):
-    """Writes what `build` adds to a graph as NAME.pb; returns the path."""
-
-    def write(name, build):
-        with v1.Graph().as_default() as made:
-            build()
-        path = tmp_path / f"{name}.pb"
-        path.write_bytes(made.as_graph_def().SerializeToString())
-        return path
-
-    return write
-
-
-@pytest.fixture
 def constants(graph):
     """Writes the layer with constants; returns the path."""
 
