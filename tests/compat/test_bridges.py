@@ -1,8 +1,11 @@
 """What NumPy, SciPy, Pillow, pandas, matplotlib and Python took away is there for a program, and for it alone."""
 
+import ast
 import json
 
 import pytest
+
+from tf1ref.compat.texts import python2
 
 NUMPY = """
 import numpy as np, helper
@@ -165,6 +168,23 @@ def test_python_2_is_translated_in_memory(run, tmp_path):
     # The message shows the file's own line.
     assert 'File "program.py", line 21' in done.stderr and 'raise KeyError("x")' in done.stderr
     assert (tmp_path / "program.py").read_bytes() == PYTHON2
+
+
+@pytest.mark.parametrize(
+    ("text", "evident"),
+    [
+        ("import six\nsix.iteritems({})", False),
+        ("{}.iteritems()", True),
+        ("try:\n    xrange\nexcept NameError:\n    xrange = range\nxrange(3)", False),
+        ("xrange(3)", True),
+        ("try:\n    import cPickle\nexcept ImportError:\n    import pickle", False),
+        ("import cPickle", True),
+        ("if __name__ == '__main__':\n    raw_input()", True),
+        ("if six.PY2:\n    unicode('a')", False),
+    ],
+)
+def test_what_parses_as_python_3_is_python_2_only_on_evidence(text, evident):
+    assert python2.is_evident(ast.parse(text)) == evident
 
 
 @pytest.mark.parametrize("text", ["print 'a\n", "a = = b\nprint 'a'\n", "\0"])

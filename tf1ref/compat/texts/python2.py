@@ -44,9 +44,9 @@ def reason(error, source):
     return f"{getattr(error, 'msg', None) or error}: {line.strip()[:60]}"
 
 
-# Names that only Python 2 had, and methods of its dictionaries.
+# Names that only Python 2 had, and methods of its dictionaries with how many arguments they take (six's take more).
 NAMES = {"xrange", "raw_input", "unicode", "basestring", "unichr", "long", "execfile"}
-METHODS = {"has_key", "iteritems", "iterkeys", "itervalues"}
+METHODS = {"has_key": 1, "iteritems": 0, "iterkeys": 0, "itervalues": 0}
 # Fixers that are left out: they would add a line at the top, or rename what compat/bridges gives anyway.
 LEFT_OUT = ("reduce", "reload", "intern", "urllib", "imports", "imports2", "sys_exc", "asserts", "import")
 
@@ -71,7 +71,8 @@ def is_evident(tree):
             return True
         if isinstance(node, ast.Name) and node.id in NAMES - bound:
             return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
+        is_method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if is_method and METHODS.get(node.func.attr) == len(node.args):
             return True
     return False
 
