@@ -82,9 +82,9 @@ def standalone(example: Example) -> str:
     """
     text = example.path.read_text()
     modules = _closure(text)
-    sources = {name: _path(name).read_text() for name in sorted(modules)}
+    sources = {name: modules[name].read_text() for name in sorted(modules)}
     packages = sorted({p for t in [text, *sources.values()] for p in _roots(t)} - {"tf1ref", *sys.stdlib_module_names})
-    folders = {_path(name).parent for name in modules}
+    folders = {path.parent for path in modules.values()}
     data = {path.name: path.read_text() for folder in folders for path in folder.glob("*.csv")}
     head = HEAD.format(
         title=example.title,
@@ -108,15 +108,15 @@ def _path(module: str) -> Path | None:
     return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
-def _closure(text: str) -> set[str]:
-    """Returns the modules of tf1ref that a source imports, with those that they import and their packages."""
-    left, found = _imported(text), set()
+def _closure(text: str) -> dict[str, Path]:
+    """Returns {module of tf1ref: its file} of what a source imports, with those that they import and their packages."""
+    left, found = _imported(text), dict[str, Path]()
     while left:
         module = left.pop()
-        if module in found or not _path(module):
-            continue
-        found.add(module)
-        left |= _imported(_path(module).read_text()) | {module.rpartition(".")[0]} - {""}
+        path = None if module in found else _path(module)
+        if path:
+            found[module] = path
+            left |= _imported(path.read_text()) | {module.rpartition(".")[0]} - {""}
     return found
 
 
