@@ -1,5 +1,6 @@
 """tf1ref list, show, copy and completion, and the help: what people see before they run anything."""
 
+import json
 import os
 import pty
 import shutil
@@ -155,3 +156,12 @@ def test_a_shell_completes_verbs_options_and_examples(tf1ref, tmp_path):
     done = subprocess.run(["bash", "script"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
     answers = done.stdout.split("\n")[:6]
     assert answers == ["parity", "mnist.lenet5 mnist.lenet5_relu6", "--mode", "verify", "graph", "iris"], done.stderr
+
+
+def test_copy_as_a_notebook(tf1ref, refused, tmp_path):
+    assert "jupyter notebook hello.ipynb" in tf1ref("copy", "basics.hello", "--notebook").stdout
+    assert [cell["cell_type"] for cell in json.loads((tmp_path / "hello.ipynb").read_text())["cells"]][:2] == [
+        "markdown",
+        "code",
+    ]
+    assert "not allowed with" in refused("copy", "basics.hello", "--notebook", "--standalone")
