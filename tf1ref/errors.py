@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterable
 
 # TensorFlow wraps its message in the place where the op was made. These parts are removed.
 NOISE = re.compile(
@@ -14,7 +15,7 @@ class InputError(Exception):
     """Bad usage or unreadable input. The message is one line: what is wrong, where, and what to do."""
 
 
-def nearest(name, names, count=3):
+def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
     """Returns "; nearest: a, b" with the `names` most like `name`, or "" when none is like it."""
     names = list(names)
     folded = {n.lower(): n for n in names}
@@ -23,7 +24,7 @@ def nearest(name, names, count=3):
     return "; nearest: " + ", ".join(alike) if alike else ""
 
 
-def one_line(error, most=200):
+def one_line(error: BaseException, most: int = 200) -> str:
     """Returns the text of an exception as one line of at most `most` characters."""
     text = NOISE.sub("", " ".join(str(getattr(error, "message", "") or error).split()))
     return text if len(text) <= most else text[: most - 3] + "..."

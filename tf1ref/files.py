@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tf1ref.errors import InputError
 
 
-def target(path, force=False):
+def target(path: str | os.PathLike, force: bool = False) -> Path:
     """Returns `path` as a Path that can be written.
 
     Raises InputError when it exists (without `force`), is a folder, or its folder is missing or read-only.
@@ -24,14 +25,14 @@ def target(path, force=False):
     return path
 
 
-def write(path, data):
+def write(path: str | os.PathLike, data: bytes) -> None:
     """Writes bytes to `path`. When writing fails, the file is as it was before, and InputError is raised."""
     with replacing(Path(path), data):
         pass
 
 
 @contextlib.contextmanager
-def replacing(path, data):
+def replacing(path: Path, data: bytes | Iterable[bytes]) -> Iterator[Path]:
     """Writes bytes, or an iterable of them, beside `path` and yields that file; renames it unless the body raises.
 
     When anything is raised, the file beside is removed and `path` is as it was. Raises InputError when writing fails.

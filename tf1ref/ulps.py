@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def ulp_distance(a, b):
+def ulp_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns how many representable floats lie between each pair of elements (int64; 0 for equal bits).
 
     Floats are mapped to integers that keep their order; -0.0 and 0.0 are one apart, and so are two NaNs

@@ -7,7 +7,7 @@ TF1: string_input_producer is a queue of names with its runner; reader.read take
 Now: a data set of names, map(tf.io.read_file), repeat; its end is the end of the loop.
 Errata: S0 ends on `except Exception`, which takes a missing file for the end as well, and starts the threads without
     a Coordinator, so that nobody stops or joins them. A missing file behind a batch queue looks like the end of the
-    data, too: OutOfRangeError from run, and NotFoundError only from join, as `running` of tf1ref.queues raises it.
+    data, too: OutOfRangeError from run, and NotFoundError only from join, as `running` of tf1ref.data.queues raises it.
     Each epoch is shuffled by itself, by string_input_producer as by shuffle before repeat; the random numbers
     differ, and so does the order: compared is what each epoch holds, sorted.
 """

@@ -4,7 +4,7 @@ Source: S3 3945-4000
 TF1: ptb_producer keeps places in a queue that a thread fills; every run takes the next place.
 Now: a dataset of places, mapped to slices; a loop takes them.
 Errata: S3 imports its reader from a clone of a repository that is put on the path, with question marks; here it is
-    tf1ref.legacy.ptb_reader, and the corpus may be a generated one.
+    tf1ref.legacy.models.rnn.ptb.reader, and the corpus may be a generated one.
 """
 
 import numpy as np
