@@ -28,7 +28,7 @@ class Artifact:
     kind: str
     weights: Callable
     message: object = None
-    values: Callable = None
+    values: Callable | None = None
     inputs: dict = field(default_factory=dict)
     outputs: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)

@@ -71,7 +71,7 @@ class Seldom(v1.train.SessionRunHook):
         self._hook, self._next, self._looks = hook, 0.0, False
         self.begin, self.after_create_session, self.end = hook.begin, hook.after_create_session, hook.end
 
-    def before_run(self, run_context):
+    def before_run(self, run_context: v1.train.SessionRunContext) -> v1.train.SessionRunArgs | None:
         """See SessionRunHook."""
         self._looks = time.monotonic() >= self._next
         if not self._looks:
@@ -79,7 +79,7 @@ class Seldom(v1.train.SessionRunHook):
         self._next = time.monotonic() + LOOK_SECONDS
         return self._hook.before_run(run_context)
 
-    def after_run(self, run_context, run_values):
+    def after_run(self, run_context: v1.train.SessionRunContext, run_values: v1.train.SessionRunValues) -> None:
         """See SessionRunHook."""
         if self._looks:
             self._hook.after_run(run_context, run_values)

@@ -1,7 +1,7 @@
 """TF1's other optimizers for tf.function code: adaptive rates, and rules that make weights exactly zero.
 
-As in modules.optimizers: the kernels, slot names, initial slots and defaults of `tf.compat.v1.train`. All of
-them take sparse gradients (tf.IndexedSlices) too, and move only the rows that these name.
+Kernels, slot names, first slots and defaults are those of `tf.compat.v1.train`, as in modules.optimizers. All take
+sparse gradients (tf.IndexedSlices), too, and move only the rows that these name.
 """
 
 from collections.abc import Callable
@@ -290,9 +290,8 @@ class ProximalAdagrad(Adagrad):
         self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
 
     def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
-        l1, l2 = tf.cast(self.l1, variable.dtype), tf.cast(self.l2, variable.dtype)
-        accum = self.slot(variable, "accumulator").handle
-        return {"var": variable.handle, "accum": accum, "lr": rate, "l1": l1, "l2": l2}
+        strengths = {"l1": tf.cast(self.l1, variable.dtype), "l2": tf.cast(self.l2, variable.dtype)}
+        return {"var": variable.handle, "accum": self.slot(variable, "accumulator").handle, "lr": rate, **strengths}
 
     def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         tf.raw_ops.ResourceApplyProximalAdagrad(grad=gradient, **self._arguments(variable, rate))

@@ -28,7 +28,7 @@ class Found:
     kind: str
     files: list
     graphs: list = field(default_factory=list)
-    index: indexes.Index = None
+    index: indexes.Index | None = None
     compression: str = ""
 
 

@@ -55,7 +55,7 @@ class Graph:
         if not names:
             likely = ", ".join(likely_outputs(self.graph_def)) or "none found"
             raise InputError(f"{self.where}: name the outputs; likely: {likely}")
-        found = {}
+        found: dict[str, None] = {}
         for name in names:
             if not re.fullmatch(r"[^:^]+(:\d+)?", name):
                 raise InputError(f"{self.where}: {name!r} is no name of a node or tensor: write y or y:0")

@@ -16,9 +16,12 @@ PAGE = resource.getpagesize()
 def available() -> int:
     """Returns how many bytes this process may still take: of what is free here and, in a container, in its bound."""
     try:
-        free = 1024 * int(re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())[1])
-    except (OSError, TypeError):
+        told = re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())
+    except OSError:
         return 1 << 62
+    if told is None:  # kernels before 3.14 do not say it
+        return 1 << 62
+    free = 1024 * int(told[1])
     with contextlib.suppress(OSError, ValueError):
         most, used = (int(Path("/sys/fs/cgroup", f"memory.{name}").read_text()) for name in ("max", "current"))
         free = min(free, most - used)

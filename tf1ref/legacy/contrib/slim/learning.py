@@ -148,14 +148,7 @@ def train(
         global_step = v1.train.get_or_create_global_step() if global_step is None else global_step
         saver = saver or v1.train.Saver()
         syncs = _sync_optimizers(sync_optimizer)
-        with v1.name_scope("init_ops"):
-            options = {
-                "init_op": v1.global_variables_initializer() if init_op is _USE_DEFAULT else init_op,
-                "ready_op": v1.report_uninitialized_variables() if ready_op is _USE_DEFAULT else ready_op,
-                "local_init_op": _local_init(syncs, is_chief) if local_init_op is _USE_DEFAULT else local_init_op,
-            }
-        if syncs:
-            options["ready_for_local_init_op"] = syncs[0].ready_for_local_init_op
+        options = _init_ops(init_op, ready_op, local_init_op, syncs, is_chief)
         tokens = [(each.get_chief_queue_runner(), each.get_init_tokens_op()) for each in syncs if is_chief]
         if summary_writer is not _USE_DEFAULT:
             options["summary_writer"] = summary_writer
@@ -177,6 +170,19 @@ def train(
         threads = _started(supervisor, sess, logdir, global_step, wait, tokens)
         step = lambda: train_step_fn(sess, train_op, global_step, kwargs)  # noqa: E731
         return _loop(supervisor, sess, logdir, threads, step, ignore_live_threads)
+
+
+def _init_ops(init_op, ready_op, local_init_op, syncs, is_chief):
+    """Returns what a Supervisor runs before the first step, as its arguments; an op that was not given is made."""
+    with v1.name_scope("init_ops"):
+        options = {
+            "init_op": v1.global_variables_initializer() if init_op is _USE_DEFAULT else init_op,
+            "ready_op": v1.report_uninitialized_variables() if ready_op is _USE_DEFAULT else ready_op,
+            "local_init_op": _local_init(syncs, is_chief) if local_init_op is _USE_DEFAULT else local_init_op,
+        }
+    if syncs:
+        options["ready_for_local_init_op"] = syncs[0].ready_for_local_init_op
+    return options
 
 
 def _check(logdir, summary_op, saver, trace_every_n_steps):
