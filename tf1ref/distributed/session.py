@@ -124,7 +124,12 @@ class LastCheckpoint(v1.train.SessionRunHook):
 
     def after_create_session(self, session: v1.Session, coord: v1.train.Coordinator) -> None:
         """See SessionRunHook."""
-        before_end(lambda: self._saver.end(session))
+        before_end(functools.partial(self._save, session))
+
+    def _save(self, session: v1.Session) -> None:
+        # It runs in a thread of its own, and a new thread executes eagerly unless it is in a graph.
+        with session.graph.as_default():
+            self._saver.end(session)
 
     def end(self, session: v1.Session) -> None:
         """See SessionRunHook."""
