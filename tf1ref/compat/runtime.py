@@ -24,7 +24,7 @@ PYTHON2_NAMES = {
 }  # fmt: skip
 
 
-def before_tensorflow(world=1):
+def before_tensorflow():
     """Before TensorFlow is imported: tf.keras is Keras 2 where it is installed."""
     if importlib.util.find_spec("tf_keras"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"

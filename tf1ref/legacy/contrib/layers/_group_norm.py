@@ -101,22 +101,27 @@ def group_norm(
         raise ValueError(f"Invalid groups {groups} for {size} channels.")
     with v1.variable_scope(scope, "GroupNorm", [inputs], reuse=reuse) as sc:
         shifts = _scale_and_shift(inputs, size, center, scale, param_initializers, trainable, variables_collections)
-        dynamic = v1.shape(inputs)
-        split = [dynamic[i] for i in range(rank)]
-        split[axis : axis + 1] = [groups, size // groups]
-        # An axis behind the channels moves by one: the group has an axis of its own.
-        over = [a + (a > axis) for a in reduced] + [axis + 1]
-        grouped = v1.reshape(inputs, split)
-        if mean_close_to_zero:
-            mean = v1.reduce_mean(grouped, over, keepdims=True)
-            variance = v1.reduce_mean(v1.square(grouped), over, keepdims=True) - v1.square(mean)
-        else:
-            mean, variance = v1.nn.moments(grouped, over, keep_dims=True)
-        broad = [1] * (rank + 1)
-        broad[axis : axis + 2] = [groups, size // groups]
-        shifts = tuple(each if each is None else v1.reshape(each, broad) for each in shifts)
-        outputs = v1.nn.batch_normalization(grouped, mean, variance, *shifts, epsilon)
-        outputs = v1.reshape(outputs, dynamic)
-        outputs.set_shape(inputs.shape)
+        outputs = _by_groups(inputs, groups, axis, reduced, shifts, epsilon, mean_close_to_zero)
         outputs = outputs if activation_fn is None else activation_fn(outputs)
         return collect_named_outputs(outputs_collections, sc.name, outputs)
+
+
+def _by_groups(inputs, groups, axis, reduced, shifts, epsilon, mean_close_to_zero):
+    """Returns `inputs`, normalized over the axes `reduced` and within each of the groups of channels at `axis`."""
+    rank, dynamic, size = inputs.shape.ndims, v1.shape(inputs), _channels(inputs, axis)
+    split = [dynamic[i] for i in range(rank)]
+    split[axis : axis + 1] = [groups, size // groups]
+    # An axis behind the channels moves by one: the group has an axis of its own.
+    over = [a + (a > axis) for a in reduced] + [axis + 1]
+    grouped = v1.reshape(inputs, split)
+    if mean_close_to_zero:
+        mean = v1.reduce_mean(grouped, over, keepdims=True)
+        variance = v1.reduce_mean(v1.square(grouped), over, keepdims=True) - v1.square(mean)
+    else:
+        mean, variance = v1.nn.moments(grouped, over, keep_dims=True)
+    broad = [1] * (rank + 1)
+    broad[axis : axis + 2] = [groups, size // groups]
+    shifts = tuple(each if each is None else v1.reshape(each, broad) for each in shifts)
+    outputs = v1.reshape(v1.nn.batch_normalization(grouped, mean, variance, *shifts, epsilon), dynamic)
+    outputs.set_shape(inputs.shape)
+    return outputs
