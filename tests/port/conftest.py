@@ -31,8 +31,8 @@ def quick(monkeypatch):
     from tf1ref.artifacts import CheckFailed
     from tf1ref.port import proof
 
-    def run(folder):
-        elements, wrong, first = _loaded(folder, "test_model").compare()
+    def run(folder, test="test_model.py"):
+        elements, wrong, first = _loaded(folder, test.removesuffix(".py")).compare()
         if wrong or not elements:
             raise CheckFailed(f"{wrong} of {elements} differ, first in {first}")
         return elements
@@ -75,12 +75,13 @@ def _loaded(folder, name):
 
     options = tf.config.optimizer.get_experimental_options()
     before = list(sys.path)
-    sys.modules.pop("model", None)
+    for other in ("model", "train"):
+        sys.modules.pop(other, None)
     try:
         spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        if name == "test_model":
+        if name.startswith("test_"):
             compare = module.compare
             module.compare = lambda: _without_optimizers(compare)
     finally:

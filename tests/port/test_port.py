@@ -66,6 +66,31 @@ def test_scopes_of_one_structure_are_one_class(frozen, tmp_path, quick):
     assert len(classes) == report.classes == 2 and classes[-1] == "Model"
 
 
+def test_layers_in_a_row_are_a_loop(frozen, tmp_path, quick, formatted):
+    """Pairs of two kinds after a first layer that looks like one of them: a list for each kind, by number."""
+
+    def build():
+        x = v1.placeholder(tf.float32, [2, 6, 6, 3], name="x")
+        for i in range(7):
+            for scope in [f"conv_{i}"] if not i else [f"depthwise_{i}", f"conv_{i}"]:
+                with v1.variable_scope(scope):
+                    if scope[0] == "d":
+                        w = v1.get_variable("w", [3, 3, 3, 1], initializer=v1.random_normal_initializer(seed=4))
+                        x = tf.nn.elu(tf.nn.depthwise_conv2d(x, w, [1, 1 + (i == 3), 1 + (i == 3), 1], "SAME"))
+                    else:
+                        w = v1.get_variable("w", [1, 1, 3, 3], initializer=v1.random_normal_initializer(seed=5))
+                        x = tf.tanh(tf.nn.conv2d(x, w, 1, "SAME"))
+        tf.identity(x, name="y")
+        return ["y"]
+
+    report = port(frozen(build), tmp_path / "out")
+    text = (tmp_path / "out/model.py").read_text()
+    assert report.weights == 13 and report.classes == 3
+    assert 'f"depthwise_{i}/", strides=strides)' in text and "zip(range(1, 7), [1, 1, 2, 1, 1, 1])" in text
+    assert "for depthwise, conv in zip(self.depthwise, self.conv):" in text
+    formatted(tmp_path / "out")
+
+
 def test_strides_that_differ_are_an_argument(frozen, tmp_path, quick, formatted):
     def build():
         x = v1.placeholder(tf.float32, [2, 8, 8, 2], name="x")

@@ -15,6 +15,7 @@ from tf1ref import console, parity
 from tf1ref.artifacts import Program
 from tf1ref.catalog import finding
 from tf1ref.errors import InputError
+from tf1ref.parity import recorded
 
 
 def compare_all(names: Sequence[str], steps: int) -> list[parity.Report]:
@@ -32,6 +33,18 @@ def compare_all(names: Sequence[str], steps: int) -> list[parity.Report]:
     return reports
 
 
+def compare_recorded(path: str, names: Sequence[str]) -> parity.Report:
+    """Returns the parity.Report on the one module of `names`, a port of the program that was recorded at `path`.
+
+    Raises InputError for a recording or module that cannot be used.
+    """
+    if len(names) != 1:
+        raise InputError(f"--recorded {path}: name the one module, with run_function(recording), that is its port")
+    recording = recorded.load(path)
+    console.import_tensorflow()
+    return recorded.compare(recording, module_named(names[0], ("run_function",)))
+
+
 def source_named(word: str) -> str | Program:
     """Returns the Program of "chapter.example", which freeze, convert and verify take; any other word as it is.
 
@@ -43,16 +56,16 @@ def source_named(word: str) -> str | Program:
     return word
 
 
-def module_named(name: str) -> ModuleType:
+def module_named(name: str, functions: Sequence[str] = ("run_graph", "run_function")) -> ModuleType:
     """Returns the module to compare: an example ("chapter.example"), an importable module, or a .py file.
 
-    Raises InputError when there is none, it does not import, or it lacks the two functions.
+    Raises InputError when there is none, it does not import, or it lacks one of `functions`.
     """
     example = next((example for example in finding.examples() if example.name == name), None)
     module = finding.load(example) if example else _import(name)
-    missing = [f for f in ("run_graph", "run_function") if not callable(getattr(module, f, None))]
+    missing = [f for f in functions if not callable(getattr(module, f, None))]
     if missing:
-        raise InputError(f"{name}: has no function {' and no '.join(missing)}: define both, each returning a trace")
+        raise InputError(f"{name}: has no function {' and no '.join(missing)}: define it, returning a trace")
     return module
 
 

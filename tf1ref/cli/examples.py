@@ -114,21 +114,25 @@ def _add_parity(verbs):
     )
     parser.add_argument("--steps", type=steps, default=20, metavar="N", help="default: 20")
     parser.add_argument("--json", metavar="FILE", help="write the reports there; - for standard output")
+    parser.add_argument("--recorded", default="", metavar="FILE", help="what `exec --record` kept: MODULE is its port")
     parser.add_argument("--onednn", action="store_true", help="leave oneDNN on: its gradients are not exact")
     parser.add_argument("--force", action="store_true", help="replace the file of --json")
 
 
 def _parity(arguments):
     from tf1ref import parity
-    from tf1ref.catalog.programs import compare_all
+    from tf1ref.catalog.programs import compare_all, compare_recorded
     from tf1ref.cli.views.parity import show_parity
 
     if not arguments.onednn:
         parity.without_onednn()
     if arguments.json and arguments.json != "-":
         files.target(arguments.json, arguments.force)
-    names = arguments.names or [example.name for example in catalog.examples()]
-    reports = compare_all(names, arguments.steps)
+    if arguments.recorded:
+        reports = [compare_recorded(arguments.recorded, arguments.names)]
+    else:
+        names = arguments.names or [example.name for example in catalog.examples()]
+        reports = compare_all(names, arguments.steps)
     show_parity(reports, arguments.json)
     return 0 if all(report.equal for report in reports) else 1
 

@@ -1,13 +1,18 @@
-"""The verb port: a TF1 model becomes TensorFlow 2 code."""
+"""The verb port: a TF1 model or program becomes TensorFlow 2 code."""
 
-from tf1ref.cli.verbs import names, verb
+import argparse
+
+from tf1ref.cli.verbs import count, names, steps, verb
+from tf1ref.errors import InputError
 
 
 def add_verbs(verbs):
     """Adds port."""
-    text = "Write a TF1 model as readable TensorFlow 2 code, and prove that the code answers the same, to the bit."
+    text = "Write a TF1 model or training script as readable TensorFlow 2 code, and prove the code, to the bit."
     parser = verb(verbs, "port", _port, text)
-    parser.add_argument("source", metavar="SRC", help="what `verify` takes: a checkpoint, SavedModel, .pb, an example")
+    parser.usage = "tf1ref port SRC -o DIR [options]; tf1ref port -o DIR [--steps N] SCRIPT.py [ARGS...]"
+    source = "what `verify` takes: a checkpoint, SavedModel, .pb, an example; or a script that trains"
+    parser.add_argument("source", metavar="SRC|SCRIPT.py", help=source)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new folder")
     parser.add_argument("--outputs", type=names, default=[], metavar="A,B", help="keys, nodes or tensors to answer")
     parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what becomes an argument")
@@ -15,7 +20,10 @@ def add_verbs(verbs):
     parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name to prove it on")
     parser.add_argument("--force", action="store_true", help="replace DIR")
     parser.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
+    parser.add_argument("--steps", type=steps, default=20, metavar="N", help="of a script: how many (default: 20)")
+    parser.add_argument("--seed", type=count, metavar="S", help="of a script: what it starts from, as for exec")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="of a script: its own")
 
 
 def _port(arguments):
@@ -26,6 +34,19 @@ def _port(arguments):
     from tf1ref.catalog import programs
     from tf1ref.cli.views import port as view
 
+    if arguments.source.endswith(".py"):
+        view.show_program(
+            arguments.source,
+            arguments.output,
+            arguments.json,
+            arguments=arguments.arguments,
+            steps=arguments.steps,
+            seed=arguments.seed,
+            force=arguments.force,
+        )
+        return
+    if arguments.arguments:
+        raise InputError(f"port {arguments.source}: {arguments.arguments[0]!r} is left over: options come before SRC")
     view.show_port(
         programs.source_named(arguments.source),
         arguments.output,

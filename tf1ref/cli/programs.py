@@ -2,7 +2,7 @@
 
 import argparse
 
-from tf1ref.cli.verbs import verb
+from tf1ref.cli.verbs import steps, verb
 from tf1ref.errors import InputError
 
 
@@ -16,12 +16,14 @@ def _add_exec(verbs):
     parser = verb(
         verbs, "exec", _exec, "Run a program of TensorFlow 1 or 2.0 to 2.15 unchanged, in a process of its own."
     )
-    options = "[--seed S] [--world 1|2] [--out NOTEBOOK] [--trust] [-m]"
+    options = "[--seed S] [--world 1|2] [--record FILE [--steps N]] [--out NOTEBOOK] [--trust] [-m]"
     parser.usage = f"tf1ref exec {options} SCRIPT|NOTEBOOK|MODULE [ARGS...]"
     parser.add_argument("--seed", type=int, metavar="S", help="start every graph, NumPy and random from S")
     parser.add_argument("--world", type=int, choices=(1, 2), help="TensorFlow 1 or 2, where the program does not tell")
     parser.add_argument("--out", metavar="NOTEBOOK", help="write the notebook with its outputs to this file")
     parser.add_argument("--trust", action="store_true", help="np.load may unpickle, a notebook's ! lines are run")
+    parser.add_argument("--record", metavar="FILE", help="keep what it computes, for `parity --recorded` and `port`")
+    parser.add_argument("--steps", type=steps, metavar="N", help="steps of training to record (default: 20)")
     parser.add_argument("-m", action="store_true", dest="as_module", help="the program is a module, as in python -m")
     parser.add_argument("program", metavar="SCRIPT|NOTEBOOK|MODULE")
     parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the program's own")
@@ -39,6 +41,8 @@ def _exec(arguments):
         debug=arguments.debug,
         world=arguments.world,
         out=arguments.out,
+        record=arguments.record,
+        steps=arguments.steps,
     )
 
 

@@ -15,7 +15,7 @@ import types
 
 from tf1ref import console
 from tf1ref.cluster import contract
-from tf1ref.compat import cluster_flags, clusters, hints, importer, namespace, runtime
+from tf1ref.compat import cluster_flags, clusters, hints, importer, namespace, recording, runtime
 from tf1ref.compat.texts import notebooks, python2, reading, worlds
 from tf1ref.errors import InputError
 
@@ -36,6 +36,9 @@ def main():
         with open(path, "rb") as file:
             data = file.read()
         program = _Notebook(data, path, given) if path.endswith(".ipynb") else _Script(data, path, given)
+        if given.record:
+            recorder = recording.Recorder(given.record, path, given.arguments, own_line, given.steps, given.stop)
+            program = recording.Recorded(program, recorder)
     except (OSError, ValueError) as e:
         console.error(f"exec {path}: cannot be read: {e}")
         return 2
@@ -56,6 +59,9 @@ def _parser():
     parser.add_argument("--out")
     parser.add_argument("--trust", action="store_true")
     parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--record")
+    parser.add_argument("--steps", type=int, default=recording.STEPS)
+    parser.add_argument("--stop", action="store_true")
     parser.add_argument("-m", action="store_true", dest="module")
     parser.add_argument("program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -153,6 +159,12 @@ def _run(program, path, given):
 
 def _say(text):
     console.error(f"exec: {text}")
+
+
+def own_line(op):
+    """Returns (file, line, function) of the program's innermost line that made `op`, or None."""
+    frames = [f for f in op.traceback or () if importer.is_own_file(f.filename)]
+    return (frames[-1].filename, frames[-1].lineno, frames[-1].name) if frames else None
 
 
 def own_frames(tb):

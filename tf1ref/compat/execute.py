@@ -7,12 +7,23 @@ from tf1ref import files
 from tf1ref.errors import InputError
 
 
-def replace(program, arguments, as_module=False, seed=None, trust=False, debug=False, world=None, out=None):
+def replace(
+    program,
+    arguments,
+    as_module=False,
+    seed=None,
+    trust=False,
+    debug=False,
+    world=None,
+    out=None,
+    record=None,
+    steps=None,
+):
     """Becomes a process that runs `program` as its own time did; does not return.
 
     Exit codes and signals are that process' own. debug: tracebacks with the libraries' frames too. world: 1 or 2
-    where the program does not tell. out: a notebook to write, with outputs. Raises InputError when there is no such
-    script.
+    where the program does not tell. out: a notebook to write, with outputs. record: a file for what it computes up to
+    its step `steps`. Raises InputError when there is no such script, or a file cannot be written.
     """
     if not as_module and not os.path.isfile(program):
         what = "is a folder: name the script in it" if os.path.isdir(program) else "no such script"
@@ -21,7 +32,9 @@ def replace(program, arguments, as_module=False, seed=None, trust=False, debug=F
         if not program.endswith(".ipynb"):
             raise InputError(f"exec {program}: --out is for notebooks: leave it out")
         files.target(out)
-    valued = (("--seed", seed), ("--world", world), ("--out", out))
+    if record is not None:
+        record = os.path.abspath(files.target(record))  # the program may change the working folder
+    valued = (("--seed", seed), ("--world", world), ("--out", out), ("--record", record), ("--steps", steps))
     options = [f"{option}={value}" for option, value in valued if value is not None]
     options += ["--trust"] * trust + ["--debug"] * debug + ["-m"] * as_module
     command = [sys.executable, *_flags(), "-m", "tf1ref.compat", *options, "--", program, *arguments]

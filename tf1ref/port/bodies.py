@@ -74,7 +74,13 @@ class Body:
             if not self._name_one(node.inputs):
                 break
             expression = self.writer.expression(node)
+        self.consume(node.inputs)
         self.result(node, expression)
+
+    def consume(self, sources):
+        """Forgets the expressions of `sources`, which their one reader has now."""
+        for source in sources:
+            self.pending.pop(source, None)
 
     def result(self, node, expression):
         """Names what `expression` gives, or keeps it for the one place that reads it."""
@@ -99,6 +105,18 @@ class Body:
             self.pending[source] = expression
         else:
             self._assign(source, expression.text)
+
+    def named(self, source):
+        """Returns a name that holds `source` and may be given another value: nothing else reads it."""
+        if source in self.pending:
+            self._assign(source, self.pending.pop(source).text)
+        text = self.given.get(source)
+        if text and text.isidentifier() and self.used.get(source) == 1:
+            return text
+        text = self.needed(source)
+        name = self.local(source)
+        self.statements.append(Statement(f"{name} = {text}"))
+        return name
 
     def needed(self, source):
         """Returns the text of a tensor where a plain value is needed, such as a result."""

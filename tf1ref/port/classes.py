@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from tf1ref.port import literals, names
+from tf1ref.port import literals, loops, names
 from tf1ref.port.bodies import HOLE, Body, Holes, Statement, length
 from tf1ref.port.expressions import Expression
 from tf1ref.port.nodes import Node
@@ -115,19 +115,22 @@ def _written(module, program, used, given, of):
     root = not module.scope
     init, values = [], dict(given)
     for weight in module.weights:
-        attribute = _attribute(weight.name, taken)
+        attribute = names.free_attribute(weight.name, taken)
         init.append(Statement(f"self.{attribute} = {_weight(weight, program, prefix, root)}"))
         values[weight.name, 0] = f"self.{attribute}"
-    children = {}
-    for child in (item for item in module.items if not isinstance(item, Node)):
-        children[id(child)] = attribute = _attribute(child.scope, taken)
-        init.append(Statement(f"self.{attribute} = {_construction(*of[id(child)], prefix, root, holes)}"))
-    body = Body(program.nodes, values, holes, _uses(module, used), given.values())
-    for item in module.items:
+    uses = _uses(module, used)
+    body = Body(program.nodes, values, holes, uses, given.values())
+    for item in loops.planned(module.items, of, uses):
         if isinstance(item, Node):
             body.add(item)
+        elif isinstance(item, loops.Run):
+            made, attributes = loops.construct(item, of, prefix, root, taken, holes)
+            init += made
+            loops.loop(item, attributes, body)
         else:
-            _call(body, item, children[id(item)])
+            attribute = names.free_attribute(item.scope, taken)
+            init.append(Statement(f"self.{attribute} = {_construction(*of[id(item)], prefix, root, holes)}"))
+            _call(body, item, attribute)
     result = "" if root else ", ".join(body.needed(source) for source in module.outputs)
     written = Written(module, prefix, list(given.values()), init, body.statements, result, holes)
     if root:
@@ -160,16 +163,6 @@ def _call(body, child, attribute):
         return
     targets = [body.local(source) for source in child.outputs]
     body.statements.append(Statement(f"{', '.join(targets)} = {text}"))
-
-
-def _attribute(name, taken):
-    word = names.attribute(name)
-    found, count = word, 1
-    while found in taken:
-        count += 1
-        found = f"{word}_{count}"
-    taken.add(found)
-    return found
 
 
 def _prefix(module):

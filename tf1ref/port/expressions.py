@@ -112,7 +112,7 @@ class Writer:
                 text = self._attribute(node, name, default)
                 if text is None or text == default:
                     continue
-                words.append((keyword, self.hole(keyword or name, text)))
+                words.append((keyword, self._said(node, keyword or name, text)))
                 continue
             found = [self._input(source, marker, name) for source in inputs[name]]
             depth = max([depth, *(e.depth for e in found)])
@@ -120,6 +120,11 @@ class Writer:
             words.append((keyword, text))
         text = ", ".join(f"{keyword}={word}" if keyword else word for keyword, word in words)
         return Expression(f"{function}({text})", depth=depth + 1)
+
+    def _said(self, node, keyword, text):
+        if node.op == "DepthwiseConv2dNative" and keyword == "strides" and text[:4] == "[1, " and text[-4:] == ", 1]":
+            return "[1, " + ", ".join(self.hole(keyword, size) for size in text[4:-4].split(", ")) + ", 1]"
+        return self.hole(keyword, text)
 
     def _input(self, source, marker, name):
         return self.written(source, name) if marker == "$" else self.tensor(source, name)

@@ -27,16 +27,27 @@ def _split(text, indent, comma=""):
     first, last = found
     head, body, tail = text[: first + 1], text[first + 1 : last], text[last:]
     inner = "    " * (indent + 1)
-    if tail == text[last] and len(inner + body) <= WIDTH and not comma and _one_line(head):
+    if tail == text[last] and len(inner + body) <= WIDTH and not comma and (_one_line(head) or _comprehension(body)):
         return [space + head, inner + body, space + tail]
-    parts = split(body)
     lines = [space + head]
-    for part in parts:
-        lines += _split(part, indent + 1, ",")
+    comprehension = _comprehension(body)
+    for part in comprehension or split(body):
+        lines += _split(part, indent + 1, "" if comprehension else ",")
     return [*lines, space + tail + comma]
 
 
+def _comprehension(text):
+    """[element, "for ..."] of "element for ...", else []."""
+    depth = 0
+    for i, letter in _code(text):
+        depth += (letter in OPEN) - (letter in CLOSE)
+        if not depth and text[i : i + 5] == " for ":
+            return [text[:i], text[i + 1 :]]
+    return []
+
+
 def _one_line(head):
+    """True for the brackets of a call, whose arguments may share a line; a list has a line for each."""
     return not head.endswith("[")
 
 

@@ -37,6 +37,17 @@ def attribute(text):
     return word + "_" if word in MODULE or keyword.iskeyword(word) or word == "scope" else word
 
 
+def free_attribute(text, taken):
+    """Returns attribute(text), with a number where that is in `taken`; adds it there."""
+    word = attribute(text)
+    found, count = word, 1
+    while found in taken:
+        count += 1
+        found = f"{word}_{count}"
+    taken.add(found)
+    return found
+
+
 def class_name(scopes):
     """Returns a class name for `scopes`: "conv2d_3" becomes "Conv2d", "conv_1_a" and "conv_2_a" become "ConvA"."""
     first, *others = (identifier(text.rsplit("/", 1)[-1]).split("_") for text in scopes)

@@ -14,7 +14,9 @@ from tf1ref.artifacts.verify import pairs
 from tf1ref.errors import InputError
 from tf1ref.port import literals, nodes, proof, writing
 
-FILES = ("model.py", "weights.npz", "test_model.py", "answers.npz")
+FILES = (
+    "model.py", "weights.npz", "test_model.py", "answers.npz", "train.py", "test_port.py", "recording.npz", "state.npz",
+)  # fmt: skip
 
 
 @dataclass
@@ -57,7 +59,7 @@ def port(source, folder, outputs=(), inputs=(), feeds="", signature="", trust=Fa
     ready = models.ready(artifact, wanted, fed, trust)
     program = nodes.program(ready, literals.short)
     words = writing.arguments(program)
-    text, arrays = writing.model(program, f"{_title(artifact)}, ported from TensorFlow 1.")
+    text, arrays = writing.model(program, f"{plain(artifact.path)}, ported from TensorFlow 1.")
     found, reason = proof.cases(ready, words, pairs.load_feeds(feeds) if feeds else {})
     report = Report(
         str(path),
@@ -129,7 +131,7 @@ def _outputs(artifact, names):
     return {likely[0]: f"{likely[0]}:0"}, [f"guessed the output {likely[0]}{others}: --outputs"]
 
 
-def _title(artifact):
-    """The name of the file, as text that can stand in a docstring."""
-    name = os.path.basename(os.path.normpath(artifact.path))
+def plain(path):
+    """Returns the name of a file, as text that can stand in a docstring."""
+    name = os.path.basename(os.path.normpath(path))
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)

@@ -139,12 +139,12 @@ def _storable(array):
     return array.astype("S") if array.dtype == object else array
 
 
-def run(folder):
-    """Runs test_model.py in `folder` in a process of its own; returns how many elements it compared.
+def run(folder, test="test_model.py"):
+    """Runs `test` in `folder` in a process of its own; returns how many elements it compared.
 
     Raises CheckFailed where one differs, or the code does not run.
     """
-    command = [sys.executable, "-I", "-B", "test_model.py"]
+    command = [sys.executable, "-I", "-B", test]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, env=_environment())
     except subprocess.TimeoutExpired as e:

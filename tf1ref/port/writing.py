@@ -12,6 +12,7 @@ HEAD = '''"""{title}{more}"""
 {imports}import tensorflow as tf
 '''
 MORE = """
+
 The weights lie in weights.npz beside this file, by the names that they had in the graph.
 """
 IMPORTS = """from pathlib import Path
@@ -38,8 +39,11 @@ def arguments(program):
     return {key: names.free(names.identifier(key), taken) for key in program.inputs}
 
 
-def model(program, title):
-    """Returns (text of model.py, {name: array} of weights.npz). `title`: the first line, one sentence."""
+def model(program, title, inside=False):
+    """Returns (text of model.py, {name: array} of weights.npz). `title`: the first line, one sentence.
+
+    `inside`: it is called within another tf.function, and answers with a dict even of one output.
+    """
     batch_norms(program)
     given = arguments(program)
     used = {}
@@ -51,7 +55,7 @@ def model(program, title):
     lines = []
     for made in shared:
         lines += ["", "", *_class(made)]
-    lines += ["", "", *_model(program, model_class, given)]
+    lines += ["", "", *_model(program, model_class, given, inside)]
     kept = arrays(program)
     head = HEAD.format(title=title, more=MORE if kept else "", imports=IMPORTS if kept else "") + FILE * bool(kept)
     if any(raw.unseeded(node) for node in program.nodes.values()):
@@ -104,22 +108,29 @@ def _statements(made, statements, commented=False):
     return lines
 
 
-def _model(program, made, given):
+def _model(program, made, given, inside):
     (written,) = made.members
     lines = ["class Model(tf.Module):", '    """The whole graph, from its inputs to its outputs."""', ""]
     if written.init:
         lines += ["    def __init__(self, arrays=None):", "        super().__init__()"]
         lines += ["        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
         lines += [*_statements(made, written.init), ""]
-    specs = [_spec(program, source, given[key]) for key, source in program.inputs.items()]
-    lines += layout.statement(f"@tf.function(input_signature=[{', '.join(specs)}])", 1)
+    if not inside:
+        lines += signature(program)
     lines += layout.statement(f"def __call__({', '.join(['self', *given.values()])}):", 1)
     lines += _statements(made, written.body, commented=True)
     results = {key: made.filled(text) for key, text in written.results.items()}
-    if len(results) == 1:
+    if len(results) == 1 and not inside:
         return lines + layout.statement(f"return {next(iter(results.values()))}", 2)
     words = [f"{literals.quoted(key)}: {text}" for key, text in results.items()]
     return lines + layout.statement(f"return {{{', '.join(words)}}}", 2)
+
+
+def signature(program):
+    """Returns the lines of the decorator of a method that takes the inputs of a Program."""
+    given = arguments(program)
+    specs = [_spec(program, source, given[key]) for key, source in program.inputs.items()]
+    return layout.statement(f"@tf.function(input_signature=[{', '.join(specs)}])", 1)
 
 
 def _spec(program, source, word):

@@ -5,24 +5,14 @@ import sys
 from dataclasses import asdict
 
 from tf1ref import console
-from tf1ref.port import porting
+from tf1ref.port import porting, programs
 
 
 def show_port(source, folder, as_json=False, **options):
     """Ports a model as porting.port does and prints the report."""
     report = porting.port(source, folder, **options)
-    if as_json:
-        json.dump(asdict(report), sys.stdout, indent=2)
-        console.say()
+    if _show(report, "model.py", as_json):
         return
-    for note in report.notes:
-        console.note(f"note: {note}")
-    console.say(
-        f"{report.path}/model.py: {report.lines} lines, {report.classes} classes, {report.weights} weights, "
-        f"{report.raw_ops} calls of tf.raw_ops"
-    )
-    ends = [("argument", report.inputs), ("output", report.outputs)]
-    console.table(("", "name", "tensor"), [(what, key, name) for what, found in ends for key, name in found.items()])
     if report.not_compared:
         console.say(f"NOT proven: {report.not_compared}: give inputs with --feeds FILE.npz")
     else:
@@ -30,3 +20,30 @@ def show_port(source, folder, as_json=False, **options):
             f"proven: in a process of its own it answers as {report.source}, to the bit: {report.compared:,} elements "
             f"on {report.cases} sets of inputs, 0 differ; test_model.py repeats it"
         )
+
+
+def show_program(script, folder, as_json=False, **options):
+    """Ports a program as programs.port_program does and prints the report."""
+    report = programs.port_program(script, folder, **options)
+    if not _show(report, "model.py and train.py", as_json):
+        console.say(
+            f"proven: in a process of its own it trains as {report.source}, to the bit: {report.compared:,} elements "
+            f"after {report.cases} steps, 0 differ; test_port.py repeats it"
+        )
+
+
+def _show(report, files, as_json):
+    """Prints what all ports say; returns True where that was all, as JSON."""
+    if as_json:
+        json.dump(asdict(report), sys.stdout, indent=2)
+        console.say()
+        return True
+    for note in report.notes:
+        console.note(f"note: {note}")
+    console.say(
+        f"{report.path}: {files}: {report.lines} lines, {report.classes} classes, {report.weights} weights, "
+        f"{report.raw_ops} calls of tf.raw_ops"
+    )
+    ends = [("argument", report.inputs), ("output", report.outputs)]
+    console.table(("", "name", "tensor"), [(what, key, name) for what, found in ends for key, name in found.items()])
+    return False

@@ -1,0 +1,168 @@
+"""tf1ref exec --record: what a program computed, and parity --recorded: a port of it that is compared."""
+
+import io
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as v1
+
+from tf1ref.errors import InputError
+from tf1ref.parity import recorded
+
+PROGRAM = """
+import numpy as np
+import tensorflow as tf
+
+rng = np.random.RandomState(0)
+data = rng.rand(32, 4).astype(np.float32)
+x = tf.placeholder(tf.float32, [None, 4], name="x")
+y = tf.placeholder(tf.float32, [None, 1], name="y")
+keep = tf.placeholder(tf.float32, name="keep")
+w = tf.get_variable("w", [4, 1], initializer=tf.truncated_normal_initializer(seed=1))
+b = tf.Variable(tf.zeros([1]), name="b")
+hidden = tf.nn.dropout(x, keep, seed=3)
+loss = tf.reduce_mean(tf.square(tf.matmul(hidden, w) + b - y), name="loss")
+score = tf.reduce_mean(tf.matmul(x, w))
+train = tf.train.MomentumOptimizer(0.1, 0.9).minimize(loss)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(7):
+        batch = data[i * 4 : i * 4 + 4]
+        _, value = sess.run([train, loss], {x: batch, y: batch.sum(1, keepdims=True), keep: 0.5})
+        print(i, repr(float(value)), score.eval({"x:0": data}))
+"""
+
+PORT = """
+import numpy as np
+import tensorflow as tf
+
+RATE = 0.1
+
+
+def run_function(recording):
+    w, b = (tf.Variable(recording.initial[name]) for name in ("w", "b"))
+    slots = [tf.Variable(tf.zeros_like(v)) for v in (w, b)]
+
+    @tf.function
+    def step(x, y, keep):
+        with tf.GradientTape() as tape:
+            # tf.nn.dropout of version 1, with the seeds of the graph: kept where a uniform number and keep reach 1
+            uniform = tf.raw_ops.RandomUniform(shape=tf.shape(x), dtype=tf.float32, seed=87654321, seed2=3)
+            hidden = tf.where(uniform >= 1 - keep, x * (1 / keep), 0.0)
+            loss = tf.reduce_mean(tf.square(tf.matmul(hidden, w) + b - y))
+        for v, slot, g in zip((w, b), slots, tape.gradient(loss, (w, b))):
+            tf.raw_ops.ResourceApplyMomentum(var=v.handle, accum=slot.handle, lr=RATE, grad=g, momentum=0.9)
+        return loss
+
+    losses = [step(f["x"], f["y"], f["keep"]).numpy() for f in recording.feeds]
+    return {"steps/loss": np.stack(losses), "final/w": w.numpy(), "final/b": b.numpy()}
+"""
+
+
+def run(folder, *arguments):
+    command = [sys.executable, "-m", "tf1ref", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """(folder with program.py and the recording of 5 of its 7 steps, its output without and with recording)."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "program.py").write_text(PROGRAM)
+    plain = run(folder, "exec", "program.py")
+    recorded = run(folder, "exec", "--record", "r.rec", "--steps", "5", "program.py")
+    assert (plain.returncode, recorded.returncode) == (0, 0), plain.stderr + recorded.stderr
+    return folder, (plain.stdout, recorded.stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(outcome):
+    return outcome[0]
+
+
+@pytest.fixture(scope="module")
+def recording(folder):
+    return recorded.load(folder / "r.rec")
+
+
+def test_the_program_says_the_same_recorded_or_not(outcome):
+    plain, recorded = outcome[1]
+    assert plain == recorded and plain.count("\n") == 7
+
+
+def test_replayed_feeds_give_the_recorded_values(recording):
+    """The recorded graph, the recorded initial values and feeds, in a new session: what was recorded, to the bit."""
+    meta = v1.MetaGraphDef.FromString(recording.graphs[0])
+    with v1.Graph().as_default() as graph, v1.Session() as sess:
+        v1.train.import_meta_graph(meta)
+        sess.run(graph.get_operation_by_name("init"))
+        for variable in v1.global_variables():
+            variable.load(recording.initial[variable.op.name], sess)
+        for step in [r for r in recording.runs if r.fetches]:
+            assert set(step.feeds) == ({"x:0", "y:0", "keep:0"} if step.trains else {"x:0"})
+            found, _ = sess.run([list(step.fetches), step.targets], step.feeds)
+            for name, value in zip(step.fetches, found):
+                assert value.tobytes() == step.fetches[name].tobytes(), name
+        final = {v.op.name: sess.run(v) for v in v1.global_variables()}
+    assert {k: v.tobytes() for k, v in final.items()} == {k: v.tobytes() for k, v in recording.final.items()}
+
+
+def test_what_is_recorded(recording):
+    assert [run.trains for run in recording.runs] == [False] + [True, False] * 4 + [True]
+    assert recording.trainable == ["w", "b"] and set(recording.initial) == {"w", "b", "w/Momentum", "b/Momentum"}
+    assert recording.lines[0]["loss"][1:] == [13, "<module>"]
+    assert recording.trace()["steps/loss"].shape == (5,)
+
+
+def test_recorded_losses_are_the_printed_ones(outcome, recording):
+    printed = [float(line.split()[1]) for line in outcome[1][0].splitlines()[:5]]
+    assert printed == [float(x) for x in recording.trace()["steps/loss"]]
+
+
+def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder):
+    (folder / "port.py").write_text(PORT)
+    done = run(folder, "parity", "--recorded", "r.rec", "port.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "wrong.py").write_text(PORT.replace("RATE = 0.1", "RATE = 0.1001"))
+    done = run(folder, "parity", "--recorded", "r.rec", "wrong.py")
+    assert done.returncode == 1 and "first divergence: steps/loss: step 1" in done.stdout
+
+
+def test_a_program_that_fails_leaves_no_recording(tf1ref, tmp_path):
+    (tmp_path / "fails.py").write_text("import tensorflow as tf\ntf.Session().run(tf.constant(1))\n1 / 0\n")
+    done = tf1ref("exec", "--record", "r.rec", "fails.py")
+    assert done.returncode == 1 and "nothing is recorded" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fails.py"]
+
+
+def test_bad_recordings(folder, refused, tmp_path):
+    whole = (folder / "r.rec").read_bytes()
+    (tmp_path / "cut.rec").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "other.rec").write_bytes(b"PK\x03\x04 something else")
+    (tmp_path / "port.py").write_text(PORT)
+    for name in ("cut.rec", "other.rec", "missing.rec"):
+        assert "exec --record" in refused("parity", "--recorded", name, "port.py")
+    (tmp_path / "r.rec").write_bytes(whole)
+    assert "run_function" in refused("parity", "--recorded", "r.rec")
+    (tmp_path / "empty.py").write_text("")
+    assert "run_function" in refused("parity", "--recorded", "r.rec", "empty.py")
+    (tmp_path / "there.rec").write_text("mine")
+    (tmp_path / "p.py").write_text("")
+    assert "exists already" in refused("exec", "--record", "there.rec", "p.py")
+
+
+def test_no_pickle_is_read(tmp_path):
+    """A recording whose array is a pickle is refused before anything in it runs."""
+    array = io.BytesIO()
+    np.save(array, np.array([print], object), allow_pickle=True)
+    index = (
+        '{"format": 1, "program": "p", "arguments": [], "graphs": [], "runs": [], "initial": {"w": "0"}, "final": {}'
+    )
+    with zipfile.ZipFile(tmp_path / "r.rec", "w") as z:
+        z.writestr("index.json", index + ', "trainable": [], "left_out": []}')
+        z.writestr("arrays/0.npy", array.getvalue())
+    with pytest.raises(InputError, match="no recording"):
+        recorded.load(tmp_path / "r.rec")

@@ -1,0 +1,107 @@
+"""tf1ref port SCRIPT.py: a training script becomes model.py and train.py, which train the same, to the bit."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import numpy as np
+import tensorflow as tf
+
+rng = np.random.RandomState(0)
+x_data = rng.rand(64, 4).astype(np.float32)
+y_data = np.eye(3)[rng.randint(0, 3, 64)].astype(np.float32)
+
+
+def layer(x, n_in, n_out, name):
+    with tf.variable_scope(name):
+        w = tf.get_variable("w", [n_in, n_out], initializer=tf.truncated_normal_initializer(stddev=0.1, seed=1))
+        b = tf.Variable(tf.zeros([n_out]), name="b")
+        return tf.matmul(x, w) + b
+
+
+x = tf.placeholder(tf.float32, [None, 4], name="x")
+y = tf.placeholder(tf.float32, [None, 3], name="y")
+keep_prob = tf.placeholder(tf.float32, name="keep_prob")
+hidden = tf.nn.dropout(tf.nn.relu(layer(x, 4, 8, "hidden")), keep_prob, seed=3)
+logits = layer(hidden, 8, 3, "out")
+loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y, logits=logits))
+loss += 0.001 * tf.add_n([tf.nn.l2_loss(v) for v in tf.trainable_variables()])
+global_step = tf.Variable(0, trainable=False, name="global_step")
+rate = tf.train.exponential_decay(0.1, global_step, 5, 0.9, staircase=True)
+optimizer = tf.train.AdamOptimizer(rate)
+clipped = [(tf.clip_by_norm(g, 0.5), v) for g, v in optimizer.compute_gradients(loss)]
+train = optimizer.apply_gradients(clipped, global_step=global_step)
+average = tf.train.ExponentialMovingAverage(0.9, global_step)
+with tf.control_dependencies([train]):
+    train = average.apply(tf.trainable_variables())
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(30):
+        batch = slice(i % 4 * 16, i % 4 * 16 + 16)
+        sess.run([train, loss], {x: x_data[batch], y: y_data[batch], keep_prob: 0.8})
+        print(loss.eval({x: x_data, y: y_data, keep_prob: 1.0}))
+"""
+
+
+@pytest.fixture(scope="module")
+def ported(tmp_path_factory):
+    """The folder of the port of PROGRAM, and what the command said."""
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "tf1ref", "port", "-o", "out", "program.py"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=290)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "out", done.stdout
+
+
+@pytest.mark.slow
+def test_dropout_adam_decay_clipping_and_averages_to_the_bit(ported):
+    folder, said = ported
+    arrays = np.load(folder / "recording.npz")
+    assert int(arrays["steps"]) == 20
+    final = sum(arrays[name].size for name in arrays.files if name.startswith("final/"))
+    assert f"{20 + final} elements after 20 steps, 0 differ" in said
+
+
+@pytest.mark.slow
+def test_the_code_reads_as_one_writes_it(ported, formatted):
+    folder, _ = ported
+    train = (folder / "train.py").read_text()
+    assert "tf.GradientTape()" in train and "tf.raw_ops.ResourceApplyAdam(" in train
+    assert set(re.findall(r"^(?:import|from) (\w+)", train, re.M)) == {"pathlib", "numpy", "tensorflow", "model"}
+    assert "self.global_step.assign_add(1)" in train
+    formatted(folder)
+
+
+@pytest.mark.slow
+def test_another_learning_rate_is_found_out(ported, loaded):
+    """The proof can fail: with another number in train.py it names the first step after it."""
+    folder, _ = ported
+    path = folder / "train.py"
+    right = path.read_text()
+    try:
+        path.write_text(right.replace("0.1 * ", "0.1001 * ", 1))
+        elements, wrong, first = loaded(folder, "test_port").compare()
+        assert wrong > 0 and first == "loss of step 1"
+        path.write_text(right)
+        assert loaded(folder, "test_port").compare() == (elements, 0, "")
+    finally:
+        path.write_text(right)
+
+
+def test_programs_that_cannot_be_ported(refused, tmp_path):
+    programs = {
+        "fails": ("1 / 0", "ZeroDivisionError"),
+        "never": ("import tensorflow as tf\ntf.Session().run(tf.constant(1))", "never trains"),
+        "asks": ("input()", "EOFError"),
+    }
+    for name, (text, reason) in programs.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        line = refused("port", "-o", "out", f"{name}.py")
+        assert reason in line, line
+    assert "no such script" in refused("port", "-o", "out", "nowhere.py")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["asks.py", "fails.py", "never.py"]

@@ -1,0 +1,296 @@
+"""Records what a TF1 program computes: every session.run with its feeds and results, and variables around the training.
+
+The program is not changed by it: no op is added to its graphs, no run is left out, and what it prints is its own.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+
+import numpy as np
+
+from tf1ref import console, files
+from tf1ref.errors import InputError
+from tf1ref.parity.recorded import FORMAT, INDEX
+
+STEPS = 20
+MOST_BYTES = 1 << 29  # of arrays; what comes after is left out, and said
+WRITES = re.compile(r"(Resource)?(Sparse)?(Apply\w+|Scatter\w+)|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp")
+
+DRAWS = {"RandomUniform": "random", "RandomStandardNormal": "standard_normal", "TruncatedNormal": "standard_normal"}
+
+
+class Recorder:
+    """Keeps what sessions compute until `steps` of them have trained, then writes `path`.
+
+    `stop`: ends the program then. `own_line(op)`: (file, line, function) of the program's line that made an op, or
+    None. Raises InputError when `path` cannot be written.
+    """
+
+    def __init__(self, path, program, arguments, own_line, steps=STEPS, stop=False):
+        self.path = files.target(path, force=True)
+        self.program, self.arguments, self.own_line = program, list(arguments), own_line
+        self.steps, self.stop = steps, stop
+        self.arrays, self.bytes, self.left_out = {}, 0, {}
+        self.graphs, self.runs, self.trained = [], [], 0
+        self.initial, self.final, self.trainable = {}, {}, []
+        self.kinds, self.done, self.inside = {}, False, False
+        self.trained_graph, self.last, self.unwritten = 0, None, False
+        self.random = np.random.default_rng(0)
+
+    def install(self):
+        """From now on every session is recorded."""
+        from tensorflow.python.client import session
+
+        plain = session.BaseSession._do_run  # feeds and fetches arrive here as tensors and arrays, whatever was asked
+
+        def do_run(sess, handle, targets, fetches, feeds, options, metadata):
+            def run(feeds=feeds):
+                return plain(sess, handle, targets, fetches, feeds, options, metadata)
+
+            if self.done or self.inside or handle is not None:
+                return run()
+            return self._run(run, sess, targets, fetches, feeds)
+
+        session.BaseSession._do_run = do_run
+        if self.stop:
+            _as_written(session.BaseSession)
+        plain_close = session.BaseSession.close
+
+        def close(sess):
+            if self.trained and not self.done and not sess._closed and sess.graph is self.graphs[self.trained_graph]:
+                self.final = self._variables(sess)
+            plain_close(sess)
+
+        session.BaseSession.close = close
+
+    def finish(self):
+        """Writes the recording, once."""
+        if self.done:
+            return
+        if self.last is not None and not self.last._closed and not self.final:
+            self.final = self._variables(self.last)
+        self.done = True
+        graphs = [self._graph(graph) for graph in self.graphs]
+        index = {
+            "format": FORMAT,
+            "program": os.path.basename(self.program),
+            "arguments": self.arguments,
+            "graphs": [about for _, about in graphs],
+            "runs": self.runs,
+            "initial": self.initial,
+            "final": self.final,
+            "trainable": self.trainable,
+            "left_out": [f"{what}: {count}" for what, count in self.left_out.items()],
+        }
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(INDEX, json.dumps(index))
+            for i, (data, _) in enumerate(graphs):
+                z.writestr(f"graphs/{i}.pb", data)
+            for key, data in self.arrays.items():
+                z.writestr(f"arrays/{key}.npy", data)
+        try:
+            files.write(self.path, packed.getvalue())
+        except InputError as e:  # the program goes on
+            console.error(f"exec --record {e}")
+            self.unwritten = True
+
+    def _run(self, run, sess, targets, fetches, feeds):
+        trains = self._trains(sess.graph, targets, fetches)
+        if trains and not self.trained:
+            self.initial = self._variables(sess)
+        results = run(feeds if trains or not (self.stop and fetches) else self._apart(sess, targets, fetches, feeds))
+        if sess.graph not in self.graphs:
+            self.graphs.append(sess.graph)
+        self.runs.append(
+            {
+                "graph": self.graphs.index(sess.graph),
+                "trains": trains,
+                "targets": [op.name for op in targets],
+                "feeds": self._kept({t.deref().name: value for t, value in feeds.items()}),
+                "fetches": self._kept({t.name: value for t, value in zip(fetches, results)}),
+            }
+        )
+        if trains:
+            self.trained, self.trained_graph, self.last = self.trained + 1, self.graphs.index(sess.graph), sess
+            if self.trained >= self.steps:
+                self.final = self._variables(sess)
+                self.finish()
+                if self.stop:
+                    raise Stopped
+        return results
+
+    def _apart(self, sess, targets, fetches, feeds):
+        """Returns `feeds` with numbers for the random ops of a run that does not train.
+
+        In a session all runs draw from one generator. In TensorFlow 2 an evaluation has its own: a program that is
+        recorded for a port evaluates so, too.
+        """
+        draws = [op for op in _before([*targets, *(t.op for t in fetches)]) if op.type in DRAWS]
+        draws = [op for op in draws if sess.graph.is_feedable(op.outputs[0])]
+        self.inside = True
+        try:
+            shapes = sess.run([op.inputs[0] for op in draws], {ref.deref(): value for ref, value in feeds.items()})
+        finally:
+            self.inside = False
+        drawn = {
+            op.outputs[0].ref(): getattr(self.random, DRAWS[op.type])(size=shape).astype(
+                op.outputs[0].dtype.as_numpy_dtype
+            )
+            for op, shape in zip(draws, shapes)
+        }
+        return {**feeds, **drawn}
+
+    def _trains(self, graph, targets, fetches):
+        """True for a run that updates variables: by an optimizer, or by assignments that initialize nothing."""
+        key = id(graph), graph.version, tuple(op.name for op in targets), tuple(t.name for t in fetches)
+        if key not in self.kinds:
+            import tensorflow.compat.v1 as v1
+
+            first = {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)}
+            first |= {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)}
+            ops = _before([*targets, *(t.op for t in fetches)])
+            self.kinds[key] = any(
+                WRITES.fullmatch(op.type) and op.name not in first and not _restores(op) for op in ops
+            )
+        return self.kinds[key]
+
+    def _variables(self, sess):
+        """{name: hash} of the variables of the session's graph that have a value."""
+        import tensorflow as tf
+        import tensorflow.compat.v1 as v1
+
+        variables = sess.graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+        self.trainable = [v.op.name for v in sess.graph.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)]
+        found, self.inside = {}, True
+        try:
+            for variable in variables:
+                try:
+                    found[variable.op.name] = sess.run(variable)
+                except tf.errors.FailedPreconditionError:
+                    self._leave_out("variables without a value")
+        finally:
+            self.inside = False
+        return self._kept(found)
+
+    def _kept(self, named):
+        found = {}
+        for name, value in named.items():
+            array = np.asarray(value)
+            if array.dtype.kind in "OSU":
+                array = _text(array)
+            if array is None or array.dtype.hasobject or array.dtype.names:
+                self._leave_out("values that are no arrays")
+                continue
+            key = hashlib.blake2b(
+                array.tobytes() + str((array.dtype, array.shape)).encode(), digest_size=16
+            ).hexdigest()
+            if key not in self.arrays:
+                if self.bytes + array.nbytes > MOST_BYTES:
+                    self._leave_out(f"arrays after the first {MOST_BYTES >> 20} MB")
+                    continue
+                self.bytes += array.nbytes
+                packed = io.BytesIO()
+                np.lib.format.write_array(packed, array, allow_pickle=False)
+                self.arrays[key] = packed.getvalue()
+            found[name] = key
+        return found
+
+    def _leave_out(self, what):
+        self.left_out[what] = self.left_out.get(what, 0) + 1
+
+    def _graph(self, graph):
+        import tensorflow.compat.v1 as v1
+
+        lines = {}
+        for op in graph.get_operations():
+            line = self.own_line(op)
+            if line:
+                lines[op.name] = list(line)
+        with graph.as_default():
+            data = v1.train.export_meta_graph(graph=graph).SerializeToString()
+        return data, {"seed": graph.seed, "lines": lines}
+
+
+class Stopped(BaseException):
+    """Raised in a program whose steps are all recorded. No program catches it by accident."""
+
+
+class Recorded:
+    """A program to run that is recorded, as `tf1ref.compat.__main__` runs it: by run(scope)."""
+
+    def __init__(self, program, recorder):
+        self.program, self.recorder, self.world = program, recorder, program.world
+
+    def run(self, scope):
+        """Runs the program, then writes the recording, unless the program fails."""
+        self.recorder.install()
+        try:
+            self.program.run(scope)
+        except Stopped:
+            return
+        except SystemExit as e:
+            if e.code not in (None, 0):
+                self._failed()
+            elif not self._end():
+                raise SystemExit(1) from None
+            raise
+        except BaseException:
+            self._failed()
+            raise
+        if not self._end():
+            raise SystemExit(1)
+
+    def _end(self):
+        recorder = self.recorder
+        if not recorder.done and not recorder.runs:
+            console.error(f"exec --record {recorder.path}: {recorder.program} ran no session: nothing is recorded")
+            return False
+        recorder.finish()
+        return not recorder.unwritten
+
+    def _failed(self):
+        if not self.recorder.done:
+            console.error(f"exec --record {self.recorder.path}: the program did not end well: nothing is recorded")
+
+
+def _as_written(base):
+    """Makes sessions run graphs as they are: optimizers fold constants and fuse ops, which changes last bits."""
+    import tensorflow.compat.v1 as v1
+
+    plain = base.__init__
+
+    def init(self, target="", graph=None, config=None):
+        written = v1.ConfigProto()
+        written.CopyFrom(config or written)
+        written.graph_options.rewrite_options.disable_meta_optimizer = True
+        plain(self, target, graph, written)
+
+    base.__init__ = init
+
+
+def _before(ops):
+    found, stack = {}, list(ops)
+    while stack:
+        op = stack.pop()
+        if op.name not in found:
+            found[op.name] = op
+            stack += [t.op for t in op.inputs] + list(op.control_inputs)
+    return list(found.values())
+
+
+def _restores(op):
+    """True for an assignment of what a checkpoint holds."""
+    return any(t.op.type.startswith("Restore") or t.op.name.startswith("save") for t in op.inputs)
+
+
+def _text(array):
+    """Texts as bytes of one length, or None for other objects; a text that ends in zeros would lose them."""
+    if not all(isinstance(x, (bytes, str)) for x in array.flat):
+        return None
+    array = np.array([x.encode() if isinstance(x, str) else x for x in array.flat], dtype="S").reshape(array.shape)
+    return array

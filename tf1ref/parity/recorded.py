@@ -1,0 +1,145 @@
+"""What a TF1 program really computed, as `tf1ref exec --record` wrote it, and a port that is compared with it.
+
+A recording is a zip without pickles: index.json, a graph (MetaGraphDef) for each that was run, and arrays by the hash
+of their content, so that a test set that is fed a hundred times is kept once.
+"""
+
+import inspect
+import io
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tf1ref.errors import InputError
+from tf1ref.parity import engine
+
+FORMAT = 1
+INDEX = "index.json"
+MOST_INDEX = 1 << 28  # bytes of an index that is read at all
+
+
+@dataclass
+class Run:
+    """One session.run. `feeds`, `fetches`: {tensor name: array}; `targets`: ops; `trains`: it wrote weights."""
+
+    graph: int
+    trains: bool
+    targets: list
+    feeds: dict
+    fetches: dict
+
+
+@dataclass
+class Recording:
+    """A recording in memory. `runs`: every Run, in order; `initial`, `final`: {variable: array} around the training.
+
+    `graphs`: serialized MetaGraphDefs; `seeds`: of each graph, or None; `lines`: of each {op: [file, line, function]}.
+    `left_out`: what was not recorded, in words.
+    """
+
+    path: str
+    program: str
+    arguments: list
+    runs: list
+    initial: dict
+    final: dict
+    graphs: list
+    seeds: list
+    lines: list
+    trainable: list = field(default_factory=list)
+    left_out: list = field(default_factory=list)
+
+    @property
+    def steps(self):
+        """The Runs that trained."""
+        return [run for run in self.runs if run.trains]
+
+    @property
+    def feeds(self):
+        """{tensor name without ":0": array} for each step."""
+        return [{name.removesuffix(":0"): value for name, value in run.feeds.items()} for run in self.steps]
+
+    def trace(self):
+        """Returns {key: array} of the training, as parity compares it: initial/, steps/, final/.
+
+        A fetched tensor is in it where every step fetched it in one shape.
+        """
+        steps, found = self.steps, {f"initial/{name}": value for name, value in self.initial.items()}
+        for name in steps[0].fetches if steps else ():
+            rows = [step.fetches.get(name) for step in steps]
+            if all(row is not None and row.shape == rows[0].shape for row in rows):
+                found[f"steps/{name.removesuffix(':0')}"] = np.stack(rows)
+        return {**found, **{f"final/{name}": value for name, value in self.final.items()}}
+
+
+def load(path):
+    """Returns the Recording at `path`. Raises InputError when it is none, or is cut off or damaged."""
+    path = os.fspath(path)
+    try:
+        with zipfile.ZipFile(path) as z:
+            if z.getinfo(INDEX).file_size > MOST_INDEX:
+                raise InputError(f"{path}: its index is larger than any recording's: record the program again")
+            index = json.loads(z.read(INDEX))
+            if index["format"] != FORMAT:
+                raise InputError(f"{path}: a recording of format {index['format']}, this reads {FORMAT}: record again")
+            return _recording(path, index, z)
+    except FileNotFoundError as e:
+        raise InputError(f"{path}: no such recording: make one with `tf1ref exec --record {path} SCRIPT`") from e
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, AttributeError, EOFError) as e:
+        raise InputError(f"{path}: no recording, or cut off: make one with `tf1ref exec --record FILE SCRIPT`") from e
+
+
+def compare(recording, module, ulps=None):
+    """Returns the parity Report of `module`.run_function(recording) against what was recorded.
+
+    The function returns a trace: final/<variable> of every trainable variable, and any other keys of the recording.
+    Raises InputError when there is no such function, or it returns no trace.
+    """
+    function = getattr(module, "run_function", None)
+    if function is None or not inspect.signature(function).parameters:
+        raise InputError(f"{module.__name__}: has no run_function(recording): write one that returns a trace")
+    if not recording.steps:
+        raise InputError(f"{recording.path}: no run of {recording.program} trained: there is nothing to compare")
+
+    def run_function():
+        return function(recording)
+
+    reached = engine.trace_of(run_function, 0, module.__name__)
+    recorded = recording.trace()
+    asked = {f"final/{name}" for name in recording.trainable} | reached.keys()
+    wanted = {key: value for key, value in recorded.items() if key in asked}
+    return engine.compare(
+        wanted, reached, ulps=getattr(module, "ULPS", 0) if ulps is None else ulps, name=module.__name__
+    )
+
+
+def _recording(path, index, z):
+    arrays = {}
+
+    def array(key):
+        if key not in arrays:
+            with z.open(f"arrays/{key}.npy") as file:
+                arrays[key] = np.lib.format.read_array(io.BytesIO(file.read()), allow_pickle=False)
+        return arrays[key]
+
+    def all_of(named):
+        return {name: array(key) for name, key in named.items()}
+
+    runs = [Run(r["graph"], r["trains"], r["targets"], all_of(r["feeds"]), all_of(r["fetches"])) for r in index["runs"]]
+    return Recording(
+        path,
+        index["program"],
+        index["arguments"],
+        runs,
+        all_of(index["initial"]),
+        all_of(index["final"]),
+        [z.read(f"graphs/{i}.pb") for i in range(len(index["graphs"]))],
+        [g["seed"] for g in index["graphs"]],
+        [g["lines"] for g in index["graphs"]],
+        index["trainable"],
+        index["left_out"],
+    )
