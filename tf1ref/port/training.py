@@ -44,7 +44,9 @@ def step(recording):
     """
     first = recording.steps[0]
     meta = v1.MetaGraphDef.FromString(recording.graphs[first.graph])
-    graph_def, _ = repairs.repaired(meta.graph_def, [*(n.partition(":")[0] for n in first.fetches), *first.targets])
+    wanted = [*(n.partition(":")[0] for n in first.fetches), *first.targets]
+    starts = _starts(graphs.prune(meta.graph_def, wanted, recording.path), meta.graph_def)
+    graph_def, _ = repairs.repaired(meta.graph_def, [*wanted, *starts])
     graph = graphs.imported(graph_def, recording.path)
     ops = {op.name: op for op in graph.get_operations()}
     where = Where(recording, first.graph)
@@ -84,7 +86,7 @@ def _loss(graph, ops, edge, first, trainable, where):
     if not edge:
         raise InputError(f"{where.recording.program}: no run computes gradients: port its model from a checkpoint")
     variables = {name: graph.get_tensor_by_name(f"{name}:0") for name in trainable if name in ops}
-    for candidate in _candidates(ops, first):
+    for candidate in _candidates(ops, first, graph.as_graph_def()):
         loss = graph.get_tensor_by_name(candidate)
         if not loss.dtype.is_floating:
             continue
@@ -106,17 +108,21 @@ def _loss(graph, ops, edge, first, trainable, where):
     raise where.refused(ops[name], "is no gradient of a loss that was found: this way of training is not ported yet")
 
 
-def _candidates(ops, first):
+def _candidates(ops, first, graph_def):
     """Names of tensors that may be the loss: what the backward pass starts from, then what each step fetches."""
-    found = {}
-    for name in ops:
-        start = FIRST_READER.match(name)
-        if start and any("grad_ys_" in t.op.name for t in ops[name].inputs):
-            for forward in (start[1] + start[2], start[2]):
-                if forward in ops:
-                    found[f"{forward}:0"] = None
+    found = dict.fromkeys(f"{name}:0" for name in _starts(graph_def, graph_def))
     found.update(dict.fromkeys(first.fetches))
     return [name for name in found if name.partition(":")[0] in ops and not GRADIENTS.match(name)]
+
+
+def _starts(graph_def, whole):
+    """Names of the ops of `whole` whose gradients are what reads the ones that the backward pass starts with."""
+    there, found = {node.name for node in whole.node}, {}
+    for node in graph_def.node:
+        reader = FIRST_READER.match(node.name)
+        if reader and any("grad_ys_" in name for name in node.input):
+            found.update(dict.fromkeys(n for n in (reader[1] + reader[2], reader[2]) if n in there))
+    return list(found)
 
 
 class _Digests:
