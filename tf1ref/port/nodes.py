@@ -13,6 +13,10 @@ from tf1ref.errors import InputError
 PASSES = ("Identity", "Snapshot", "CheckNumerics", "Print", "PreventGradient", "DebugGradientIdentity", "EnsureShape")
 
 
+# Loops and branches of version 1, by the ops that only they have.
+FLOW = ("Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond")
+
+
 @dataclass
 class Node:
     """One op. `inputs`: [(node name, output index)]; `dtypes`, `shapes`: one for each output.
@@ -84,6 +88,12 @@ def program(ready, short):
     trained = {n.name for n in nodes.values() if n.weight and (n.name in were or n.value.dtype.kind == "f")}
     found = Program(nodes, inputs, outputs, trained)
     found.prune()
+    flow = next((n for n in found.nodes.values() if n.op.removeprefix("Ref") in FLOW), None)
+    if flow:
+        raise InputError(
+            f"{ready.where}: the outputs need {flow.name} ({flow.op}), a loop or branch of version 1, which is not "
+            "ported yet: name --outputs before it"
+        )
     return found
 
 

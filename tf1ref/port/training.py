@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
-from tf1ref.port.nodes import Node
+from tf1ref.port.nodes import FLOW, Node
 
 GRADIENTS = re.compile(r"(?:.*/)?gradients(?:_\d+)?/")
 FIRST_READER = re.compile(r"((?:.*/)?)gradients(?:_\d+)?/(.+)_grad/[^/]+$")
@@ -50,6 +50,9 @@ def step(recording):
     graph = graphs.imported(graph_def, recording.path)
     ops = {op.name: op for op in graph.get_operations()}
     where = Where(recording, first.graph)
+    flow = next((op for op in ops.values() if op.type.removeprefix("Ref") in FLOW), None)
+    if flow is not None:
+        raise where.refused(flow, "a loop or branch of version 1 is not ported yet")
     backward = {name for name in ops if GRADIENTS.match(name)}
     edge = {
         (t.op.name, t.value_index): None
