@@ -74,6 +74,7 @@ def test_the_code_reads_as_one_writes_it(ported, formatted):
     assert "tf.GradientTape()" in train and "tf.raw_ops.ResourceApplyAdam(" in train
     assert set(re.findall(r"^(?:import|from) (\w+)", train, re.M)) == {"pathlib", "numpy", "tensorflow", "model"}
     assert "self.global_step.assign_add(1)" in train
+    assert "tf.nn.softmax_cross_entropy_with_logits(" in (folder / "model.py").read_text()
     formatted(folder)
 
 

@@ -212,7 +212,9 @@ class Recorder:
             if line:
                 lines[op.name] = list(line)
         with graph.as_default():
-            data = v1.train.export_meta_graph(graph=graph).SerializeToString()
+            # With the shapes that the program's calls have set: importing a graph does not find them all again.
+            graph_def = graph.as_graph_def(add_shapes=True)
+            data = v1.train.export_meta_graph(graph_def=graph_def, graph=graph).SerializeToString()
         return data, {"seed": graph.seed, "lines": lines}
 
 

@@ -8,7 +8,9 @@ import tensorflow as tf
 from tf1ref.errors import InputError
 from tf1ref.port import calls, literals, raw
 
-BATCH_NORM = "tf.nn.batch_normalization"  # not an op: what patterns.py makes of seven
+# No ops: what patterns.py makes of several.
+BATCH_NORM = "tf.nn.batch_normalization"
+CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 WINDOWS = ("strides", "ksize")
 
 
@@ -38,6 +40,10 @@ class Writer:
         """Returns the Expression of a Node. Raises InputError for an op that no call stands for."""
         if node.op == BATCH_NORM:
             return self._batch_norm(node)
+        if node.op == CROSS_ENTROPY:
+            labels, logits = (self.tensor(source) for source in node.inputs)
+            depth = max(labels.depth, logits.depth) + 1
+            return Expression(f"{CROSS_ENTROPY}(labels={labels.text}, logits={logits.text})", depth=depth)
         found = self._operator(node) or self._slice(node) or self._row(node) or self._raw(node)
         return found
 

@@ -1,6 +1,6 @@
-"""Several ops that one function of TensorFlow makes, as one node: batch normalization by its formula."""
+"""Several ops that one function of TensorFlow makes, as one node: batch normalization, cross entropy of logits."""
 
-from tf1ref.port.expressions import BATCH_NORM
+from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY
 from tf1ref.port.nodes import Node
 
 ADDS = ("Add", "AddV2")
@@ -18,6 +18,31 @@ def batch_norms(program):
         if inputs:
             program.nodes[node.name] = Node(node.name, BATCH_NORM, inputs, dtypes=node.dtypes, shapes=node.shapes)
     program.prune()
+
+
+def cross_entropies(program):
+    """Makes one node of the reshapes around a SoftmaxCrossEntropyWithLogits, by which tf.nn takes more dimensions."""
+    readers, nodes = program.readers(), program.nodes
+    ends = set(program.outputs.values())
+    for node in list(nodes.values()):
+        core = node.op == "Reshape" and nodes[node.inputs[0][0]]
+        if not core or core.op != "SoftmaxCrossEntropyWithLogits" or node.inputs[0][1]:
+            continue
+        rows = [nodes[source[0]] for source in core.inputs]
+        if (core.name, 0) in ends or len(readers[core.name, 0]) != 1 or not all(_is_rows(nodes, row) for row in rows):
+            continue
+        logits, labels = (row.inputs[0] for row in rows)
+        nodes[node.name] = Node(node.name, CROSS_ENTROPY, [labels, logits], dtypes=node.dtypes, shapes=node.shapes)
+    program.prune()
+
+
+def _is_rows(nodes, node):
+    """True for a reshape to rows of the last dimension's length."""
+    if node.op != "Reshape":
+        return False
+    shape = nodes[node.inputs[1][0]]
+    first = nodes[shape.inputs[0][0]] if shape.op == "ConcatV2" else None
+    return first is not None and first.value is not None and first.value.tolist() == [-1]
 
 
 class _Match:

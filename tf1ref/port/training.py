@@ -47,7 +47,7 @@ def step(recording):
     wanted = [*(n.partition(":")[0] for n in first.fetches), *first.targets]
     starts = _starts(graphs.prune(meta.graph_def, wanted, recording.path), meta.graph_def)
     graph_def, _ = repairs.repaired(meta.graph_def, [*wanted, *starts])
-    graph = graphs.imported(graph_def, recording.path)
+    graph = _shaped(graphs.imported(graph_def, recording.path), meta.graph_def)
     ops = {op.name: op for op in graph.get_operations()}
     where = Where(recording, first.graph)
     flow = next((op for op in ops.values() if op.type.removeprefix("Ref") in FLOW), None)
@@ -66,6 +66,15 @@ def step(recording):
     forward, updates = _split(ops, backward, first, loss, where)
     trained = [name for name in recording.trainable if name in {variable for variable, _ in known.values()}]
     return Step(graph_def, loss, trained, known, forward, updates, _inputs(ops, first, where))
+
+
+def _shaped(graph, recorded):
+    """Returns `graph` with the shapes that the program knew: gradients are built by them."""
+    shapes = {node.name: node.attr["_output_shapes"].list.shape for node in recorded.node}
+    for op in graph.get_operations():
+        for tensor, shape in zip(op.outputs, shapes.get(op.name, ())):
+            tensor.set_shape(tf.TensorShape(shape))
+    return graph
 
 
 class Where:

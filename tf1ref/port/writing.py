@@ -4,7 +4,7 @@ import numpy as np
 
 from tf1ref.port import layout, literals, names, raw
 from tf1ref.port.classes import BITS, ODD, classes
-from tf1ref.port.patterns import batch_norms
+from tf1ref.port.patterns import batch_norms, cross_entropies
 from tf1ref.port.tree import tree
 
 HEAD = '''"""{title}{more}"""
@@ -45,6 +45,7 @@ def model(program, title, inside=False):
     `inside`: it is called within another tf.function, and answers with a dict even of one output.
     """
     batch_norms(program)
+    cross_entropies(program)
     given = arguments(program)
     used = {}
     for source in program.outputs.values():
