@@ -151,6 +151,7 @@ def test_bad_recordings(folder, refused, tmp_path):
     assert "run_function" in refused("parity", "--recorded", "r.rec", "empty.py")
     (tmp_path / "there.rec").write_text("mine")
     (tmp_path / "p.py").write_text("")
+    assert "--record" in refused("exec", "--steps", "3", "p.py")
     assert "exists already" in refused("exec", "--record", "there.rec", "p.py")
 
 

@@ -52,7 +52,7 @@ def ported(tmp_path_factory):
     """The folder of the port of PROGRAM, and what the command said."""
     folder = tmp_path_factory.mktemp("program")
     (folder / "program.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "tf1ref", "port", "-o", "out", "program.py"]
+    command = [sys.executable, "-m", "tf1ref", "port", "program.py", "-o", "out"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=290)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "out", done.stdout
@@ -102,7 +102,8 @@ def test_programs_that_cannot_be_ported(refused, tmp_path):
     }
     for name, (text, reason) in programs.items():
         (tmp_path / f"{name}.py").write_text(text)
-        line = refused("port", "-o", "out", f"{name}.py")
+        line = refused("port", f"{name}.py", "-o", "out")
         assert reason in line, line
-    assert "no such script" in refused("port", "-o", "out", "nowhere.py")
+    assert "--args" in refused("port", "model.pb", "-o", "out", "--args", "-x 1")
+    assert "no such script" in refused("port", "nowhere.py", "-o", "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["asks.py", "fails.py", "never.py"]

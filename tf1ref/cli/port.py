@@ -1,6 +1,6 @@
 """The verb port: a TF1 model or program becomes TensorFlow 2 code."""
 
-import argparse
+import shlex
 
 from tf1ref.cli.verbs import count, names, steps, verb
 from tf1ref.errors import InputError
@@ -10,7 +10,6 @@ def add_verbs(verbs):
     """Adds port."""
     text = "Write a TF1 model or training script as readable TensorFlow 2 code, and prove the code, to the bit."
     parser = verb(verbs, "port", _port, text)
-    parser.usage = "tf1ref port SRC -o DIR [options]; tf1ref port -o DIR [--steps N] SCRIPT.py [ARGS...]"
     source = "what `verify` takes: a checkpoint, SavedModel, .pb, an example; or a script that trains"
     parser.add_argument("source", metavar="SRC|SCRIPT.py", help=source)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new folder")
@@ -21,9 +20,9 @@ def add_verbs(verbs):
     parser.add_argument("--force", action="store_true", help="replace DIR")
     parser.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
     parser.add_argument("--steps", type=steps, default=20, metavar="N", help="of a script: how many (default: 20)")
+    parser.add_argument("--args", type=shlex.split, default=[], metavar="'ARGS'", help="of a script: its own arguments")
     parser.add_argument("--seed", type=count, metavar="S", help="of a script: what it starts from, as for exec")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
-    parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="of a script: its own")
 
 
 def _port(arguments):
@@ -39,14 +38,14 @@ def _port(arguments):
             arguments.source,
             arguments.output,
             arguments.json,
-            arguments=arguments.arguments,
+            arguments=arguments.args,
             steps=arguments.steps,
             seed=arguments.seed,
             force=arguments.force,
         )
         return
-    if arguments.arguments:
-        raise InputError(f"port {arguments.source}: {arguments.arguments[0]!r} is left over: options come before SRC")
+    if arguments.args:
+        raise InputError(f"port {arguments.source}: --args are for a script: leave them out")
     view.show_port(
         programs.source_named(arguments.source),
         arguments.output,

@@ -32,6 +32,8 @@ def replace(
         if not program.endswith(".ipynb"):
             raise InputError(f"exec {program}: --out is for notebooks: leave it out")
         files.target(out)
+    if steps is not None and record is None:
+        raise InputError(f"exec {program}: --steps goes with --record FILE")
     if record is not None:
         record = os.path.abspath(files.target(record))  # the program may change the working folder
     valued = (("--seed", seed), ("--world", world), ("--out", out), ("--record", record), ("--steps", steps))

@@ -11,6 +11,7 @@ import os
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import numpy as np
 
@@ -76,7 +77,7 @@ class Recording:
         return {**found, **{f"final/{name}": value for name, value in self.final.items()}}
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> Recording:
     """Returns the Recording at `path`. Raises InputError when it is none, or is cut off or damaged."""
     path = os.fspath(path)
     try:
@@ -93,7 +94,7 @@ def load(path):
         raise InputError(f"{path}: no recording, or cut off: make one with `tf1ref exec --record FILE SCRIPT`") from e
 
 
-def compare(recording, module, ulps=None):
+def compare(recording: Recording, module: ModuleType, ulps: int | None = None) -> engine.Report:
     """Returns the parity Report of `module`.run_function(recording) against what was recorded.
 
     The function returns a trace: final/<variable> of every trainable variable, and any other keys of the recording.
