@@ -70,8 +70,8 @@ class Program:
 
 def program(ready, short):
     """Returns the Program of a models.Ready. `short(array)`: true for constants that are written out."""
-    frozen = constants.frozen(ready.graph_def, ready.values, ready.where)
-    graph = graphs.imported(frozen, ready.where)
+    frozen = constants.frozen(ready, ready.values)
+    graph = ready.but(frozen).imported()
     nodes = {op.name: _node(op, ready.where) for op in graph.get_operations()}
     were = _variables(frozen) | set(ready.values)
     inputs = {key: graphs.tensor(name) for key, name in ready.inputs.items()}

@@ -135,19 +135,19 @@ def record(script, path, arguments, steps, seed):
 
 def _program(step, recording):
     """Returns (the Program of the forward pass, {tensor name: key of the model's answer})."""
-    pruned = graphs.prune(step.graph_def, step.forward, recording.path)
+    pruned = graphs.Graph(step.graph_def, recording.program).pruned(step.forward)
     for node in pruned.node:  # order alone: what is written to is no part of a forward pass
         node.input[:] = [i for i in node.input if i[0] != "^"]
-    pruned = graphs.prune(pruned, step.forward, recording.path)
-    effects.check(pruned, recording.program, trust=True)
+    graph = graphs.Graph(graphs.Graph(pruned, recording.program).pruned(step.forward), recording.program)
+    effects.check(graph, trust=True)
     taken, keys = {"loss"}, {step.loss: "loss"}
     for name in step.forward:
         if name != step.loss:
             keys[name] = names.free(names.local(name.partition(":")[0]), taken)
-    there = {node.name for node in pruned.node}
+    there = {node.name for node in graph.graph_def.node}
     inputs = {n.partition(":")[0]: n for n in step.inputs if n.partition(":")[0] in there}
     outputs = {key: name for name, key in keys.items()}
-    ready = Ready(pruned, recording.initial, inputs, outputs, recording.path, [])
+    ready = Ready(graph.graph_def, graph.where, [], recording.initial, inputs, outputs)
     return nodes.program(ready, literals.short), keys
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf1ref.artifacts import CheckFailed
-from tf1ref.artifacts.graph import answers, graphs
+from tf1ref.artifacts.graph import answers
 from tf1ref.artifacts.verify import pairs
 from tf1ref.errors import one_line
 from tf1ref.port import layout, literals
@@ -106,12 +106,11 @@ def cases(ready, words, feeds):
     `words`: {key of an input: argument}; `feeds`: {name: array}, given; what they lack is made. A set of inputs that
     the graph refuses is passed over.
     """
-    graph = graphs.imported(ready.graph_def, ready.where)
-    tensors = {name: graph.get_tensor_by_name(name) for name in ready.inputs.values()}
-    specs = [pairs.Input(name, t.dtype, t.shape) for name, t in tensors.items()]
-    given = pairs.given(feeds, ready, ready, {name: name for name in tensors}, specs)
+    same = {name: name for name in ready.inputs.values()}
+    specs = pairs.specs(ready, ready, same)
+    given = pairs.given(feeds, ready, ready, same, specs)
     model, found, reason = ready.model(), [], ""
-    for made in answers.inputs([spec for spec in specs if spec.name not in given]):
+    for made in answers.inputs([spec for spec in specs if spec.name not in given], enough=found.__len__):
         feed = {**made, **given}
         try:
             reached = model.answers(feed)

@@ -45,9 +45,9 @@ def step(recording):
     first = recording.steps[0]
     meta = v1.MetaGraphDef.FromString(recording.graphs[first.graph])
     wanted = [*(n.partition(":")[0] for n in first.fetches), *first.targets]
-    starts = _starts(graphs.prune(meta.graph_def, wanted, recording.path), meta.graph_def)
-    graph_def, _ = repairs.repaired(meta.graph_def, [*wanted, *starts])
-    graph = _shaped(graphs.imported(graph_def, recording.path), meta.graph_def)
+    starts = _starts(graphs.Graph(meta.graph_def, recording.path).pruned(wanted), meta.graph_def)
+    repaired = repairs.repaired(meta.graph_def, [*wanted, *starts], recording.path)
+    graph = _shaped(repaired.imported(), meta.graph_def)
     ops = {op.name: op for op in graph.get_operations()}
     where = Where(recording, first.graph)
     flow = next((op for op in ops.values() if op.type.removeprefix("Ref") in FLOW), None)
@@ -65,7 +65,7 @@ def step(recording):
     known = {source: known[source] for source in edge}
     forward, updates = _split(ops, backward, first, loss, where)
     trained = [name for name in recording.trainable if name in {variable for variable, _ in known.values()}]
-    return Step(graph_def, loss, trained, known, forward, updates, _inputs(ops, first, where))
+    return Step(repaired.graph_def, loss, trained, known, forward, updates, _inputs(ops, first, where))
 
 
 def _shaped(graph, recorded):
@@ -276,4 +276,4 @@ def _node(op):
 
 def every(step, path):
     """Returns {name: Node} of the whole graph of a Step."""
-    return {op.name: _node(op) for op in graphs.imported(step.graph_def, path).get_operations()}
+    return {op.name: _node(op) for op in graphs.Graph(step.graph_def, path).imported().get_operations()}
