@@ -34,8 +34,6 @@ NOT_YET = (
     "tf1ref/cli/views/freeze.py",
     "docs/explanation/last_bits.md",
     "docs/reference/optimizers.md",
-    "docs/howto/freeze.md",
-    "docs/howto/convert.md",
 )
 # What was written before, and the glossary's word for it.
 WORDS = {r"hang(s|ing)? on\b": "depend on", r"(that|what|which|it|there) is none\b": "say what is missing"}
