@@ -69,8 +69,7 @@ the same today. Both halves are run and compared to the bit.</p>
 </footer>
 <script>
 {SCRIPT.read_text()}</script>
-</body>
-</html>
+</body></html>
 """
 
 
