@@ -1,10 +1,8 @@
-"""Files of records: TFRecords and TensorBoard's events. Read in pieces; how far a file unpacks is bounded.
+"""What files of records hold: TFRecords and TensorBoard's events. How far a file unpacks is bounded.
 
-`tf1ref.data.records` reads one to its end and finds what is left after damage; here it is counted and described.
+`tf1ref.data.formats.records` reads them. Here the records are counted and described.
 """
 
-import os
-import struct
 import zlib
 from dataclasses import dataclass, field
 
@@ -14,13 +12,12 @@ from google.protobuf.message import DecodeError
 from tf1ref.data.formats import records
 from tf1ref.errors import InputError
 
-PIECE = 1 << 16
 MOST_BYTES = 1 << 30  # unpacked: a megabyte of gzip may hold a gigabyte of zeros
-MOST_PARSED = 16 << 20  # bytes of one record that is looked into
-MOST_LOOKED = 256 << 20  # bytes from which on records are counted only
+# A record of more than 16 MB is not looked into, and none after 256 MB: they are counted only. A checksum of more than
+# 64 KB costs too much.
+BOUNDS = records.Bounds(data=16 << 20, looked=256 << 20, checked=1 << 16)
 MOST_RECORDS = 1_000_000  # that are counted
 MOST_NAMES = 1000  # of features or tags
-CHECKED = 1 << 16  # bytes: a longer record's checksum costs too much
 VERSION = b"brain.Event:"
 
 
@@ -46,14 +43,15 @@ class Stream:
 
 def compression(start):
     """Returns NONE, GZIP or ZLIB when bytes start a file of records, "" when they do not."""
-    if _is_head(start):
+    if records.length_in(start):
         return "NONE"
     for name, magic in (("GZIP", b"\x1f\x8b"), ("ZLIB", b"\x78")):
         if start.startswith(magic):
             try:
-                return name if _is_head(zlib.decompressobj(47).decompress(start, records.HEAD.size)) else ""
+                head = zlib.decompressobj(47).decompress(start, records.HEAD.size)
             except zlib.error:
                 return ""
+            return name if records.length_in(head) else ""
     return ""
 
 
@@ -63,112 +61,18 @@ def read(path, packed):
     An event file whose last record is cut short is what a writer that was killed leaves: a problem, no error.
     """
     stream = Stream(packed)
-    with open(path, "rb") as file:
-        source = _Plain(file) if packed == "NONE" else _Unpacking(file)
-        try:
-            for data, length in _records(source):
-                _add(stream, data, length)
-                if stream.records >= MOST_RECORDS or (packed != "NONE" and source.place > MOST_BYTES):
-                    stream.counted = False
-                    break
-        except _Damaged as e:
-            if not (stream.version and e.cut):
-                raise InputError(f"{path}: record {stream.records}: {e}: see what is left with `tf1ref data`") from e
-            stream.problem = f"record {stream.records}: {e}, as a writer that was killed leaves it"
+    for record in records.scan(path, packed, BOUNDS):
+        if record.problem:
+            problem = f"cut short: {record.problem}" if record.cut else f"damaged: {record.problem}"
+            if not (stream.version and record.cut):
+                raise InputError(f"{path}: record {stream.records}: {problem}: see what is left with `tf1ref data`")
+            stream.problem = f"record {stream.records}: {problem}, as a writer that was killed leaves it"
+            break
+        _add(stream, record.data, record.length)
+        if stream.records >= MOST_RECORDS or (packed != "NONE" and record.offset + record.length > MOST_BYTES):
+            stream.counted = False
+            break
     return stream
-
-
-class _Damaged(Exception):
-    cut = False
-
-
-class _Cut(_Damaged):
-    cut = True
-
-
-class _Plain:
-    """An uncompressed file."""
-
-    def __init__(self, file):
-        self.file, self.place, self.size = file, 0, os.fstat(file.fileno()).st_size
-
-    def read(self, count):
-        """The next `count` bytes, fewer at the end."""
-        data = self.file.read(min(count, self.size - self.place))
-        self.place += len(data)
-        return data
-
-    def skip(self, count):
-        """Passes over `count` bytes; returns how many there were."""
-        count = min(count, self.size - self.place)
-        self.place = self.file.seek(self.place + count)
-        return count
-
-
-class _Unpacking:
-    """A file in gzip or zlib, unpacked a piece at a time."""
-
-    def __init__(self, file):
-        self.file, self.place, self.ready = file, 0, b""
-        self.unpacker = zlib.decompressobj(47)
-
-    def read(self, count):
-        """The next `count` bytes, fewer at the end."""
-        parts, wanted = [], count
-        while wanted and self._more():
-            part, self.ready = self.ready[:wanted], self.ready[wanted:]
-            parts.append(part)
-            wanted -= len(part)
-        self.place += count - wanted
-        return b"".join(parts)
-
-    def skip(self, count):
-        """Passes over `count` bytes; returns how many there were."""
-        left = count
-        while left and left <= MOST_BYTES:
-            data = self.read(min(left, PIECE))
-            if not data:
-                break
-            left -= len(data)
-        return count - left
-
-    def _more(self):
-        while not self.ready:
-            packed = self.unpacker.unconsumed_tail or self.unpacker.unused_data or self.file.read(PIECE)
-            if not packed:
-                return False
-            if self.unpacker.eof:  # gzip may be several streams, one behind the other
-                self.unpacker = zlib.decompressobj(47)
-            try:
-                self.ready = self.unpacker.decompress(packed, PIECE)
-            except zlib.error as e:
-                raise _Damaged(f"damaged compression ({e})") from e
-        return True
-
-
-def _records(source):
-    """Yields (bytes or None where they are too many to look into, length) of each record. Raises _Damaged."""
-    while head := source.read(records.HEAD.size):
-        if len(head) < records.HEAD.size:
-            raise _Cut(f"cut short: {len(head)} bytes of a header")
-        if not _is_head(head):
-            raise _Damaged("damaged: its length does not match its checksum")
-        (length,) = struct.unpack_from("<Q", head)
-        data = source.read(length) if length <= MOST_PARSED and source.place < MOST_LOOKED else None
-        there = source.skip(length) if data is None else len(data)
-        tail = source.read(records.CRC.size)
-        if there < length or len(tail) < records.CRC.size:
-            raise _Cut(f"cut short: {there:,} of its {length:,} bytes")
-        if data is not None and length <= CHECKED and records.CRC.unpack(tail)[0] != records.masked_crc(data):
-            raise _Damaged(f"damaged: the checksum of its {length:,} bytes does not match")
-        yield data, length
-
-
-def _is_head(start):
-    if len(start) < records.HEAD.size:
-        return False
-    _, crc = records.HEAD.unpack_from(start)
-    return crc == records.masked_crc(bytes(start[:8]))
 
 
 def _add(stream, data, length):

@@ -19,6 +19,7 @@ import numpy as np
 
 from tf1ref import files
 from tf1ref.data import folders
+from tf1ref.data.formats import windows
 from tf1ref.errors import InputError
 
 COMPRESSIONS = ("NONE", "ZLIB", "GZIP")
@@ -27,16 +28,33 @@ CRC = struct.Struct("<I")
 POLYNOMIAL = 0x82F63B78  # Castagnoli, bits reversed (RFC 3720, 12.1)
 BLOCK = 1024  # bytes whose CRC is one lookup in a table of 1 MB, which a processor's cache still holds
 CHUNK = 1 << 20  # bytes looked up at once: 8 MB of indices
-PIECE = 1 << 14  # bytes unpacked at once
 
 
 class Record(NamedTuple):
-    """One record. `offset` is where its length stands. For a damaged one, `data` is None and `problem` says why."""
+    """One record of `length` bytes at `offset`, where its length stands.
+
+    `data` is None where it is damaged, and `problem` says how; or where it is past the Bounds. cut: whether the file
+    ends inside it.
+    """
 
     number: int
     offset: int
-    data: bytes
+    data: bytes | None
     problem: str
+    length: int = 0
+    cut: bool = False
+
+
+class Bounds(NamedTuple):
+    """What `scan` reads of a file that may be large: bytes.
+
+    data: of the largest record that is given. looked: of the file, from which on none is given. checked: of the largest
+    record whose checksum is computed.
+    """
+
+    data: float = float("inf")
+    looked: float = float("inf")
+    checked: float = float("inf")
 
 
 def crc32c(data):
@@ -98,8 +116,8 @@ def compression_of(path):
         return _compression(content)
 
 
-def scan(path, compression=None):
-    """Yields a Record for each record of a file, damaged ones too. Memory: one record; a compressed file is unpacked.
+def scan(path, compression=None, bounds=Bounds()):  # noqa: B008 - a NamedTuple does not change
+    """Yields a Record for each record of a file, damaged ones too. Memory: one record and a piece of the file.
 
     After a length that is damaged, reading goes on at the next place where a length and its checksum agree.
     compression: one of COMPRESSIONS, by default told by the first bytes. Raises InputError when the file cannot be
@@ -112,11 +130,11 @@ def scan(path, compression=None):
         if compression and found and compression != found:
             raise InputError(f"{path}: its compression is {found}, not {compression}: read it with {found}")
         found = found or compression or "NONE"
-        content, damage = (content, "") if found == "NONE" else _unpacked(content)
-        if found == "NONE" and not _head(content, 0) and _resync(content, 1) is None:
+        window = windows.Mapped(content) if found == "NONE" else windows.Unpacked(content)
+        if found == "NONE" and not _head(window, 0) and _resync(window, 1) is None:
             starts = bytes(content[:8]).hex(" ")
             raise InputError(f"{path}: record 0: no TFRecord file: {starts} is no length with its checksum")
-        yield from _records(content, damage and f"damaged {found.lower()} stream ({damage})")
+        yield from _records(window, found.lower(), bounds)
 
 
 def read(path, compression=None, skip_bad=False):
@@ -183,7 +201,7 @@ def _opened(path):
 
 
 def _compression(content):
-    if _head(content, 0):
+    if _head(windows.Mapped(content), 0):
         return "NONE"
     if content[:2] == b"\x1f\x8b":
         return "GZIP"
@@ -191,72 +209,62 @@ def _compression(content):
     return "ZLIB" if content[:1] == b"\x78" and int.from_bytes(content[:2], "big") % 31 == 0 else ""
 
 
-def _unpacked(content):
-    """Unpacks gzip or zlib as far as it goes. Returns the bytes and what stopped it, or ""."""
-    parts, rest = [], content
-    while len(rest):
-        unpacker = zlib.decompressobj(wbits=47)  # 32 + 15: tells gzip from zlib by itself
-        for place in range(0, len(rest), PIECE):
-            piece, before = rest[place : place + PIECE], unpacker.copy()
-            try:
-                parts.append(unpacker.decompress(piece))
-            except zlib.error as error:
-                return b"".join(parts + _byte_by_byte(before, piece)), str(error)
-            if unpacker.eof:
-                break
-        if not unpacker.eof:
-            return b"".join(parts), "it is cut short"
-        rest = unpacker.unused_data + rest[place + PIECE :]  # gzip may be several streams, one behind the other
-    return b"".join(parts), ""
-
-
-def _byte_by_byte(unpacker, piece):
-    """What zlib unpacks of a piece before it fails: a call that fails keeps to itself what it had until then."""
-    parts = []
-    with contextlib.suppress(zlib.error):
-        for i in range(len(piece)):
-            parts.append(unpacker.decompress(piece[i : i + 1]))
-    return parts
-
-
-def _head(content, place):
-    """The length of the record at `place` in a tuple, or () where length and checksum do not agree."""
-    if place + HEAD.size > len(content):
+def length_in(head):
+    """The length in the 12 bytes of a record's head in a tuple, or () where they are too few or do not agree."""
+    if len(head) < HEAD.size:
         return ()
-    length, crc = HEAD.unpack_from(content, place)
-    return (length,) if crc == masked_crc(content[place : place + 8]) else ()
+    length, crc = HEAD.unpack_from(head)
+    return (length,) if crc == masked_crc(bytes(head[:8])) else ()
 
 
-def _resync(content, place):
+def _head(window, place):
+    return length_in(window.at(place, HEAD.size))
+
+
+def _resync(window, place):
     """The next place from `place` on where a record below 4 GB may start, or None. Its length has four zero bytes."""
-    place = content.find(bytes(4), place + 4)
+    place = window.find(bytes(4), place + 4)
     while place >= 4:
-        head = _head(content, place - 4)
-        if head and head[0] + place - 4 + HEAD.size + CRC.size <= len(content):
+        head = _head(window, place - 4)
+        if head and window.has(head[0] + place - 4 + HEAD.size + CRC.size):
             return place - 4
-        place = content.find(bytes(4), place + 1)
+        place = window.find(bytes(4), place + 1)
     return None
 
 
-def _records(content, damage):
-    """Yields the Records of an unpacked stream; `damage`: why it ends where it ends, or ""."""
+def _records(window, kind, bounds):
+    """Yields the Records of a window on a file of the compression `kind`."""
     place = number = 0
-    while place < len(content):
-        length, problem, data, left = _head(content, place), "", None, len(content) - place
+    damaged = False  # whether a record has told of damage to the compression
+    while window.has(place + 1):
+        length, data, problem = _head(window, place), None, ""
         end = place + HEAD.size + (length[0] if length else 0) + CRC.size
-        if left < HEAD.size or (length and end > len(content)):
+        given = length and length[0] <= bounds.data and place < bounds.looked
+        cut = not window.has(place + HEAD.size) or bool(length and not _reaches(window, end, given))
+        if cut:
             want = f"expected {end - place:,}" if length else f"a header has {HEAD.size}"
-            problem, end = damage or f"truncated: {left:,} bytes left, {want}", len(content)
+            problem = _damage(window, kind) or f"truncated: {window.end - place:,} bytes left, {want}"
+            end, damaged = window.end, bool(window.problem)
         elif not length:
-            end = _resync(content, place + 1) or len(content)
+            end = _resync(window, place + 1) or window.end
             problem = f"bad length: its checksum does not match; {end - place:,} bytes are passed over"
-        else:
-            data = bytes(content[place + HEAD.size : end - CRC.size])
-            if CRC.unpack_from(content, end - CRC.size)[0] != masked_crc(data):
+        elif given:
+            data = window.at(place + HEAD.size, length[0])
+            if length[0] <= bounds.checked and CRC.unpack(window.at(end - CRC.size, CRC.size))[0] != masked_crc(data):
                 data, problem = None, f"bad checksum of its {length[0]:,} bytes"
-        yield Record(number, place, data, problem)
+        yield Record(number, place, data, problem, length[0] if length else 0, cut)
         place, number = end, number + 1
-        if problem and problem == damage:
+        window.drop(place)
+        if damaged:
             return
-    if damage:
-        yield Record(number, place, None, damage)
+    if window.problem:
+        yield Record(number, place, None, _damage(window, kind), cut=True)
+
+
+def _reaches(window, end, kept):
+    """Whether the file has `end` bytes; a record that is not given need not be kept in memory."""
+    return window.has(end) if kept or not isinstance(window, windows.Unpacked) else window.passes(end)
+
+
+def _damage(window, kind):
+    return window.problem and f"damaged {kind} stream ({window.problem})"
