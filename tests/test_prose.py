@@ -21,8 +21,6 @@ NOT_YET = (
     "tf1ref/modules/",
     "tf1ref/parity/",
     "tf1ref/port/",
-    "tf1ref/turns.py",
-    "tf1ref/ulps.py",
     "tf1ref/catalog/running.py",
     "tf1ref/catalog/programs.py",
     "tf1ref/catalog/figures.py",

@@ -1,7 +1,7 @@
 """Random ops inside of loops, one step after the other.
 
-Of a loop 32 steps may be under way at once, and those whose random ops need nothing but a shape draw in any order: then
-no seed fixes what they drew. Cells with dropout, in legacy/ and in modules/, take turns instead.
+Up to 32 steps of a loop run at once. A random op that depends only on a shape may run in any of them first, so a seed
+does not determine what a step draws. Cells with dropout, in legacy/ and in modules/, take turns instead.
 """
 
 import tensorflow as tf
@@ -11,9 +11,9 @@ from tensorflow.python.ops import control_flow_util, control_flow_util_v2
 class Turn:
     """A step's turn at its random ops: it draws once it has a state, and hands its own state on once it has drawn.
 
-    state: that of the step before, a nest with at least one tensor. One tensor of it carries the turn: an LSTM's c, so
-    that the next step's product need not wait. Outside of loops nothing is done: each op draws for one step alone, and
-    an op more on the way of the gradients would change the order of their sums.
+    state: the state of the step before, a nest with at least one tensor. One tensor of it carries the turn: an LSTM's
+    c, so that the next step's product need not wait. Outside of loops nothing is done, since each op draws for one step
+    there. An additional op in the path of the gradients would change the order in which they are summed.
     """
 
     def __init__(self, state):

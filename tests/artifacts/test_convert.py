@@ -171,4 +171,4 @@ def test_batch_norms_that_train_are_named(saved, tmp_path):
         trains()
     (tmp_path / "g.pb").write_bytes(graph.as_graph_def().SerializeToString())
     report = convert(tmp_path / "g.pb", tmp_path / "m", "saved_model", outputs=["y"])
-    assert report.compared == 1 and "hang on the batch" in report.notes[0]
+    assert report.compared == 1 and "depend on the batch" in report.notes[0]

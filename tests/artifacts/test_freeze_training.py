@@ -138,7 +138,7 @@ def test_what_normalises_by_itself_on_purpose(saved, tmp_path, answer):
 
     prefix = saved(instance_norm)
     report = freeze(prefix, ["y"], tmp_path / "y.pb")
-    assert report.notes == ["batch norms without moving averages (own): answers hang on the batch"]
+    assert report.notes == ["batch norms without moving averages (own): answers depend on the batch"]
     with pytest.raises(InputError, match="no moving averages are kept for the batch norms own"):
         freeze(prefix, ["y"], tmp_path / "z.pb", strip_training=True)
     freeze(prefix, ["w"], tmp_path / "w.pb")  # not on the way

@@ -33,7 +33,7 @@ def _inspect(arguments):
 
 
 def _add_verify(verbs):
-    text = "Ask two artifacts the same: 0 when they answer the same to the bit, 1 when not. Weights: by name."
+    text = "Give two artifacts the same inputs and compare their answers to the bit: 0 equal, 1 not. Weights: by name."
     parser = verb(verbs, "verify", _verify, text)
     parser.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, or an example")
     parser.add_argument("b", metavar="B", help="another one, of any of these kinds")
@@ -136,7 +136,11 @@ def _add_freeze(verbs):
     parser.add_argument("source", metavar="SRC", help=source)
     parser.add_argument("-o", "--output", required=True, metavar="FILE.pb")
     parser.add_argument(
-        "--outputs", type=names, metavar="A,B", default=[], help="nodes or tensors to answer; none: guessed, and said"
+        "--outputs",
+        type=names,
+        metavar="A,B",
+        default=[],
+        help="nodes or tensors to answer (default: guessed, and named)",
     )
     parser.add_argument(
         "--inputs", type=names, metavar="X,Y", default=[], help="nodes or tensors to become placeholders"

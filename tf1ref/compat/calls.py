@@ -15,7 +15,7 @@ REREAD = {
 
 
 def changed(path, call):
-    """Returns what to write instead of the ast.Call of `tf.<path>` in TensorFlow 2, or None when it is as it was.
+    """Returns what replaces the ast.Call of `tf.<path>` in TensorFlow 2, or None when the call is right as it is.
 
     path: one that resolver.in_python knows.
     """

@@ -21,7 +21,7 @@ WEIGHTS, MODELS = (".weights.h5",), (".keras", ".h5", ".hdf5")
 
 
 def changed(path, call):
-    """Returns what to write instead of the ast.Call of `keras...`, or None when Keras 3 takes it as it is."""
+    """Returns what replaces the ast.Call of `keras...`, or None when Keras 3 takes the call as it is."""
     given = {k.arg: k.value for k in call.keywords if k.arg}
     for start, keywords in KEYWORDS.items():
         for keyword, instead in keywords.items() if path.startswith(start) else ():

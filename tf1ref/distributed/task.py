@@ -41,7 +41,7 @@ from tf1ref.errors import InputError
 
 # An evaluator gives up when nothing is saved for so long: twice what `session` lets pass where it is told nothing.
 CHECKPOINT_SECONDS = 1200
-# A thread that does not stop, say a queue runner on a dead ps, holds the end so long; TF's default is 120.
+# How long the end waits for threads that do not stop, such as a queue runner on a dead ps. TF waits 120 seconds.
 STOP_GRACE_SECONDS = 2
 INTERRUPTED = 130  # exit code
 

@@ -45,10 +45,10 @@ class Report:
 def port(source, folder, outputs=(), inputs=(), feeds="", signature="", trust=False, force=False):
     """Writes the model `source` as TensorFlow 2 code into the new `folder`; returns the Report.
 
-    `source`: what models.load reads. `outputs`, `inputs`: names, for what does not say itself what it answers. `feeds`:
-    an .npz of inputs to prove it on. `signature`: of a SavedModel. `trust`: run it although it touches files, the
-    network or Python. `force`: replace `folder`. Raises InputError for what cannot be used, CheckFailed when the code
-    answers otherwise; `folder` is then as it was.
+    `source`: what models.load reads. `outputs`, `inputs`: names of tensors, which a model without a signature needs.
+    `feeds`: an .npz of inputs to prove it on. `signature`: of a SavedModel. `trust`: run it although it touches files,
+    the network or Python. `force`: replace `folder`. Raises InputError for what cannot be used, CheckFailed when the
+    code answers otherwise. `folder` is then as it was.
     """
     path = target(folder, force)
     artifact = models.load(source, signature)

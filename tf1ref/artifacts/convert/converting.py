@@ -75,7 +75,7 @@ def convert(
 ) -> Report:
     """Writes the artifact `source` to `destination` as the kind `to` (of KINDS; "": by its ending); returns a Report.
 
-    Of the `options`: `outputs`, `inputs`: names, for what does not say itself what it answers; no outputs are guessed.
+    Of the `options`: `outputs`, `inputs`: names of tensors. Artifacts without a signature need them.
     `maps`: {old: new} names of weights. `like`: a checkpoint of objects whose tree, and names, the new one gets;
     `partial`: leave names of it that nothing matches as they are. `feeds`: an .npz to compare on. `signature`,
     `tags`: of a SavedModel. `force`: replace `destination`. `trust`: run ops that do more than compute. `verify`:
@@ -147,12 +147,12 @@ def _outputs(artifact, names):
 
 
 def _training(ready):
-    """Says which batch norms train: what is written answers as its source does, so its answers depend on the batch."""
+    """Returns a note on batch norms in training mode: the answers of what is written depend on the batch, too."""
     try:
         needed = {node.name for node in ready.graph_def.node}
         return freeze_training.check(ready, list(ready.outputs.values()), needed)
     except InputError:
-        return ["batch norms in training mode, whose answers hang on the batch: `freeze --strip-training` removes them"]
+        return ["batch norms in training mode: answers depend on the batch; `freeze --strip-training` removes them"]
 
 
 def _check_model(ready, written, kind, options):

@@ -1,6 +1,6 @@
 """A frozen graph as bytes, a weight at a time.
 
-A message that holds all the weights, and then its bytes, are two more copies of a model; here is none of all.
+Building one GraphDef and serializing it would hold the weights twice more. Here each weight is streamed instead.
 """
 
 import numpy as np

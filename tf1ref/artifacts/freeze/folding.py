@@ -18,7 +18,7 @@ from tf1ref.artifacts.graph.summaries import BATCH_NORM
 CONVOLUTIONS, PRODUCTS = ("Conv2D", "DepthwiseConv2dNative"), ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 FLOAT = tf.float32.as_datatype_enum
 NEAR = 1e-4  # of the largest number of an answer: what folding may change
-EPSILON = 1e-4  # of a batch norm that does not say it (tensorflow/core/ops/nn_ops.cc)
+EPSILON = 1e-4  # the default of a batch norm without this attribute (tensorflow/core/ops/nn_ops.cc)
 
 
 def folded(graph, outputs):
@@ -142,7 +142,7 @@ class _Norms:
         return shape.as_list() if shape.is_fully_defined() else None
 
     def _constant(self, reference):
-        """True when a tensor hangs on constants alone."""
+        """True when a tensor depends on constants alone."""
         stack = [tensor(reference)[0]]
         while stack:
             name = stack[-1]

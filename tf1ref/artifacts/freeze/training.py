@@ -48,7 +48,7 @@ def check(graph, outputs, needed):
     flags = sorted({flag for n in training for flag in guarded.get(n.name, ()) if flag})
     own = [n for n in always if BATCH_NORM.fullmatch(n.op)]
     notes = [f"batch norms train where {', '.join(flags)} says so: feed it, or --strip-training"] if flags else []
-    return notes + ([f"batch norms without moving averages ({_some(own)}): answers hang on the batch"] if own else [])
+    return notes + ([f"batch norms without moving averages ({_some(own)}): answers depend on the batch"] if own else [])
 
 
 def stripped(graph, outputs):

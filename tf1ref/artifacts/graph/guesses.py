@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tf1ref.artifacts.graph import constants, definitions, graphs
 from tf1ref.errors import InputError
 
-MOST = 8  # guesses that are named
+MOST = 8  # at most so many guesses are listed in a message
 
 
 class Guess(NamedTuple):

@@ -86,7 +86,7 @@ class Shapes:
                 self.known.setdefault(stack.pop())
                 continue
             needed = []
-            if key not in entered:  # a loop comes back here: then what it hangs on stays unknown
+            if key not in entered:  # a loop comes back here: then what it depends on stays unknown
                 entered.add(key)
                 needed = [t for t in self._needed(node, key[1]) if t not in self.known and t not in entered]
                 stack += needed

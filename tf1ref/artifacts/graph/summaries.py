@@ -215,7 +215,7 @@ def warnings(graph, names):
         yield (
             "batch norm in training mode",
             graph.training_batch_norms,
-            "normalises with the batch's own mean: answers hang on what else is in the batch",
+            "normalises with the batch's own mean: answers depend on what else is in the batch",
         )
     globals_ = graph.collections.get("variables", {"names": ()})["names"]  # local ones are never saved
     held = {v.name for v in graph.variables} & {name.partition(":")[0] for name in globals_}

@@ -41,7 +41,7 @@ def late(situation: Situation) -> Trouble | None:
     for task in situation.live:
         if situation.now - task.starting <= situation.description.start_timeout:
             continue
-        # A task that says nothing is late where others of its job speak: the same program would.
+        # A task that reports nothing is late when others of its job do report: they run the same program.
         silent = not task.state and any(t.job == task.job and t.state for t in situation.live)
         if task.state == STARTING or silent:
             return at_start(situation, task)

@@ -1,6 +1,6 @@
 """cifar10_input.py of the tutorial: distorted pictures to train on, plain ones to evaluate on.
 
-TF1's shuffle_batch takes pictures out of its queue in an order that hangs on how full the queue is, that is on the
+TF1's shuffle_batch takes pictures out of its queue in an order that depends on how full the queue is, that is on the
 timing of threads; with the 16 of the tutorial no run is like another. Here one thread reads and distorts, and a batch
 is taken only when the queue is full again. Then the seeds alone decide, and tf.function code with the same queue
 (tf.queue.RandomShuffleQueue is the same kernel) trains on the same batches. It costs nothing as long as one thread

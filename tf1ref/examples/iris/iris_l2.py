@@ -28,7 +28,7 @@ CLASSES = 3
 LEARNING_RATE = 0.1
 L2 = 0.01
 
-# The last line S4 prints. It hangs on the order of the flowers in the last epochs: a rate of .1 keeps the weights
+# The last line S4 prints. It depends on the order of the flowers in the last epochs: a rate of .1 keeps the weights
 # moving, and six other orders end with .53 to 1.0 on the validation set.
 EXPECTED = {
     "parameters": exactly(15),

@@ -7,7 +7,7 @@ Now: the order of the lines of a tf.function is the order of its effects, and a 
 Errata: S2 announces a random start of x and writes 9.
     Its summary `y` is stored as y_mult_x/y_1: the placeholder is y already. Here it is x_y_value.
     Its line breaks are lost, so whether the summaries stand inside the block cannot be seen; they have to.
-    merge_all of summaries that hang on an update repeats it: fetched by itself, it counts x once more.
+    merge_all of summaries that depend on an update repeats it: fetched by itself, it counts x once more.
 """
 
 import os

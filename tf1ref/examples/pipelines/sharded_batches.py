@@ -9,7 +9,7 @@ Errata: match_filenames_once gives a resource variable now, which string_input_p
     reads: in a graph that holds the shuffle_batch too, start_queue_runners starts both, and they take the records of
     one reader away from each other. Alone, batch gives (0 0) (0 1), (1 0) (1 1), (0 0) (0 1), the order of the files:
     here each pipeline has a graph of its own. min_after_dequeue=1000 waits until the four records have come 250 times
-    over; with num_epochs the queue is closed before, and all come out. The order of a RandomShuffleQueue hangs on how
+    over; with num_epochs the queue is closed before, and all come out. The order of a RandomShuffleQueue depends on how
     full it is when it is asked, which is the threads' chance, and Dataset.shuffle has random numbers of its own:
     compared are whole epochs, sorted.
 """

@@ -66,7 +66,7 @@ def build_graph():
     return {
         "x": x,
         "forward": y,
-        # The gradient of the sum: each element of y hangs on one element of x alone.
+        # The gradient of the sum: each element of y depends on one element of x alone.
         "gradient": {name: v1.gradients(values, x)[0] for name, values in y.items()},
         "formula": formulas,
         "chains": {"sigmoids": v1.gradients(sigmoids, x)[0], "relus": v1.gradients(relus, x)[0]},

@@ -64,7 +64,7 @@ def body(path, jpeg, bottleneck, folder):
 def vectors(body, paths, folder, extract, *made_with):
     """The features of picture files, float32 (n, body.size), kept in `folder` for the next run.
 
-    extract(path, bytes) computes one picture's. made_with: what they hang on besides the graph; oneDNN's
+    extract(path, bytes) computes one picture's. made_with: what they depend on besides the graph; oneDNN's
     convolutions differ in the last bits, so they are kept apart.
     """
     maker = body.maker + repr((*made_with, os.environ.get("TF_ENABLE_ONEDNN_OPTS"))).encode()
