@@ -4,7 +4,6 @@ import argparse
 import re
 
 from tf1ref import catalog
-from tf1ref.cluster import __main__ as cluster
 
 PROG = "tf1ref launch"
 VERBS = ("up", "task", "status", "stop", "render")
@@ -21,6 +20,8 @@ def add_verbs(verbs):
 
 
 def _launch(arguments):
+    from tf1ref.cluster import __main__ as cluster  # not at the top: YAML and sockets cost half the start of `list`
+
     words = arguments.words
     if words and words[0] not in (*VERBS, "--help", "-h"):
         words = ["up", *words]
