@@ -3,8 +3,10 @@
 import importlib.metadata
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import unittest.mock
 from pathlib import Path
 
@@ -13,6 +15,11 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+
+# A runner in the background (`nohup scripts/test &`) ignores SIGINT, and so would what the tests start: a test of
+# Ctrl-C would wait for its time-out. SIGHUP stays as it is, so that the runner outlives its terminal.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHECKOUT = Path(__file__).parent.parent
 # Of the files that go through the whole catalog, the chapters that `scripts/test --fast` has time for.
