@@ -5,6 +5,7 @@ rich is imported inside the functions: `tf1ref list --json` must not wait for it
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 
@@ -140,6 +141,11 @@ def out():
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
+
+
+def columns():
+    """Returns the width of what `out` prints to, without rich, which takes a tenth of a second to import."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def verdict(good, yes="ok", no="FAILED"):

@@ -16,7 +16,7 @@ def show_list(examples, as_json=False):
         json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
         console.say()
         return
-    columns = console.out().width
+    columns = console.columns()
     width = max((len(e.name) for e in examples), default=0)
     chapter = None
     for example in examples:
