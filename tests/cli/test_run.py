@@ -36,6 +36,7 @@ def here(tmp_path, monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "120")  # what is wrapped depends on the terminal
         capsys.readouterr()
         try:
             assert cli.main([str(argument) for argument in arguments]) == 0

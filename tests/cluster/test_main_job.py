@@ -76,5 +76,5 @@ def test_a_damaged_data_set_is_one_line(refused, tmp_path, damage, says):
 
 def test_an_unreadable_data_folder_is_one_line(refused, tmp_path):
     (tmp_path / "data").write_text("a file")
-    assert "no such folder" in refused("run", "mnist.softmax", "--data", "data")
+    assert "not a folder" in refused("run", "mnist.softmax", "--data", "data")
     assert "not a folder" in refused("run", "mnist.softmax", env={"TF1REF_DATA": str(tmp_path / "data")})

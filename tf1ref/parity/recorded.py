@@ -55,16 +55,16 @@ class Recording:
     left_out: list = field(default_factory=list)
 
     @property
-    def steps(self):
+    def steps(self) -> list:
         """The Runs that trained."""
         return [run for run in self.runs if run.trains]
 
     @property
-    def feeds(self):
+    def feeds(self) -> list:
         """{tensor name without ":0": array} for each step."""
         return [{name.removesuffix(":0"): value for name, value in run.feeds.items()} for run in self.steps]
 
-    def trace(self):
+    def trace(self) -> dict:
         """Returns {key: array} of the training, as parity compares it: initial/, steps/, final/.
 
         A fetched tensor is in it where every step fetched it in one shape.

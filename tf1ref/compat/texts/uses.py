@@ -115,9 +115,18 @@ def _from_neighbour(node, aliases, file, seen):
             aliases[alias.asname or alias.name] = passed[alias.name]
 
 
+# What neighbours pass on: each file is read once, although many import it. While it is read it passes nothing on.
+_passed = {}
+
+
 def _aliases_of(file, seen):
     try:
-        return read(reading.parse(file.read_bytes(), str(file)).tree, file, seen).aliases
+        about = file.stat()
+        key = file.resolve(), about.st_mtime_ns, about.st_size
+        if key not in _passed:
+            _passed[key] = {}
+            _passed[key] = read(reading.parse(file.read_bytes(), str(file)).tree, file, seen).aliases
+        return _passed[key]
     except (OSError, SyntaxError, ValueError, RecursionError):
         return {}
 

@@ -13,7 +13,8 @@ from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
-from tf1ref.port import literals, names, nodes, porting, proof, trainer, training, writing
+from tf1ref.port import literals, names, nodes, porting, proof, writing
+from tf1ref.port.program import trainer, training
 
 STEPS = 20
 TIMEOUT = 1800  # seconds for a program to do its steps

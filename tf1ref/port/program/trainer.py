@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tf1ref.artifacts.graph import constants
-from tf1ref.port import calls, layout, literals, names, training, writing
+from tf1ref.port import calls, layout, literals, names, writing
 from tf1ref.port.bodies import HOLE, Body, Holes, Statement
+from tf1ref.port.program import training
 
 HEAD = '''"""Trains model.py as {program} does.
 
