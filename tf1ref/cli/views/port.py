@@ -5,7 +5,8 @@ import sys
 from dataclasses import asdict
 
 from tf1ref import console
-from tf1ref.port import porting, programs
+from tf1ref.port import porting
+from tf1ref.port.program import programs
 
 
 def show_port(source, folder, as_json=False, **options):
