@@ -113,7 +113,7 @@ def wrong(job, task, where, how, mode):
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
-@pytest.mark.parametrize("mode", ["local", "sync", "classic"])
+@pytest.mark.parametrize("mode", ["local", "sync"])
 def test_whoever_it_is_the_job_ends_and_names_it(mode, how, jobs):
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
         running = [pool.submit(wrong, jobs(), *cell, how, mode) for cell in CELLS]
