@@ -82,7 +82,6 @@ def installs(command):
     return True
 
 
-@pytest.mark.timeout(900)  # a page may start a dozen processes, each with a TensorFlow of its own
 @pytest.mark.slow
 @pytest.mark.timeout(1200)  # a page has up to eight commands, and each may start TensorFlow three times
 @pytest.mark.parametrize("page", pages_with_commands(), ids=lambda page: page.relative_to(ROOT).as_posix())
