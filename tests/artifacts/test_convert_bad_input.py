@@ -116,7 +116,7 @@ def test_a_disk_that_is_full(prefix, refuses, kind):
 
 KILLED = """
 import os, pathlib, sys
-from tf1ref.artifacts import convert_files
+from tf1ref.artifacts.convert import files as convert_files
 path, moment = pathlib.Path(sys.argv[1]), sys.argv[2]
 exchange = convert_files._put
 

@@ -204,6 +204,10 @@ class _Functions:
             _retype(inputs[i], dtype)
             function.arg_attr.pop(i, None)
             function.resource_arg_unique_id.pop(i, None)
+            shapes = function.attr["_input_shapes"].list.shape if "_input_shapes" in function.attr else ()
+            if i < len(shapes):  # it says the shape of the handle, a scalar
+                shapes[i].Clear()
+                shapes[i].unknown_rank = True
         sources = {(inputs[i].name, 0): Handle(dtype, False) for i, dtype in parameters.items()}
         body = _Body(list(function.node_def), sources, self)
         del function.node_def[:]
