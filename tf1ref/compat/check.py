@@ -63,9 +63,9 @@ def check(paths):
     Raises InputError for a path that does not exist, is neither .py nor .ipynb, or a folder without any.
     """
     found = Found(0, [], [], {}, [])
-    files = files_of(paths)
+    files, reader = files_of(paths), uses.Reader()
     for file in files:
-        _check_file(file, found)
+        _check_file(file, found, reader)
     return found._replace(files=len(files))
 
 
@@ -88,7 +88,7 @@ def _files(path):
     return found
 
 
-def _check_file(file, found):
+def _check_file(file, found, reader):
     try:
         data = file.read_bytes()
     except OSError as e:
@@ -104,8 +104,8 @@ def _check_file(file, found):
         return
     if text.python2:
         found.python2.append(str(file))
-    program = uses.read(text.tree, file)
-    world = worlds.of_file(text.tree, file)
+    program = uses.read(text.tree, file, reader)
+    world = worlds.of_file(text.tree, file, reader)
     if program.names:
         found.worlds[str(file)] = world
     listed = {_use(name, world.number, where) for name in program.names}

@@ -34,7 +34,8 @@ def fixed(paths):
     behaviour is switched on behind the import. Files in Python 2, and notebooks, stay as they are. Raises InputError
     as check.check does.
     """
-    found = (_fixed(file) for file in check.files_of(paths) if file.suffix == ".py")
+    reader = uses.Reader()
+    found = (_fixed(file, reader) for file in check.files_of(paths) if file.suffix == ".py")
     return [each for each in found if each is not None]
 
 
@@ -47,7 +48,7 @@ def write(changes):
         files.write(change.file, change.new)
 
 
-def _fixed(file):
+def _fixed(file, reader):
     data = file.read_bytes()
     try:
         text = reading.parse(data, str(file))
@@ -55,8 +56,8 @@ def _fixed(file):
         return None
     if text.python2:
         return None
-    program = uses.read(text.tree, file)
-    if worlds.of_file(text.tree, file).number != 1:
+    program = uses.read(text.tree, file, reader)
+    if worlds.of_file(text.tree, file, reader).number != 1:
         return None
     edits = [edit for name in program.names if (edit := _edit(name, program.aliases))]
     if not edits:

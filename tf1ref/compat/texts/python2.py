@@ -58,11 +58,12 @@ def can_translate():
 
 def is_evident(tree):
     """Whether a file that Python 3 parses is one of Python 2: it needs a module, name or method that only that had."""
-    kept = _guarded(tree)
-    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    bound |= {a.asname or a.name for a in ast.walk(tree) if isinstance(a, ast.alias)}
-    bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    kept = _guarded(nodes)
+    bound = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {a.asname or a.name for a in nodes if isinstance(a, ast.alias)}
+    bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    for node in nodes:
         if id(node) in kept:
             continue
         if isinstance(node, ast.Import) and any(a.name.partition(".")[0] in views.MOVED for a in node.names):
@@ -77,14 +78,15 @@ def is_evident(tree):
     return False
 
 
-def _guarded(tree):
+def _guarded(nodes):
     """Returns the ids of the nodes in `try` and `if`: what stands there may ask which Python it is."""
-    places = (n for n in ast.walk(tree) if isinstance(n, (ast.Try, ast.If, ast.IfExp)))
-    return {id(inner) for place in places for inner in ast.walk(place) if not _is_main(place)}
+    places = (n for n in nodes if isinstance(n, (ast.Try, ast.If, ast.IfExp)) and not _is_main(n))
+    return {id(inner) for place in places for inner in ast.walk(place)}
 
 
 def _is_main(node):
-    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+    inner = ast.walk(node.test) if isinstance(node, ast.If) else ()
+    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in inner)
 
 
 @functools.cache

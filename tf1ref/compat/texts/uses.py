@@ -1,6 +1,7 @@
 """The names of TensorFlow and Keras that a file uses: where, with which call, behind which test. Only parses."""
 
 import ast
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,21 +37,42 @@ class Program(NamedTuple):
     neighbours: list
 
 
-def read(tree, file=None, seen=()):
-    """Returns the Program of an ast.Module; `file` is where it lies: what it imports from beside it is followed."""
+class Reader:
+    """Reads the programs of a folder, and the files beside them that they import: each file once."""
+
+    def __init__(self):
+        self._programs = {}
+
+    def program(self, file):
+        """Returns the Program of a Path; an empty one for what cannot be read, and while the file is being read."""
+        file = file.resolve()
+        if file not in self._programs:
+            self._programs[file] = Program([], {}, [])  # for files that import each other
+            with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError):
+                self._programs[file] = read(reading.parse(file.read_bytes(), str(file)).tree, file, self)
+        return self._programs[file]
+
+
+def read(tree, file=None, reader=None):
+    """Returns the Program of an ast.Module.
+
+    file: the Path where it lies; what it imports from the files beside it is followed. reader: the Reader of those.
+    """
     aliases, imports, neighbours = {}, [], []
-    for node in ast.walk(tree):
+    reader = reader or Reader()
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             imports += _plain_import(node, aliases)
             neighbours += [f for a in node.names if (f := neighbour(file, a.name, 0))]
         elif isinstance(node, ast.ImportFrom):
             imports += _from_import(node, aliases)
-            neighbours += _from_neighbour(node, aliases, file, seen)
-    _assigned(tree, aliases)
-    tests = _guards(tree, aliases)
-    owned = _set_names(tree, aliases)
+            neighbours += _from_neighbour(node, aliases, file, reader)
+    _assigned(nodes, aliases)
+    tests = _guards(nodes, aliases)
+    owned = _set_names(nodes, aliases)
     names = [Name(path, node, None, id(node) in tests, root) for node, root, path in imports]
-    names += _chains(tree, aliases, tests)
+    names += _chains(nodes, aliases, tests)
     kept = [n for n in dict.fromkeys(names) if not any(n.path == o or n.path.startswith(f"{o}.") for o in owned)]
     return Program(kept, aliases, list(dict.fromkeys(neighbours)))
 
@@ -95,7 +117,7 @@ def neighbour(file, module, level):
     return None
 
 
-def _from_neighbour(node, aliases, file, seen):
+def _from_neighbour(node, aliases, file, reader):
     """Takes over the aliases of TensorFlow that a neighbour passes on; yields its file, and its submodules'."""
     found = neighbour(file, node.module or "", node.level)
     for alias in node.names:
@@ -105,9 +127,7 @@ def _from_neighbour(node, aliases, file, seen):
     if found is None:
         return
     yield found
-    if found in seen or len(seen) > 20:
-        return
-    passed = _aliases_of(found, (*seen, found))
+    passed = reader.program(found).aliases
     for alias in node.names:
         if alias.name == "*":
             aliases.update({k: v for k, v in passed.items() if not k.startswith("_") and k not in aliases})
@@ -115,40 +135,24 @@ def _from_neighbour(node, aliases, file, seen):
             aliases[alias.asname or alias.name] = passed[alias.name]
 
 
-# What neighbours pass on: each file is read once, although many import it. While it is read it passes nothing on.
-_passed = {}
-
-
-def _aliases_of(file, seen):
-    try:
-        about = file.stat()
-        key = file.resolve(), about.st_mtime_ns, about.st_size
-        if key not in _passed:
-            _passed[key] = {}
-            _passed[key] = read(reading.parse(file.read_bytes(), str(file)).tree, file, seen).aliases
-        return _passed[key]
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return {}
-
-
-def _assigned(tree, aliases):
+def _assigned(nodes, aliases):
     """`rnn = tf.nn.rnn_cell` makes `rnn` a name of TensorFlow's, where it is the only value the name gets."""
     bound = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             bound[node.id] = bound.get(node.id, 0) + 1
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name, found = node.targets[0].id, path_of(node.value, aliases)
             if found and bound[name] == 1:
                 aliases[name] = found
 
 
-def _chains(tree, aliases, tests):
+def _chains(nodes, aliases, tests):
     """Yields a Name for each whole chain of attributes."""
-    inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    calls = {id(n.func): n for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    for node in ast.walk(tree):
+    inner = {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
+    calls = {id(n.func): n for n in nodes if isinstance(n, ast.Call)}
+    for node in nodes:
         is_name = isinstance(node, ast.Name) and id(node) in calls and id(node) not in inner
         if is_name or isinstance(node, ast.Attribute) and id(node) not in inner and isinstance(node.ctx, ast.Load):
             found = path_of(node, aliases)
@@ -168,10 +172,10 @@ def path_of(node, aliases):
     return root, ".".join([p for p in (path, *reversed(parts)) if p])
 
 
-def _set_names(tree, aliases):
+def _set_names(nodes, aliases):
     """Returns the paths that the program sets itself: `tf.model = ...`, setattr(tf, "model", ...)."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             found.add(path_of(node, aliases))
         elif (named := _asked(node, "setattr", aliases)) is not None:
@@ -189,10 +193,10 @@ def _asked(node, function, aliases):
     return owner and ".".join(filter(None, (owner[1], node.args[1].value)))
 
 
-def _guards(tree, aliases):
+def _guards(nodes, aliases):
     """Returns the ids of the nodes that a test guards: in `try`, behind a version, or asked for by hasattr."""
     guarded, asked = set(), set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
             guarded |= {id(n) for part in (*node.body, *node.handlers, *node.orelse) for n in ast.walk(part)}
         elif isinstance(node, (ast.If, ast.IfExp)) and _asks_version(node.test):
@@ -200,7 +204,7 @@ def _guards(tree, aliases):
         for function in ("hasattr", "getattr"):
             if (path := _asked(node, function, aliases)) is not None:
                 asked.add(path)
-    for node in ast.walk(tree):
+    for node in nodes:
         found = path_of(node, aliases) if asked and isinstance(node, ast.Attribute) else None
         if found and any(found[1] == a or found[1].startswith(f"{a}.") for a in asked):
             guarded.add(id(node))

@@ -1,10 +1,11 @@
 """Which world a program was written for: TensorFlow 1, or TensorFlow 2 with Keras 2. Only parses."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from tf1ref.compat import calls
 from tf1ref.compat.names import facts, resolver
-from tf1ref.compat.texts import reading, uses
+from tf1ref.compat.texts import uses
 
 # What TensorFlow 1 has as well, but what a program without a session, or without Keras, does not need.
 LEANING = ("GradientTape", "function", "keras", "executing_eagerly", "Module")
@@ -37,20 +38,20 @@ def of(programs):
     return World(1)
 
 
-def of_file(tree, file):
-    """Returns the World of a program: its main file and the files beside it that it imports, and theirs."""
-    programs, todo, seen = [uses.read(tree, file)], [], {file}
-    todo += programs[0].neighbours
+def of_file(tree, file, reader=None):
+    """Returns the World of an ast.Module that lies at `file`, with the files beside it that it imports, and theirs.
+
+    reader: the uses.Reader that has read some of them.
+    """
+    reader = reader or uses.Reader()
+    programs, seen = [uses.read(tree, file, reader)], {Path(file).resolve()}
+    todo = list(programs[0].neighbours)
     while todo and len(seen) < MOST_FILES:
-        each = todo.pop()
-        if each in seen:
-            continue
-        seen.add(each)
-        try:
-            programs.append(uses.read(reading.parse(each.read_bytes(), str(each)).tree, each))
-        except (OSError, SyntaxError, ValueError, RecursionError):
-            continue
-        todo += programs[-1].neighbours
+        each = todo.pop().resolve()
+        if each not in seen:
+            seen.add(each)
+            programs.append(reader.program(each))
+            todo += programs[-1].neighbours
     return of(programs)
 
 
