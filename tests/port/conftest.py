@@ -3,6 +3,8 @@
 import importlib.util
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import pytest
 import tensorflow.compat.v1 as v1
@@ -38,6 +40,23 @@ def quick(monkeypatch):
         return elements
 
     monkeypatch.setattr(proof, "run", run)
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """forked.run: it starts Python processes that have TensorFlow already."""
+    return _module("forked", Path(__file__).with_name("forked.py")).run
+
+
+@pytest.fixture
+def quick_program(quick, monkeypatch, forks):
+    """Ports programs in this process; a program runs in one that is forked."""
+    from tf1ref.port.program import programs
+
+    stand_in = types.SimpleNamespace(
+        run=forks, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
+    )
+    monkeypatch.setattr(programs, "subprocess", stand_in)
 
 
 @pytest.fixture
@@ -78,9 +97,7 @@ def _loaded(folder, name):
     for other in ("model", "train"):
         sys.modules.pop(other, None)
     try:
-        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = _module(name, folder / f"{name}.py")
         if name.startswith("test_"):
             compare = module.compare
             module.compare = lambda: _without_optimizers(compare)
@@ -88,6 +105,13 @@ def _loaded(folder, name):
         sys.path[:] = before
         sys.modules.pop("model", None)
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
+    return module
+
+
+def _module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 

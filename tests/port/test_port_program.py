@@ -94,7 +94,7 @@ def test_another_learning_rate_is_found_out(ported, loaded):
         path.write_text(right)
 
 
-def test_programs_that_cannot_be_ported(refused, tmp_path):
+def test_programs_that_cannot_be_ported(refused, quick_program, tmp_path):
     programs = {
         "fails": ("1 / 0", "ZeroDivisionError"),
         "never": ("import tensorflow as tf\ntf.Session().run(tf.constant(1))", "never trains"),
