@@ -53,9 +53,7 @@ def quick_program(quick, monkeypatch, forks):
     """Ports programs in this process; a program runs in one that is forked."""
     from tf1ref.port.program import programs
 
-    stand_in = types.SimpleNamespace(
-        run=forks, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
-    )
+    stand_in = types.SimpleNamespace(run=forks, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired)
     monkeypatch.setattr(programs, "subprocess", stand_in)
 
 

@@ -16,7 +16,7 @@ FORKS.set_forkserver_preload(["tensorflow.compat.v1"])
 
 
 def run(command, cwd=".", env=None, timeout=240, **_):
-    """Runs [python, options..., FILE or -m MODULE, arguments...]; returns the CompletedProcess with its output as text."""
+    """Runs [python, options..., FILE or -m MODULE, arguments...]; returns the CompletedProcess, its output as text."""
     words = [word for word in command[1:] if word not in ("-I", "-B")]
     with tempfile.TemporaryDirectory() as scratch:
         job = {"words": words, "cwd": os.path.abspath(cwd), "env": dict(env or os.environ), "scratch": scratch}

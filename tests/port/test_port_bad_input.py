@@ -87,22 +87,6 @@ def test_what_is_there_is_not_touched(frozen, tmp_path, refused):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.pb", "out", "port"]
 
 
-def test_loops_and_branches_of_version_1_are_refused_by_name(frozen, tmp_path, refused):
-    def build():
-        x = v1.placeholder(tf.float32, [2], name="x")
-        y = v1.while_loop(lambda v: tf.reduce_sum(v) < 9, lambda v: v + 1.0, [x], name="loop")
-        return [tf.identity(y, name="y").op.name]
-
-    v1.disable_control_flow_v2()
-    try:
-        frozen(build)
-    finally:
-        v1.enable_control_flow_v2()
-    line = refused("port", "graph.pb", "-o", "out")
-    assert "loop/" in line and "not ported yet" in line
-    assert not (tmp_path / "out").exists()
-
-
 def test_ops_that_reach_outside_are_refused(frozen, tmp_path, refused):
     def build():
         name = v1.placeholder(tf.string, [], name="x")

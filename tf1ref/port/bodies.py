@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf1ref.port import literals, names, raw
 from tf1ref.port.expressions import Expression, Writer
+from tf1ref.port.flow import functions
 
 DEEPEST = 2  # calls within calls
 LONGEST = 84  # characters of a statement that a value may still be written into
@@ -46,7 +47,7 @@ class Body:
     def __init__(self, every, given, holes, used, taken=()):
         self.every, self.given, self.holes, self.used = every, dict(given), holes, used
         self.taken = set(taken) | {text for text in given.values() if text.isidentifier()}
-        self.pending, self.statements = {}, []
+        self.pending, self.statements, self.words = {}, [], {}
         self.writer = Writer(self.value, self.constant, holes.mark, self.kind)
 
     def kind(self, source):
@@ -69,6 +70,9 @@ class Body:
 
     def add(self, node):
         """Writes one Node."""
+        if node.parts:
+            functions.write(self, node)
+            return
         expression = self.writer.expression(node)
         while expression.depth > DEEPEST or length(expression.text) > LONGEST:
             if not self._name_one(node.inputs):
@@ -76,6 +80,14 @@ class Body:
             expression = self.writer.expression(node)
         self.consume(node.inputs)
         self.result(node, expression)
+
+    def within(self, parameters, used, taken):
+        """Returns the Body of a function within this one. `parameters`: {source: name}."""
+        return Body(self.every, {**self.given, **parameters}, self.holes, used, taken)
+
+    def say(self, text, indent=0):
+        """Writes a line of its own."""
+        self.statements.append(Statement(text, indent=indent))
 
     def consume(self, sources):
         """Forgets the expressions of `sources`, which their one reader has now."""
@@ -105,6 +117,13 @@ class Body:
             self.pending[source] = expression
         else:
             self._assign(source, expression.text)
+
+    def keep_call(self, source, text):
+        """As `keep`, for a call that is no part of another."""
+        if self.used.get(source) == 1 and length(text) <= LONGEST:
+            self.pending[source] = Expression(text, depth=DEEPEST)
+        else:
+            self.say(f"{self.local(source)} = {text}")
 
     def named(self, source):
         """Returns a name that holds `source` and may be given another value: nothing else reads it."""
@@ -144,8 +163,10 @@ class Body:
         self.statements.append(Statement(f"{self.local(source)} = {text}", comment))
 
     def local(self, source):
-        """Returns a new name for `source`, by which it is known from now on."""
-        name = names.free(names.local(source[0]), self.taken)
+        """Returns a new name for `source`, by which it is known from now on; `words` has wishes."""
+        node = self.every[source[0]]
+        word = "tensor_array" if node.op.startswith("tf.TensorArray") else names.local(source[0])
+        name = names.free(self.words.get(source, word), self.taken)
         self.given[source] = name
         return name
 

@@ -119,7 +119,7 @@ def _written(module, program, used, given, of):
         init.append(Statement(f"self.{attribute} = {_weight(weight, program, prefix, root)}"))
         values[weight.name, 0] = f"self.{attribute}"
     uses = _uses(module, used)
-    body = Body(program.nodes, values, holes, uses, given.values())
+    body = Body(program.every(), values, holes, uses, given.values())
     for item in loops.planned(module.items, of, uses):
         if isinstance(item, Node):
             body.add(item)

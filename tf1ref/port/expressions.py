@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf1ref.errors import InputError
 from tf1ref.port import calls, literals, raw
+from tf1ref.port.flow import arrays
 
 # No ops: what patterns.py makes of several.
 BATCH_NORM = "tf.nn.batch_normalization"
@@ -44,6 +45,9 @@ class Writer:
             labels, logits = (self.tensor(source) for source in node.inputs)
             depth = max(labels.depth, logits.depth) + 1
             return Expression(f"{CROSS_ENTROPY}(labels={labels.text}, logits={logits.text})", depth=depth)
+        if node.op.startswith(arrays.NEW):
+            text, depth = arrays.expression(self, node)
+            return Expression(text, depth=depth)
         found = self._operator(node) or self._slice(node) or self._row(node) or self._raw(node)
         return found
 

@@ -7,7 +7,7 @@ OPEN, CLOSE = "([{", ")]}"
 def statement(text, indent=0, comment=""):
     """Returns the lines of one statement, `indent` steps of four spaces in. A comment that does not fit is left out."""
     space = "    " * indent
-    line = space + text
+    line = (space + text).rstrip()
     if len(line) <= WIDTH:
         whole = f"{line}  # {comment}" if comment else line
         return [whole if len(whole) <= WIDTH else line]
@@ -21,6 +21,8 @@ def _split(text, indent, comma=""):
     space = "    " * indent
     if len(space + text + comma) <= WIDTH:
         return [space + text + comma]
+    if text.startswith("return ") and len(split(text[7:])) > 1:
+        text = f"return ({text[7:]})"
     found = _last_bracket(text)
     if not found:
         return [space + text + comma]
@@ -55,6 +57,10 @@ def split(text, at=","):
     """Splits `text` at the commas that are in no bracket and no string."""
     parts, depth, start = [], 0, 0
     for i, letter in _code(text):
+        if text.startswith("lambda", i):  # its arguments are no parts
+            depth += 1
+        elif letter == ":" and depth == 1 and "lambda" in text[start:i]:
+            depth -= 1
         depth += (letter in OPEN) - (letter in CLOSE)
         if letter == at and not depth:
             parts.append(text[start:i])

@@ -27,7 +27,7 @@ def local(text):
 
     "conv1/Conv2D_3" becomes "conv2d".
     """
-    last = COUNTER.sub("", text.rsplit("/", 1)[-1])
+    last = re.sub(r"V\d$", "", COUNTER.sub("", text.rsplit("/", 1)[-1]))
     return identifier(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", last)).lower()
 
 

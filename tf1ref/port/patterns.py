@@ -6,6 +6,15 @@ from tf1ref.port.nodes import Node
 ADDS = ("Add", "AddV2")
 
 
+def found(program):
+    """Makes one node of each pattern, in `program` and in the functions within."""
+    for node in program.nodes.values():
+        for part in node.parts:
+            found(part)
+    batch_norms(program)
+    cross_entropies(program)
+
+
 def batch_norms(program):
     """Makes x * m + (offset - mean * m), m = rsqrt(variance + epsilon) * scale, one node each, as tf.nn has it.
 

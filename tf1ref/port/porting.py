@@ -12,7 +12,7 @@ from tf1ref.artifacts.formats import weights
 from tf1ref.artifacts.graph import graphs
 from tf1ref.artifacts.verify import pairs
 from tf1ref.errors import InputError
-from tf1ref.port import literals, nodes, proof, writing
+from tf1ref.port import literals, proof, reading, writing
 
 FILES = (
     "model.py", "weights.npz", "test_model.py", "answers.npz", "train.py", "test_port.py", "recording.npz", "state.npz",
@@ -57,7 +57,7 @@ def port(source, folder, outputs=(), inputs=(), feeds="", signature="", trust=Fa
     wanted, notes = _outputs(artifact, list(outputs))
     fed = pairs.inputs(artifact, artifact, wanted, list(inputs))
     ready = models.ready(artifact, wanted, fed, trust)
-    program = nodes.program(ready, literals.short)
+    program = reading.program(ready, literals.short)
     words = writing.arguments(program)
     text, arrays = writing.model(program, f"{plain(artifact.path)}, ported from TensorFlow 1.")
     found, reason = proof.cases(ready, words, pairs.load_feeds(feeds) if feeds else {})

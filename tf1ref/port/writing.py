@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from tf1ref.port import layout, literals, names, raw
+from tf1ref.port import layout, literals, names, patterns, raw
 from tf1ref.port.classes import BITS, ODD, classes
-from tf1ref.port.patterns import batch_norms, cross_entropies
 from tf1ref.port.tree import tree
 
 HEAD = '''"""{title}{more}"""
@@ -44,8 +43,7 @@ def model(program, title, inside=False):
 
     `inside`: it is called within another tf.function, and answers with a dict even of one output.
     """
-    batch_norms(program)
-    cross_entropies(program)
+    patterns.found(program)
     given = arguments(program)
     used = {}
     for source in program.outputs.values():
@@ -59,7 +57,7 @@ def model(program, title, inside=False):
     lines += ["", "", *_model(program, model_class, given, inside)]
     kept = arrays(program)
     head = HEAD.format(title=title, more=MORE if kept else "", imports=IMPORTS if kept else "") + FILE * bool(kept)
-    if any(raw.unseeded(node) for node in program.nodes.values()):
+    if any(raw.unseeded(node) for node in program.every().values()):
         head += SEEDED.format(name=raw.UNSEEDED)
     if any("variable(arrays" in line for line in lines):
         head += VARIABLE

@@ -13,7 +13,7 @@ from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
-from tf1ref.port import literals, names, nodes, porting, proof, writing
+from tf1ref.port import literals, names, porting, proof, reading, writing
 from tf1ref.port.program import trainer, training
 
 STEPS = 20
@@ -149,7 +149,7 @@ def _program(step, recording):
     inputs = {n.partition(":")[0]: n for n in step.inputs if n.partition(":")[0] in there}
     outputs = {key: name for name, key in keys.items()}
     ready = Ready(graph.graph_def, graph.where, [], recording.initial, inputs, outputs)
-    return nodes.program(ready, literals.short), keys
+    return reading.program(ready, literals.short), keys
 
 
 def _report(path, script, text, arrays, step, program, steps):

@@ -8,7 +8,8 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
-from tf1ref.port.nodes import FLOW, Node
+from tf1ref.port.flow.frames import FLOW
+from tf1ref.port.nodes import Node
 
 GRADIENTS = re.compile(r"(?:.*/)?gradients(?:_\d+)?/")
 FIRST_READER = re.compile(r"((?:.*/)?)gradients(?:_\d+)?/(.+)_grad/[^/]+$")

@@ -1,0 +1,144 @@
+"""Loops and branches of graphs become tf.while_loop and tf.cond, which answer the same, to the bit."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow.compat.v1 as v1
+
+from tf1ref.errors import InputError
+from tf1ref.port import port
+
+
+@pytest.fixture
+def version_1():
+    """Graphs are built with the loops and branches of version 1: Enter, Switch, Merge."""
+    v1.disable_control_flow_v2()
+    yield
+    v1.enable_control_flow_v2()
+
+
+def counted(x, training):
+    w = v1.get_variable("w", [3, 3], initializer=v1.random_normal_initializer(seed=1))
+    return v1.while_loop(lambda i, v: i < 4, lambda i, v: (i + 1, tf.tanh(v @ w) + tf.cast(i, tf.float32)), [0, x])[1]
+
+
+def branched(x, training):
+    w = v1.get_variable("w", [3, 3], initializer=v1.random_normal_initializer(seed=1))
+    return v1.cond(training, lambda: tf.nn.relu(x @ w) + 1.0, lambda: x * 2.0)
+
+
+def nested(x, training):
+    """A loop in a loop, a branch in a branch in a loop, a loop in a branch."""
+
+    def step(i, v):
+        _, u = v1.while_loop(lambda j, u: j < i, lambda j, u: (j + 1, tf.sin(u) + x), [0, v])
+        inner = lambda: v1.cond(training, lambda: u + 3.0, lambda: tf.ones_like(u))  # noqa: E731
+        return i + 1, v1.cond(tf.reduce_sum(u) > 1.0, lambda: u * 2.0, inner)
+
+    y = v1.while_loop(lambda i, v: i < 4, step, [0, x])[1]
+    halved = lambda: v1.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * 0.5), [0, y])[1]  # noqa: E731
+    return v1.cond(training, halved, lambda: y)
+
+
+def two_conditions(x, training):
+    """The second reads what the first gives; both have one predicate, and one constant each."""
+    a = v1.cond(training, lambda: (x + 1.0, tf.constant(2.0)), lambda: (x, tf.constant(3.0)))
+    return v1.cond(training, lambda: a[0] * a[1], lambda: a[0] - a[1])
+
+
+def growing(x, training):
+    """A loop variable whose shape is not known."""
+    shapes = [tf.TensorShape([]), tf.TensorShape([None, 3])]
+    return v1.while_loop(
+        lambda i, v: i < 3, lambda i, v: (i + 1, tf.concat([v, x], 0)), [0, x], shape_invariants=shapes
+    )[1]
+
+
+def written(x, training):
+    """A TensorArray that is read, written to and gathered."""
+    rows = tf.TensorArray(tf.float32, 2, clear_after_read=False).unstack(x)
+    out = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+    _, out = v1.while_loop(lambda i, o: i < 6, lambda i, o: (i + 1, o.write(i, rows.read(i % 2) * 2.0)), [0, out])
+    return out.gather([4, 1, 3]) + out.read(0)
+
+
+CASES = {
+    counted: ("tf.while_loop(lambda i, *_: i < 4, body, [0, x])", "return i + 1, tf.tanh(tf.matmul("),
+    branched: ("tf.cond(training, lambda: tf.nn.relu(tf.matmul(x, self.w)) + 1.0, lambda: x * 2.0)",),
+    nested: ("lambda: tf.cond(training, lambda: ", "tf.sin("),
+    two_conditions: ("tf.cond(training,",),
+    growing: ("shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, 3])]",),
+    written: ("tf.TensorArray(tf.float32, 2", ".unstack(x)", ".gather([4, 1, 3])", "dynamic_size=True"),
+}
+
+
+def graph(build):
+    def write():
+        x = v1.placeholder(tf.float32, [2, 3], name="x")
+        training = v1.placeholder(tf.bool, [], name="training")
+        tf.identity(build(x, training), name="y")
+        return ["y"]
+
+    return write
+
+
+@pytest.mark.parametrize("build", CASES)
+def test_version_1(build, version_1, frozen, tmp_path, quick, formatted):
+    report = port(frozen(graph(build)), tmp_path / "out")
+    assert report.compared > 0
+    text = (tmp_path / "out/model.py").read_text()
+    for words in CASES[build]:
+        assert words in text, text
+    formatted(tmp_path / "out")
+
+
+class Cell:
+    """A recurrent cell as scripts write their own: tanh(concat(x, state) @ kernel + bias)."""
+
+    state_size = output_size = 4
+
+    def zero_state(self, count, dtype):
+        return tf.zeros([count, 4], dtype)
+
+    def __call__(self, x, state, scope=None):
+        with v1.variable_scope("cell"):
+            kernel = v1.get_variable("kernel", [x.shape[-1] + 4, 4], initializer=v1.random_normal_initializer(seed=1))
+        state = tf.tanh(tf.concat([x, state], 1) @ kernel)
+        return state, state
+
+
+def test_dynamic_rnn_is_what_its_formula_says(version_1, frozen, tmp_path, quick, loaded, formatted):
+    """The sequences are computed again by numpy, of the lengths that they have."""
+
+    def build():
+        x = v1.placeholder(tf.float32, [None, 5, 3], name="x")
+        lengths = v1.placeholder(tf.int32, [None], name="lengths")
+        outputs, state = v1.nn.dynamic_rnn(Cell(), x, sequence_length=lengths, dtype=tf.float32)
+        return [tf.identity(outputs, name="outputs").op.name, tf.identity(state, name="state").op.name]
+
+    report = port(frozen(build), tmp_path / "out", outputs=["outputs", "state"])
+    assert report.compared > 0
+    x, lengths = np.random.default_rng(1).standard_normal((2, 5, 3)).astype(np.float32), np.int32([5, 2])
+    found = loaded(tmp_path / "out", "model").Model()(x=x, lengths=lengths)
+    kernel = np.load(tmp_path / "out/weights.npz")["rnn/cell/kernel"]
+    for row, length in enumerate(lengths):
+        state, outputs = np.zeros(4, np.float32), np.zeros((5, 4), np.float32)
+        for i in range(length):
+            outputs[i] = state = np.tanh(np.concatenate([x[row, i], state]) @ kernel)
+        np.testing.assert_allclose(found["outputs"][row], outputs, rtol=1e-5)
+        np.testing.assert_allclose(found["state"][row], state, rtol=1e-5)
+    text = (tmp_path / "out/model.py").read_text()
+    assert "tf.raw_ops.TensorArray" not in text and ".stack()" in text and "tf.transpose(x, [1, 0, 2])" in text
+    formatted(tmp_path / "out")
+
+
+def test_a_merge_without_switches_is_named(tmp_path):
+    graph_def = v1.GraphDef()
+    x = graph_def.node.add(name="x", op="Placeholder")
+    x.attr["dtype"].type = 1
+    merge = graph_def.node.add(name="odd", op="Merge", input=["x", "x"])
+    merge.attr["T"].type, merge.attr["N"].i = 1, 2
+    (tmp_path / "graph.pb").write_bytes(graph_def.SerializeToString())
+    with pytest.raises(InputError, match="odd"):
+        port(tmp_path / "graph.pb", tmp_path / "out", outputs=["odd"])
+    assert not (tmp_path / "out").exists()

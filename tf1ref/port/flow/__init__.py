@@ -1,0 +1,1 @@
+"""Loops and branches of a graph, as it writes them in either version, and as Python functions."""

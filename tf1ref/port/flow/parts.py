@@ -1,0 +1,73 @@
+"""Parts of a graph: what some tensors need, in order, and what it takes from outside."""
+
+from tf1ref.errors import InputError
+
+
+def needed(nodes, sources):
+    """Returns those of {name: Node} that `sources` are computed from."""
+    wanted, stack = set(), [name for name, _ in sources]
+    while stack:
+        name = stack.pop()
+        if name in nodes and name not in wanted:
+            wanted.add(name)
+            stack += [source for source, _ in nodes[name].inputs]
+    return {name: node for name, node in nodes.items() if name in wanted}
+
+
+def ordered(nodes, where=""):
+    """Returns {name: Node} with each after what it reads, else as it was. Raises InputError where they go round."""
+    found, waiting = {}, set()
+    for start in nodes:
+        stack = [start]
+        while stack:
+            name = stack[-1]
+            before = [s for s, _ in nodes[name].inputs if s in nodes and s not in found]
+            if name in found or not before:
+                found.setdefault(name, nodes[name])
+                waiting.discard(stack.pop())
+            elif name in waiting:
+                raise InputError(f"{where}: damaged: {name} depends on itself")
+            else:
+                waiting.add(name)
+                stack += before[::-1]
+    return found
+
+
+def written(node):
+    """True for a constant that is written out where it is read."""
+    return node.value is not None and not node.weight
+
+
+def captured(functions, nodes):
+    """Returns the sources that the Parts take from outside, and gives them the constants that are written out."""
+    found = {}
+    for part in functions:
+        own = {node.name for node in part.parameters}
+        inside = [s for node in part.nodes.values() for s in node.inputs]
+        for source in [*inside, *part.results]:
+            if source[0] in part.nodes or source[0] in own:
+                continue
+            if source[0] in nodes and written(nodes[source[0]]):
+                part.nodes = {source[0]: nodes[source[0]], **part.nodes}
+            else:
+                found[source] = None
+    return list(found)
+
+
+def everything(nodes):
+    """Returns {name: Node} of `nodes` and of all within them."""
+    found = dict(nodes)
+    for node in nodes.values():
+        for part in node.parts:
+            found.update(everything(part.nodes))
+            found.update((parameter.name, parameter) for parameter in part.parameters)
+    return found
+
+
+def free(name, taken):
+    """Returns `name`, or `name_1`, ...: the first that is not in `taken`."""
+    found, count = name, 0
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    return found

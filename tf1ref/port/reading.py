@@ -1,0 +1,87 @@
+"""A graph that answers, as plain nodes: constants known, chains of identities gone, dead nodes left out."""
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+
+from tf1ref.artifacts.formats.weights import READ
+from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.errors import InputError
+from tf1ref.port.flow import arrays, folding, shapes
+from tf1ref.port.nodes import Node, Program
+
+# What passes its first input on: names, debugging aids, and checks that change no value.
+PASSES = ("Identity", "Snapshot", "CheckNumerics", "Print", "PreventGradient", "DebugGradientIdentity", "EnsureShape")
+WHOLE = {
+    "Range": lambda node, v: np.arange(*v),
+    "ConcatV2": lambda node, v: np.concatenate(v[:-1], v[-1]),
+    "Pack": lambda node, v: np.stack(v, node.attrs["axis"].i),
+    "ExpandDims": lambda node, v: np.expand_dims(*v),
+}
+
+
+def program(ready, short):
+    """Returns the Program of a models.Ready. `short(array)`: true for constants that are written out."""
+    frozen = constants.frozen(ready, ready.values)
+    graph = ready.but(frozen).imported()
+    nodes = {op.name: of_op(op, ready.where) for op in graph.get_operations()}
+    for name, found in shapes.known(ready.but(frozen)).items():
+        nodes[name].shapes = found
+    _fold_shapes(nodes)
+    were = _variables(frozen) | set(ready.values)
+    inputs = {key: graphs.tensor(name) for key, name in ready.inputs.items()}
+    fed = set(inputs.values())
+    aliases = {}
+    for node in nodes.values():
+        node.inputs = [aliases.get(source, source) for source in node.inputs]
+        if (node.op in PASSES or node.op == "PlaceholderWithDefault") and (node.name, 0) not in fed:
+            aliases[node.name, 0] = node.inputs[0]
+        if node.value is not None and (node.name in were or not short(node.value)):
+            node.weight = node.name
+    outputs = {key: graphs.tensor(name) for key, name in ready.outputs.items()}
+    outputs = {key: aliases.get(source, source) for key, source in outputs.items()}
+    trained = {n.name for n in nodes.values() if n.weight and (n.name in were or n.value.dtype.kind == "f")}
+    arrays.plain(nodes)
+    nodes, now = folding.folded(nodes, outputs.values(), ready.where)
+    found = Program(nodes, inputs, {key: now(source) for key, source in outputs.items()}, trained)
+    found.prune()
+    return found
+
+
+def _fold_shapes(nodes):
+    """Computes what graphs compute of constant whole numbers: permutations and shapes, which one would write out."""
+    for node in nodes.values():
+        values = [nodes[name].value if not index else None for name, index in node.inputs]
+        if node.op not in WHOLE or not values or any(v is None or v.dtype.kind != "i" for v in values):
+            continue
+        with contextlib.suppress(ValueError, IndexError, TypeError):
+            value = WHOLE[node.op](node, values)
+            node.value, node.op, node.inputs = np.asarray(value, node.dtypes[0].as_numpy_dtype), "Const", []
+
+
+def of_op(op, where):
+    """Returns the Node of an Operation. Raises InputError for a constant that cannot be read."""
+    value = None
+    if op.type == "Const":
+        try:
+            value = np.asarray(tf.make_ndarray(op.get_attr("value")))
+        except (TypeError, ValueError) as e:
+            raise InputError(f"{where}: damaged: the constant {op.name} cannot be read") from e
+    return Node(
+        op.name,
+        op.type,
+        [(t.op.name, t.value_index) for t in op.inputs],
+        [o.name for o in op.control_inputs],
+        {} if op.type == "Const" else dict(op.node_def.attr),
+        [t.dtype.base_dtype for t in op.outputs],
+        [t.shape for t in op.outputs],
+        value,
+    )
+
+
+def _variables(graph_def):
+    """Names of the constants that were variables before the graph was frozen: something named as a read reads them."""
+    there = {n.name for n in graph_def.node if n.op == "Const"}
+    reads = [n for n in graph_def.node if n.op == "Identity" and READ.fullmatch(n.name)]
+    return {graphs.tensor(n.input[0])[0] for n in reads} & there
