@@ -6,6 +6,8 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 
+PREDICTION_BATCH_SIZE = 128  # numpy_input_fn's own
+
 
 class Recorder(v1.train.SessionRunHook):
     """Keeps the losses of a training, and of its first step the variables before it and the gradients."""
@@ -52,3 +54,13 @@ def batches(x, y, batch_size, num_epochs, seed):
     rows = tf.data.Dataset.range(len(x)).shuffle(1000, seed=seed).repeat(num_epochs).batch(batch_size)
     for indices in rows:
         yield tf.constant(x[indices.numpy()]), tf.constant(y[indices.numpy()])
+
+
+def predictions(predict, x):
+    """Returns predict(x) as (n,), computed in the batches of numpy_input_fn.
+
+    The whole of x at once would be another in the last bits: which kernel computes a row of a matmul depends on the
+    number of rows, and on the CPU (docs/explanation/last_bits.md).
+    """
+    starts = range(0, len(x), PREDICTION_BATCH_SIZE)
+    return np.concatenate([predict(tf.constant(x[at : at + PREDICTION_BATCH_SIZE]))[:, 0].numpy() for at in starts])

@@ -118,7 +118,7 @@ def run_function(steps=STEPS):
         total, count = total + network.loss(x, y_).numpy(), count + np.float32(1)
     trace.update({f"final/{k}": v.numpy() for k, v in zip("Wb", network.all)})
     trace["final/loss"], trace["final/global_step"] = total / count, network.global_step.numpy()
-    trace["final/prediction"] = network.predict(tf.constant(test_x))[:, 0].numpy()
+    trace["final/prediction"] = _estimator.predictions(network.predict, test_x)
     return {**trace, "steps/loss": np.array(losses)}
 
 

@@ -127,7 +127,7 @@ def run_function(steps=STEPS):
     trace.update({f"final/{k}": v.numpy() for k, v in found.items()})
     trace.update({f"final/{k}": v.numpy() for k, v in zip(names, network.all)})
     trace.update({f"slots/{k}": v.numpy() for k, v in network.optimizer.variables_by_name().items()})
-    trace.update({"final/prediction": network.predict(tf.constant(test_x))[:, 0].numpy()})
+    trace.update({"final/prediction": _estimator.predictions(network.predict, test_x)})
     return {**trace, "steps/loss": np.array(losses), "final/global_step": network.global_step.numpy()}
 
 

@@ -142,7 +142,7 @@ def run_function(steps=STEPS):
     slots = {**network.optimizer.variables_by_name(), "learning_rate": network.learning_rate}
     trace.update({f"final/{k}": v.numpy() for k, v in kept.items()})
     trace.update({f"slots/{k}": v.numpy() for k, v in slots.items()})
-    trace["final/loss"], trace["final/prediction"] = total / count, network.predict(tf.constant(test_x))[:, 0].numpy()
+    trace["final/loss"], trace["final/prediction"] = total / count, _estimator.predictions(network.predict, test_x)
     return {**trace, "steps/loss": np.array(losses)}
 
 
