@@ -48,12 +48,16 @@ class Artifact:
 class Ready(graphs.Graph):
     """A model that answers: `graph_def` is what the outputs need. `inputs` (fed), `outputs`: {key: tensor name}.
 
-    `values`: {variable: array}; `notes`: what was repaired.
+    `values`: {variable: array}; `notes`: what was repaired. `tables`: names of those that are constants, or whose
+    `starts`, ops that fill them from the `files` {name of the Const of a path: asset}, are there.
     """
 
     values: dict = field(default_factory=dict)
     inputs: dict = field(default_factory=dict)
     outputs: dict = field(default_factory=dict)
+    tables: list = field(default_factory=list)
+    starts: list = field(default_factory=list)
+    files: dict = field(default_factory=dict)
 
     def model(self, fetches=()):
         """Returns the answers.Model of the outputs, or of the tensors `fetches`."""
@@ -84,33 +88,45 @@ def load(path, signature="", tags=None):
     return _graph(found.path, "pbtxt" if found.kind.endswith("as text") else "pb", found.graphs[0])
 
 
-def ready(artifact, outputs, inputs, trust=False):
+def ready(artifact, outputs, inputs, trust=False, tables=False):
     """Returns the Ready of an Artifact: what `outputs` need, with placeholders at `inputs` where they need them.
 
-    `outputs`, `inputs`: {key: tensor name}. Raises InputError for ops that are not trusted or whose state no
-    artifact holds, and for variables without a value.
+    `outputs`, `inputs`: {key: tensor name}. `tables`: keep them instead of making constants of
+    them. Raises InputError for ops that are not trusted or whose state no artifact holds, and for variables without a
+    value.
     """
-    part = parts.Part(artifact.message, outputs.values(), artifact.path, trust)
+    part = parts.Part(artifact.message, outputs.values(), artifact.path, trust, tables)
     inputs = _cut(part, inputs)
     graph = part.imported()
     keys = {name: key for key, name in inputs.items()}
     fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
     inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
     values = dict(artifact.values(constants.variables(part.graph_def)))
-    return Ready(
-        part.graph_def, part.where, artifact.notes + part.notes + layouts.note(part.graph_def), values, inputs, outputs
-    )
+    notes = artifact.notes + part.notes + layouts.note(part.graph_def)
+    starts = list(part.starts.values())
+    return Ready(part.graph_def, part.where, notes, values, inputs, outputs, part.tables, starts, part.files)
 
 
-def named(artifact, names, signed):
-    """Returns {key: tensor name} for `names`, each a key of `signed` or a node or tensor of the graph.
+def fed(artifact, names):
+    """Returns {key: tensor name} for the inputs `names`, each a key of its signature or a node or tensor of the graph.
 
     Raises InputError when one is neither.
     """
     found = {}
     for name in names:
-        whole = signed.get(name) or artifact.graph.tensors([name])[0]
+        whole = artifact.inputs.get(name) or artifact.graph.tensors([name])[0]
         found[name.removesuffix(":0")] = whole
+    return found
+
+
+def asked(artifact, names):
+    """Returns {key: tensor name} for the outputs `names`: keys of its signature, tensors, or nodes with all they give.
+
+    Raises InputError when one is neither.
+    """
+    found = {}
+    for name in names:
+        found.update({name: artifact.outputs[name]} if name in artifact.outputs else artifact.graph.answers([name]))
     return found
 
 

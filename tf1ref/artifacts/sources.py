@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.core.protobuf.struct_pb2 import TypeSpecProto
 
 from tf1ref.artifacts import Program
 from tf1ref.artifacts.formats import checkpoint, recognise
@@ -138,7 +139,8 @@ def _shown(tags):
 def ends(infos):
     """Returns {key: tensor name} of a signature's {key: TensorInfo}.
 
-    A sparse tensor is key/indices, key/values, key/dense_shape; another one in several parts key/0, key/1 and so on.
+    A sparse tensor is key/indices, key/values, key/dense_shape, a ragged one key/values, key/row_splits, where it is
+    nested key/row_splits_0 and so on; another one in several parts is key/0, key/1.
     """
     found = {}
     for key, info in sorted(infos.items()):
@@ -146,11 +148,21 @@ def ends(infos):
         if encoding == "coo_sparse":
             names = [(part, getattr(info.coo_sparse, f"{part}_tensor_name")) for part in SPARSE]
         elif encoding == "composite_tensor":
-            names = [(str(i), component.name) for i, component in enumerate(info.composite_tensor.components)]
+            names = _components(info.composite_tensor)
         else:
             names = [("", info.name)]
         found.update({f"{key}/{part}" if part else key: name for part, name in names})
     return found
+
+
+def _components(composite):
+    """[(part, tensor name)] of a TensorInfo.CompositeTensor."""
+    names = [component.name for component in composite.components]
+    parts = [str(i) for i in range(len(names))]
+    if composite.type_spec.type_spec_class == TypeSpecProto.RAGGED_TENSOR_SPEC and len(names) > 1:
+        splits = [f"row_splits_{i}" for i in range(len(names) - 1)]
+        parts = ["values", *(splits if len(splits) > 1 else ["row_splits"])]
+    return list(zip(parts, names))
 
 
 def _built(program, prefix):

@@ -121,7 +121,7 @@ def written(path):
 
 def _outputs(artifact, names):
     if names:
-        return models.named(artifact, names, artifact.outputs), []
+        return models.asked(artifact, names), []
     if artifact.outputs:
         return artifact.outputs, []
     likely = graphs.guessed_outputs(artifact.graph_def)

@@ -111,12 +111,15 @@ def kind_of(destination: str | os.PathLike[str], to: str = "") -> str:
 
 def _convert_model(artifact, path, kind, options):
     outputs, notes = _outputs(artifact, options.outputs)
-    inputs = models.named(artifact, options.inputs, artifact.inputs) if options.inputs else artifact.inputs
+    inputs = models.fed(artifact, options.inputs) if options.inputs else artifact.inputs
     ready = models.ready(artifact, outputs, inputs, options.trust)
     notes += _training(ready)
+    made = ready
+    if kind == "saved_model" and ready.tables:
+        made = models.ready(artifact, outputs, inputs, options.trust, tables=True)
     if kind in FOLDERS:
         with convert_files.replacing(path) as written:
-            FOLDERS[kind](ready, written, convert_models.trainable(artifact.message))
+            FOLDERS[kind](made, written, convert_models.trainable(artifact.message))
             if kind == "saved_model" and options.verify:
                 convert_models.check_loads(written, ready.where)
             compared, reason = _check_model(ready, written, kind, options)
@@ -133,13 +136,13 @@ def _convert_model(artifact, path, kind, options):
         reason,
         convert_models.keys(ready.inputs) if kind == "saved_model" else ready.inputs,
         convert_models.keys(ready.outputs) if kind == "saved_model" else ready.outputs,
-        notes=notes + ready.notes,
+        notes=notes + made.notes,
     )
 
 
 def _outputs(artifact, names):
     if names:
-        return models.named(artifact, names, artifact.outputs), []
+        return models.asked(artifact, names), []
     if artifact.outputs:
         return artifact.outputs, []
     guess = guesses.guess(artifact.graph, artifact.values)

@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, EncodeError
 from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.eager import context
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
@@ -91,10 +92,26 @@ def saved_model(ready, folder, trainable=()):
         )
         method = v1.saved_model.PREDICT_METHOD_NAME
         signature = v1.saved_model.build_signature_def(inputs, outputs, method)
+        starts = [graph.get_operation_by_name(name) for name in ready.starts]
         builder.add_meta_graph_and_variables(
-            sess, [v1.saved_model.SERVING], {v1.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature}
+            sess,
+            [v1.saved_model.SERVING],
+            {v1.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature},
+            assets_collection=[graph.get_tensor_by_name(f"{name}:0") for name in ready.files],
+            main_op=tf.group(*starts) if starts else None,
         )
         builder.save()
+        if ready.files:
+            _without_paths(folder / "saved_model.pb", ready.files)
+
+
+def _without_paths(path, names):
+    """Empties the Consts `names`, which say where assets were: loading sets them to where the assets are."""
+    model = SavedModel.FromString(path.read_bytes())
+    for node in model.meta_graphs[0].graph_def.node:
+        if node.name in names:
+            constants.constant(node, node.name, b"", tf.string.as_datatype_enum)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def check_loads(folder, where):

@@ -196,7 +196,7 @@ def _ends(source, outputs, inputs):
     named = [source.endpoints.get(name, name) for name in outputs or ()]
     if named or not source.outputs:
         guess = None if named else guesses.guess(source.graph, source.read)
-        names = list(guess.outputs.values()) if guess else source.graph.tensors(named)
+        names = list(guess.outputs.values()) if guess else list(source.graph.answers(named).values())
         return names, inputs, [guess.note] if guess else []
     names = source.graph.tensors(source.outputs)
     notes = [f"no outputs named, taken: {', '.join(names)}, the signature's"]

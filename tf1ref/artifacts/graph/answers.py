@@ -155,6 +155,8 @@ def tells_nothing(answers):
 def _array(tensor, unknown, size, flag, random):
     shape = unknown if tensor.shape.rank is None else [size if d is None else d for d in tensor.shape.as_list()]
     dtype = tensor.dtype
+    if "splits" in getattr(tensor, "part", ""):
+        return np.array([0, 1, size if tensor.part == "splits" else 2], dtype.as_numpy_dtype)
     if getattr(tensor, "part", "") and dtype.is_integer:
         return _of_sparse(tensor.part, shape, tensor.sides)
     if dtype == tf.bool:

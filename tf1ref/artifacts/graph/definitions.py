@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import op_def_registry
 
 BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
+HANDLES = (tf.resource, tf.variant)
 MOST = 1 << 16  # outputs: a foreign file may say any number
 
 
@@ -41,12 +42,14 @@ def answers(node: v1.NodeDef, graph_def: v1.GraphDef) -> dict[str, str]:
     """Returns {key: tensor name} of all that a NodeDef answers: "best/values", "best/indices" of a TopKV2 best.
 
     An op with one output has its own name as key; of a batch norm the rest is its moments, which no one asked for.
+    Handles that a loop passes on are no answers.
     """
     library = {f.signature.name: f for f in graph_def.library.function}
     found = outputs(node, library)
     if len(found) < 2 or BATCH_NORM.fullmatch(node.op):
         return {node.name: f"{node.name}:0"}
-    return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in enumerate(found)}
+    kept = [(i, o) for i, o in enumerate(found) if o.dtype not in HANDLES] or [(0, found[0])]
+    return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in kept}
 
 
 def _dtype(number):

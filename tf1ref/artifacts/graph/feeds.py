@@ -16,6 +16,7 @@ PICTURES = re.compile(
 MIXED = re.compile(r"Add|AddV2|Sub|Mul|Maximum|Minimum|RealDiv|SquaredDifference")
 REDUCED = re.compile(r"Mean|Sum|Max|Min|Prod|All|Any")
 MATRICES = re.compile(r"MatMul|BatchMatMul(V2|V3)?")  # tf.matmul makes the latter where a rank is unknown
+SPLITS = re.compile(r"(.*\brow_splits_)(\d+)")  # of v1.ragged.placeholder
 PART = re.compile(r"(?:.*_)?(indices|shape)")  # what ops of sparse tensors call the parts of one
 
 
@@ -41,8 +42,13 @@ def likely(tensor: tf.Tensor) -> tf.TensorShape:
 def part(tensor: tf.Tensor) -> str:
     """Returns "indices" or "shape" where an input is that part of a sparse tensor, else "".
 
-    Kernels of sparse tensors end the process where the parts do not belong together.
+    Kernels of sparse tensors end the process where the parts do not belong together. Of a ragged tensor, whose inputs
+    TensorFlow names: "splits" of its values, "outer splits" of other splits.
     """
+    split = SPLITS.fullmatch(tensor.op.name)
+    if split and tensor.dtype.is_integer:
+        names = [op.name for op in tensor.graph.get_operations() if op.type == "Placeholder"]
+        return "outer splits" if f"{split[1]}{int(split[2]) + 1}" in names else "splits"
     for op in tensor.consumers():
         arguments = [a.name for a in op.op_def.input_arg]
         if "Sparse" in op.type and len(arguments) == len(op.inputs):

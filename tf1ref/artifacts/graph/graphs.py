@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts.graph import memory
+from tf1ref.artifacts.graph import definitions, memory
 from tf1ref.errors import InputError, nearest, one_line
 
 TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
@@ -66,6 +66,20 @@ class Graph:
                 raise InputError(f"{self.where}: holds no {name!r}{near}")
             found[":".join(map(str, tensor(name)))] = None
         return list(found)
+
+    def answers(self, names: Iterable[str] | str) -> dict[str, str]:
+        """Returns {key: tensor name} for node or tensor `names`: of a node all its outputs.
+
+        Raises as tensors() does.
+        """
+        names = [names] if isinstance(names, str) else [name.strip() for name in names]
+        nodes, found = {node.name: node for node in self.graph_def.node}, {}
+        for name in names or self.tensors(names):
+            (whole,) = self.tensors(name)
+            node = nodes[tensor(whole)[0]]
+            ends = {} if ":" in name else definitions.answers(node, self.graph_def)
+            found.update(ends if len(ends) > 1 else {name.removesuffix(":0"): whole})
+        return found
 
     def pruned(self, tensors: Iterable[str]) -> v1.GraphDef:
         """Returns the part that the node or tensor names `tensors` need, in its order.
@@ -135,9 +149,13 @@ def guessed_outputs(graph_def):
 
 
 def answering(nodes: Iterable[v1.NodeDef]) -> list[v1.NodeDef]:
-    """Returns those of `nodes`, which nothing reads, that can be answers: ends of loops only where all are."""
+    """Returns those of `nodes`, which nothing reads, that can be answers.
+
+    Ends of loops are answers where there are no others, and so are constants where there is nothing else.
+    """
+    nodes = list(nodes)
     found = [n for n in nodes if not NO_ANSWERS.fullmatch(n.op)]
-    return [n for n in found if n.op not in EXITS] or found
+    return [n for n in found if n.op not in EXITS] or found or [n for n in nodes if n.op == "Const"]
 
 
 def bare(graph_def):
@@ -200,7 +218,7 @@ def called(nodes, library):
     """Returns the names in `library` {name: FunctionDef} of what `nodes` call, directly or not."""
     found, stack = set(), list(nodes)
     while stack:
-        for name in _functions(stack.pop()) & library.keys() - found:
+        for name in functions(stack.pop()) & library.keys() - found:
             found.add(name)
             stack += library[name].node_def
     return found
@@ -216,7 +234,8 @@ def copy(message):
     return type(message).FromString(message.SerializeToString())
 
 
-def _functions(node):
-    functions = [value.func.name for value in node.attr.values() if value.HasField("func")]
-    functions += [f.name for value in node.attr.values() for f in value.list.func]
-    return {node.op, *functions}
+def functions(node: v1.NodeDef) -> set[str]:
+    """Returns the names of the functions that a NodeDef may call; its op may be one."""
+    found = [value.func.name for value in node.attr.values() if value.HasField("func")]
+    found += [f.name for value in node.attr.values() for f in value.list.func]
+    return {node.op, *found}

@@ -6,7 +6,8 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import op_def_registry
 
-from tf1ref.artifacts.graph import definitions, effects, graphs, repairs, tables
+from tf1ref.artifacts.graph import calls, definitions, effects, graphs, lookups, repairs
+from tf1ref.artifacts.graph import tables as graph_tables
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
 from tf1ref.errors import InputError
@@ -16,14 +17,33 @@ class Part(graphs.Graph):
     """What `outputs`, tensor names, need of `message`, a GraphDef or MetaGraphDef, which stays as it is.
 
     `graph_def`: the part, with TensorFlow's own repairs done; `where`: the file, for messages; `notes`: what was
-    repaired, a line each; `trust`: run it although it does more than compute. Raises InputError where a node that is
-    needed reads what is not there.
+    repaired, a line each; `trust`: run it although it does more than compute. `tables`: names of the tables that became
+    constants, or with the option that stay: then `starts` is {table: op that fills it}, `files` {name of the Const of
+    a path: the asset that is meant}. Raises InputError where a node that is needed reads what is not there.
     """
 
-    def __init__(self, message, outputs: Iterable[str], where: str, trust: bool = False):
+    def __init__(self, message, outputs: Iterable[str], where: str, trust: bool = False, tables: bool = False):
         self.message, self.outputs, self.trust = message, list(outputs), trust
-        repaired = tables.inlined(repairs.repaired(message, self.outputs, where), message)
-        super().__init__(repaired.pruned(self.outputs), where, repaired.notes)
+        self.starts: dict[str, str] = {}
+        self.files: dict[str, str] = {}
+        found = graph_tables.find(repairs.repaired(message, self.outputs, where), message)
+        self.tables = list(found.entries)
+        if tables:
+            repaired, self.files = graph_tables.kept(found)
+            self.starts = {name: start.name for name, start in found.starts.items()}
+        else:
+            repaired = graph_tables.inlined(found)
+        super().__init__(repaired.graph_def, where, repaired.notes)
+        self.graph_def = self.needed(self.outputs)
+        calls.check(self)
+
+    def needed(self, names: Iterable[str]) -> v1.GraphDef:
+        """Returns what the tensors `names` need, with what fills the tables among it."""
+        there = {node.name for node in self.pruned(names).node} if self.starts else set()
+        self.starts = {table: start for table, start in self.starts.items() if table in there}
+        needed = self.pruned([*names, *self.starts.values()])
+        self.files = {node.name: self.files[node.name] for node in needed.node if node.name in self.files}
+        return needed
 
     def ops(self) -> dict[str, str]:
         """Returns {node name: op} of the graph, without its functions."""
@@ -38,7 +58,7 @@ class Part(graphs.Graph):
             return {}
         self.graph_def, placeholders = graphs.cut(self.graph_def, names, self._types(names))
         wanted = [*self.outputs, *(placeholders.values() if kept else ())]
-        self.graph_def = self.pruned(wanted)
+        self.graph_def = self.needed(wanted)
         return placeholders
 
     def imported(self) -> v1.Graph:
@@ -53,13 +73,19 @@ class Part(graphs.Graph):
                 f"{self.where}: the outputs need ops that this TensorFlow does not know: {repairs.listed(unknown)}: "
                 "name tensors after them as --inputs, or outputs before them"
             )
-        effects.check(self, self.trust)
+        effects.check(self.but(self._without_tables()), self.trust)
         effects.check_constants(self)
         graph = super().imported()
         for name in self.outputs:
             self.output(graph, name)
         self.notes += [note for note in repairs.stale(self.message, graph) if note not in self.notes]
         return graph
+
+    def _without_tables(self):
+        """The part without the tables that are kept: they were read, and their files are assets."""
+        nodes = [n for n in self.graph_def.node if not (n.name in self.starts or n.name in self.starts.values())]
+        asked = [n for n in nodes if not (n.input and n.op in (*lookups.FINDS, *lookups.SIZES) and self.starts)]
+        return v1.GraphDef(node=asked, library=self.graph_def.library, versions=self.graph_def.versions)
 
     def _functions(self):
         return {f.signature.name: f for f in self.graph_def.library.function}

@@ -1,11 +1,10 @@
 """Lookup tables as constants: what a table answers follows from its keys and values, which a file or the graph holds.
 
-A key is looked for in the sorted hashes of all keys (in the sorted keys where they are numbers), and compared with what
-is found there: so a lookup costs log(n), and no state. Tables that change (MutableHashTable) stay what they are.
+Tables that change (MutableHashTable) stay what they are. A SavedModel can keep its tables, with what fills them.
 """
 
 import os
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -13,54 +12,107 @@ import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
-from tf1ref.artifacts.graph import effects, graphs
+from tf1ref.artifacts.graph import calls, constants, effects, graphs, lookups
 from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.artifacts.graph.lookups import FINDS, SIZES, Table
 from tf1ref.errors import InputError, one_line
 
 TABLES = ("HashTable", "HashTableV2")
-FINDS, SIZES = ("LookupTableFind", "LookupTableFindV2"), ("LookupTableSize", "LookupTableSizeV2")
 FROM_TENSORS = ("InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2")
 FROM_FILE = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
 WHOLE_LINE, LINE_NUMBER = -2, -1  # what key_index and value_index mean below 0
 MOST = 10**6  # entries of a table that becomes constants
 MOST_BYTES = 256 << 20  # of the file of one
-BUCKETS = 2**62
 ASSETS = "saved_model_assets"
 
 
-class Table(NamedTuple):
-    """The entries of a table, each key once."""
+@dataclass
+class Tables:
+    """The tables that a graph asks. `graph`: the same without calls that take a table; `whole`: all of its file alike.
 
-    keys: np.ndarray
-    values: np.ndarray
-
-
-def inlined(graph: graphs.Graph, message) -> graphs.Graph:
-    """Returns `graph` with constants in the place of its tables; those of which it says in a note why not stay.
-
-    `message`: the whole GraphDef or MetaGraphDef, which says what initializes them. Assets lie beside `graph.where`.
+    `entries`: {name: Table}; `starts`: {name: NodeDef that fills it}; `files`: {name: path of the asset it is read
+    from}; `notes`: why others cannot become constants.
     """
-    nodes = {n.name: n for n in graph.graph_def.node}
-    wanted = dict.fromkeys(_table(nodes, n) for n in graph.graph_def.node if n.op in (*FINDS, *SIZES))
-    found, notes = {}, []
+
+    graph: graphs.Graph
+    whole: graphs.Graph
+    entries: dict[str, Table] = field(default_factory=dict)
+    starts: dict[str, v1.NodeDef] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def find(graph: graphs.Graph, message) -> Tables:
+    """Returns the Tables of `graph`. `message`: the GraphDef or MetaGraphDef it is from, which says what fills them.
+
+    Assets lie beside `graph.where`.
+    """
+    whole = graph.but(getattr(message, "graph_def", message))
+    if not any(n.op in TABLES for n in graph.graph_def.node):
+        return Tables(graph, whole)
+    found = Tables(calls.inlined(graph, _takes_table), calls.inlined(whole, _takes_table))
+    nodes = _nodes(found.graph)
+    wanted = dict.fromkeys(_table(nodes, n.input[0]) for n in nodes.values() if n.op in (*FINDS, *SIZES) and n.input)
     for name in filter(None, wanted):
         try:
-            found[name] = _entries(name, graph, message)
+            _fill(found, name, message)
         except InputError as e:
-            notes.append(f"{effects.TABLE}{name} cannot become constants: {e}")
-    if not found:
-        return graphs.Graph(graph.graph_def, graph.where, graph.notes + notes)
-    there, result = set(nodes), v1.GraphDef(versions=graph.graph_def.versions, library=graph.graph_def.library)
+            found.notes.append(f"{effects.TABLE}{name} cannot become constants: {e}")
+    return found
+
+
+def inlined(found: Tables) -> graphs.Graph:
+    """Returns the graph of `found` with constants in the place of its tables; a note says why others stay."""
+    graph, notes = found.graph, found.graph.notes + found.notes
+    if not found.entries:
+        return graphs.Graph(graph.graph_def, graph.where, notes)
+    nodes, result = _nodes(graph), v1.GraphDef(versions=graph.graph_def.versions, library=graph.graph_def.library)
+    there = set(nodes)
     for node in graph.graph_def.node:
-        table = found.get(_table(nodes, node)) if node.op in (*FINDS, *SIZES) else None
-        result.node.extend(_looked_up(node, table, there) if table else [node])
-    sizes = ", ".join(f"{name}, {len(table.keys):,} entries" for name, table in found.items())
-    return graphs.Graph(result, graph.where, [*graph.notes, *notes, f"tables that became constants: {sizes}"])
+        table = found.entries.get(_table(nodes, node.input[0])) if node.op in (*FINDS, *SIZES) else None
+        result.node.extend(lookups.nodes(node, table, there) if table else [node])
+    return graphs.Graph(result, graph.where, [*notes, f"tables that became constants: {_sizes(found)}"])
 
 
-def _table(nodes, node):
-    """The name of the table that `node` asks, or ""."""
-    name = tensor(node.input[0])[0] if node.input else ""
+def kept(found: Tables) -> tuple[graphs.Graph, dict[str, str]]:
+    """Returns the graph of `found` with what fills its tables, and {name of the Const of a file: its path}."""
+    graph, files = found.graph, {}
+    result, there = graphs.copy(graph.graph_def), {n.name for n in graph.graph_def.node}
+    library = {f.signature.name for f in result.library.function}
+    for name, start in found.starts.items():
+        start = graphs.copy(start)
+        if name in found.files:
+            file = result.node.add()
+            files[graphs.free(f"{start.name}/file", there)] = found.files[name]
+            start.input[:] = [start.input[0], list(files)[-1]]
+            value = os.path.abspath(found.files[name]).encode()
+            constants.constant(file, start.input[1], value, tf.string.as_datatype_enum)
+        else:
+            start.input[:] = [i for i in start.input if i[0] != "^"]
+        before = graphs.bare(found.whole.pruned(start.input[1:] if name not in found.files else []))
+        result.node.extend([n for n in [*before.node, start] if n.name not in there])
+        result.library.function.extend([f for f in before.library.function if f.signature.name not in library])
+        there.update(n.name for n in result.node)
+        library.update(f.signature.name for f in result.library.function)
+    notes = [*graph.notes, *found.notes, f"tables that are kept, with what fills them: {_sizes(found)}"]
+    return graphs.Graph(result, graph.where, notes), files
+
+
+def _sizes(found):
+    return ", ".join(f"{name}, {len(table.keys):,} entries" for name, table in found.entries.items())
+
+
+def _nodes(graph):
+    return {n.name: n for n in graph.graph_def.node}
+
+
+def _takes_table(nodes, node):
+    return any(_table(nodes, i) for i in node.input if i[0] != "^")
+
+
+def _table(nodes, reference):
+    """The name of the table whose handle `reference` is, or ""."""
+    name = tensor(reference)[0]
     for _ in range(8):
         found = nodes.get(name)
         if found is None or found.op in TABLES:
@@ -71,21 +123,32 @@ def _table(nodes, node):
     return ""
 
 
-def _entries(name, graph, message):
-    """The Table `name`. Raises InputError, without the file's name, where its entries are not to be had."""
-    whole = getattr(message, "graph_def", message)
-    nodes = {n.name: n for n in whole.node}
+def _fill(found, name, message):
+    """Adds to `found` the entries of the table `name`. Raises InputError, without the file's name, where none are."""
+    nodes = _nodes(found.whole)
     ops = (*FROM_TENSORS, *FROM_FILE)
-    made = [n for n in whole.node if n.op in ops and n.input and _table(nodes, n) == name]
+    made = [n for n in nodes.values() if n.op in ops and n.input and _table(nodes, n.input[0]) == name]
     if len(made) != 1:
         raise InputError(f"{len(made)} ops initialize it")
     if made[0].op in FROM_FILE:
-        keys, values = _from_file(made[0], nodes, graph, message)
+        path = _asset(_source(tensor(made[0].input[1])[0], nodes), found.whole, message)
+        keys, values = _from_file(made[0], path, nodes[name])
+        found.files[name] = path
     else:
-        keys, values = _evaluated(graph.but(whole), made[0].input[1:3])
+        keys, values = _evaluated(found.whole, made[0].input[1:3])
     if not 0 < len(keys) <= MOST or len(keys) != len(values) or values.ndim != 1:
         raise InputError(f"it has {len(keys):,} entries; from 1 to {MOST:,} can be")
-    return _unique(keys, values)
+    found.entries[name], found.starts[name] = _unique(keys, values), made[0]
+
+
+def _source(name, nodes):
+    """The node whose value `name` has: TensorFlow 2 keeps the path of an asset in a variable."""
+    node = nodes.get(name)
+    if node is not None and node.op == "ReadVariableOp":
+        variable = tensor(node.input[0])[0]
+        given = [n for n in nodes.values() if n.op == "AssignVariableOp" and tensor(n.input[0])[0] == variable]
+        return tensor(given[0].input[1])[0] if len(given) == 1 else name
+    return name
 
 
 def _unique(keys, values):
@@ -114,8 +177,8 @@ def _evaluated(graph, references):
         raise InputError(f"its entries cannot be computed: {one_line(e)}") from e
 
 
-def _from_file(node, nodes, graph, message):
-    path = _asset(tensor(node.input[1])[0], graph, message)
+def _from_file(node, path, table):
+    """The keys and values that the op `node` reads from `path` for the HashTable `table`, NodeDefs."""
     if os.path.getsize(path) > MOST_BYTES:
         raise InputError(f"assets/{os.path.basename(path)} has {os.path.getsize(path):,} bytes")
     with open(path, "rb") as file:
@@ -124,7 +187,6 @@ def _from_file(node, nodes, graph, message):
     first = node.attr["offset"].i if "offset" in node.attr else 0
     most = node.attr["vocab_size"].i if "vocab_size" in node.attr else -1
     lines = lines[:most] if most >= 0 else lines
-    table = nodes[_table(nodes, node)]
     delimiter = node.attr["delimiter"].s if "delimiter" in node.attr else b"\t"
     kinds = [(node.attr[f"{w}_index"].i, tf.as_dtype(table.attr[f"{w}_dtype"].type)) for w in ("key", "value")]
     try:
@@ -162,51 +224,3 @@ def _asset_files(message):
         return [*message.asset_file_def, *(AssetFileDef.FromString(v.value) for v in values)]
     except DecodeError:
         return list(message.asset_file_def)
-
-
-def _looked_up(node, table, there):
-    """The NodeDefs that answer in the place of `node`, the last one under its name."""
-    with v1.Graph().as_default() as graph:
-        if node.op in SIZES:
-            tf.constant(len(table.keys), tf.int64, name="answer")
-        else:
-            _build(table, *(tf.as_dtype(node.attr[t].type) for t in ("Tin", "Tout")))
-    given = dict(zip(("keys", "default"), node.input[1:3]))
-    names = {n.name: graphs.free(f"{node.name}/{n.name}", there) for n in graph.as_graph_def().node}
-    names["answer"] = node.name
-    made = [n for n in graph.as_graph_def().node if n.name not in given]
-    for one in made:
-        one.input[:] = [given[i] if i in given else _renamed(i, names) for i in one.input]
-        one.name = names[one.name]
-    made[-1].input.extend(i for i in node.input if i[0] == "^")
-    return made
-
-
-def _renamed(reference, names):
-    name, colon, index = reference.partition(":")
-    return names[name] + colon + index
-
-
-def _build(table, key_type, value_type):
-    """Adds to the default graph what looks `keys` up in `table`, a Table, with `default` for what is not there."""
-    keys, default = v1.placeholder(key_type, name="keys"), v1.placeholder(value_type, [], name="default")
-    flat = tf.reshape(keys, [-1])
-    if key_type == tf.string:
-        hashes, wanted = _hashes(table.keys), tf.strings.to_hash_bucket_fast(flat, BUCKETS)
-    else:
-        hashes, wanted = table.keys.astype(np.int64), tf.cast(flat, tf.int64)
-    order = np.argsort(hashes, kind="stable")
-    place = tf.raw_ops.LowerBound(sorted_inputs=hashes[order][None], values=wanted[None], out_type=tf.int32)[0]
-    place = tf.minimum(place, len(order) - 1)
-    there = tf.equal(tf.gather(tf.constant(table.keys[order], key_type), place), flat)
-    values = tf.gather(tf.constant(table.values[order], value_type), place)
-    answer = tf.where(there, values, tf.fill(tf.shape(flat), default))
-    tf.reshape(answer, tf.shape(keys), name="answer")
-
-
-def _hashes(keys):
-    with v1.Graph().as_default(), v1.Session() as sess:
-        hashes = sess.run(tf.strings.to_hash_bucket_fast(tf.constant(keys, tf.string), BUCKETS))
-    if len(np.unique(hashes)) < len(keys):
-        raise InputError("two of its keys have one hash")
-    return hashes

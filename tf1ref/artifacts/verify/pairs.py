@@ -15,7 +15,11 @@ from tf1ref.errors import InputError, nearest
 def outputs(a, b, names):
     """Returns ({key: tensor of A}, {key: tensor of B}), in the same order."""
     if names:
-        return models.named(a, names, a.outputs), models.named(b, names, b.outputs)
+        one, other = models.asked(a, names), models.asked(b, names)
+        if len(one) != len(other):
+            has = " and ".join(f"{', '.join(found.values())} in {m.path}" for m, found in ((a, one), (b, other)))
+            raise InputError(f"{', '.join(names)}: {has}: name tensors, such as {next(iter(one.values()))}")
+        return one, other
     first, second = (a, b) if a.outputs else (b, a)
     if not first.outputs:
         guess = guesses.guess(a.graph, a.values)
@@ -37,7 +41,7 @@ def inputs(artifact, other, outputs, names=()):
     `names`: which; else what the signature of either one says, else the placeholders that the outputs need.
     """
     if names:
-        return models.named(artifact, names, artifact.inputs)
+        return models.fed(artifact, names)
     wanted = {**_fed(other), **_fed(artifact)}
     nodes = {node.name for node in artifact.graph_def.node}
     return {key: name for key, name in wanted.items() if tensor(name)[0] in nodes}
