@@ -36,7 +36,7 @@ WORDS = {"decay": "rho", "beta1": "beta_1", "beta2": "beta_2", "use_nesterov": "
 LEGEND = """\
 way: how far TF1 moved a weight. same: the gap where Keras gets TF1's settings. own: with the
 defaults of each; both get what has none in TF1 (rate: Keras' default). left: of own, Keras mended."""
-COLUMNS = ("TF1 (Keras 3)", "Keras 3 otherwise", ">way", ">same", ">own", "mended by", ">left")
+COLUMNS = ("TF1 (Keras 3)", "What differs in Keras 3", ">way", ">same", ">own", "mended by", ">left")
 
 
 @dataclasses.dataclass(frozen=True)

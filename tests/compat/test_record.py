@@ -165,5 +165,5 @@ def test_no_pickle_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "r.rec", "w") as z:
         z.writestr("index.json", index + ', "trainable": [], "left_out": []}')
         z.writestr("arrays/0.npy", array.getvalue())
-    with pytest.raises(InputError, match="no recording"):
+    with pytest.raises(InputError, match="not a recording"):
         recorded.load(tmp_path / "r.rec")

@@ -232,12 +232,12 @@ ERRORS = {
         lambda: tf.function(
             run(unroll=True).__call__, input_signature=[tf.TensorSpec([5, None, 3])], autograph=False
         )(SERIES[0]),
-        ValueError, "rnn: unroll=True needs a known number of steps, found inputs of (None, 5, 3)",
+        ValueError, "rnn: unroll=True needs a known number of steps, but the inputs are (None, 5, 3)",
     ),
     "activation": (lambda: rnn.GRUCell(4, "tan"), ValueError, "gru_cell: unknown activation 'tan'"),
     "units": (lambda: rnn.GRUCell(-1).create(3), ValueError, "gru_cell/gates/kernel: its shape must be"),
     "a probability": (lambda: DropoutWrapper(lstm(), 1.5), ValueError, "basic_lstm_cell: input_keep_prob must be"),
-    "a wrapped nothing": (lambda: DropoutWrapper(4), TypeError, "DropoutWrapper: 4 is no cell"),
+    "a wrapped nothing": (lambda: DropoutWrapper(4), TypeError, "DropoutWrapper: 4 is not a cell"),
     "fused, rank 2": (
         lambda: rnn_block.LSTMBlockFusedCell(4).create(3)(SERIES[0, 0]), ValueError,
         "lstm_fused_cell/kernel is float32 [7, 16], its inputs float32 (6, 3): expected rank 3",

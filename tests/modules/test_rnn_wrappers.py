@@ -80,7 +80,7 @@ def test_errors_name_the_cell():
     wide = ResidualWrapper(rnn.BasicRNNCell(4)).create(3)
     with pytest.raises(ValueError, match="basic_rnn_cell: inputs of 3 and outputs of 4 cannot be added"):
         wide(tf.zeros([2, 3]), wide.zero_state(2))
-    with pytest.raises(TypeError, match="ResidualWrapper: .* is no cell"):
+    with pytest.raises(TypeError, match="ResidualWrapper: .* is not a cell"):
         ResidualWrapper(tf.nn.relu)
     masked = DropoutWrapper(rnn.BasicRNNCell(4), 0.5, variational_recurrent=True).create(3)
     with pytest.raises(ValueError, match=r"basic_rnn_cell: .*new_series\(\) before the first step"):

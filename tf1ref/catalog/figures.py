@@ -1,4 +1,4 @@
-"""Figures a source promises, as `EXPECTED` states them: exact to the digits printed, or a bound."""
+"""The figures that a source promises, as `EXPECTED` states them: exact to the printed digits, or a bound."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Figure:
-    """One promised figure; `kind` says how the reached one is compared with `value`.
+    """One promised figure. `kind` says how the reached figure is compared with `value`.
 
-    real: the data set without whose real files nothing is promised, or "".
+    real: the name of a data set; the figure is promised only for its real files. "" when no files are needed.
     """
 
     kind: str
@@ -20,9 +20,11 @@ class Figure:
     real: str = ""
 
     def met(self, reached: npt.ArrayLike) -> bool:
-        """True when `reached` (array-like) keeps the promise. Arrays are compared element by element.
+        """Returns True when `reached` keeps the promise. Arrays are compared element by element.
 
-        One number may bound an array; otherwise both have the same shape. Nothing at all keeps no bound, NaN none.
+        reached: a number or an array. A single promised number may bound an array; otherwise the shapes must be
+        equal.
+        An empty array and NaN never keep a promise.
         """
         reached, value = np.asarray(reached), np.asarray(self.value)
         if self.kind == "equal":
@@ -30,7 +32,8 @@ class Figure:
                 return False
             if not _numbers(value, reached):
                 return bool(np.all(reached == value))
-            same = reached == value  # infinity minus itself is NaN
+            # Infinity minus itself is NaN.
+            same = reached == value
             with np.errstate(invalid="ignore"):
                 return bool(np.all(same | (np.abs(reached - value) <= self.within)))
         if not reached.size or value.shape not in ((), reached.shape) or not _numbers(value, reached):
@@ -47,7 +50,7 @@ def _numbers(*arrays: np.ndarray) -> bool:
 
 
 def text(value: npt.ArrayLike, most: int = 4) -> str:
-    """Returns a figure as short text; of an array the first `most` elements."""
+    """Returns a figure as short text. An array is cut after `most` elements."""
     flat = np.asarray(value).ravel()
     words = [f"{v:.6g}" if isinstance(v, (float, np.floating)) else str(v) for v in flat[:most].tolist()]
     inside = ", ".join(words) + (", ..." if flat.size > most else "")
@@ -55,12 +58,12 @@ def text(value: npt.ArrayLike, most: int = 4) -> str:
 
 
 def exactly(value: Any, digits: int = 6) -> Figure:
-    """The source prints `value` with `digits` decimals: the reached figure rounds to it (1 in the last one)."""
+    """A figure that the source prints with `digits` decimals. The last of them may be off by 1."""
     return Figure("equal", value, 10.0**-digits)
 
 
 def about(value: Any, within: float) -> Figure:
-    """`value`, give or take `within` (same unit): for figures that depend on a random start."""
+    """A figure that lies within `within` of `value` (same unit), for results that depend on a random start."""
     return Figure("equal", value, within)
 
 

@@ -1,7 +1,8 @@
-"""Finds the examples by reading their source: no registry, and no TensorFlow until one is loaded.
+"""Finds the examples by reading their source. There is no registry, and TensorFlow is not imported until one is
+loaded.
 
-A file in a chapter's folder *is* an example. Constants can be changed before it runs (`load`): the
-literal is exchanged in the syntax tree, so whatever is computed from it changes too.
+Every file in a chapter's folder is an example. `load` can change constants before the program runs: it replaces the
+literal in the syntax tree, so all that is computed from it changes, too.
 """
 
 import ast
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from tf1ref.errors import InputError, nearest
 
 FOLDER = Path(__file__).parents[1] / "examples"
-# Reading order: what a chapter needs is taught before it.
+# This is the reading order: each chapter needs only what earlier ones teach.
 CHAPTERS = (
     "basics", "training", "regression", "iris", "mnist", "convnets", "towers", "transfer", "images",
     "pipelines", "sequences", "saving", "monitoring", "distributed", "unsupervised",
@@ -24,7 +25,7 @@ CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*$")
 
 
 class Example(NamedTuple):
-    """One reference program; `source` is the line of the notes it comes from."""
+    """One reference program. `source` is the line of the notes from which it comes."""
 
     name: str
     chapter: str
@@ -68,14 +69,14 @@ def find(name: str) -> Example:
 
 
 def constants(path: str | Path) -> dict[str, Any]:
-    """Returns {name: value} of the top-level constants of a program that are plain literals."""
+    """Returns {name: value} of the top-level constants of a program whose values are plain literals."""
     return {name: ast.literal_eval(node.value) for name, node in _assignments(_tree(path)).items()}
 
 
 def load(example: Example | str, changes: Mapping[str, Any] | None = None) -> types.ModuleType:
-    """Imports an example, or the one of that name, afresh, with `changes` ({constant: value}) for its own literals.
+    """Imports an example afresh, with the values of `changes` ({constant: value}) in place of its literals.
 
-    Raises InputError for an unknown name or an unknown constant.
+    example: an Example or its name. Raises InputError for an unknown name or an unknown constant.
     """
     if isinstance(example, str):
         example = find(example)
@@ -85,7 +86,8 @@ def load(example: Example | str, changes: Mapping[str, Any] | None = None) -> ty
         _exchange(places, constant, value, example.name)
     module = types.ModuleType(f"tf1ref.examples.{example.name}", ast.get_docstring(tree))
     module.__file__ = str(example.path)
-    sys.modules[module.__name__] = module  # pickling and inspect look modules up by name
+    # pickle and inspect look modules up by name.
+    sys.modules[module.__name__] = module
     exec(compile(ast.fix_missing_locations(tree), example.path, "exec"), module.__dict__)
     return module
 
@@ -116,7 +118,7 @@ def parse_change(text: str, known: Mapping[str, Any]) -> tuple[str, Any]:
 
 
 def parts(path: str | Path) -> Parts:
-    """Splits a program into its Parts: a half starts at the first definition that speaks `v1.` or `tf.`."""
+    """Splits a program into its Parts. A half starts at the first definition that uses `v1.` or `tf.`."""
     lines = Path(path).read_text().splitlines()
     tree = _tree(path)
     body = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
@@ -129,7 +131,7 @@ def parts(path: str | Path) -> Parts:
 
 
 def vocabulary(node: ast.AST) -> set[str]:
-    """Returns which of the module names `v1` and `tf` a piece of syntax tree uses."""
+    """Returns which of the module names `v1` and `tf` a node of the syntax tree uses."""
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & {"v1", "tf"}
 
 
@@ -141,7 +143,7 @@ def _first_line(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> int:
 
 
 def _read(chapter: str, path: Path) -> Example:
-    # The docstring is read as text: parsing a hundred files would cost more than `tf1ref list` may take.
+    # The docstring is read as text. To parse a hundred files would take longer than `tf1ref list` may.
     text = path.read_text()
     docstring = re.match(r'"""(.*?)"""', text, re.S)
     head = docstring.group(1) if docstring else ""
@@ -156,7 +158,7 @@ def _tree(path: str | Path) -> ast.Module:
 
 
 def _assignments(tree: ast.Module) -> dict[str, ast.Assign]:
-    """Top-level `NAME = literal` statements, by name."""
+    """Returns the top-level `NAME = literal` statements by name."""
     found = {}
     for node in tree.body:
         if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
@@ -165,7 +167,8 @@ def _assignments(tree: ast.Module) -> dict[str, ast.Assign]:
             try:
                 ast.literal_eval(node.value)
             except ValueError:
-                continue  # computed, or a call: not a literal that could be exchanged
+                # A computed value or a call is not a literal that could be replaced.
+                continue
             found[node.targets[0].id] = node
     return found
 

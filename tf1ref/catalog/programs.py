@@ -1,4 +1,4 @@
-"""Programs by their names: those with two halves to compare, and examples as sources of artifacts."""
+"""Finds programs by name: modules with two halves to compare, and examples that are sources of artifacts."""
 
 import functools
 import importlib
@@ -19,9 +19,9 @@ from tf1ref.parity import recorded
 
 
 def compare_all(names: Sequence[str], steps: int) -> list[parity.Report]:
-    """Runs both halves of every program in `names`; returns a parity.Report for each, and tells which one it is at.
+    """Runs both halves of every program in `names`, shows which one is running, and returns their parity.Reports.
 
-    Raises InputError for a name that is none, before anything runs.
+    steps: training steps of each half. Raises InputError for an unknown name, before anything runs.
     """
     console.import_tensorflow()
     modules = [(name, module_named(name)) for name in names]
@@ -34,9 +34,9 @@ def compare_all(names: Sequence[str], steps: int) -> list[parity.Report]:
 
 
 def compare_recorded(path: str, names: Sequence[str]) -> parity.Report:
-    """Returns the parity.Report on the one module of `names`, a port of the program that was recorded at `path`.
+    """Compares the one module in `names` with the recording at `path`; returns the parity.Report.
 
-    Raises InputError for a recording or module that cannot be used.
+    The module is a port of the recorded program. Raises InputError for a recording or module that cannot be used.
     """
     if len(names) != 1:
         raise InputError(f"--recorded {path}: name the one module, with run_function(recording), that is its port")
@@ -46,9 +46,10 @@ def compare_recorded(path: str, names: Sequence[str]) -> parity.Report:
 
 
 def source_named(word: str) -> str | Program:
-    """Returns the Program of "chapter.example", which freeze, convert and verify take; any other word as it is.
+    """Returns the Program of "chapter.example", or any other word unchanged.
 
-    Whether the chapter has that example shows when it is loaded. A file of this name comes first.
+    freeze, convert and verify take both. A file of that name comes first.
+    Whether the chapter has the example is checked when it is loaded.
     """
     example = re.fullmatch(r"([a-z]\w*)\.[a-z]\w*", word)
     if example and example[1] in finding.CHAPTERS and not os.path.exists(word):
@@ -59,7 +60,7 @@ def source_named(word: str) -> str | Program:
 def module_named(name: str, functions: Sequence[str] = ("run_graph", "run_function")) -> ModuleType:
     """Returns the module to compare: an example ("chapter.example"), an importable module, or a .py file.
 
-    Raises InputError when there is none, it does not import, or it lacks one of `functions`.
+    Raises InputError when the module is not found, cannot be imported, or lacks one of `functions`.
     """
     example = next((example for example in finding.examples() if example.name == name), None)
     module = finding.load(example) if example else _import(name)
@@ -83,7 +84,8 @@ def _import(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as e:
         if e.name and name.split(".")[0] == e.name.split(".")[0]:
-            finding.find(name)  # says what is near
+            # find raises an error that lists similar names.
+            finding.find(name)
         raise InputError(f"{name}: cannot be imported: {e}") from e
     except InputError:
         raise

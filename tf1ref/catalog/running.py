@@ -1,4 +1,4 @@
-"""`tf1ref run`: one half of one example, with progress, files and the figures promised beside those reached."""
+"""`tf1ref run` runs one half of one example, shows progress, and compares the figures reached with those promised."""
 
 import inspect
 import io
@@ -17,11 +17,14 @@ from tf1ref.errors import InputError
 
 
 class Done(NamedTuple):
-    """What a run gave.
+    """What one run gave.
 
-    changes: {constant: value} of the constants that differ from the source's; source: the source's own values of these,
-    and of STEPS where it ran for other steps. figures: as `figures_of` returns them. stand_ins: the data sets that were
-    generated. folder: None when nothing was kept. reports: False for a task that is not the job's chief.
+    changes: {constant: value} of the constants that were changed.
+    source: {constant: value} that the source has for them; STEPS is among them where the number of steps was changed.
+    figures: a list of dicts, as `figures_of` returns it.
+    stand_ins: names of the data sets that were generated.
+    folder: the folder of the results, or None when nothing was kept.
+    reports: False for a task of a cluster that is not the chief.
     """
 
     name: str
@@ -45,10 +48,12 @@ def run(
     plots: bool = False,
     force: bool = False,
 ) -> Done:
-    """Runs `example` in `mode` ("graph" or "function"); returns what is Done.
+    """Runs one half of `example`, and returns a Done.
 
-    steps: None for the source's own number. changes: "NAME=VALUE" strings. out: trace.npz and what the
-    program itself writes go to out/mode. Raises InputError for bad input, before anything is computed.
+    mode: "graph" or "function". steps: training steps; None takes the source's number. changes: "NAME=VALUE" strings.
+    out: a folder; trace.npz and the program's own files go to out/mode. plots: also draws them there.
+    force: allows `out` to hold an earlier run.
+    Raises InputError for bad input, before anything is computed.
     """
     known = catalog.constants(example.path)
     pairs = dict(catalog.parse_change(change, known) for change in changes)
@@ -58,7 +63,7 @@ def run(
 
         plotting.need_matplotlib()
     job, index, reports = _task()
-    # Tasks of a cluster must not share files; a ps writes none, and the chief's are those of the job.
+    # Tasks of a cluster must not share files. A ps writes none, and the chief's files are those of the job.
     place = mode if reports else f"{mode}-{job}-{index}"
     folder = prepare(out, place, force) if out and job != "ps" else None
     console.import_tensorflow()
@@ -86,7 +91,10 @@ def run(
 
 
 def _task() -> tuple[str, int, bool]:
-    """Returns this process's job and index in a cluster, and whether it is the chief; alone it is worker 0."""
+    """Returns the job and the index of this process in a cluster, and whether it is the chief.
+
+    A process outside a cluster counts as worker 0.
+    """
     if not (text := os.environ.get("TF_CONFIG")):
         return "worker", 0, True
     hosts, job, index = contract.parse_tf_config(text)
@@ -101,7 +109,7 @@ def prepare(out: str | Path, place: str, force: bool) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
         if not force and any(folder.iterdir()):
-            raise InputError(f"--out {out}: {folder} holds an earlier run: choose another folder, or --force")
+            raise InputError(f"--out {out}: {folder} holds an earlier run: choose another folder, or give --force")
     except OSError as e:
         raise InputError(f"--out {out}: cannot be written: {e.strerror or e}") from e
     return folder
@@ -120,11 +128,12 @@ def save_trace(path: Path, trace: Mapping[str, Any]) -> None:
 def figures_of(
     module: ModuleType, steps: int | None, changes: Mapping[str, Any], trace: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Returns a dict for each promised figure: key, promised, reached, kept, met.
+    """Returns a dict for each promised figure, with the keys key, promised, reached, kept and met.
 
-    kept: whether the reached figure is what was promised. met: the same, or None where the program ran otherwise than
-    the source does (other steps, other constants than SEED, a stand-in for data that the figure needs): the source
-    promises nothing for such a run.
+    kept: True when the reached figure is what was promised.
+    met: the same, or None where the run differs from the source's.
+    A run differs by other steps, by other constants than SEED, or by a stand-in for data that the figure needs.
+    The source promises nothing for such a run.
     """
     full = (steps is None or steps == module.STEPS) and not set(changes) - {"SEED"}
     rows = []

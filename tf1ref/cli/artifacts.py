@@ -4,7 +4,7 @@ from tf1ref.cli.verbs import count, names, pair, verb
 
 
 def add_verbs(verbs):
-    """Adds inspect, convert, verify and freeze."""
+    """Adds the verbs inspect, convert, verify and freeze to `verbs`, the subparsers of the command line."""
     _add_inspect(verbs)
     _add_convert(verbs)
     _add_verify(verbs)
@@ -12,15 +12,17 @@ def add_verbs(verbs):
 
 
 def _add_inspect(verbs):
-    text = "Say what a .pb, .pbtxt, .meta, checkpoint, SavedModel, TFRecord or event file holds. Only parses."
+    text = "Say what a .pb, .pbtxt, .meta, checkpoint, SavedModel, TFRecord or event file holds. Runs nothing."
     parser = verb(verbs, "inspect", _inspect, text)
-    parser.add_argument("path", metavar="PATH", help="a file, a folder, or a checkpoint's prefix; told by its content")
+    parser.add_argument(
+        "path", metavar="PATH", help="a file, a folder or a checkpoint's prefix; its content tells the kind"
+    )
     part = parser.add_mutually_exclusive_group()
-    for name, words in (("ops", "how many nodes of each op"), ("variables", "every variable")):
+    for name, words in (("ops", "list the ops, and how many nodes use each"), ("variables", "every variable")):
         part.add_argument(f"--{name}", dest="part", action="store_const", const=name, default="", help=words)
     part.add_argument("--signatures", dest="part", action="store_const", const="signatures", help="every signature")
-    part.add_argument("--node", metavar="NAME", default="", help="one node: its inputs, readers and attributes")
-    parser.add_argument("--json", action="store_true", help="the whole report as JSON; with --node that node")
+    part.add_argument("--node", metavar="NAME", default="", help="show one node: its inputs, readers and attributes")
+    parser.add_argument("--json", action="store_true", help="print the whole report, or that node, as JSON")
 
 
 def _inspect(arguments):
@@ -33,16 +35,16 @@ def _inspect(arguments):
 
 
 def _add_verify(verbs):
-    text = "Give two artifacts the same inputs and compare their answers to the bit: 0 equal, 1 not. Weights: by name."
+    text = "Give two artifacts the same inputs and compare their answers to the bit. Weights are compared by name."
     parser = verb(verbs, "verify", _verify, text)
     parser.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, or an example")
     parser.add_argument("b", metavar="B", help="another one, of any of these kinds")
     _add_ends(parser)
-    parser.add_argument("--feeds", metavar="FILE.npz", help="inputs by name; those it lacks are made")
+    parser.add_argument("--feeds", metavar="FILE.npz", help="inputs by name; random values stand for the others")
     parser.add_argument("--ulps", type=count, default=0, metavar="N", help="how far apart floats may be (default: 0)")
     parser.add_argument("--intermediate", action="store_true", help="compare every tensor that both graphs have")
-    parser.add_argument("--seed", type=count, default=20160413, metavar="S", help="of the inputs that are made")
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("--seed", type=count, default=20160413, metavar="S", help="seed of the random inputs")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _verify(arguments):
@@ -76,15 +78,19 @@ def _add_convert(verbs):
     parser.add_argument("source", metavar="SRC", help="what `verify` takes")
     parser.add_argument("destination", metavar="DEST", help="a file; a folder for a SavedModel, checkpoint or objects")
     kinds = "checkpoint, pb, saved_model, objects, npz, text, pbtxt, events, onnx"
-    parser.add_argument("--to", default="", metavar="KIND", help=f"{kinds}; default: by the ending of DEST")
+    parser.add_argument("--to", default="", metavar="KIND", help=f"{kinds}; default: what the ending of DEST says")
     _add_ends(parser)
-    parser.add_argument("--map", type=pair, action="append", default=[], metavar="OLD=NEW", help="a weight's new name")
-    parser.add_argument("--like", default="", metavar="CKPT", help="of the new model, saved by tf.train.Checkpoint")
-    parser.add_argument("--partial", action="store_true", help="with --like: leave what nothing matches as it is there")
-    parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name to verify on")
+    parser.add_argument("--map", type=pair, action="append", default=[], metavar="OLD=NEW", help="rename a weight")
+    parser.add_argument(
+        "--like", default="", metavar="CKPT", help="a checkpoint of the new model, saved by tf.train.Checkpoint"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="with --like: keep CKPT's values where no weight matches"
+    )
+    parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name, used to verify the result")
     parser.add_argument("--no-verify", action="store_true", help="do not read back and compare what was written")
     parser.add_argument("--force", action="store_true", help="replace DEST")
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _convert(arguments):
@@ -116,16 +122,20 @@ def _convert(arguments):
 
 def _add_ends(parser):
     parser.add_argument(
-        "--outputs", type=names, default=[], metavar="A,B", help="keys of a signature, nodes or tensors"
+        "--outputs", type=names, default=[], metavar="A,B", help="the outputs: keys of a signature, nodes or tensors"
     )
-    parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what is fed in the place of its op")
+    parser.add_argument(
+        "--inputs", type=names, default=[], metavar="X,Y", help="the inputs: tensors that are fed instead of computed"
+    )
     _add_choice(parser)
     parser.add_argument("--trust", action="store_true", help="run ops that do more than compute, such as reading files")
 
 
 def _add_choice(parser):
-    parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
-    words = 'of a SavedModel that holds several graphs; "" for the one without any'
+    parser.add_argument(
+        "--signature", default="", metavar="NAME", help="the signature of a SavedModel (default: serving_default)"
+    )
+    words = 'which graph of a SavedModel; "" is the graph without tags'
     parser.add_argument("--tags", type=names, metavar="A,B", default=None, help=words)
 
 
@@ -140,24 +150,26 @@ def _add_freeze(verbs):
         type=names,
         metavar="A,B",
         default=[],
-        help="nodes or tensors to answer (default: guessed, and named)",
+        help="nodes or tensors to compute (default: a guess, which is printed)",
     )
     parser.add_argument(
-        "--inputs", type=names, metavar="X,Y", default=[], help="nodes or tensors to become placeholders"
+        "--inputs", type=names, metavar="X,Y", default=[], help="nodes or tensors that become placeholders"
     )
-    parser.add_argument("--ema", action="store_true", help="moving averages in the place of the variables' own values")
+    parser.add_argument("--ema", action="store_true", help="use moving averages instead of the variables' values")
     parser.add_argument(
-        "--strip-training", action="store_true", help="training flags off, batch norms use their averages"
+        "--strip-training", action="store_true", help="switch training off: batch norms use their averages"
     )
-    parser.add_argument("--fold-batch-norms", action="store_true", help="batch norms into the weights before them")
     parser.add_argument(
-        "--checkpoint", metavar="PREFIX", default="", help="weights of an example (default: fresh ones)"
+        "--fold-batch-norms", action="store_true", help="multiply batch norms into the weights before them"
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="PREFIX", default="", help="the weights of an example (default: its initial ones)"
     )
     _add_choice(parser)
     parser.add_argument("--force", action="store_true", help="replace FILE.pb")
     parser.add_argument("--trust", action="store_true", help="run ops that do more than compute, such as reading files")
-    parser.add_argument("--no-verify", action="store_true", help="do not compare what was written with the session")
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("--no-verify", action="store_true", help="do not compare the written graph with the session")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _freeze(arguments):

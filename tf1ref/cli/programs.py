@@ -7,7 +7,7 @@ from tf1ref.errors import InputError
 
 
 def add_verbs(verbs):
-    """Adds exec and check."""
+    """Adds the verbs exec and check to `verbs`, the subparsers of the command line."""
     _add_exec(verbs)
     _add_check(verbs)
 
@@ -18,15 +18,19 @@ def _add_exec(verbs):
     )
     options = "[--seed S] [--world 1|2] [--record FILE [--steps N]] [--out NOTEBOOK] [--trust] [-m]"
     parser.usage = f"tf1ref exec {options} SCRIPT|NOTEBOOK|MODULE [ARGS...]"
-    parser.add_argument("--seed", type=int, metavar="S", help="start every graph, NumPy and random from S")
-    parser.add_argument("--world", type=int, choices=(1, 2), help="TensorFlow 1 or 2, where the program does not tell")
+    parser.add_argument("--seed", type=int, metavar="S", help="the seed of every graph, of NumPy and of random")
+    parser.add_argument(
+        "--world", type=int, choices=(1, 2), help="the TensorFlow of the program, where its text does not tell"
+    )
     parser.add_argument("--out", metavar="NOTEBOOK", help="write the notebook with its outputs to this file")
-    parser.add_argument("--trust", action="store_true", help="np.load may unpickle, a notebook's ! lines are run")
-    parser.add_argument("--record", metavar="FILE", help="keep what it computes, for `parity --recorded` and `port`")
-    parser.add_argument("--steps", type=steps, metavar="N", help="steps of training to record (default: 20)")
+    parser.add_argument("--trust", action="store_true", help="let np.load unpickle, and run the ! lines of a notebook")
+    parser.add_argument(
+        "--record", metavar="FILE", help="write what the program computes to FILE, for `parity --recorded` and `port`"
+    )
+    parser.add_argument("--steps", type=steps, metavar="N", help="how many training steps to record (default: 20)")
     parser.add_argument("-m", action="store_true", dest="as_module", help="the program is a module, as in python -m")
     parser.add_argument("program", metavar="SCRIPT|NOTEBOOK|MODULE")
-    parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the program's own")
+    parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the arguments of the program")
 
 
 def _exec(arguments):
@@ -47,12 +51,12 @@ def _exec(arguments):
 
 
 def _add_check(verbs):
-    text = "Say which TensorFlow names of programs and notebooks still run, which under exec, which not. Only parses."
+    text = "Say which TensorFlow names of a program run today, which need exec, and which fail. Runs nothing."
     parser = verb(verbs, "check", _check, text)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help=".py, .ipynb, or a folder of them")
-    parser.add_argument("--json", action="store_true", help="every use as JSON")
-    parser.add_argument("--fix", action="store_true", help="show a diff with what can be replaced mechanically")
-    parser.add_argument("--write", action="store_true", help="with --fix: write it into the files")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a .py or .ipynb file, or a folder that holds some")
+    parser.add_argument("--json", action="store_true", help="print every use of a name as JSON")
+    parser.add_argument("--fix", action="store_true", help="show a diff of the names that have an exact replacement")
+    parser.add_argument("--write", action="store_true", help="with --fix: write the replacements into the files")
 
 
 def _check(arguments):
@@ -61,7 +65,7 @@ def _check(arguments):
 
     if not arguments.fix:
         if arguments.write:
-            raise InputError("check --write: it writes what --fix shows: give --fix, too")
+            raise InputError("check --write writes what --fix shows: give --fix, too")
         return 0 if show_check(check(arguments.paths), arguments.json) else 1
     from tf1ref.compat import fix
 

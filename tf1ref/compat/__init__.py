@@ -1,1 +1,1 @@
-"""What `exec` and `check` need: TensorFlow 1's names, where they come from, and the process that has them."""
+"""What `exec` and `check` share: TensorFlow 1's names, where each comes from, and the process that offers them."""

@@ -1,7 +1,7 @@
 """The process in which `tf1ref exec` runs one program: python -m tf1ref.compat [options] PROGRAM [ARGUMENTS...].
 
-Exit codes: the program's own; 1 when it raises or asks for what is gone; 2 when there is no such program, or when it
-cannot be read.
+The exit code is the program's own. It is 1 when the program raises an error or needs a name that is gone, and 2 when
+the program does not exist or cannot be read.
 """
 
 import argparse
@@ -21,16 +21,16 @@ from tf1ref.errors import InputError
 
 
 def main():
-    """Parses the command line, runs the program, returns the exit code."""
+    """Parses the command line and runs the program. Returns the exit code."""
     given = _parser().parse_args()
-    # As `python` has it: the script's folder, or the working folder for -m, stands first.
+    # As with `python`, the first entry is the script's folder, or the working folder for -m.
     first = os.getcwd() if given.module else os.path.dirname(os.path.abspath(given.program))
     sys.path[0] = first
     path = given.program
     if given.module:
         path = _file_of(given.program)
         if path is None:
-            console.error(f"exec -m {given.program}: no such module in {first} or among the installed ones")
+            console.error(f"exec -m {given.program}: no such module in {first} or among the installed modules")
             return 2
     try:
         with open(path, "rb") as file:
@@ -79,7 +79,7 @@ def _file_of(module):
 
 
 class _Script:
-    """A .py file: its world, and how it is run."""
+    """A .py file: its world, and how to run it."""
 
     def __init__(self, data, path, given):
         self.code = reading.code(data, path, in_package=bool(given.module and "." in given.program))
@@ -90,7 +90,7 @@ class _Script:
 
 
 class _Notebook:
-    """A notebook: its world, and how its cells are run."""
+    """A notebook: its world, and how to run its cells."""
 
     def __init__(self, data, path, given):
         from tf1ref.compat import cells
@@ -99,7 +99,8 @@ class _Notebook:
         self.runner = cells.Runner(data, path, given.trust, given.out)
         try:
             tree = reading.parse(text, path).tree
-        except SyntaxError:  # a cell that fails is said when its turn has come
+        # A cell that cannot be parsed is reported when it is its turn to run.
+        except SyntaxError:
             tree = ast.Module([], [])
         self.world = given.world or worlds.of_file(tree, os.path.abspath(path)).number
 
@@ -139,7 +140,8 @@ def _run(program, path, given):
     try:
         program.run(module.__dict__)
     except SystemExit:
-        raise  # the interpreter knows what its argument means
+        # The interpreter knows what the argument of SystemExit means.
+        raise
     except (namespace.SymbolMissing, namespace.ModuleMissing) as e:
         where = own_frames(e.__traceback__)
         at = f"{where[-1].filename}:{where[-1].lineno}: " if where else ""
@@ -162,13 +164,13 @@ def _say(text):
 
 
 def own_line(op):
-    """Returns (file, line, function) of the program's innermost line that made `op`, or None."""
+    """Returns (file, line, function) of the innermost line of the program that made `op`, or None."""
     frames = [f for f in op.traceback or () if importer.is_own_file(f.filename)]
     return (frames[-1].filename, frames[-1].lineno, frames[-1].name) if frames else None
 
 
 def own_frames(tb):
-    """Returns the frames of a traceback that are the program's: not the libraries', not ours."""
+    """Returns the frames of a traceback that belong to the program, without those of libraries and of tf1ref."""
     return [f for f in traceback.extract_tb(tb) if f.filename.endswith("]") or importer.is_own_file(f.filename)]
 
 

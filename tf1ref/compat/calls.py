@@ -1,4 +1,4 @@
-"""Calls that name something TensorFlow 2 still has, with arguments that it no longer takes or reads otherwise.
+"""Calls of functions that TensorFlow 2 still has, with arguments that it no longer takes or understands differently.
 
 Signatures are read from TensorFlow's source files, like the names in resolver.py.
 """
@@ -8,19 +8,20 @@ import functools
 
 from tf1ref.compat.names import sources
 
-# Same name, same arguments by position, another meaning: what to write in TensorFlow 2.
+# The name and the positions of the arguments are the same, but the meaning is not: what to write in TensorFlow 2.
 REREAD = {
-    "nn.dropout": "tf.nn.dropout(x, rate=1 - keep_prob): the second argument is what is dropped now",
+    "nn.dropout": "tf.nn.dropout(x, rate=1 - keep_prob): the second argument is now the share that is dropped",
 }
 
 
 def changed(path, call):
-    """Returns what replaces the ast.Call of `tf.<path>` in TensorFlow 2, or None when the call is right as it is.
+    """Returns what to write instead of the ast.Call of `tf.<path>` in TensorFlow 2, or None where the call is valid.
 
-    path: one that resolver.in_python knows.
+    path: a name that resolver.in_python knows.
     """
     keywords = {k.arg for k in call.keywords if k.arg}
-    if path in REREAD and "rate" not in keywords:  # 1.13 had `rate` too
+    # TensorFlow 1.13 had `rate`, too.
+    if path in REREAD and "rate" not in keywords:
         return REREAD[path]
     if path == "concat" and call.args and _is_integer(call.args[0]):
         return "tf.concat(values, axis): the axis came first before 1.0"
@@ -40,7 +41,7 @@ def strange(path, call):
 
 
 def moves_arguments(path, new, call):
-    """Whether an ast.Call of `tf.<path>` means something else, or nothing, as one of its new name `tf.<new>`."""
+    """Returns whether an ast.Call of `tf.<path>` fails or changes its meaning under the new name `tf.<new>`."""
     if new.startswith("compat.v1."):
         return False
     return bool(strange(new, call)) or (len(call.args) > 1 and f"tf.{path}" in _reordered())
@@ -48,7 +49,7 @@ def moves_arguments(path, new, call):
 
 @functools.cache
 def _reordered():
-    """Returns the functions whose arguments stand in another order in TensorFlow 2: TensorFlow's own table."""
+    """Returns the functions whose arguments have another order in TensorFlow 2. The table is TensorFlow's own."""
     file = sources.tensorflow_folder() / "tools" / "compatibility" / "reorders_v2.py"
     for node in sources.tree(file).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reorders":
@@ -62,7 +63,7 @@ def _is_integer(node):
 
 @functools.cache
 def _parameters(path):
-    """Returns the parameter names of tf.<path> (a function) in TensorFlow 2, or None where they cannot be told."""
+    """Returns the parameter names of the function tf.<path> in TensorFlow 2, or None when they are not known."""
     root = sources.tensorflow_folder()
     *folders, name = path.split(".")
     places = [root / "__init__.py", root.joinpath("_api", "v2", *folders, "__init__.py")]
@@ -78,7 +79,8 @@ def _of_function(file, name):
     for node in sources.tree(file).body if file.is_file() else ():
         if isinstance(node, ast.FunctionDef) and node.name == name:
             taken = node.args
-            # Aliases that a decorator adds are taken by **kwargs or listed in it; `deprecated_args` lists them.
+            # An alias that a decorator adds reaches **kwargs or is listed in the decorator. `deprecated_args` lists
+            # it.
             if taken.kwarg or any("deprecat" in ast.unparse(d) for d in node.decorator_list):
                 return None
             return {a.arg for a in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)}

@@ -1,4 +1,4 @@
-"""Runs the cells of a notebook in order, in one scope, and keeps what each of them says and shows."""
+"""Runs the cells of a notebook in order, in one scope, and keeps the outputs of each."""
 
 import ast
 import base64
@@ -15,12 +15,12 @@ from tf1ref.compat.bridges import syntax
 from tf1ref.compat.texts import notebooks, reading
 from tf1ref.errors import one_line
 
-# Line magics that need no word: what they ask for is given, or is only Jupyter's.
+# Line magics that are skipped silently: what they ask for is there already, or matters to Jupyter only.
 SILENT = ("matplotlib", "autoreload", "load_ext", "reload_ext", "config", "pylab", "tensorflow_version", "precision")
 
 
 class Runner:
-    """A notebook that is run: commands of the shell are run with `trust` alone; outputs go to the notebook `out`."""
+    """Runs a notebook. Commands of the shell run only with `trust`. `out` is the notebook that gets the outputs."""
 
     def __init__(self, data, path, trust=False, out=None):
         self.notebook, self.cells = notebooks.read(data, path)
@@ -29,7 +29,10 @@ class Runner:
         self._cell = None
 
     def run(self, scope):
-        """Runs every cell; the first that raises ends it, and is named. `out` is written in either case."""
+        """Runs every cell. The first one that raises an error ends the run and is named.
+
+        `out` is written in any case.
+        """
         builtins._tf1ref_command = self._command
         scope["display"] = lambda *things: [self._display(thing) for thing in things]
         scope["get_ipython"] = lambda: _Shell(self)
@@ -79,7 +82,8 @@ class Runner:
         print(text)
         if self.out:
             outputs = self._cell["outputs"]
-            if outputs and outputs[-1]["output_type"] == "stream":  # what was printed is the value, not a stream
+            # The printed text is the value here, not a stream.
+            if outputs and outputs[-1]["output_type"] == "stream":
                 outputs[-1]["text"] = outputs[-1]["text"][: -len(text) - 1]
                 outputs[:] = [o for o in outputs if o["output_type"] != "stream" or o["text"]]
             kind = {"output_type": "display_data"}
@@ -108,7 +112,7 @@ class Runner:
         self._cell["outputs"].append({"output_type": "error", **said})
 
     def _command(self, number, line):
-        """A line of IPython's: what matplotlib and Jupyter ask for is given, the shell's run with --trust."""
+        """Runs a line of IPython's language. Magics of matplotlib and Jupyter are accepted; the shell needs --trust."""
         cell = next(c for c in self.cells if c.number == number)
         kind, text, kept = next(command[1:] for command in cell.commands if command[0] == line)
         if kind == "?" or kind == "%" and text.split(" ")[0] in SILENT:
@@ -129,7 +133,7 @@ class Runner:
 
 
 class _Shell:
-    """What get_ipython() gives: its magics do what the lines do."""
+    """What get_ipython() returns. Its methods run magics and commands as the lines do."""
 
     def __init__(self, runner):
         self._runner = runner
@@ -139,18 +143,18 @@ class _Shell:
 
 
 class _Copy(io.TextIOBase):
-    """Standard output that is kept in a cell's outputs, too."""
+    """Standard output, of which a copy is kept in a cell's outputs."""
 
     def __init__(self, stream, outputs):
         self._stream, self._outputs = stream, outputs
 
     def write(self, text):
-        """Writes to both."""
+        """Writes to standard output and to the copy."""
         if not self._outputs or self._outputs[-1].get("name") != "stdout":
             self._outputs.append({"output_type": "stream", "name": "stdout", "text": ""})
         self._outputs[-1]["text"] += text
         return self._stream.write(text)
 
     def flush(self):
-        """Flushes the stream."""
+        """Flushes standard output."""
         self._stream.flush()

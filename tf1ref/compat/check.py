@@ -1,4 +1,6 @@
-"""`tf1ref check`: what of TensorFlow a Python file or notebook uses, and which of it still runs. Only parses."""
+"""`tf1ref check`: which names of TensorFlow a Python file or notebook uses, and which of them still work. Runs
+nothing.
+"""
 
 import ast
 from pathlib import Path
@@ -10,14 +12,14 @@ from tf1ref.compat.texts import notebooks, python2, reading, uses, worlds
 from tf1ref.errors import InputError
 
 SUFFIXES = (".py", ".ipynb")
-# Folders that hold no program of the user's.
+# Folders without programs of the user.
 SKIPPED = {".git", ".venv", "venv", "__pycache__", "node_modules", ".ipynb_checkpoints", "site-packages"}
 
 
 class Use(NamedTuple):
-    """One use of a name: does it run under plain `python`, and under `exec`; `instead` says what to write.
+    """One use of a name: whether it works under plain `python` and under `exec`. `instead` says what to write.
 
-    guarded: it stands behind hasattr, `try` or a version test, and may be missing.
+    guarded: the use stands behind hasattr, `try` or a version test, so the name may be missing.
     """
 
     file: str
@@ -30,17 +32,17 @@ class Use(NamedTuple):
 
     @property
     def verdict(self):
-        """ "runs" as it is, under "exec", or "missing"."""
+        """Returns "runs" for plain Python, "exec" where `tf1ref exec` is needed, or "missing"."""
         return "runs" if self.python else "exec" if self.exec else "missing"
 
     @property
     def alarms(self):
-        """Whether the program stops there, under plain Python and under exec."""
+        """Returns whether the program stops at this use, under plain Python and under exec."""
         return self.verdict == "missing" and not self.guarded
 
 
 class Problem(NamedTuple):
-    """A file that could not be parsed: where and why."""
+    """A file that could not be parsed: the line and the reason."""
 
     file: str
     line: int
@@ -48,7 +50,7 @@ class Problem(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What `check` found: how many files, every Use, every Problem, {file: worlds.World}, files in Python 2."""
+    """What `check` found: the number of files, every Use and Problem, {file: worlds.World}, and files in Python 2."""
 
     files: int
     uses: list
@@ -58,9 +60,10 @@ class Found(NamedTuple):
 
 
 def check(paths):
-    """Returns what is Found in files and folders.
+    """Returns the Found of files and folders.
 
-    Raises InputError for a path that does not exist, is neither .py nor .ipynb, or a folder without any.
+    Raises InputError for a path that does not exist, a file that is neither .py nor .ipynb, and a folder without
+    either.
     """
     found = Found(0, [], [], {}, [])
     files, reader = files_of(paths), uses.Reader()
@@ -70,7 +73,7 @@ def check(paths):
 
 
 def files_of(paths):
-    """Returns the programs and notebooks in files and folders. Raises InputError as `check`."""
+    """Returns the programs and notebooks in files and folders. Raises InputError as `check` does."""
     return list(dict.fromkeys(file for path in paths for file in _files(Path(path))))
 
 
@@ -115,7 +118,7 @@ def _check_file(file, found, reader):
 
 
 class _Lines:
-    """Turns a line of what was parsed into (file or cell, line in it)."""
+    """Turns a line of the parsed text into (file or cell, line in it)."""
 
     def __init__(self, file):
         self.file, self.cells = str(file), None
@@ -138,14 +141,14 @@ def _use(name, world, where):
 
 
 def _changed(path, call, world):
-    """Returns what to write for a call whose name is there, but takes it otherwise; or None."""
+    """Returns what to write for a call that has another meaning in TensorFlow 2, or None."""
     if resolver.within(path, "keras"):
         return keras3.changed(path, call)
     return calls.changed(path, call) if world == 1 else None
 
 
 def is_changed(name):
-    """Whether plain TensorFlow 2 has not the uses.Name of a TensorFlow 1 program, or not for such a call."""
+    """Returns whether plain TensorFlow 2 lacks the uses.Name of a TensorFlow 1 program, or fails at this call of it."""
     return not resolver.in_python(name.path, 1) or bool(name.call and calls.changed(name.path, name.call))
 
 
@@ -168,7 +171,7 @@ def _instead(path, world, under_exec, call):
 
 
 def replacing(path, world=1, call=None):
-    """Returns the name, with the same arguments, to write for `tf.<path>` in TensorFlow 2, or None."""
+    """Returns the TensorFlow 2 name that takes the same arguments as `tf.<path>`, or None."""
     if world == 2 or path.startswith("compat.") or resolver.within(path, "keras") or path in table.FUNCTIONS:
         return None
     origin = resolver.resolve(path, 1)

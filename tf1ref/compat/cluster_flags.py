@@ -1,7 +1,9 @@
-"""Under a launcher, `exec` gives a classic ps/worker script its place: by its flags, and by the hosts it names itself.
+"""Gives a classic ps/worker script its place under a launcher: through its flags, and through the hosts that it
+names.
 
-The launcher says the place in TF_CONFIG. Scripts of TensorFlow 1 take it as --job_name, --task_index, --ps_hosts and
---worker_hosts, by absl (tf.app.flags) or argparse; some have the hosts written into them.
+The launcher states the place in TF_CONFIG. Scripts of TensorFlow 1 take it as --job_name, --task_index, --ps_hosts
+and
+--worker_hosts, through absl (tf.app.flags) or argparse. Some scripts name the hosts in their text.
 """
 
 import argparse
@@ -15,7 +17,7 @@ from typing import Any
 from tf1ref.cluster import contract
 from tf1ref.cluster.placeholders import classic
 
-# What a flag is, and how scripts spell it; - and _ are alike.
+# The four flags, and how scripts spell them. `-` and `_` are equal.
 SPELLINGS = {
     "ps_hosts": ("ps_hosts", "ps_host", "ps", "ps_list", "ps_servers", "ps_nodes", "parameter_servers", "param_hosts"),
     "worker_hosts": ("worker_hosts", "worker_host", "workers", "worker_list", "worker_servers", "worker_nodes"),
@@ -26,9 +28,9 @@ KINDS = {name: kind for kind, names in SPELLINGS.items() for name in names}
 
 
 def install(hosts: dict[str, list[str]], job: str, index: int, say: Callable[[str], None]) -> None:
-    """Fills the flags of the program that is run next, and replaces hosts that it names itself by the launcher's.
+    """Fills the flags of the program that runs next, and replaces the hosts in its text by the launcher's.
 
-    say: takes a line on what was filled in. What the command line gives stands.
+    say: a function that takes one line for each change. Values from the command line are kept.
     """
     place, told = classic(hosts, job, index), set()
 
@@ -44,15 +46,15 @@ def install(hosts: dict[str, list[str]], job: str, index: int, say: Callable[[st
 
 
 def words_for(options: dict[str, Any], given: list[str], place: dict[str, Any]) -> list[list[str]]:
-    """Returns the words, one list a flag, that fill those of `options` which `given`, a command line, does not give.
+    """Returns the words for those of `options` that the command line `given` leaves out, as one list for each flag.
 
-    options: {"--name": how it takes its value: "text", "number" or "list"}. Nothing where the program has fewer than
-    two of the four flags: a lone --task or --workers is something else.
+    options: {"--name": how it takes its value: "text", "number" or "list"}. Returns nothing when the program has
+    fewer than two of the four flags, because a single --task or --workers means something else.
     """
     found: dict[str, tuple[str, str]] = {}
     for option, takes in options.items():
         kind = KINDS.get(option.lstrip("-").replace("-", "_").lower())
-        # A number of workers is no list of hosts; an index may be taken as text.
+        # A number of workers is not a list of hosts. An index may be given as text.
         fits = kind and (takes != "number" or kind == "task_index") and (takes != "list" or kind.endswith("hosts"))
         if kind and fits:
             found.setdefault(kind, (option, takes))
@@ -94,7 +96,8 @@ def _fill_argparse(place: dict[str, Any], tell: Callable[[list[str]], None]) -> 
 
     @functools.wraps(plain)
     def parse_known_args(self: argparse.ArgumentParser, args: Any = None, namespace: Any = None) -> Any:
-        # Only what the program itself was given: a subcommand's parser gets its words handed on.
+        # Only the program's own command line is changed. The parser of a subcommand gets its words from the first
+        # one.
         if args is None or list(args) == sys.argv[1:]:
             words = words_for(_options_of(self), sys.argv[1:], place)
             tell([word for each in words for word in each])
@@ -115,7 +118,7 @@ def _options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
 
 
 def _replace_hosts(hosts: dict[str, list[str]], place: dict[str, Any], say: Callable[[str], None]) -> None:
-    """A program's own tf.train.ClusterSpec names machines that are not there: it becomes the launcher's."""
+    """Replaces the machines in a program's own tf.train.ClusterSpec, which do not exist, by the launcher's."""
     from tensorflow.python.training import server_lib
 
     plain, told = server_lib.ClusterSpec.__init__, []
@@ -139,9 +142,9 @@ def _replace_hosts(hosts: dict[str, list[str]], place: dict[str, Any], say: Call
 
 
 def place_in_cluster(text: str | None) -> tuple[dict[str, list[str]], str, int] | None:
-    """Returns what TF_CONFIG says, (hosts, job, index), or None where it names no cluster.
+    """Returns (hosts, job, index) from the text of TF_CONFIG, or None when it names no cluster.
 
-    Raises InputError for one that cannot be used, such as a task that is not in its cluster.
+    Raises InputError for a text that is not valid, such as a task that is not in its cluster.
     """
     with contextlib.suppress(ValueError, AttributeError, RecursionError):
         if not json.loads(text or "{}").get("cluster"):

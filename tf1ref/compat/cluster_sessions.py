@@ -1,6 +1,6 @@
-"""The sessions of a program that is a task of a cluster: device filters, a close that ends, steps that are told.
+"""The sessions of a task of a cluster: device filters, a close that ends in time, and steps for the launcher.
 
-Set up by clusters.py once the program has a server; `here` says which.
+clusters.py sets this up when the program has a server; `here` says which.
 """
 
 import contextlib
@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 
 from tf1ref.cluster import contract, ending
 
-# Seconds for threads and for a session that is closed at the end, and between two looks at the global step, as in
-# tf1ref.distributed.
+# In seconds: how long a closing session and its threads are waited for, and how often the global step is read. The
+# values are those of tf1ref.distributed.
 STOP_SECONDS, STEP_SECONDS = 2.0, 0.5
 DEVICE = re.compile(r"/job:(?P<job>\w+)(?:/replica:\d+)?(?:/task:(?P<task>\d+))?")
 
 
 class Place(NamedTuple):
-    """This process in its cluster, since it has a server. target: the server's address, as sessions take it."""
+    """This process in its cluster, from the moment it has a server. target: the server's address, which sessions
+    take.
+    """
 
     job: str
     index: int
@@ -34,20 +36,20 @@ managed = threading.local()
 
 
 def watch() -> None:
-    """Teaches TensorFlow's sessions, in this process from now on."""
+    """Changes TensorFlow's sessions in this process from now on."""
     _watch_sessions()
     _watch_monitored_sessions()
     _watch_supervisors()
 
 
 def is_here(target: Any) -> bool:
-    """True where `target`, a session's, is this process's server."""
+    """Returns whether `target`, the target of a session, is this process's server."""
     target = target.decode() if isinstance(target, bytes) else target
     return here is not None and target == here.target
 
 
 def _watch_sessions() -> None:
-    """Sessions on this cluster: device filters, a close that ends, and calls that the launcher sees."""
+    """Adds device filters, a close that ends in time, and calls that the launcher sees to sessions on this cluster."""
     from tensorflow.python.client import session
 
     base = session.BaseSession
@@ -62,11 +64,12 @@ def _watch_sessions() -> None:
 
     @functools.wraps(plain_run)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # TensorFlow's managers of sessions are watched themselves, and know the global step.
+        # The managers of sessions in TensorFlow are watched themselves, and they know the global step.
         if getattr(self, "_tf1ref_managed", False):
             return plain_run(self, *args, **kwargs)
         if not hasattr(self, "_tf1ref_managed"):
-            contract.note(contract.RUNNING)  # A session of this process alone: its own code.
+            # This session belongs to the process alone.
+            contract.note(contract.RUNNING)
             return plain_run(self, *args, **kwargs)
         return _counted(self, plain_run, *args, **kwargs)
 
@@ -84,7 +87,10 @@ def _watch_sessions() -> None:
 
 
 def _counted(session: Any, run: Callable, *args: Any, **kwargs: Any) -> Any:
-    """A call of a session that the program made itself: how many there were is all that is known of its steps."""
+    """Runs a session's call that the program made itself.
+
+    The number of such calls is all that is known of the steps.
+    """
     made = getattr(session, "_tf1ref_made", 0)
     contract.note(contract.CALLING, None, made)
     found = run(session, *args, **kwargs)
@@ -94,9 +100,10 @@ def _counted(session: Any, run: Callable, *args: Any, **kwargs: Any) -> Any:
 
 
 def _filtered(config: Any, graph: Any) -> Any:
-    """Returns `config` with device filters: the ps and this task alone, so that no other task is waited for.
+    """Returns `config` with device filters for the ps and this task, so that no other task is waited for.
 
-    As it is where it has some, and where the graph places ops on another worker (in-graph replication), or none yet.
+    A config that has filters is returned unchanged. So is one for a graph that is empty or places ops on another
+    worker (in-graph replication).
     """
     import tensorflow.compat.v1 as v1
 
@@ -125,7 +132,7 @@ def _watch_monitored_sessions() -> None:
     plain_init, plain_exit = monitored.__init__, monitored.__exit__
 
     class Together(Progress):
-        """Tells the launcher the steps; the first one is made when all workers are ready for theirs."""
+        """Tells the launcher the steps. The first step waits until all workers are ready for theirs."""
 
         def after_create_session(self, session: Any, coord: Any) -> None:
             super().after_create_session(session, coord)
@@ -176,7 +183,7 @@ def _watch_supervisors() -> None:
 
 
 class _Steps:
-    """The `run` of a Supervisor's session, which tells the launcher the global step now and then."""
+    """The `run` of a Supervisor's session. It tells the launcher the global step from time to time."""
 
     def __init__(self, session: Any, step: Any):
         self._plain, self._step, self._next = session.run, step, 0.0
@@ -186,7 +193,7 @@ class _Steps:
     def run(self, *args: Any, **kwargs: Any) -> Any:
         import tensorflow.compat.v1 as v1
 
-        # Supervisor has threads of its own that save and summarize with the same session: those are no steps.
+        # Threads of the Supervisor save and summarize with the same session. These calls are not steps.
         if isinstance(threading.current_thread(), v1.train.LooperThread):
             return self._plain(*args, **kwargs)
         contract.note(contract.CALLING, self.seen, self.made)
@@ -203,7 +210,7 @@ class _Steps:
         self._next = time.monotonic() + STEP_SECONDS
         if self._step is None:
             return None
-        # Of a graph that has a step and never initializes it, only the calls are known.
+        # A graph may have a global step that it never initializes. Then only the calls are known.
         with contextlib.suppress(v1.errors.FailedPreconditionError):
             return int(self._plain(self._step))
         return None

@@ -1,8 +1,10 @@
-"""What `exec` does for a program that is one task of a ps/worker cluster, however it was written.
+"""What `exec` does for a program that is one task of a ps/worker cluster, whatever APIs it uses.
 
-TensorFlow 1's own habits leave a job idle or hanging: a worker that looks too early sleeps 30 s, a session waits for
-every worker of the cluster, `server.join()` never returns, a chief that comes back rolls the others back, the end of a
-session waits 120 s for its threads. tf1ref.distributed does without; here the classic APIs get the same.
+TensorFlow 1's own behaviour leaves a job idle or blocked. A worker that looks for the model too early sleeps for 30
+s.
+A session waits for every worker of the cluster, and `server.join()` never returns. A chief that is started again
+takes the others back to the checkpoint. The end of a session waits 120 s for its threads.
+tf1ref.distributed avoids all of this, and here the classic APIs avoid it, too.
 """
 
 import atexit
@@ -16,16 +18,16 @@ from typing import Any
 from tf1ref.cluster import contract, ending
 from tf1ref.compat import cluster_sessions as sessions
 
-# Seconds between two looks of a worker that waits for the chief. tf1ref.distributed has the same.
+# Seconds between two looks of a worker that waits for the chief, as in tf1ref.distributed.
 POLL_SECONDS = 0.2
 
 _say: Callable[[str], None] = print
 
 
 def install(say: Callable[[str], None]) -> None:
-    """Makes the next tf.train.Server of a cluster that this process starts one that the launcher can watch.
+    """Makes the next tf.train.Server of a cluster in this process one that the launcher can watch.
 
-    Nothing else changes: a program without such a server keeps TensorFlow's ways. say: takes notes, one line each.
+    A program without such a server is not changed. say: a function that takes notes of one line.
     """
     global _say
     from tensorflow.python.training import server_lib
@@ -49,9 +51,9 @@ def install(say: Callable[[str], None]) -> None:
 
 
 def leave(code: object) -> None:
-    """Ends the process with `code` as sys.exit does; one of a cluster at once, its sessions left as they are."""
+    """Ends the process with `code` as sys.exit does. A task of a cluster ends at once, without closing its sessions."""
     if sessions.here is not None:
-        # What the program wants done at its end may itself wait for another task.
+        # What the program registered for its end may itself wait for another task.
         tidying = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
         tidying.start()
         tidying.join(sessions.STOP_SECONDS)
@@ -59,7 +61,7 @@ def leave(code: object) -> None:
 
 
 def _settle(server: Any) -> None:
-    """Notes the place of a new server; the first one in a cluster of several tasks sets up everything else."""
+    """Notes the place of a new server. The first server in a cluster of several tasks sets up everything else."""
     definition = server.server_def
     hosts = {job.name: [address for _, address in sorted(job.tasks.items())] for job in definition.cluster.job}
     if sum(map(len, hosts.values())) < 2 or definition.job_name not in contract.KNOWN_JOBS:
@@ -96,7 +98,7 @@ def _look_often() -> None:
 
 
 def _attach_to_live_models() -> None:
-    """A chief that was started again must not restore: it would roll the others back to the checkpoint."""
+    """Keeps a chief that was started again from restoring, since that would take the others back to the checkpoint."""
     from tensorflow.python.training import session_manager
 
     manager = session_manager.SessionManager
@@ -119,7 +121,7 @@ def _attach_to_live_models() -> None:
 
 @contextlib.contextmanager
 def _managing(master: Any) -> Iterator[None]:
-    """Within it sessions are TensorFlow's own attempts to find a model, not the program's."""
+    """Marks sessions that TensorFlow itself makes to look for a model, so that they do not count as the program's."""
     if sessions.is_here(master):
         contract.report(contract.STARTING)
     sessions.managed.now = True
@@ -138,7 +140,7 @@ def _live(manager: Any, master: Any, config: Any) -> Any:
     if not held or manager._ready_op is None:
         return None
     session = v1.Session(master, graph=manager._graph, config=config)
-    # Without a local_init_op that waits for it, `ready_op` says whether the model is there.
+    # Where no local_init_op waits for the model, `ready_op` says whether it is there.
     there, _ = manager._model_ready_for_local_init(session)
     if there:
         manager._try_run_local_init_op(session)

@@ -1,4 +1,4 @@
-"""`tf1ref exec`: hands the process over to one that runs a TF1 program."""
+"""`tf1ref exec`: replaces this process by one that runs a TF1 program."""
 
 import os
 import sys
@@ -19,11 +19,12 @@ def replace(
     record=None,
     steps=None,
 ):
-    """Becomes a process that runs `program` as its own time did; does not return.
+    """Becomes a process that runs `program` as TensorFlow of its time did. It does not return.
 
-    Exit codes and signals are that process' own. debug: tracebacks with the libraries' frames too. world: 1 or 2
-    where the program does not tell. out: a notebook to write, with outputs. record: a file for what it computes up to
-    its step `steps`. Raises InputError when there is no such script, or a file cannot be written.
+    Exit codes and signals are those of that process. debug: prints tracebacks with the libraries' frames, too.
+    world: 1 or 2, used where the program's text does not tell. out: a notebook that gets the outputs.
+    record: a file for what the program computes up to its step `steps`.
+    Raises InputError when the script does not exist or a file cannot be written.
     """
     if not as_module and not os.path.isfile(program):
         what = "is a folder: name the script in it" if os.path.isdir(program) else "no such script"
@@ -35,7 +36,8 @@ def replace(
     if steps is not None and record is None:
         raise InputError(f"exec {program}: --steps goes with --record FILE")
     if record is not None:
-        record = os.path.abspath(files.target(record))  # the program may change the working folder
+        # The program may change the working folder.
+        record = os.path.abspath(files.target(record))
     valued = (("--seed", seed), ("--world", world), ("--out", out), ("--record", record), ("--steps", steps))
     options = [f"{option}={value}" for option, value in valued if value is not None]
     options += ["--trust"] * trust + ["--debug"] * debug + ["-m"] * as_module
@@ -45,7 +47,7 @@ def replace(
 
 
 def _flags():
-    """The interpreter's own switches (-u, -W, -X) go on to the process that takes its place."""
+    """Returns the interpreter's own switches (-u, -W, -X), which the new process gets, too."""
     import subprocess
 
     return subprocess._args_from_interpreter_flags()

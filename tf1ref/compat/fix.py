@@ -14,7 +14,7 @@ SWITCH = "compat.v1.disable_v2_behavior()"
 
 
 class Fixed(NamedTuple):
-    """A file, its text and the text with replacements, both bytes, and how many there are."""
+    """A file, its text and its new text, both as bytes, and the number of replacements."""
 
     file: Path
     old: bytes
@@ -28,11 +28,11 @@ class Fixed(NamedTuple):
 
 
 def fixed(paths):
-    """Returns the Fixed of each .py file for which there are replacements; nothing is written.
+    """Returns the Fixed of each .py file that has replacements. Nothing is written.
 
-    A name becomes the one that TensorFlow 2 has with the same arguments. Where TensorFlow 1's graphs are needed, its
-    behaviour is switched on behind the import. Files in Python 2, and notebooks, stay as they are. Raises InputError
-    as check.check does.
+    A name is replaced by the one that has the same arguments in TensorFlow 2. Where TensorFlow 1's graphs are needed,
+    a line after the import switches its behaviour on. Files in Python 2 and notebooks are not changed.
+    Raises InputError as check.check does.
     """
     reader = uses.Reader()
     found = (_fixed(file, reader) for file in check.files_of(paths) if file.suffix == ".py")
@@ -40,7 +40,7 @@ def fixed(paths):
 
 
 def write(changes):
-    """Writes the new texts. Raises InputError, before anything is written, for a file that cannot be replaced."""
+    """Writes the new texts. Raises InputError for a file that cannot be replaced, before anything is written."""
     for change in changes:
         if not (os.access(change.file, os.W_OK) and os.access(change.file.parent, os.W_OK)):
             raise InputError(f"check --fix {change.file}: cannot be written to: nothing was changed")
@@ -76,7 +76,8 @@ def _edit(name, aliases):
     node, root = name.node, name.node
     while hasattr(root, "value"):
         root = root.value
-    # Only chains on `tf` itself, on one line: what an import or an assignment named is replaced where it is named.
+    # Only a name that begins with `tf` itself and stands on one line is replaced here. A name from an import or an
+    # assignment is replaced at that import or assignment.
     if aliases.get(getattr(root, "id", None)) != ("tensorflow", "") or node.lineno != node.end_lineno or name.guarded:
         return None
     new = check.replacing(name.path, 1, name.call) if check.is_changed(name) else None
@@ -84,7 +85,7 @@ def _edit(name, aliases):
 
 
 def _switch(tree, program, lines):
-    """Adds the line that switches TensorFlow 1's behaviour on, behind `import tensorflow as tf`."""
+    """Adds the line that switches TensorFlow 1's behaviour on, after `import tensorflow as tf`."""
     for node in tree.body:
         alias = next((a.asname or a.name for a in getattr(node, "names", ()) if a.name == "tensorflow"), None)
         if alias and program.aliases.get(alias) == ("tensorflow", ""):

@@ -1,17 +1,17 @@
-"""What to do about errors that old programs run into outside of TensorFlow: in NumPy and in Python."""
+"""What to do about errors that old programs meet outside of TensorFlow: in NumPy and in Python."""
 
 import re
 
-# The type, what its message says, and what to write.
+# (type of the error, pattern of its message, what to write).
 HINTS = (
     (ValueError, r"Could not interpret optimizer identifier: <tensorflow\.",
      "Keras 3 trains with optimizers of its own: write tf.keras.optimizers.Adam(...) or optimizer='adam'"),
     (TypeError, "only 0-dimensional arrays can be converted",
-     "NumPy 2.4 makes no number of an array with one element any more: write array.item(), or install numpy<2.4"),
+     "NumPy 2.4 turns no array into a number: write array.item(), or install numpy<2.4"),
     (ValueError, "inhomogeneous shape",
-     "NumPy 1.24 makes no array of rows of different lengths any more: write np.array(rows, dtype=object)"),
+     "since 1.24 NumPy refuses rows of different lengths: write np.array(rows, dtype=object)"),
     (ValueError, "allow_pickle=False",
-     "the file holds Python objects: `tf1ref exec --trust` reads them, which runs what they say"),
+     "the file holds Python objects: `tf1ref exec --trust` reads them, and runs code that they hold"),
     (AttributeError, r"'dict' object has no attribute '(has_key|iter\w+)'",
      "Python 2: write `key in d`, d.items(), d.keys(), d.values()"),
     (TypeError, r"'dict_(keys|values|items)' object is not subscriptable", "Python 2: write list(d.keys())[0]"),
@@ -19,7 +19,7 @@ HINTS = (
     (TypeError, r"object of type '(map|filter|zip)' has no len", "Python 2: write len(list(map(...)))"),
     (TypeError, "'float' object cannot be interpreted as an integer", "Python 2 divided integers by /: write //"),
     (TypeError, "slice indices must be integers", "Python 2 divided integers by /: write //"),
-    (AttributeError, "'str' object has no attribute 'decode'", "Python 2: text is decoded already: leave it out"),
+    (AttributeError, "'str' object has no attribute 'decode'", "Python 2: text is decoded already: omit .decode()"),
     (TypeError, "expected bytes, str found", "Python 2: write text.encode()"),
     (UnicodeDecodeError, "codec can't decode byte",
      "Python 2 read bytes: open(path, 'rb'); its pickles: pickle.load(file, encoding='latin1')"),

@@ -1,6 +1,6 @@
-"""What `import` gives to a program: `tensorflow` and `keras` of its time, views of what lost names, its own files read.
+"""What `import` gives a program: its `tensorflow` and `keras`, views of modules that lost names, and its own files.
 
-The real modules stay where they are: what is installed imports itself lazily and must get itself.
+The real modules stay in sys.modules, because installed packages import themselves lazily and need the real ones.
 """
 
 import builtins
@@ -17,7 +17,7 @@ from tf1ref.compat.bridges import views
 from tf1ref.compat.names import table
 from tf1ref.compat.texts import reading
 
-# Packages that are written for the TensorFlow that is installed.
+# Packages that are written for the installed TensorFlow.
 OWN = {
     "tensorflow", "keras", "tf_keras", "tensorboard", "tf1ref", "tensorflow_datasets", "tensorflow_probability",
     "tensorflow_hub", "tensorflow_addons", "tensorflow_text", "transformers", "tf2onnx", "tf_slim", "keras_hub",
@@ -25,10 +25,10 @@ OWN = {
 
 
 def install(world=1):
-    """Redirects the imports of the program, for the rest of this process; returns its `tensorflow`.
+    """Redirects the imports of the program for the rest of this process. Returns its `tensorflow`.
 
-    In world 1 other packages get the TF1 `tensorflow` too, but for those of OWN: they were written for it. Files that
-    came with TensorFlow's tutorials are given where the program's own import finds none.
+    In world 1 other packages get the TF1 `tensorflow`, too. The packages in OWN do not: they are written for the
+    installed one. Files that came with TensorFlow's tutorials are given where the program's own import finds none.
     """
     original, root = builtins.__import__, namespace.root(world)
 
@@ -52,7 +52,7 @@ def install(world=1):
 
 
 def is_programs(globals):
-    """Whether the module with these globals is the program's: its main file, or a file that is not installed."""
+    """Returns whether the module with these globals is the program's: its main file or one that is not installed."""
     if globals is None:
         return False
     return globals.get("__name__") == "__main__" or is_own_file(globals.get("__file__") or "")
@@ -60,7 +60,7 @@ def is_programs(globals):
 
 @functools.cache
 def is_own_file(path):
-    """Whether a file is a program's: no file of this package, of Python, or among what is installed."""
+    """Returns whether a file is the program's: neither installed, nor a file of Python or of this package."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     places = (package + os.sep, os.path.dirname(os.__file__) + os.sep, "<frozen")
     installed = f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
@@ -69,10 +69,10 @@ def is_own_file(path):
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds what Python itself finds; the program's own files are read by Loader."""
+    """Finds what Python finds. Loader reads the program's own files."""
 
     def find_spec(self, name, path=None, target=None):
-        """Returns the spec of a module of the program, None for every other."""
+        """Returns the spec of a module of the program, and None for every other module."""
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec and isinstance(spec.loader, importlib.machinery.SourceFileLoader) and is_own_file(spec.origin):
             spec.loader = Loader(name, spec.origin)
@@ -81,16 +81,16 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 class Loader(importlib.machinery.SourceFileLoader):
-    """Reads a file of the program: translated from Python 2, its calls taught; no byte code is kept."""
+    """Reads a file of the program: translates it from Python 2 and rewrites its calls. No byte code is kept."""
 
     def get_code(self, fullname):
-        """Returns the code of the module."""
+        """Returns the code object of the module."""
         in_package = "." in fullname or os.path.basename(self.path) == "__init__.py"
         return reading.code(self.get_data(self.path), self.path, in_package)
 
 
 def _by_name(original, import_for_program):
-    """importlib.import_module, called by the program."""
+    """importlib.import_module for calls of the program."""
 
     def import_module(name, package=None):
         if name.startswith(".") or not is_programs(sys._getframe(1).f_globals):
@@ -105,7 +105,7 @@ def _is_own(globals):
 
 
 def _lost(name, fromlist, error, original):
-    """What an import gives whose module went: from where it moved, a view, or a file of the tutorials."""
+    """Returns what an import of a removed module gives: the module that replaces it, a view, or a tutorial's file."""
     package = name.partition(".")[0]
     if error.name and (error.name == name or name.startswith(error.name + ".")):
         if package in views.MOVED and error.name == package:
@@ -128,12 +128,12 @@ def _viewed(name, fromlist, found):
         return view
     for part in path.split(".") if path else ():
         view = getattr(view, part)
-    # A star takes what the module itself lists.
+    # `import *` takes what the module itself lists.
     return found if "*" in fromlist and found is not None else view
 
 
 def _lay_out(package):
-    """Makes the modules of table.FILES below `package` importable; returns whether there are any."""
+    """Makes the modules of table.FILES below `package` importable. Returns whether there are any."""
     for path, module in table.FILES.items():
         parts = path.split(".")
         if parts[0] != package:

@@ -1,4 +1,4 @@
-"""The module `tensorflow` as a program of the time sees it: every name is loaded from where compat/resolver.py says."""
+"""The module `tensorflow` as an old program sees it. Each name is loaded from where names/resolver.py says."""
 
 import importlib
 import sys
@@ -8,14 +8,14 @@ from tf1ref.compat.bridges import keras2
 from tf1ref.compat.names import advice as missing
 from tf1ref.compat.names import facts, resolver
 
-# What the names here amount to; programs of the time branch on it.
+# The version that these names amount to. Old programs branch on it.
 VERSIONS = {1: "1.15.5", 2: "2.15.1"}
-# Modules of TensorFlow's inside: what a program sets there must reach TensorFlow.
+# Modules inside TensorFlow. What a program sets in them must reach TensorFlow itself.
 INSIDE = ("tensorflow.python.", "tensorflow.core.", "tensorflow.compiler.")
 
 
 class SymbolMissing(AttributeError):
-    """A TensorFlow name that neither TensorFlow nor tf1ref has; the message says what to use instead."""
+    """Neither TensorFlow nor tf1ref has this name of TensorFlow. The message says what to use instead."""
 
     def __init__(self, path, world=1):
         super().__init__(f"tf.{path} {gone(path, world)}")
@@ -23,7 +23,7 @@ class SymbolMissing(AttributeError):
 
 
 class ModuleMissing(ImportError):
-    """The same where it is imported."""
+    """The same error, raised by an import."""
 
     def __init__(self, path, world=1):
         super().__init__(f"tensorflow.{path} {gone(path, world)}", name=f"tensorflow.{path}")
@@ -31,7 +31,7 @@ class ModuleMissing(ImportError):
 
 
 def gone(path, world):
-    """Returns what there is to say of a name that is missing."""
+    """Returns the message for a missing name."""
     import tensorflow as tf
 
     said = f"is not in TensorFlow {tf.__version__}, nor does tf1ref give it back"
@@ -40,7 +40,7 @@ def gone(path, world):
 
 
 class Namespace(types.ModuleType):
-    """One module at or below `tensorflow`. `_base` is the module that stands there today, None where none does."""
+    """One module at or below `tensorflow`. `_base` is the module of that name today, or None when it was removed."""
 
     def __init__(self, path, world, base):
         super().__init__(f"tensorflow.{path}" if path else "tensorflow", getattr(base, "__doc__", None))
@@ -53,7 +53,8 @@ class Namespace(types.ModuleType):
         path = f"{self._path}.{name}" if self._path else name
         found = _find(path, self._world, self._base, name)
         if not self._inside:
-            self.__dict__[name] = found  # the next look-up does not come here
+            # The next look-up finds it without this method.
+            self.__dict__[name] = found
         return found
 
     def __setattr__(self, name, value):
@@ -82,7 +83,7 @@ def legacy(module):
 
 
 def load(origin):
-    """Returns the object that a resolver.Origin says; None for a module that only leads to others."""
+    """Returns the object of a resolver.Origin, or None for a module that only leads to others."""
     if not origin.module:
         return None
     if origin.module.startswith("tf_keras."):
@@ -94,7 +95,7 @@ def load(origin):
 def _find(path, world, base, name):
     origin = resolver.resolve(path, world)
     if origin is None:
-        # What a module makes while it is imported does not show in its text.
+        # The text of a module does not show names that it makes while it is imported.
         if base is not None and path.startswith(resolver.BESIDE) and hasattr(base, name):
             return getattr(base, name)
         raise SymbolMissing(path, world)
@@ -104,6 +105,6 @@ def _find(path, world, base, name):
 
 
 def _is_foreign(module):
-    """A module that TensorFlow only imports for itself, such as numpy or six."""
+    """Returns whether a module is one that TensorFlow only imports for its own use, such as numpy or six."""
     name = getattr(module, "__name__", "tensorflow").partition(".")[0]
     return name not in ("tensorflow", "tf1ref", "tf_keras", "tensorboard") and name in sys.modules

@@ -1,4 +1,4 @@
-"""A matplotlib backend for machines without a display: `show()` writes figure-1.png, figure-2.png ... and says so."""
+"""A matplotlib backend for machines without a display. `show()` writes figure-1.png, figure-2.png ... and prints it."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 class FigureManager(FigureManagerBase):
-    """A window that is a file: shown again, the figure is written to the same file again."""
+    """A window that is a file. A figure that is shown again is written to the same file."""
 
     _path = None
 
@@ -26,7 +26,10 @@ class FigureManager(FigureManagerBase):
 
     @classmethod
     def pyplot_show(cls, *, block=None):
-        """Shows every open figure; closes it, as who looked at the window would, unless the program goes on drawing."""
+        """Shows every open figure and closes it, as if its window had been closed.
+
+        A program that draws on keeps it open.
+        """
         for number in pyplot.get_fignums():
             pyplot.figure(number).canvas.manager.show()
             if block or (block is None and not matplotlib.is_interactive()):
@@ -39,4 +42,4 @@ class FigureCanvas(FigureCanvasAgg):
     manager_class = FigureManager
 
     def start_event_loop(self, timeout=0):
-        """Returns at once: no key and no click will ever come, for plt.waitforbuttonpress() and its like."""
+        """Returns at once, for plt.waitforbuttonpress() and similar functions: a key or a click will never come."""

@@ -1,6 +1,6 @@
-"""Records what a TF1 program computes: every session.run with its feeds and results, and variables around the training.
+"""Records what a TF1 program computes: each session.run, and the variables before and after the training.
 
-The program is not changed by it: no op is added to its graphs, no run is left out, and what it prints is its own.
+The recording does not change the program: it adds no op to a graph, skips no run, and prints nothing in between.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
 STEPS = 20
-MOST_BYTES = 1 << 29  # of arrays; what comes after is left out, and said
+MOST_BYTES = 1 << 29  # bytes of arrays; the recording says that later ones are left out
 WRITES = re.compile(r"(Resource)?(Sparse)?(Apply\w+|Scatter\w+)|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp")
 
 DRAWS = {"RandomUniform": "random", "RandomStandardNormal": "standard_normal", "TruncatedNormal": "standard_normal"}
@@ -26,8 +26,8 @@ DRAWS = {"RandomUniform": "random", "RandomStandardNormal": "standard_normal", "
 class Recorder:
     """Keeps what sessions compute until `steps` of them have trained, then writes `path`.
 
-    `stop`: ends the program then. `own_line(op)`: (file, line, function) of the program's line that made an op, or
-    None. Raises InputError when `path` cannot be written.
+    stop: ends the program then. own_line(op): returns the (file, line, function) that made an op, or None.
+    Raises InputError when `path` cannot be written.
     """
 
     def __init__(self, path, program, arguments, own_line, steps=STEPS, stop=False):
@@ -42,10 +42,11 @@ class Recorder:
         self.random = np.random.default_rng(0)
 
     def install(self):
-        """From now on every session is recorded."""
+        """Records every session from now on."""
         from tensorflow.python.client import session
 
-        plain = session.BaseSession._do_run  # feeds and fetches arrive here as tensors and arrays, whatever was asked
+        # Here feeds and fetches arrive as tensors and arrays, whatever form the program gave them.
+        plain = session.BaseSession._do_run
 
         def do_run(sess, handle, targets, fetches, feeds, options, metadata):
             def run(feeds=feeds):
@@ -95,7 +96,8 @@ class Recorder:
                 z.writestr(f"arrays/{key}.npy", data)
         try:
             files.write(self.path, packed.getvalue())
-        except InputError as e:  # the program goes on
+        # The program continues.
+        except InputError as e:
             console.error(f"exec --record {e}")
             self.unwritten = True
 
@@ -127,8 +129,8 @@ class Recorder:
     def _apart(self, sess, targets, fetches, feeds):
         """Returns `feeds` with numbers for the random ops of a run that does not train.
 
-        In a session all runs draw from one generator. In TensorFlow 2 an evaluation has its own: a program that is
-        recorded for a port evaluates so, too.
+        In a session, all runs draw from one generator. In TensorFlow 2 an evaluation has its own generator, so a
+        program that is recorded for a port gets one, too.
         """
         draws = [op for op in _before([*targets, *(t.op for t in fetches)]) if op.type in DRAWS]
         draws = [op for op in draws if sess.graph.is_feedable(op.outputs[0])]
@@ -146,7 +148,7 @@ class Recorder:
         return {**feeds, **drawn}
 
     def _trains(self, graph, targets, fetches):
-        """True for a run that updates variables: by an optimizer, or by assignments that initialize nothing."""
+        """Returns whether a run updates variables: by an optimizer, or by assignments that initialize nothing."""
         key = id(graph), graph.version, tuple(op.name for op in targets), tuple(t.name for t in fetches)
         if key not in self.kinds:
             import tensorflow.compat.v1 as v1
@@ -160,7 +162,7 @@ class Recorder:
         return self.kinds[key]
 
     def _variables(self, sess):
-        """{name: hash} of the variables of the session's graph that have a value."""
+        """Returns {name: hash} of the variables of the session's graph that have a value."""
         import tensorflow as tf
         import tensorflow.compat.v1 as v1
 
@@ -184,7 +186,7 @@ class Recorder:
             if array.dtype.kind in "OSU":
                 array = _text(array)
             if array is None or array.dtype.hasobject or array.dtype.names:
-                self._leave_out("values that are no arrays")
+                self._leave_out("values that are not arrays")
                 continue
             key = hashlib.blake2b(
                 array.tobytes() + str((array.dtype, array.shape)).encode(), digest_size=16
@@ -212,7 +214,7 @@ class Recorder:
             if line:
                 lines[op.name] = list(line)
         with graph.as_default():
-            # With the shapes that the program's calls have set: importing a graph does not find them all again.
+            # The graph keeps the shapes that the program's calls have set: an import does not find all of them.
             graph_def = graph.as_graph_def(add_shapes=True)
             data = v1.train.export_meta_graph(graph_def=graph_def, graph=graph).SerializeToString()
         return data, {"seed": graph.seed, "lines": lines}
@@ -223,7 +225,7 @@ class Stopped(BaseException):
 
 
 class Recorded:
-    """A program to run that is recorded, as `tf1ref.compat.__main__` runs it: by run(scope)."""
+    """A program that is recorded while it runs. `tf1ref.compat.__main__` calls run(scope)."""
 
     def __init__(self, program, recorder):
         self.program, self.recorder, self.world = program, recorder, program.world
@@ -261,7 +263,7 @@ class Recorded:
 
 
 def _as_written(base):
-    """Makes sessions run graphs as they are: optimizers fold constants and fuse ops, which changes last bits."""
+    """Makes sessions run graphs as they are: optimizers fold constants and fuse ops, which changes the last bits."""
     import tensorflow.compat.v1 as v1
 
     plain = base.__init__
@@ -286,12 +288,12 @@ def _before(ops):
 
 
 def _restores(op):
-    """True for an assignment of what a checkpoint holds."""
+    """Returns whether `op` assigns what a checkpoint holds."""
     return any(t.op.type.startswith("Restore") or t.op.name.startswith("save") for t in op.inputs)
 
 
 def _text(array):
-    """Texts as bytes of one length, or None for other objects; a text that ends in zeros would lose them."""
+    """Returns texts as bytes of one length. Returns None for other objects and for texts that end in zeros."""
     if not all(isinstance(x, (bytes, str)) for x in array.flat):
         return None
     array = np.array([x.encode() if isinstance(x, str) else x for x in array.flat], dtype="S").reshape(array.shape)

@@ -1,6 +1,6 @@
-"""Turns this process into one of 2019's: TensorFlow 1's behaviour, old names of NumPy and Python, plots to files.
+"""Prepares this process for an old program: TensorFlow 1's behaviour, old names of NumPy and Python, plots to files.
 
-Called once, by `tf1ref exec`, before the program's first line.
+`tf1ref exec` calls this once, before the program's first line.
 """
 
 import builtins
@@ -16,7 +16,7 @@ import numpy as np
 
 from tf1ref.compat.bridges import arrays, python
 
-# Names of Python 2 that programs with `from __future__ import print_function` left standing, and where they are now.
+# Names of Python 2 that programs with `from __future__ import print_function` still use, and what they are today.
 PYTHON2_NAMES = {
     "xrange": range, "raw_input": input, "unicode": str, "unichr": chr, "long": int, "basestring": str,
     "reduce": functools.reduce, "reload": lambda module: module, "cmp": lambda a, b: (a > b) - (a < b),
@@ -25,16 +25,17 @@ PYTHON2_NAMES = {
 
 
 def before_tensorflow():
-    """Before TensorFlow is imported: tf.keras is Keras 2 where it is installed."""
+    """Makes tf.keras Keras 2 where it is installed. Call it before TensorFlow is imported."""
     if importlib.util.find_spec("tf_keras"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
 def prepare(seed=None, trust=False, say=print, world=1):
-    """Gives back what programs of the time relied on; in world 1 TensorFlow 2's behaviour is switched off.
+    """Gives back what programs of the time relied on. In world 1 it switches TensorFlow 2's behaviour off.
 
-    seed: an integer that every graph, NumPy and `random` start from. trust: np.load may unpickle, which runs what the
-    file says, as it could before NumPy 1.16.3. say: takes the notes, one line each.
+    seed: an integer, the seed of every graph, of NumPy and of `random`.
+    trust: lets np.load unpickle, as it did before NumPy 1.16.3. A pickle can run any code.
+    say: a function that takes notes of one line.
     """
     import tensorflow as tf
 
@@ -44,7 +45,8 @@ def prepare(seed=None, trust=False, say=print, world=1):
         tf.compat.v1.disable_v2_behavior()
         eager_variables.install()
     tf.get_logger().setLevel("ERROR")
-    warnings.filterwarnings("ignore", module="tensorflow|tf_keras")  # of their own use of what they deprecate
+    # These packages warn about their own use of deprecated functions.
+    warnings.filterwarnings("ignore", module="tensorflow|tf_keras")
     _soften_placement()
     _tell_of_missing_gpus(say)
     _give_back_python2_names()
@@ -57,7 +59,9 @@ def prepare(seed=None, trust=False, say=print, world=1):
 
 
 def plot_without_display():
-    """Before matplotlib is imported: without a display figures go to files (compat/plot_files.py)."""
+    """Writes figures to files where there is no display (compat/plot_files.py). Call it before matplotlib is
+    imported.
+    """
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ["MPLBACKEND"] = "module://tf1ref.compat.plot_files"
 
@@ -100,7 +104,7 @@ def _give_back_python2_names():
 
 
 def _free_log_dir():
-    """absl.logging defines --log_dir, as many tutorials do: theirs must not be defined twice."""
+    """Removes absl's own --log_dir, which many tutorials define, too. It must not be defined twice."""
     from absl import flags
 
     if "log_dir" in flags.FLAGS:

@@ -1,1 +1,1 @@
-"""The reference programs: one folder a chapter, one file a program. Files starting with _ are helpers."""
+"""The reference programs: each folder is a chapter, each file a program. Files whose names start with _ are helpers."""

@@ -1,13 +1,13 @@
-"""Flags that are known when the graph is built, or only when it runs."""
+"""Flags such as `training`, whose value is known when the graph is built, or only when it runs."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import tensor_util
 
 
 def constant_value(flag):
-    """Returns True or False where the flag is known now, None where it is not.
+    """Returns True or False where the value of the flag is known now, and None where it is not.
 
-    flag: a bool, 0 or 1, None (which is False), or a scalar tensor or variable of bool. Raises TypeError otherwise.
+    flag: a bool, 0 or 1, None (the same as False), or a scalar tensor or variable of bool. Raises TypeError otherwise.
     """
     if flag is None:
         return False
@@ -22,7 +22,7 @@ def constant_value(flag):
 
 
 def smart_cond(flag, if_true, if_false):
-    """Returns if_true() or if_false(): tf.cond only where the flag is not known yet."""
+    """Returns if_true() or if_false(). tf.cond is used only where the value of the flag is not known yet."""
     value = constant_value(flag)
     if value is None:
         return v1.cond(flag, if_true, if_false)

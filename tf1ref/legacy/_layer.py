@@ -1,7 +1,7 @@
-"""The base of tf.layers and of the rnn cells: an object whose variables live in one variable scope.
+"""The base of tf.layers and of the RNN cells: an object whose variables live in one variable scope.
 
-The first call fixes the scope: the name given, or the class in snake case, made unique (dense, dense_1). From then on
-every call uses the same variables. `reuse=True` looks for existing ones instead of making a new scope.
+The first call fixes the scope. It is the given name, or the class name in snake case, made unique (dense, dense_1).
+Every later call uses the same variables. `reuse=True` uses existing variables instead of a new scope.
 """
 
 import inspect
@@ -14,15 +14,15 @@ from tensorflow.python.util import nest
 
 from tf1ref.legacy._layer_record import Record
 
-# Names that were given to layers without one, per graph: they are counted from 1, unlike the scopes.
+# The names of layers that were given no name, for each graph. They are counted from 1; scopes are not.
 _NAMES = weakref.WeakKeyDictionary()
-# Defaults of arguments; initializers hold no state.
+# Defaults of arguments. Initializers hold no state.
 ZEROS, ONES = v1.zeros_initializer(), v1.ones_initializer()
 _ACTIVATIONS = ("elu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
 
 
 class InputSpec:
-    """What a layer takes: a rank (exactly, at least, at most), and the size of axes by number."""
+    """What a layer accepts: a rank (exact, at least, at most), and the sizes of axes by number."""
 
     def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None):
         self.dtype, self.shape = dtype, shape
@@ -32,7 +32,7 @@ class InputSpec:
 
 
 def _mismatch(spec, tensor):
-    """Returns what is wrong with a tensor, or None. spec: an InputSpec, ours or Keras'."""
+    """Returns what is wrong with a tensor, or None. spec: an InputSpec of this module or of Keras."""
     if spec.dtype is not None and tensor.dtype.base_dtype != spec.dtype:
         return f"expected dtype={spec.dtype}, found dtype={tensor.dtype.name}"
     shape = tensor.get_shape()
@@ -55,10 +55,10 @@ def _mismatch(spec, tensor):
 
 
 class Layer(Record):
-    """Base class: subclasses make variables in `build` with `add_weight`, and ops in `call`.
+    """The base class. Subclasses make variables in `build` with `add_weight`, and add ops in `call`.
 
-    trainable: False keeps the variables out of TRAINABLE_VARIABLES. dtype: of the variables; None: that of the first
-    input. Raises TypeError for keywords it does not know; a call raises ValueError where inputs do not fit.
+    trainable: False keeps the variables out of TRAINABLE_VARIABLES. dtype: the type of the variables; None takes the
+    type of the first input. Raises TypeError for unknown keywords. A call raises ValueError for inputs that do not fit.
     """
 
     input_spec = None
@@ -79,20 +79,21 @@ class Layer(Record):
 
     @property
     def scope_name(self):
-        """Name of the variable scope. Raises ValueError before the first call, which fixes it."""
+        """The name of the variable scope. Raises ValueError before the first call, which fixes it."""
         if not self._scope:
             raise ValueError(f'No name available for layer scope: the layer "{self._name}" has not been used yet')
         return self._scope.name
 
     def build(self, input_shape):
-        """Makes the variables for inputs of that TensorShape."""
+        """Makes the variables for inputs of `input_shape`, a TensorShape."""
         self.built = True
 
     def call(self, inputs, *args, **kwargs):
-        """Adds the ops; returns the outputs."""
+        """Adds the ops and returns the outputs."""
         return inputs
 
     def apply(self, inputs, *args, **kwargs):
+        """Does what calling the layer does."""
         return self(inputs, *args, **kwargs)
 
     def __call__(self, inputs, *args, **kwargs):
@@ -140,7 +141,7 @@ class Layer(Record):
                 self._scope = captured
 
     def _variables_dtype(self):
-        """Returns the dtype of the variables, which is float32 where `build` comes before any inputs."""
+        """Returns the dtype of the variables. It is float32 when `build` is called before any inputs are known."""
         self._dtype = self._dtype or v1.float32
         return self._dtype
 
@@ -158,11 +159,11 @@ class Layer(Record):
         aggregation=v1.VariableAggregation.NONE,
         partitioner=None,
     ):
-        """Returns the variable `name` of the layer's scope: get_variable's, with its reuse rules and errors.
+        """Returns the variable `name` of the layer's scope. get_variable makes it, with its reuse rules and errors.
 
-        initializer: None is the scope's, or get_variable's default (glorot uniform). The regularizer's penalty goes to
-        REGULARIZATION_LOSSES when the variable is new, not where it is reused. Raises ValueError for a variable that
-        is trained and read only at the end of a step (ON_READ).
+        initializer: None takes the scope's, or get_variable's default (glorot uniform). The regularizer's penalty goes
+        to REGULARIZATION_LOSSES when the variable is new, but not when it is reused.
+        Raises ValueError for a variable that is trained and read only at the end of a step (ON_READ).
         """
         on_read = synchronization == v1.VariableSynchronization.ON_READ
         if on_read and trainable:
@@ -202,7 +203,7 @@ class Layer(Record):
         return self.add_weight(*args, **kwargs)
 
     def _remember(self, variable, parts, trainable):
-        # A custom getter or the scope may have taken the variable out of training. A tensor says nothing of it.
+        # A custom getter or the scope may have taken the variable out of training. A tensor does not tell.
         is_trained = trainable and getattr(parts[0], "trainable", self.trainable)
         wanted = is_trained or (trainable and not self.trainable)
         (self._trainable_weights if wanted else self._non_trainable_weights).append(variable)
@@ -217,8 +218,8 @@ class Layer(Record):
 
 
 def penalties(name, parts, regularizer):
-    """Yields the penalties of a variable's parts, ops below `name/Regularizer`; a regularizer may give None."""
-    # In the outermost graph: a penalty inside a loop's body could not be fetched.
+    """Yields the penalties of a variable's parts, as ops below `name/Regularizer`. A regularizer may return None."""
+    # These ops belong to the outermost graph, because a penalty inside a loop's body could not be fetched.
     with v1.init_scope():
         for part in parts:
             with v1.name_scope(f"{name}/Regularizer"):
@@ -239,7 +240,7 @@ def activation(identifier):
 
 
 def functional(cls, takes_reuse=True):
-    """Returns tf.layers' function for a class: `inputs`, the class's own arguments, `reuse`; adds the layer's ops."""
+    """Returns the function of tf.layers for a class. It takes `inputs`, the class's own arguments and `reuse`."""
     own = [p for p in inspect.signature(cls).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     extra = [inspect.Parameter("reuse", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)] if takes_reuse else []
     first = inspect.Parameter("inputs", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -258,11 +259,12 @@ def functional(cls, takes_reuse=True):
 
 
 def snake_case(name):
+    """Returns a class name in snake case: LayerNorm becomes layer_norm."""
     return re.sub(r"(?<=.)(?=[A-Z][a-z0-9])|(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _names(class_name, name):
-    """Returns the layer's own name, and the name its scope starts from."""
+    """Returns the layer's own name and the name from which its scope is made."""
     base = snake_case(class_name)
     if name and not isinstance(name, v1.VariableScope):
         return name, name

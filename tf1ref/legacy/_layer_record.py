@@ -1,4 +1,4 @@
-"""What a layer keeps and tells of itself: variables, losses and updates, its calls, its weights, its arguments."""
+"""What a layer knows about itself: variables, losses, updates, calls, weights and arguments."""
 
 import copy
 import inspect
@@ -8,7 +8,7 @@ from tensorflow.python.trackable import base as trackable
 from tensorflow.python.trackable import data_structures
 from tensorflow.python.util import nest
 
-# The layer's own lists: what they hold is saved under the attributes that a subclass gives it.
+# The layer's own lists. Their contents are saved under the attributes that a subclass gives them.
 _OWN = {"_trainable_weights", "_non_trainable_weights", "_losses", "_updates", "_calls", "_conditions"}
 
 
@@ -25,7 +25,7 @@ def _holds_tensor(value):
 
 
 class Tracked(trackable.Trackable):
-    """An object for tf.train.Checkpoint: variables and layers that are its attributes are saved and restored."""
+    """An object for tf.train.Checkpoint. Variables and layers that are its attributes are saved and restored."""
 
     def __setattr__(self, name, value):
         if name not in _OWN and not name.startswith("_self_") and _holds_trackable(value):
@@ -34,7 +34,7 @@ class Tracked(trackable.Trackable):
 
 
 class Record(Tracked):
-    """The part of tf.layers.Layer that answers questions; `_layer.Layer` makes the variables and the ops."""
+    """The part of tf.layers.Layer that answers questions. `_layer.Layer` makes the variables and the ops."""
 
     def _begin(self, trainable, dtype):
         self.trainable, self.built = trainable, False
@@ -44,7 +44,7 @@ class Record(Tracked):
         self._conditions = {}
 
     def __deepcopy__(self, memo):
-        """A copy with scopes and lists of its own; the graph and its tensors are the same."""
+        """Returns a copy with scopes and lists of its own. The graph and its tensors are shared."""
         made = type(self).__new__(type(self))
         memo[id(self)] = made
         for name, value in vars(self).items():
@@ -72,12 +72,13 @@ class Record(Tracked):
 
     @property
     def non_trainable_weights(self):
+        """The variables that are not trained."""
         frozen = [] if self.trainable else self._trainable_weights
         return list(frozen) + list(self._non_trainable_weights)
 
     @property
     def graph(self):
-        """The graph it is in. Raises RuntimeError eagerly, where there is none."""
+        """The graph of the layer. Raises RuntimeError when code runs eagerly, where there is no graph."""
         if v1.executing_eagerly():
             raise RuntimeError("Layer.graph not supported when executing eagerly.")
         return self._graph
@@ -99,7 +100,10 @@ class Record(Tracked):
         return self._calls[number]
 
     def get_input_at(self, node_index):
-        """Returns the inputs of that call, from 0. Raises RuntimeError before the first, ValueError for another."""
+        """Returns the inputs of call number `node_index`, counted from 0.
+
+        Raises RuntimeError before the first call, and ValueError for a call that does not exist.
+        """
         return self._call_at(node_index)[0]
 
     def get_output_at(self, node_index):
@@ -115,7 +119,10 @@ class Record(Tracked):
         return _shapes(self.get_output_at(node_index))
 
     def add_loss(self, losses, inputs=None):
-        """Adds tensors to the layer's losses and to REGULARIZATION_LOSSES. inputs: what they depend on, if anything."""
+        """Adds tensors to the layer's losses and to REGULARIZATION_LOSSES.
+
+        inputs: the tensors that the losses depend on, or None.
+        """
         for loss in nest.flatten(losses):
             self._losses.append(loss)
             self._conditions[id(loss)] = inputs is not None
@@ -123,7 +130,10 @@ class Record(Tracked):
                 v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, loss)
 
     def add_update(self, updates, inputs=None):
-        """Adds ops to the layer's updates and, unless it is not trainable, to UPDATE_OPS; eagerly they are done."""
+        """Adds ops to the layer's updates and, unless the layer is not trainable, to UPDATE_OPS.
+
+        When code runs eagerly, the updates have run already.
+        """
         if v1.executing_eagerly():
             return
         for update in nest.flatten(updates):
@@ -133,11 +143,11 @@ class Record(Tracked):
                 v1.add_to_collection(v1.GraphKeys.UPDATE_OPS, update)
 
     def get_losses_for(self, inputs):
-        """Returns the losses that depend on `inputs`; for None, those that were added without inputs."""
+        """Returns the losses that depend on `inputs`. For None it returns those that were added without inputs."""
         return self._of(self.losses, inputs)
 
     def get_updates_for(self, inputs):
-        """Returns the updates that depend on `inputs`; for None, those that were added without inputs."""
+        """Returns the updates that depend on `inputs`. For None it returns those that were added without inputs."""
         return self._of(self.updates, inputs)
 
     def _of(self, ops, inputs):
@@ -147,13 +157,16 @@ class Record(Tracked):
         return [each for each in ops if _depends(getattr(each, "op", each), sources)]
 
     def get_weights(self):
-        """Returns the variables' values as arrays; in a graph by the default session. Raises ValueError without one."""
+        """Returns the values of the variables as arrays.
+
+        In a graph they come from the default session. Raises ValueError without one.
+        """
         if v1.executing_eagerly():
             return [variable.numpy() for variable in self.weights]
         return self._session().run([variable.read_value() for variable in self.weights])
 
     def set_weights(self, weights):
-        """Assigns arrays to the variables, in the order of `weights`. Raises ValueError where they do not fit."""
+        """Assigns arrays to the variables, in the order of `weights`. Raises ValueError when they do not fit."""
         if len(weights) != len(self.weights):
             raise ValueError(f"Layer {self.name} has {len(self.weights)} weights, {len(weights)} were given")
         for variable, value in zip(self.weights, weights):
@@ -169,7 +182,7 @@ class Record(Tracked):
         return session
 
     def get_config(self):
-        """Returns the constructor's arguments by name; initializers and functions stand in it as they are."""
+        """Returns the constructor's arguments by name. Initializers and functions are included as they are."""
         names = dict.fromkeys(
             name
             for cls in type(self).__mro__
@@ -181,11 +194,11 @@ class Record(Tracked):
 
     @classmethod
     def from_config(cls, config):
-        """Returns a layer of get_config's arguments."""
+        """Returns a layer that is made from get_config's arguments."""
         return cls(**config)
 
     def count_params(self):
-        """Number of elements of all variables. Raises ValueError before they are made."""
+        """Returns the number of elements of all variables. Raises ValueError before they are made."""
         if not self.built:
             raise ValueError(
                 f"You tried to call `count_params` on {self.name}, but the layer isn't built: call build(shape) first."
@@ -193,7 +206,10 @@ class Record(Tracked):
         return sum(variable.get_shape().num_elements() for variable in self.weights)
 
     def compute_output_shape(self, input_shape):
-        """Returns the TensorShape of the outputs for inputs of that one. Raises NotImplementedError where unknown."""
+        """Returns the TensorShape of the outputs for inputs of `input_shape`.
+
+        Raises NotImplementedError where unknown.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say the shape of its outputs")
 
 
@@ -202,7 +218,7 @@ def _shapes(tensors):
 
 
 def _depends(op, sources):
-    """Whether an op has one of `sources` among those it is computed from."""
+    """Returns whether an op is computed from one of `sources`."""
     seen, waiting = set(), [op]
     while waiting:
         op = waiting.pop()

@@ -1,21 +1,21 @@
-"""Functions whose arguments changed at TensorFlow 1.0: they take the old order and the new one.
+"""Functions whose arguments changed in TensorFlow 1.0. Here they take the old order and the new one.
 
-`tf.concat(axis, values)`, `tf.split(axis, number, value)`, the cross entropies by position, the sampled losses with the
-inputs before the labels, and the summaries that took a tag of their own.
+They are `tf.concat(axis, values)`, `tf.split(axis, number, value)`, the cross entropies by position, the sampled losses
+with the inputs before the labels, and the summaries that had a tag of their own.
 """
 
 import tensorflow.compat.v1 as v1
 
 
 def concat(values, axis, name="concat"):
-    """Joins tensors along `axis`; takes (axis, values) too, as it was before 1.0."""
+    """Joins tensors along `axis`. The order before 1.0, (axis, values), is accepted, too."""
     if isinstance(values, int) and not isinstance(axis, int):
         values, axis = axis, values
     return v1.concat(values, axis, name=name)
 
 
 def split(*args, **kwargs):
-    """tf.split(value, num_or_size_splits, axis=0); takes (axis, number, value) too, as it was before 1.0."""
+    """tf.split(value, num_or_size_splits, axis=0). The order before 1.0, (axis, number, value), is accepted, too."""
     if "split_dim" in kwargs:
         kwargs["axis"] = kwargs.pop("split_dim")
     if "num_split" in kwargs:
@@ -26,7 +26,10 @@ def split(*args, **kwargs):
 
 
 def _by_position(args, kwargs):
-    """Before 1.0 the cross entropies took (logits, labels, name) by position; since then names are required."""
+    """Returns keyword arguments for a cross entropy that is called by position.
+
+    Before 1.0 the order was (logits, labels, name). Since then the names are required.
+    """
     for name, value in zip(("logits", "labels", "name"), args):
         if name in kwargs:
             raise TypeError(f"{name} is given twice, by position and by name")
@@ -37,35 +40,35 @@ def _by_position(args, kwargs):
 
 
 def softmax_cross_entropy_with_logits(*args, **kwargs):
-    """tf.nn.softmax_cross_entropy_with_logits, with (logits, labels) by position too."""
+    """tf.nn.softmax_cross_entropy_with_logits, which also takes (logits, labels) by position."""
     kwargs.pop("_sentinel", None)
     return v1.nn.softmax_cross_entropy_with_logits(**_by_position(args, kwargs))
 
 
 def sparse_softmax_cross_entropy_with_logits(*args, **kwargs):
-    """tf.nn.sparse_softmax_cross_entropy_with_logits, with (logits, labels) by position too."""
+    """tf.nn.sparse_softmax_cross_entropy_with_logits, which also takes (logits, labels) by position."""
     kwargs.pop("_sentinel", None)
     return v1.nn.sparse_softmax_cross_entropy_with_logits(**_by_position(args, kwargs))
 
 
 def sigmoid_cross_entropy_with_logits(*args, **kwargs):
-    """tf.nn.sigmoid_cross_entropy_with_logits, with (logits, targets) by position too."""
+    """tf.nn.sigmoid_cross_entropy_with_logits, which also takes (logits, targets) by position."""
     kwargs.pop("_sentinel", None)
     return v1.nn.sigmoid_cross_entropy_with_logits(**_by_position(args, kwargs))
 
 
 def nce_loss(weights, biases, labels, inputs, *args, **kwargs):
-    """tf.nn.nce_loss, with (weights, biases, inputs, labels) by position too."""
+    """tf.nn.nce_loss, which also takes (weights, biases, inputs, labels) by position."""
     return v1.nn.nce_loss(weights, biases, *_labels_first(labels, inputs), *args, **kwargs)
 
 
 def sampled_softmax_loss(weights, biases, labels, inputs, *args, **kwargs):
-    """tf.nn.sampled_softmax_loss, with (weights, biases, inputs, labels) by position too."""
+    """tf.nn.sampled_softmax_loss, which also takes (weights, biases, inputs, labels) by position."""
     return v1.nn.sampled_softmax_loss(weights, biases, *_labels_first(labels, inputs), *args, **kwargs)
 
 
 def _labels_first(labels, inputs):
-    """Labels are integers, inputs never: the order shows in the types."""
+    """Returns (labels, inputs). Labels are integers and inputs are not, so their types show the order."""
     labels, inputs = v1.convert_to_tensor(labels), v1.convert_to_tensor(inputs)
     return (inputs, labels) if inputs.dtype.is_integer and not labels.dtype.is_integer else (labels, inputs)
 
@@ -81,10 +84,10 @@ def histogram_summary(tag, values, collections=None, name=None):
 
 
 def image_summary(tag, tensor, max_images=3, collections=None, name=None):
-    """tf.summary.image under the tag `tag`: (n, height, width, channels)."""
+    """tf.summary.image under the tag `tag`, for pictures of [n, height, width, channels]."""
     return v1.summary.image(name or tag, tensor, max_outputs=max_images, collections=collections)
 
 
 def audio_summary(tag, tensor, sample_rate, max_outputs=3, collections=None, name=None):
-    """tf.summary.audio under the tag `tag`: (n, frames) or (n, frames, channels)."""
+    """tf.summary.audio under the tag `tag`, for sounds of [n, frames] or [n, frames, channels]."""
     return v1.summary.audio(name or tag, tensor, sample_rate, max_outputs=max_outputs, collections=collections)

@@ -1,4 +1,4 @@
-"""The base of layers and cells: a tf.Module with TF1's variable names, and the initial values that TF1's seeds give."""
+"""The base of layers and cells: a tf.Module with TF1's variable names and the initial values of TF1's seeds."""
 
 import re
 from collections.abc import Callable
@@ -13,10 +13,11 @@ _ACTIVATIONS = ("elu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus"
 
 
 class Layer(tf.Module):
-    """A subclass makes its variables in `create`, once, outside of tf.function, which may make none later.
+    """The base class. A subclass makes its variables in `create`, which is called once, outside of tf.function.
 
-    name: the scope of its variables, such as "dense" or "encoder/dense". TF1 numbers layers without a name; here two
-    layers of one model need two names. dtype: of the variables and the inputs.
+    name: the scope of the variables, such as "dense" or "encoder/dense". TF1 numbers layers that have no name. Here
+    two layers of one model need two names.
+    dtype: the type of the variables and the inputs.
     """
 
     def __init__(self, name: str, dtype: tf.DType = tf.float32) -> None:
@@ -31,8 +32,8 @@ class Layer(tf.Module):
         return dict(self._named)
 
     def new_series(self) -> None:
-        """Draws what all steps of one series share; for most cells nothing. RNN calls it before the first step."""
-        return None  # AutoGraph takes no function of a docstring alone
+        """Draws the values that all steps of a series share. Most cells draw none. RNN calls this before step 1."""
+        return None  # AutoGraph cannot convert a function whose body is a docstring alone.
 
     def _variable(
         self,
@@ -42,7 +43,9 @@ class Layer(tf.Module):
         trainable: bool = True,
         dtype: tf.DType | None = None,
     ) -> tf.Variable:
-        """Makes a variable of the layer's scope. Raises ValueError for a second one, or a size that is none."""
+        """Makes a variable in the layer's scope. Raises ValueError when it exists or a size is not a positive
+        integer.
+        """
         full, dtype = f"{self.scope}/{name}", dtype or self.dtype
         if full in self._named:
             raise ValueError(f"{full} exists: create a layer once, and make one object for each layer")
@@ -56,7 +59,10 @@ class Layer(tf.Module):
         return self._named[full]
 
     def _checked(self, inputs: tf.Tensor, depth: int | None, rank: int | None = None, what: str = "inputs") -> Tensor:
-        """Returns a tensor of [..., depth], of `rank` where given. Raises ValueError, or TypeError for the dtype."""
+        """Returns the inputs as a tensor of [..., depth], of rank `rank` where that is given.
+
+        Raises ValueError when the shape does not fit, and TypeError for another dtype.
+        """
         inputs = tf.convert_to_tensor(inputs)
         if not self._named:
             raise ValueError(f"{self.scope} has no variables: call create() before the first call")
@@ -72,12 +78,12 @@ class Layer(tf.Module):
 
 
 def glorot(initializer: Initializer | None, seed: int | None) -> Initializer:
-    """Returns the initializer, or for None TF1's default, glorot uniform, with that op seed."""
+    """Returns the initializer. For None it returns TF1's default, glorot uniform, with `seed` as its op seed."""
     return v1.glorot_uniform_initializer(seed=seed) if initializer is None else initializer
 
 
 def activation(identifier: Activation, scope: str) -> Callable[[Any], Any]:
-    """Returns a function: itself, one of tf.nn by name, or the identity for None and "linear"."""
+    """Returns an activation: a function as it is, one of tf.nn by its name, or the identity for None and "linear"."""
     if identifier in (None, "linear"):
         return tf.identity
     if callable(identifier):
@@ -88,7 +94,7 @@ def activation(identifier: Activation, scope: str) -> Callable[[Any], Any]:
 
 
 def probability(value: Scalar, what: str, scope: str) -> Scalar:
-    """Returns a number that has been checked, or a tensor as it is. Raises ValueError outside of 0 to 1."""
+    """Returns a probability. A tensor is not checked; a number outside of 0 to 1 raises ValueError."""
     if not tf.is_tensor(value) and not isinstance(value, tf.Variable) and not 0 <= value <= 1:
         raise ValueError(f"{scope}: {what} must be between 0 and 1, not {value}")
     return value
@@ -97,6 +103,6 @@ def probability(value: Scalar, what: str, scope: str) -> Scalar:
 def _initial_value(initializer: Initializer, shape: list[int], dtype: tf.DType) -> Tensor:
     if getattr(initializer, "seed", None) is None:
         return tf.convert_to_tensor(initializer(list(shape), dtype))
-    # In a function of its own: eagerly, the second draw with a seed goes on where the first one ended, while each of
-    # TF1's ops begins anew.
+    # This is a function of its own: when code runs eagerly, the second draw with a seed continues where the first one
+    # ended, but each op of TF1 starts anew.
     return tf.function(lambda: initializer(list(shape), dtype), autograph=False)()

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 Tensor: TypeAlias = tf.Tensor
-# A number, or a scalar tensor or variable that holds one.
+# A number, or a scalar tensor or variable.
 Scalar: TypeAlias = float | tf.Tensor | tf.Variable
-# Called with (shape, dtype).
+# A function of (shape, dtype) that returns the initial value.
 Initializer: TypeAlias = Callable[..., tf.Tensor]
 # A function of a tensor, the name of one of tf.nn, or None.
 Activation: TypeAlias = Callable[[Any], Any] | str | None

@@ -1,7 +1,7 @@
-"""Name-based checkpoints, the ones TF1's Saver writes, for tf.function code.
+"""Saves and restores checkpoints by name, as TF1's Saver does, for tf.function code.
 
-`tf.train.Checkpoint.read` of such a file loads nothing, silently, when the names do not match; here every
-name must be there. The kernels are the ones the Saver's graph calls: SaveV2 and RestoreV2.
+`tf.train.Checkpoint.read` loads nothing from such a file and gives no error when the names do not match. Here every
+name must be in the file. The kernels are those that the Saver's graph runs: SaveV2 and RestoreV2.
 """
 
 import os
@@ -22,10 +22,10 @@ def save(
     global_step: int | Tensor | tf.Variable | None = None,
     max_to_keep: int = 5,
 ) -> str:
-    """Writes {checkpoint name: variable} to `folder/name[-global_step]`; returns that prefix.
+    """Writes {checkpoint name: variable} to `folder/name[-global_step]`. Returns that prefix.
 
-    `folder/checkpoint` names it as the latest one afterwards, so that an interrupted save is never the latest.
-    Older ones that this folder's state lists go, but for `max_to_keep` (as the Saver does; 0 keeps all).
+    The file `folder/checkpoint` is updated afterwards, so an interrupted save never becomes the latest one.
+    max_to_keep: how many checkpoints of that file are kept; older ones are deleted, as the Saver does. 0 keeps all.
     """
     os.makedirs(folder, exist_ok=True)
     prefix = os.path.join(folder, name if global_step is None else f"{name}-{int(global_step)}")
@@ -47,9 +47,9 @@ def save(
 
 
 def restore(prefix: str, variables: Mapping[str, tf.Variable]) -> None:
-    """Assigns the tensors of the checkpoint `prefix` to {checkpoint name: variable}: all of them, or none.
+    """Assigns the tensors of the checkpoint `prefix` to {checkpoint name: variable}: either all of them or none.
 
-    Raises InputError for a file that cannot be read, a name that is not in it, or a shape or type that differs.
+    Raises InputError when the file cannot be read, a name is missing, or a shape or type differs.
     """
     shapes, types = _contents(prefix)
     for name, variable in variables.items():
@@ -66,13 +66,13 @@ def restore(prefix: str, variables: Mapping[str, tf.Variable]) -> None:
             prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=dtypes
         )
     except tf.errors.OpError as e:
-        raise InputError(f"{prefix}: damaged, its values cannot be read: {type(e).__name__}") from e
+        raise InputError(f"{prefix}: it is damaged and its values cannot be read: {type(e).__name__}") from e
     for name, value in zip(names, values):
         variables[name].assign(value)
 
 
 def _contents(prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns {name: shape} and {name: dtype} of a checkpoint; InputError where there is none."""
+    """Returns {name: shape} and {name: dtype} of a checkpoint. Raises InputError when it cannot be read."""
     if not prefix or os.path.isdir(prefix):
         raise InputError(f"{prefix}: not a checkpoint: give its prefix, such as folder/model-100")
     try:

@@ -1,8 +1,8 @@
-"""TF1's tf.layers for tf.function code: dense, conv2d, dropout; batch_normalization is in layers_norm.
+"""TF1's tf.layers.dense, conv2d and dropout for tf.function code. layers_norm has batch_normalization.
 
-Each computes by the ops that TF1's layer adds to a graph, and names its variables as TF1 does. A kernel starts as
-glorot uniform, with `seed` as its op seed, unless `kernel_initializer`, a function of (shape, dtype), says otherwise:
-v1.truncated_normal_initializer and its like, with a seed, give what they give in a graph.
+Each layer computes with the ops that TF1's layer adds to a graph, and names its variables as TF1 does.
+A kernel starts as glorot uniform with `seed` as its op seed, unless `kernel_initializer` is given. That is a function
+of (shape, dtype). Initializers such as v1.truncated_normal_initializer, with a seed, give the values of a graph.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ class Dense(Layer):
         return self
 
     def __call__(self, inputs: tf.Tensor) -> Tensor:
-        """Raises ValueError where the last axis is not depth, TypeError for another dtype."""
+        """Computes the layer. Raises ValueError when the last axis is not depth, and TypeError for another dtype."""
         inputs = self._checked(inputs, self.kernel.shape[0] if self._named else None)
         rank = inputs.shape.rank
         outputs = tf.tensordot(inputs, self.kernel, [[rank - 1], [0]]) if rank > 2 else tf.matmul(inputs, self.kernel)
@@ -53,10 +53,11 @@ class Dense(Layer):
 
 
 class Conv2D(Layer):
-    """Convolution of [batch, height, width, channels] -> [batch, ..., filters] (tf.layers.conv2d).
+    """Convolution of [batch, height, width, channels] -> [batch, height, width, filters] (tf.layers.conv2d).
 
-    kernel_size, strides, dilation_rate: one number or two. Variables: `<name>/kernel` [height, width, channels,
-    filters], `<name>/bias` [filters]. Raises ValueError for sizes that are none and an unknown padding.
+    kernel_size, strides, dilation_rate: one number, or two for height and width.
+    Variables: `<name>/kernel` [height, width, channels, filters], `<name>/bias` [filters].
+    Raises ValueError for a size that is not a positive integer, and for an unknown padding.
     """
 
     def __init__(
@@ -92,17 +93,19 @@ class Conv2D(Layer):
         return self
 
     def __call__(self, inputs: tf.Tensor) -> Tensor:
-        """Raises ValueError for inputs of another rank or number of channels, TypeError for another dtype."""
+        """Computes the layer. Raises ValueError for another rank or number of channels, TypeError for another dtype."""
         inputs = self._checked(inputs, self.kernel.shape[2] if self._named else None, rank=4)
         outputs = tf.nn.convolution(inputs, self.kernel, self.strides, self.padding, dilations=self.dilation_rate)
         return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
 
 
 class Dropout(Layer):
-    """Keeps each element with probability 1 - rate, scaled by 1 / (1 - rate), while training (tf.layers.dropout).
+    """While training, keeps each element with probability 1 - rate and scales it by 1 / (1 - rate)
+    (tf.layers.dropout).
 
-    rate: a number or a scalar tensor. noise_shape: 1 where the elements of an axis live and die together, None where
-    they do not. With one seed and one global seed the masks are the graph's, call for call.
+    rate: a number or a scalar tensor. noise_shape: the shape of the mask. Along an axis of 1, all elements are kept
+    or dropped together; None stands for the size of the inputs.
+    With the same op seed and global seed, each call draws the mask that the graph draws in that run.
     """
 
     def __init__(
@@ -120,7 +123,7 @@ class Dropout(Layer):
         return tf.nn.dropout(inputs, rate=self.rate, noise_shape=shape, seed=self.seed)
 
 
-_activation = activation  # the constructors' argument of that name hides it
+_activation = activation  # The argument `activation` of the constructors hides the function of that name.
 
 
 def _pair(value: int | tuple[int, int], what: str, scope: str) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """TF1's tf.layers.batch_normalization for tf.function code.
 
-(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis. While training, the moments are the batch's,
-and the call itself moves the moving averages, which a TF1 program does by running UPDATE_OPS beside the step.
+The layer computes (x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis. While training, mean and
+variance are those of the batch, and the call itself updates the moving averages. A TF1 program updates them by
+running UPDATE_OPS together with the step.
 """
 
 from typing import TYPE_CHECKING
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 
 
 class BatchNormalization(Layer):
-    """Variables: `<name>/gamma`, `/beta`, and, not trained, `/moving_mean`, `/moving_variance`, each [depth].
+    """Batch normalization. Variables of [depth]: `<name>/gamma`, `/beta`, `/moving_mean` and `/moving_variance`.
 
-    As in TF1, inputs of rank 4 go through the fused kernel, whose moving variance is of a sample (divided by n - 1);
-    others through single ops, where it is of a population (divided by n). moving -= (moving - batch) * (1 - momentum).
+    The two moving averages are not trained. They are updated by moving -= (moving - batch) * (1 - momentum).
+    As in TF1, inputs of rank 4 go through the fused kernel. Its moving variance is that of a sample, divided by n -
+    1.
+    Inputs of another rank go through single ops. There the moving variance is that of a population, divided by n.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class BatchNormalization(Layer):
         return self
 
     def __call__(self, inputs: tf.Tensor, training: bool | Tensor = False) -> Tensor:
-        """Raises ValueError where the last axis is not depth, TypeError for another dtype."""
+        """Computes the layer. Raises ValueError when the last axis is not depth, and TypeError for another dtype."""
         inputs = self._checked(inputs, self.moving_mean.shape[0] if self._named else None)
         if self.fused and inputs.shape.rank == 4:
             return self._fused(inputs, training)

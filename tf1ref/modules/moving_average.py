@@ -10,7 +10,7 @@ from tf1ref.modules._types import Scalar
 class ExponentialMovingAverage(tf.Module):
     """shadow -= (1 - decay) * (shadow - variable), with decay = min(decay, (1 + n) / (10 + n)).
 
-    n is `num_updates`, a variable or None for the plain decay (v1.train.ExponentialMovingAverage).
+    n is `num_updates`, a variable. With None (the default) the decay is constant (v1.train.ExponentialMovingAverage).
     Shadows are named `<variable>/ExponentialMovingAverage` and start at the variable's value.
     """
 
@@ -22,14 +22,14 @@ class ExponentialMovingAverage(tf.Module):
         self.shadows: dict[str, tf.Variable] = {}
 
     def create(self, variables: Sequence[tf.Variable]) -> None:
-        """Creates the shadows of `variables`. Once, outside of tf.function.
+        """Creates the shadows of `variables`. Call it once, outside of tf.function.
 
-        Raises ValueError when two variables have one name: TF1 would have numbered them, TF2 does not.
+        Raises ValueError when two variables have the same name. TF1 numbers such names, but TF2 does not.
         """
         for variable in variables:
             name = self.average_name(variable)
             if name in self.shadows:
-                raise ValueError(f"{name} exists: give every variable a name of its own, and create its shadow once")
+                raise ValueError(f"{name} exists: give every variable its own name, and create its shadow once")
             self.shadows[name] = tf.Variable(variable.read_value(), trainable=False, name=name)
 
     def average_name(self, variable: tf.Variable) -> str:

@@ -1,7 +1,7 @@
 """TF1's optimizers for tf.function code: the same kernels, slot names and checkpoint names.
 
-Keras' optimizers of the same names compute something else (Adam's epsilon, for one). These apply the
-ResourceApply* kernels that `tf.compat.v1.train` applies, so a step equals the session's to the bit.
+Keras' optimizers of the same names compute something else; Adam's epsilon is one example. The optimizers here apply
+the ResourceApply* kernels that `tf.compat.v1.train` applies, so each step equals the session's to the bit.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,10 +13,10 @@ from tf1ref.modules._types import Scalar, Tensor
 
 
 class Optimizer(tf.Module):
-    """What all of them share: slots named as in TF1, and `apply`.
+    """The base class: it names the slots as TF1 does and applies gradients.
 
-    A subclass says in SLOTS what its slots are (TF1's words for get_slot), and applies its kernels in `_apply`
-    and, for the rows of a gradient that is a tf.IndexedSlices (from tf.gather), in `_apply_rows`.
+    A subclass lists its slots in SLOTS, by the names that TF1's get_slot takes. It applies its kernels in `_apply`.
+    `_apply_rows` does so for the rows of a sparse gradient, a tf.IndexedSlices such as tf.gather has.
     """
 
     SLOTS: tuple[str, ...] = ()
@@ -27,21 +27,21 @@ class Optimizer(tf.Module):
         self.slots: dict[str, tf.Variable] = {}
 
     def create(self, variables: Sequence[tf.Variable]) -> None:
-        """Creates the slots of `variables`, each of its variable's shape. Once, outside of tf.function.
+        """Creates the slots of `variables`, each of its variable's shape. Call it once, outside of tf.function.
 
-        TF1 creates them in minimize(); tf.function may create no variable after its first call.
-        Raises ValueError when two variables have one name: TF1 would have numbered them, TF2 does not.
+        TF1 creates slots in minimize(), but a tf.function cannot create variables after its first call.
+        Raises ValueError when two variables have the same name. TF1 numbers such names, but TF2 does not.
         """
         for variable in variables:
             for slot in self.SLOTS:
                 name = self._slot_name(variable, slot)
                 if name in self.slots:
-                    raise ValueError(f"{name} exists: give every variable a name of its own, and create its slots once")
+                    raise ValueError(f"{name} exists: give every variable its own name, and create its slots once")
                 start = tf.constant(self._initial(slot), variable.dtype, variable.shape)
                 self.slots[name] = tf.Variable(start, trainable=False, name=name)
 
     def slot(self, variable: tf.Variable, slot: str) -> tf.Variable:
-        """Returns the slot variable, such as W/Momentum for "momentum". Raises ValueError before `create`."""
+        """Returns a slot variable, such as W/Momentum for "momentum". Raises ValueError before `create` is called."""
         name = self._slot_name(variable, slot)
         if name not in self.slots:
             raise ValueError(f"there is no {name}: call create() with the variables before the first step")
@@ -58,15 +58,17 @@ class Optimizer(tf.Module):
         variables: Sequence[tf.Variable],
         global_step: tf.Variable | None = None,
     ) -> list[Any]:
-        """Applies one step down `loss`, recorded on `tape`; adds 1 to `global_step`. Returns the gradients."""
+        """Applies one step that reduces `loss`, recorded on `tape`, and adds 1 to `global_step`. Returns the
+        gradients.
+        """
         gradients = tape.gradient(loss, variables)
         self.apply(zip(gradients, variables), global_step)
         return gradients
 
     def apply(self, pairs: Iterable[tuple[Any, tf.Variable]], global_step: tf.Variable | None = None) -> None:
-        """Applies (gradient, variable) pairs; a gradient that is None is passed over, as in TF1.
+        """Applies (gradient, variable) pairs. A gradient that is None is skipped, as in TF1.
 
-        Raises ValueError when all of them are None.
+        Raises ValueError when all gradients are None.
         """
         pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
         if not pairs:
@@ -87,14 +89,14 @@ class Optimizer(tf.Module):
         return f"{variable.name.partition(':')[0]}/{self.name}" + (f"_{number}" if number else "")
 
     def _initial(self, slot: str) -> float:
-        # The number that a new slot is full of.
+        # Every element of a new slot has this value.
         return 0
 
     def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
         raise TypeError(f"{type(self).__name__} names no kernel")
 
     def _apply_sparse(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
-        # Rows of the same index are added up first, as TF1's _deduplicate_indexed_slices does.
+        # Rows with the same index are summed first, as TF1's _deduplicate_indexed_slices does.
         indices, places = tf.unique(gradient.indices)
         rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.shape(indices)[0])
         self._apply_rows(rows, indices, variable, rate)
@@ -103,8 +105,8 @@ class Optimizer(tf.Module):
         raise TypeError(f"{type(self).__name__} names no kernel for a sparse gradient")
 
     def _finish(self) -> None:
-        """What one step changes besides the variables."""
-        return  # autograph cannot convert a body that is a docstring alone
+        """Changes what a step changes besides the variables and slots. By default this is nothing."""
+        return  # AutoGraph cannot convert a function whose body is a docstring alone.
 
 
 class GradientDescent(Optimizer):
@@ -117,7 +119,7 @@ class GradientDescent(Optimizer):
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
 
     def _apply_sparse(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:
-        # One after the other, rows of the same index too: TF1 adds them to the variable without a sum before.
+        # TF1 subtracts rows one after the other. It does not sum rows that have the same index first.
         rows = -gradient.values * rate
         tf.raw_ops.ResourceScatterAdd(resource=variable.handle, indices=gradient.indices, updates=rows)
 
@@ -125,8 +127,8 @@ class GradientDescent(Optimizer):
 class Momentum(Optimizer):
     """Learning rule: accum = momentum * accum + gradient; variable -= learning_rate * accum.
 
-    Slot `<variable>/Momentum` (v1.train.MomentumOptimizer). Of a sparse gradient's variable only the rows it
-    names move, and only their accum decays.
+    Slot: `<variable>/Momentum` (v1.train.MomentumOptimizer). A sparse gradient moves only the rows that it names, and
+    only the accum of these rows decays.
     """
 
     SLOTS = ("momentum",)
@@ -167,9 +169,9 @@ class Adam(Optimizer):
     """Learning rule of Kingma and Ba (arXiv:1412.6980, the form before section 2.1's epsilon-hat).
 
     rate_t = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t); variable -= rate_t * m / (sqrt(v) + epsilon).
-    Slots `<variable>/Adam` (m) and `<variable>/Adam_1` (v); the powers of the betas are the variables
-    `beta1_power` and `beta2_power` (v1.train.AdamOptimizer). With a sparse gradient all rows move, by the m
-    they still have.
+    Slots: `<variable>/Adam` (m) and `<variable>/Adam_1` (v) (v1.train.AdamOptimizer). The powers of the betas are the
+    variables `beta1_power` and `beta2_power`.
+    A sparse gradient moves all rows: a row that it does not name moves by the m that is left.
     """
 
     SLOTS = ("m", "v")
@@ -188,6 +190,7 @@ class Adam(Optimizer):
         self.beta2_power = tf.Variable(beta2, trainable=False, name="beta2_power", dtype=tf.float32)
 
     def variables_by_name(self) -> dict[str, tf.Variable]:
+        """Returns {checkpoint name: variable} of the slots and of the two powers of the betas."""
         return {"beta1_power": self.beta1_power, "beta2_power": self.beta2_power, **self.slots}
 
     def _apply(self, gradient: Tensor, variable: tf.Variable, rate: Tensor) -> None:

@@ -1,7 +1,8 @@
 """TF1's other optimizers for tf.function code: adaptive rates, and rules that make weights exactly zero.
 
-Kernels, slot names, first slots and defaults are those of `tf.compat.v1.train`, as in modules.optimizers. All take
-sparse gradients (tf.IndexedSlices), too, and move only the rows that these name.
+Kernels, slot names, initial slots and defaults are those of `tf.compat.v1.train`, as in modules.optimizers. All of
+them
+take sparse gradients (tf.IndexedSlices), too, and then move only the rows that the gradient names.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from tf1ref.modules.optimizers import Optimizer, not_negative, positive
 class Adagrad(Optimizer):
     """Learning rule: accum += gradient^2; variable -= learning_rate * gradient / sqrt(accum).
 
-    Slot `<variable>/Adagrad`, which starts at 0.1 (v1.train.AdagradOptimizer).
+    Slot: `<variable>/Adagrad`, which starts at 0.1 (v1.train.AdagradOptimizer).
     """
 
     SLOTS = ("accumulator",)
@@ -43,14 +44,14 @@ class Adagrad(Optimizer):
 
 
 class AdagradDA(Optimizer):
-    """Dual averaging: the variable is computed anew each step from the sums since the first one.
+    """Dual averaging: each step computes the variable anew from the sums since the first step.
 
-    sum += gradient; squares += gradient^2; variable = -learning_rate * shrunk(sum, l1 * t) /
-    (sqrt(squares) + l2 * t * learning_rate), where shrunk(x, by) moves x towards 0 by that much, at most to 0,
-    and t is `global_step` + 1. Where the variable starts is forgotten by the first step.
-    `global_step` is an int64 variable; give it to `apply` or `minimize` too, which count it up.
-    Slots `<variable>/AdagradDA` (sum) and `<variable>/AdagradDA_1` (squares, from 0.1;
-    v1.train.AdagradDAOptimizer).
+    sum += gradient; squares += gradient^2; t = global_step + 1.
+    variable = -learning_rate * shrunk(sum, l1 * t) / (sqrt(squares) + l2 * t * learning_rate).
+    shrunk(x, by) moves x towards 0 by that amount, but not beyond 0. The initial value of the variable has no effect.
+    `global_step` is an int64 variable. Give it to `apply` or `minimize`, too, which add 1 to it.
+    Slots: `<variable>/AdagradDA` (sum) and `<variable>/AdagradDA_1` (squares, 0.1 at first)
+    (v1.train.AdagradDAOptimizer).
     """
 
     SLOTS = ("gradient_accumulator", "gradient_squared_accumulator")
@@ -93,12 +94,12 @@ class AdagradDA(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Learning rule of Zeiler (arXiv:1212.5701), times a learning rate; the paper's own form has 1.0.
+    """Learning rule of Zeiler (arXiv:1212.5701), times a learning rate. The paper's own rule has a rate of 1.0.
 
     accum = rho * accum + (1 - rho) * gradient^2; update = gradient * sqrt(accum_update + epsilon) /
-    sqrt(accum + epsilon); accum_update = rho * accum_update + (1 - rho) * update^2;
-    variable -= learning_rate * update. Slots `<variable>/Adadelta` (accum) and `<variable>/Adadelta_1`
-    (accum_update; v1.train.AdadeltaOptimizer).
+    sqrt(accum + epsilon); then accum_update = rho * accum_update + (1 - rho) * update^2 and
+    variable -= learning_rate * update.
+    Slots: `<variable>/Adadelta` (accum), `<variable>/Adadelta_1` (accum_update) (v1.train.AdadeltaOptimizer).
     """
 
     SLOTS = ("accum", "accum_update")
@@ -133,10 +134,10 @@ class Adadelta(Optimizer):
 class RMSProp(Optimizer):
     """Learning rule: momentum = m * momentum + learning_rate * gradient / sqrt(rms + epsilon).
 
-    rms = decay * rms + (1 - decay) * gradient^2; variable -= momentum. `centered` takes the square of the
-    gradient's own mean mg, which decays alike, off rms under the root. Slots `<variable>/RMSProp` (rms, which
-    starts at ones), `<variable>/RMSProp_1` (mg, only when centered) and the next one (momentum;
-    v1.train.RMSPropOptimizer).
+    rms = decay * rms + (1 - decay) * gradient^2; variable -= momentum. With `centered`, mg is the mean of the
+    gradient,
+    which decays like rms, and mg^2 is subtracted from rms under the root. Slots (v1.train.RMSPropOptimizer):
+    `<variable>/RMSProp` (rms, which starts at ones), `_1` (mg, only when centered), and the next number (momentum).
     """
 
     SLOTS: tuple[str, ...] = ("rms", "momentum")
@@ -182,13 +183,13 @@ class RMSProp(Optimizer):
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader (McMahan et al., 2013): weights that matter little become exactly zero.
+    """Follow the regularized leader (McMahan et al., 2013): weights of little use become exactly zero.
 
-    With p = -learning_rate_power: new = accum + gradient^2; linear += gradient - (new^p - accum^p) /
-    learning_rate * variable; variable = (sign(linear) * l1 - linear) / (new^p / learning_rate + 2 * l2) where
-    |linear| > l1, else 0; accum = new. `beta` adds beta / (2 * learning_rate) to l2; l2 shrinkage adds
-    2 * shrinkage * variable to the gradient, in linear alone. Slots `<variable>/Ftrl` (accum, from 0.1) and
-    `<variable>/Ftrl_1` (linear; v1.train.FtrlOptimizer without its accum_name and linear_name).
+    With p = -learning_rate_power: new = accum + gradient^2; linear += gradient - (new^p - accum^p) / learning_rate *
+    variable; variable = (sign(linear) * l1 - linear) / (new^p / learning_rate + 2 * l2) where |linear| > l1, else 0.
+    Then accum = new. `beta` adds beta / (2 * learning_rate) to l2. The l2 shrinkage adds 2 * shrinkage * variable to
+    the gradient, but only in linear. Slots of v1.train.FtrlOptimizer: `<variable>/Ftrl` (accum, 0.1 at first) and
+    `<variable>/Ftrl_1` (linear).
     """
 
     SLOTS = ("accum", "linear")
@@ -218,7 +219,7 @@ class Ftrl(Optimizer):
         return self.initial_accumulator_value if slot == "accum" else 0
 
     def _arguments(self, variable: tf.Variable, rate: Tensor) -> dict[str, Any]:
-        # TF1 works l2 and beta out in float32, whatever the variable is.
+        # TF1 computes l2 and beta in float32, whatever the type of the variable is.
         l2 = self.l2 + self.beta / (2 * tf.maximum(tf.cast(rate, tf.float32), 1e-36))
         shrinkage = {"l2_shrinkage": tf.cast(self.l2_shrinkage, variable.dtype)} if self.l2_shrinkage else {}
         return {
@@ -242,11 +243,11 @@ class Ftrl(Optimizer):
 
 
 class ProximalGradientDescent(Optimizer):
-    """A step of gradient descent, then one towards zero: l1 by a fixed length, l2 by a share.
+    """A step of gradient descent, then one towards zero: l1 subtracts a fixed length, l2 a share.
 
-    variable = shrunk(variable - learning_rate * gradient, learning_rate * l1) / (1 + learning_rate * l2), where
-    shrunk(x, by) moves x towards 0 by that much, at most to 0 (v1.train.ProximalGradientDescentOptimizer, which
-    takes dense gradients of float32 alone; this one takes float64 too).
+    variable = shrunk(variable - learning_rate * gradient, learning_rate * l1) / (1 + learning_rate * l2).
+    Here shrunk(x, by) moves x towards 0 by that amount, but not beyond 0.
+    This class takes float64, too; v1.train.ProximalGradientDescentOptimizer takes dense gradients of float32 only.
     """
 
     def __init__(
@@ -274,8 +275,7 @@ class ProximalGradientDescent(Optimizer):
 class ProximalAdagrad(Adagrad):
     """Adagrad's accum and rate, learning_rate / sqrt(accum), in the rule of ProximalGradientDescent.
 
-    Slot `<variable>/ProximalAdagrad`, which starts at 0.1 (v1.train.ProximalAdagradOptimizer, which takes dense
-    gradients of float32 alone; this one takes float64 too).
+    Slot: `<variable>/ProximalAdagrad`, which starts at 0.1. v1.train.ProximalAdagradOptimizer takes no float64.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""TF1's rnn cells for tf.function code: one step of a recurrent network. rnn_unroll.RNN makes the steps of a series.
+"""TF1's RNN cells for tf.function code. A cell computes one step; rnn_unroll.RNN computes the steps of a series.
 
-Each computes by the ops of TF1's tf.nn.rnn_cell, and names its variables as TF1 does. A kernel starts as glorot
-uniform unless `initializer`, a function of (shape, dtype), says otherwise; `seed` is the op seed of the default.
+Each cell computes with the ops of TF1's tf.nn.rnn_cell, and names its variables as TF1 does.
+A kernel starts as glorot uniform with `seed` as its op seed, unless `initializer` is given, a function of (shape,
+dtype).
 """
 
 from collections import namedtuple
@@ -21,10 +22,10 @@ LSTMStateTuple.__doc__ = "State of an LSTM: c, the memory, and h, the output; bo
 
 
 class Cell(Layer):
-    """Base class: create(depth, scope), then cell(inputs, state) -> (output, next state); all are [batch, size].
+    """The base class. Call create(depth, scope), then cell(inputs, state) -> (output, next state), all [batch, size].
 
-    Subclasses have state_size (an integer, or a nest of them) and output_size, and say in `_create` what their
-    variables are and in `_step` what they compute.
+    A subclass has state_size (an integer, or a nest of them) and output_size. It makes its variables in `_create` and
+    computes a step in `_step`.
     """
 
     def __init__(
@@ -53,18 +54,20 @@ class Cell(Layer):
         return self
 
     def zero_state(self, batch_size: int | Tensor) -> State:
-        """Returns zeros of state_size: [batch_size, size] each. batch_size: an integer or a scalar tensor."""
+        """Returns zeros of [batch_size, size] for each state_size. batch_size: an integer or a scalar tensor."""
         return tf.nest.map_structure(lambda size: tf.zeros([batch_size, size], self.dtype), self.state_size)
 
     def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
-        """Raises ValueError for inputs or a state that do not fit, TypeError for another dtype."""
+        """Computes one step. Raises ValueError for inputs or a state that do not fit, and TypeError for another
+        dtype.
+        """
         inputs = self._checked(inputs, self.depth, rank=2)
         sizes = self.state_size
         if not isinstance(sizes, int) and not (isinstance(state, (tuple, list)) and len(state) == len(sizes)):
             raise ValueError(f"{self.scope}: its state must be a tuple of {len(sizes)}, not {state}")
         for size, each in zip(tf.nest.flatten(sizes), tf.nest.flatten(state)):
             self._checked(each, size, rank=2, what="state")
-        # The graph optimizer adds up gradients in the order of their names: they must sort as TF1's do.
+        # The graph optimizer sums gradients in the order of their names, so these must sort as TF1's do.
         with tf.name_scope(f"{self.scope}/"):
             return self._step(inputs, state)
 
@@ -108,7 +111,8 @@ class BasicRNNCell(Cell):
 class GRUCell(Cell):
     """Gated recurrent unit (Cho et al., 2014): r, u = the gates; next = u * state + (1 - u) * candidate(r * state).
 
-    Variables: gates/kernel, gates/bias (ones, so that it starts by keeping its state), candidate/kernel and /bias.
+    Variables: gates/kernel, gates/bias, candidate/kernel, candidate/bias. gates/bias starts at ones, so that the cell
+    keeps its state at first.
     """
 
     def __init__(
@@ -138,7 +142,7 @@ class GRUCell(Cell):
 class BasicLSTMCell(Cell):
     """LSTM without peepholes, clipping or projection (Zaremba et al., 2014). Variables: kernel, bias.
 
-    forget_bias is added to the forget gate, not kept in a variable.
+    forget_bias is added to the forget gate. It is not part of a variable.
     """
 
     def __init__(
@@ -168,10 +172,13 @@ class BasicLSTMCell(Cell):
 
 
 class LSTMCell(Cell):
-    """LSTM with peepholes (Sak et al., 2014), clipping of c, and a projection of the output where they are asked for.
+    """LSTM (Sak et al., 2014) that can have peepholes, clip c, and project the output.
 
-    Variables: kernel, bias; with use_peepholes w_f_diag, w_i_diag, w_o_diag; with num_proj, the size of the projected
-    output, projection/kernel. cell_clip and proj_clip bound c and the projection on both sides.
+    Variables: kernel, bias; with use_peepholes also w_f_diag, w_i_diag, w_o_diag; with num_proj also
+    projection/kernel.
+    num_proj: the size of the projected output; None (the default) projects nothing.
+    cell_clip, proj_clip: c and the projection stay between minus this bound and the bound; None (the default) is no
+    bound.
     """
 
     def __init__(
@@ -224,7 +231,7 @@ class LSTMCell(Cell):
         return next_h, LSTMStateTuple(next_c, next_h)
 
 
-_activation = activation  # the constructors' argument of that name hides it
+_activation = activation  # The argument `activation` of the constructors hides the function of that name.
 
 
 def _affine(parts: Sequence[Tensor], kernel: Tensor, bias: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A whole LSTM layer as one kernel of TensorFlow's, for tf.function code (contrib.rnn's LSTMBlockFusedCell)."""
+"""A whole LSTM layer as one kernel of TensorFlow, for tf.function code (contrib.rnn's LSTMBlockFusedCell)."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from tf1ref.modules.rnn import Cell, LSTMStateTuple
 
 
 class LSTMBlockFusedCell(Cell):
-    """All steps in one kernel; no RNN around it: create(depth, scope), then called with [time, batch, depth].
+    """All steps of a series in one kernel. It needs no RNN: call create(depth, scope), then cell([time, batch,
+    depth]).
 
-    Its variables fit LSTMCell's, under `<scope>/lstm_fused_cell`; use_peephole adds w_i_diag, w_f_diag, w_o_diag. The
-    kernel's gradient passes through cell_clip as if there were none; LSTMCell's stops there.
+    Its variables have the shapes of LSTMCell's and lie under `<scope>/lstm_fused_cell`. use_peephole adds w_i_diag,
+    w_f_diag and w_o_diag. The kernel's gradient ignores cell_clip, while LSTMCell's gradient is 0 where c is clipped.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class LSTMBlockFusedCell(Cell):
     ) -> tuple[Tensor, State]:
         """Returns (outputs [time, batch, units], LSTMStateTuple of the last step).
 
-        Beyond its sequence_length, [batch] integers, a row's outputs are 0, and its state is the last valid one.
-        Raises ValueError for inputs or a state that do not fit, TypeError for another dtype.
+        sequence_length: [batch] integers. After its own length, a row's outputs are 0 and its state stays the last
+        valid one.
+        Raises ValueError for inputs or a state that do not fit, and TypeError for another dtype.
         """
         inputs = self._checked(inputs, self.depth, rank=3)
         length, batch = tf.unstack(tf.shape(inputs)[:2])
@@ -85,10 +87,12 @@ def block_lstm(
     use_peephole: bool,
     **options: Any,
 ) -> tuple[Tensor, Tensor]:
-    """BlockLSTM over all of x [time, batch, depth], time known; returns (outputs [time, batch, units], last c).
+    """Runs BlockLSTM over x [time, batch, depth], whose time is known. Returns (outputs [time, batch, units], last
+    c).
 
-    Its gradient is not BlockLSTMGrad, which multiplies matrices without FMA (a training step takes 1.7 times as long),
-    but a step's kernel for the gates and plain products: one a step for h, one for the whole series for w.
+    The gradient is not BlockLSTMGrad: that kernel multiplies matrices without FMA, and a training step takes 1.7
+    times as long. Instead a kernel computes the gates of each step, and plain products do the rest. There is one
+    product for each step for h, and one for the whole series for w.
     """
 
     @tf.custom_gradient
@@ -122,7 +126,9 @@ def block_lstm(
 def _block_lstm_gradients(
     x: Tensor, h_prev: Tensor, w: Tensor, steps: Any, c_grad: Tensor, h_grad: Tensor
 ) -> tuple[Any, ...]:
-    """Gradients by x, c, h, w, the peepholes and b, from the kernels' steps, the last one first."""
+    """Returns the gradients of x, c, h, w, the peepholes and b. `steps` has the kernels' results, the last step
+    first.
+    """
     depth = x.shape[2]
     dicfo = tf.concat([step.dicfo for step in reversed(steps)], 0)
     both = tf.concat([x, h_prev], 2)

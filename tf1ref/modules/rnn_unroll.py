@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 class RNN(Layer):
-    """A cell along a series. Variables: `<name>/<cell's own>`, such as rnn/basic_lstm_cell/kernel.
+    """Runs a cell along a series. Its variables are `<name>/<cell's own>`, such as rnn/basic_lstm_cell/kernel.
 
-    unroll: False makes the steps in a tf.while_loop (tf.nn.dynamic_rnn), for series of any length; True writes them
-    out one by one (tf.nn.static_rnn), which needs a known length, traces longer and runs faster. time_major: inputs
-    and outputs are [time, batch, size], which saves two transpositions, instead of [batch, time, size].
-    parallel_iterations: steps of the loop that may be under way at once; those of stacked cells gain by it.
+    unroll: False (the default) computes the steps in a tf.while_loop (tf.nn.dynamic_rnn), for series of any length.
+    True writes the steps out one by one (tf.nn.static_rnn). It needs a known length, takes longer to trace and runs
+    faster.
+    time_major: True means inputs and outputs of [time, batch, size], which saves two transpositions. False (the
+    default) means [batch, time, size].
+    parallel_iterations: how many steps of the loop may run at once (default: 32). Stacked cells gain by it.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class RNN(Layer):
         return self
 
     def variables_by_name(self) -> dict[str, tf.Variable]:
+        """Returns {checkpoint name: variable} of the cell."""
         return self.cell.variables_by_name()
 
     def __call__(
@@ -47,8 +50,10 @@ class RNN(Layer):
     ) -> tuple[Tensor, State]:
         """Returns (outputs, the state after the last step).
 
-        Beyond its sequence_length, [batch] integers, a row's outputs are 0, and its state is the last valid one.
-        initial_state: None for zeros. Raises ValueError for inputs or states that do not fit.
+        initial_state: the state before the first step; None (the default) means zeros.
+        sequence_length: [batch] integers. After its own length, a row's outputs are 0 and its state stays the last
+        valid one.
+        Raises ValueError for inputs or states that do not fit.
         """
         inputs = tf.convert_to_tensor(inputs)
         if inputs.shape.rank != 3:
@@ -70,7 +75,7 @@ class RNN(Layer):
 
 
 def _looped(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -> tuple[Tensor, State]:
-    """The steps in a loop, which ends with the longest row."""
+    """Computes the steps in a loop that ends with the longest row."""
     time_steps = tf.shape(series)[0] if series.shape[0] is None else series.shape[0]
     size = rnn.cell.output_size
     steps = tf.TensorArray(rnn.dtype, time_steps, element_shape=series.shape[1:]).unstack(series)
@@ -79,7 +84,8 @@ def _looped(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) 
     bound = time_steps if lengths is None else tf.minimum(time_steps, tf.maximum(1, tf.reduce_max(lengths)))
 
     def body(time: Any, outputs: Any, state: State) -> Any:
-        with tf.name_scope(""):  # as in TF1's loops; the order in which gradients are summed goes by the names
+        # TF1's loops have this scope. The order in which gradients are summed depends on the names.
+        with tf.name_scope(""):
             output, following = rnn.cell(steps.read(time), state)
             if lengths is not None:
                 output, following = _passed_by(rnn, time, lengths, (zeros, state), (output, following))
@@ -98,9 +104,9 @@ def _looped(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) 
 
 
 def _written_out(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -> tuple[Tensor, State]:
-    """The steps one by one."""
+    """Computes the steps one by one."""
     if series.shape[0] is None:
-        raise ValueError(f"{rnn.scope}: unroll=True needs a known number of steps, found inputs of {series.shape}")
+        raise ValueError(f"{rnn.scope}: unroll=True needs a known number of steps, but the inputs are {series.shape}")
     if tf.executing_eagerly():
         return _steps(rnn, series, state, lengths, batch)
 
@@ -112,7 +118,7 @@ def _written_out(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: 
 
         def backward(*upstream: Any, variables: Sequence[tf.Variable] = ()) -> Any:
             sources = [series, *state_parts]
-            # A tape names its ops otherwise than tf.gradients and v1.gradients do, which changes the order of sums.
+            # A tape names its ops differently from tf.gradients and v1.gradients, which changes the order of sums.
             gradients = tf.gradients(results, [*sources, *variables], upstream)
             return (gradients[: len(sources)], gradients[len(sources) :]) if variables else gradients
 
@@ -123,7 +129,7 @@ def _written_out(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: 
 
 
 def _steps(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -> tuple[Tensor, State]:
-    """The outputs of all steps, [time, batch, size], and the last state."""
+    """Returns the outputs of all steps, [time, batch, size], and the last state."""
     outputs, zeros = [], tf.zeros([batch, rnn.cell.output_size], rnn.dtype)
     if lengths is not None:
         shortest, longest = tf.reduce_min(lengths), tf.reduce_max(lengths)
@@ -139,7 +145,7 @@ def _steps(rnn: Layer, series: Tensor, state: State, lengths: Any, batch: Any) -
 def _step_or_none(
     rnn: Layer, time: Any, inputs: tf.Tensor, lengths: Any, shortest: Any, longest: Any, before: State
 ) -> Any:
-    """One step, which all rows make, or some, or none; the cell is not computed where none does."""
+    """Computes one step for all rows, for some, or for none. The cell runs only when a row needs it."""
 
     def made() -> Any:
         after = rnn.cell(inputs, before[1])
@@ -149,8 +155,8 @@ def _step_or_none(
 
 
 def _passed_by(rnn: Layer, time: Any, lengths: Any, before: State, after: State) -> Any:
-    """Returns (output, state) after a step, but those before it for rows that have ended."""
+    """Returns the (output, state) of a step. Rows that have ended keep the state from before, and their output is 0."""
     done = time >= lengths
-    # As in a cell: in TF1 the names of these sort before those of the cell's ops.
+    # As in a cell: TF1's names of these ops sort before those of the cell's ops.
     with tf.name_scope(f"{rnn.scope}/"):
         return tf.nest.map_structure(lambda old, new: v1.where(done, old, new), before, after)

@@ -1,4 +1,4 @@
-"""TF1's cells made of cells, for tf.function code: stacked, with a residual connection, and with dropout."""
+"""TF1's cells that are made of other cells, for tf.function code: stacked, residual, and with dropout."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class MultiRNNCell(Layer):
-    """Cells one on top of the other: the output of each is the input of the next; the state is a tuple of theirs.
+    """Stacks cells: the output of each one is the input of the next. The state is a tuple of the cells' states.
 
-    Variables: `<scope>/multi_rnn_cell/cell_0/<cell's own>`, cell_1... Give each layer a cell object of its own.
+    Variables: `<scope>/multi_rnn_cell/cell_0/<cell's own>`, then cell_1, and so on. Each layer needs its own cell
+    object.
     """
 
     def __init__(self, cells: Sequence[Layer], name: str = "multi_rnn_cell") -> None:
@@ -28,7 +29,7 @@ class MultiRNNCell(Layer):
             raise ValueError(f"{name}: cells must be a list of at least one cell, not {cells}")
         self.cells = list(cells)
         if len({id(cell) for cell in self.cells}) < len(self.cells):
-            raise ValueError(f"{name}: a cell stands in its list twice; make one object for each layer")
+            raise ValueError(f"{name}: a cell is in its list twice; make one object for each layer")
 
     state_size = property(lambda self: tuple(cell.state_size for cell in self.cells))
     output_size = property(lambda self: self.cells[-1].output_size)
@@ -42,9 +43,11 @@ class MultiRNNCell(Layer):
         return self
 
     def variables_by_name(self) -> dict[str, tf.Variable]:
+        """Returns {checkpoint name: variable} of all cells."""
         return {name: variable for cell in self.cells for name, variable in cell.variables_by_name().items()}
 
     def new_series(self) -> None:
+        """Draws what all steps of a series share, for each cell."""
         for cell in self.cells:
             cell.new_series()
 
@@ -53,7 +56,7 @@ class MultiRNNCell(Layer):
         return tuple(cell.zero_state(batch_size) for cell in self.cells)
 
     def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
-        """Raises ValueError for a state that is no tuple of one for each cell, and what the cells raise."""
+        """Computes one step. Raises ValueError unless the state is a tuple with one state for each cell."""
         if not isinstance(state, (tuple, list)) or len(state) != len(self.cells):
             raise ValueError(f"{self.scope}: its state must be a tuple of {len(self.cells)}, not {state}")
         states = []
@@ -64,12 +67,12 @@ class MultiRNNCell(Layer):
 
 
 class _Wrapper(Layer):
-    """A cell around another; it has neither variables nor a scope of its own."""
+    """A cell around another cell. It has neither variables nor a scope of its own."""
 
     def __init__(self, cell: Layer, name: str) -> None:
         super().__init__(name)
         if not isinstance(cell, Layer) or not hasattr(cell, "state_size"):
-            raise TypeError(f"{type(self).__name__}: {cell} is no cell")
+            raise TypeError(f"{type(self).__name__}: {cell} is not a cell")
         self.cell = cell
 
     state_size = property(lambda self: self.cell.state_size)
@@ -81,9 +84,11 @@ class _Wrapper(Layer):
         return self
 
     def variables_by_name(self) -> dict[str, tf.Variable]:
+        """Returns {checkpoint name: variable} of the cell."""
         return self.cell.variables_by_name()
 
     def new_series(self) -> None:
+        """Draws what all steps of a series share, for the cell."""
         self.cell.new_series()
 
     def zero_state(self, batch_size: int | Tensor) -> State:
@@ -91,21 +96,21 @@ class _Wrapper(Layer):
         return self.cell.zero_state(batch_size)
 
     def _around(self) -> AbstractContextManager[Any]:
-        # TF1's wrapper stands in the scope around the cell's. The order in which gradients are summed shows in the last
-        # bit, and goes by the names.
+        # TF1's wrapper stands in the scope around the cell's. The order in which gradients are summed depends on the
+        # names and shows in the last bit.
         around = self.cell.scope.rpartition("/")[0]
         return tf.name_scope(f"{around}/" if around else "")
 
 
 class ResidualWrapper(_Wrapper):
-    """Adds a cell's inputs to its outputs, which must be of one size, or gives residual_fn(inputs, outputs)."""
+    """Adds a cell's inputs to its outputs of the same size, or computes residual_fn(inputs, outputs) instead."""
 
     def __init__(self, cell: Layer, residual_fn: Callable[..., Any] | None = None) -> None:
         super().__init__(cell, "residual_wrapper")
         self.residual_fn = residual_fn
 
     def __call__(self, inputs: tf.Tensor, state: State) -> tuple[Tensor, State]:
-        """Raises ValueError where the sizes differ, and what the cell raises."""
+        """Computes one step. Raises ValueError when the sizes of inputs and outputs differ."""
         output, state = self.cell(inputs, state)
         if self.residual_fn is not None:
             with self._around():
@@ -118,13 +123,14 @@ class ResidualWrapper(_Wrapper):
 
 
 class DropoutWrapper(_Wrapper):
-    """Drops inputs, outputs and next states of a cell; never the memory c of an LSTMStateTuple.
+    """Drops inputs, outputs and next states of a cell, but never the memory c of an LSTMStateTuple.
 
-    The keep probabilities are numbers or scalar tensors; 1 is no dropout. Masks are drawn at every step anew, or with
-    variational_recurrent once for all steps and rows of a series (Gal and Ghahramani, 2015): RNN begins one; who calls
-    the cell without it calls new_series() first. seed: an integer; each place gets its own of it, as in TF1. The steps
-    of a loop draw in order, in TF1 only with parallel_iterations=1. For evaluation wrap the same cell again with keep
-    probabilities of 1, or use the cell itself.
+    The keep probabilities are numbers or scalar tensors (default: 1, which drops nothing).
+    Each step draws new masks. With variational_recurrent, one mask holds for all steps and rows of a series (Gal and
+    Ghahramani, 2015). RNN begins a series by itself; without RNN, call new_series() before the first step.
+    seed: an integer, from which each mask gets its own seed, as in TF1. The steps of a loop draw in order here; in
+    TF1 they do so only with parallel_iterations=1.
+    For evaluation wrap the same cell again with keep probabilities of 1, or use the cell itself.
     """
 
     def __init__(
@@ -147,11 +153,12 @@ class DropoutWrapper(_Wrapper):
         }
 
     def create(self, depth: int, scope: str = "") -> "Self":
+        """Makes the cell's variables for inputs of [batch, depth], below `scope`; returns the wrapper."""
         self._depth = depth
         return super().create(depth, scope)
 
     def new_series(self) -> None:
-        """Draws the masks of a series, where they are variational."""
+        """Draws the masks of a series if they are variational."""
         super().new_series()
         sizes = {"input": self._depth, "state": self.state_size, "output": self.output_size}
         for place in sizes if self._variational else ():
@@ -193,13 +200,13 @@ class DropoutWrapper(_Wrapper):
     def _place_seed(self, place: str, number: int) -> int | None:
         if self.seed is None:
             return None
-        # TF1's own: a program with a seed must get the masks it got.
+        # TF1 computes seeds in this way, and a program with a seed must get the masks that it got.
         digest = hashlib.md5(f"{self.seed}{place}_{number}".encode()).hexdigest()
         return int(digest[:8], 16) & 0x7FFFFFFF
 
 
 def _memories(values: Any) -> list[bool]:
-    """Returns for each tensor of a nest, flattened, whether it is the c of an LSTMStateTuple."""
+    """Returns for each tensor of a flattened nest whether it is the c of an LSTMStateTuple."""
     if isinstance(values, LSTMStateTuple):
         return [True, False]
     if isinstance(values, (list, tuple)):

@@ -14,7 +14,7 @@ def exponential_decay(
 ) -> Tensor:
     """Returns learning_rate * decay_rate ^ (global_step / decay_steps), a float32 scalar.
 
-    With `staircase` the exponent is rounded down: the rate falls in steps (v1.train.exponential_decay).
+    With `staircase` the exponent is rounded down, so the rate falls in steps (v1.train.exponential_decay).
     """
     learning_rate = tf.convert_to_tensor(learning_rate, tf.float32)
     exponent = tf.cast(global_step, tf.float32) / tf.cast(decay_steps, tf.float32)
@@ -28,7 +28,9 @@ def natural_exp_decay(
 ) -> Tensor:
     """Returns learning_rate * exp(-decay_rate) ^ (global_step / decay_steps), a float32 scalar.
 
-    A power of a rounded base, as v1.train.natural_exp_decay has it: exp(-decay_rate * p) differs in the last bits.
+    As in v1.train.natural_exp_decay, this is the power of a rounded base. exp(-decay_rate * p) differs in the last
+    bits.
+    With `staircase` the exponent is rounded down.
     """
     base = tf.exp(-tf.cast(decay_rate, tf.float32))
     return exponential_decay(learning_rate, global_step, decay_steps, base, staircase)
@@ -39,7 +41,7 @@ def inverse_time_decay(
 ) -> Tensor:
     """Returns learning_rate / (1 + decay_rate * global_step / decay_steps), a float32 scalar.
 
-    With `staircase` the quotient of steps is rounded down (v1.train.inverse_time_decay).
+    With `staircase` the quotient of the steps is rounded down (v1.train.inverse_time_decay).
     """
     done = tf.cast(global_step, tf.float32) / tf.cast(decay_steps, tf.float32)
     if staircase:
@@ -57,9 +59,11 @@ def polynomial_decay(
 ) -> Tensor:
     """Returns (learning_rate - end_learning_rate) * (1 - p) ^ power + end_learning_rate, a float32 scalar.
 
-    p is global_step / decay_steps and stays at 1 after the end. With `cycle` the end moves away instead, to the
-    next multiple of decay_steps, and the rate jumps up again (v1.train.polynomial_decay). In a graph the division by
-    a constant becomes a product, so some cycles end a step early (7 steps: the third one), in TF1 as here.
+    p is global_step / decay_steps and stays at 1 after the end. With `cycle` the end moves to the next multiple of
+    decay_steps instead, and the rate jumps up again (v1.train.polynomial_decay).
+    In a graph, the division by a constant becomes a product. Some cycles therefore end one step early, in TF1 as
+    here;
+    with decay_steps=7 it is the third one.
     """
     learning_rate, end = tf.cast(learning_rate, tf.float32), tf.cast(end_learning_rate, tf.float32)
     step, last = tf.cast(global_step, tf.float32), tf.cast(decay_steps, tf.float32)
@@ -73,8 +77,8 @@ def polynomial_decay(
 def cosine_decay(learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar, alpha: Scalar = 0.0) -> Tensor:
     """Returns learning_rate * ((1 - alpha) * (1 + cos(pi * p)) / 2 + alpha), a float32 scalar.
 
-    p is global_step / decay_steps and stays at 1 after the end: the last rate is alpha times the first
-    (v1.train.cosine_decay; Loshchilov and Hutter, arXiv:1608.03983, without its restarts).
+    p is global_step / decay_steps and stays at 1 after the end, so the last rate is alpha times the first. This is
+    v1.train.cosine_decay (Loshchilov and Hutter, arXiv:1608.03983, without the restarts).
     """
     last = tf.cast(decay_steps, tf.float32)
     done = tf.minimum(tf.cast(global_step, tf.float32), last) / last
@@ -83,10 +87,12 @@ def cosine_decay(learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar
 
 
 def piecewise_constant(global_step: Scalar, boundaries: Sequence[float], values: Sequence[float]) -> Tensor:
-    """Returns values[i], a float32 scalar; i counts the boundaries below global_step, which may equal the last of them.
+    """Returns values[i], a float32 scalar, where i is the number of boundaries below global_step.
 
-    One value more than boundaries (v1.train.piecewise_constant). Raises ValueError for another number of them, for
-    no boundary, and for boundaries that are fractions while the step is an integer.
+    A boundary that equals global_step is not counted (v1.train.piecewise_constant).
+    values: one more than boundaries.
+    Raises ValueError for another number of values, for an empty list of boundaries, and for boundaries that are not
+    integers while the step is one.
     """
     step = tf.convert_to_tensor(global_step)
     if not boundaries or len(values) != len(boundaries) + 1:

@@ -1,8 +1,8 @@
-"""Runs two programs, compares their traces to the bit and names the first divergence.
+"""Runs two programs, compares their traces to the bit, and names the first divergence.
 
-A trace is a dict {key: array}. A key says what it holds by its first word, and traces are compared in
-that order: `initial/` values, `forward/` results, anything else, `steps/` (one row a step: loss, w, ...),
-`gradient/`, `slots/`, `final/` values. Whatever differs first in it is nearest to the cause.
+A trace is a dict {key: array}. The first word of a key says what the array holds. Keys are compared in the order
+`initial/` values, `forward/` results, anything else, `steps/` (one row for each step), `gradient/`, `slots/` and
+`final/` values. The first key that differs is therefore nearest to the cause.
 """
 
 import inspect
@@ -25,7 +25,7 @@ Arrays = Mapping[str, npt.ArrayLike]
 
 @dataclass
 class Key:
-    """How one key of two traces compares; `first` names the first element that differs, or is ""."""
+    """How one key of two traces compares. `first` names the first element that differs, or is ""."""
 
     key: str
     elements: int
@@ -37,7 +37,11 @@ class Key:
 
 @dataclass
 class Report:
-    """How two traces compare. `equal`: every key within `ulps`, and something moved. `rows`: a Key each."""
+    """How two traces compare.
+
+    equal: True when every key is within `ulps` and at least one value changes over the run. rows: one Key for each
+    key.
+    """
 
     name: str
     equal: bool
@@ -49,23 +53,26 @@ class Report:
     rows: list[Key]
 
     def summary(self) -> dict[str, Any]:
-        """The report without its rows, ready for JSON."""
+        """Returns the report without its rows, ready for JSON."""
         return {k: v for k, v in asdict(self).items() if k != "rows"}
 
 
 class ProgramFailed(Exception):
-    """A program under comparison raised an error of its own; the message names the half and the error."""
+    """A program under comparison raised an error. The message names the half and the error."""
 
 
 def without_onednn() -> None:
-    """Turns oneDNN off: its convolution gradients differ in the last bits. Before TensorFlow is imported."""
+    """Turns oneDNN off. Call it before TensorFlow is imported: oneDNN's convolution gradients differ in the last
+    bits.
+    """
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 
 def run(module: Any, steps: int = STEPS, name: str | None = None) -> Report:
-    """Runs both halves of `module`, its run_graph and run_function, for `steps` steps; returns the Report.
+    """Runs run_graph and run_function of `module` for `steps` steps each (default: 20). Returns the Report.
 
-    Raises InputError when a half does not return a trace.
+    name: the name in messages (default: the module's). Raises InputError when a half does not return a trace, and
+    ProgramFailed when it raises an error.
     """
     name = name or module.__name__
     graph = trace_of(module.run_graph, steps, name)
@@ -74,12 +81,13 @@ def run(module: Any, steps: int = STEPS, name: str | None = None) -> Report:
 
 
 def trace_of(function: Callable[..., Arrays], steps: int | None, name: str) -> dict[str, np.ndarray]:
-    """Calls one half with the parameters it takes (`steps`, `out`) and returns its trace, checked.
+    """Calls one half with those of the parameters `steps` and `out` that it takes. Returns its trace, checked.
 
-    `out` is a folder that is gone afterwards.
+    `out` is a temporary folder, which is removed afterwards.
     """
     takes = inspect.signature(function).parameters
-    half = f"{name}.{getattr(function, '__name__', 'function')}"  # a partial has no name
+    # A functools.partial has no name.
+    half = f"{name}.{getattr(function, '__name__', 'function')}"
     arguments: dict[str, Any] = {"steps": steps} if "steps" in takes else {}
     with tempfile.TemporaryDirectory() as folder:
         if "out" in takes:
@@ -96,10 +104,13 @@ def trace_of(function: Callable[..., Arrays], steps: int | None, name: str) -> d
 def compare(
     graph: Mapping[str, np.ndarray], function: Mapping[str, np.ndarray], ulps: int = 0, name: str = "trace"
 ) -> Report:
-    """Compares two traces {key: array}; returns the Report. `ulps`: how far apart floats may be, 0 for the bit."""
+    """Compares two traces {key: array}; returns the Report.
+
+    ulps: how many units in the last place floats may differ; 0 (the default) means equal to the bit.
+    """
     rows = [_compare_key(key, graph.get(key), function.get(key)) for key in _ordered(graph, function)]
     wrong = [row for row in rows if row.max_ulp > ulps or (row.first and not row.max_ulp)]
-    # Names and shapes come first: a value that is not there explains what differs later.
+    # Names and shapes come first, since a missing value explains the differences after it.
     wrong.sort(key=lambda row: row.elements > 0)
     first = f"{wrong[0].key}: {wrong[0].first}" if wrong else nothing_moves(graph)
     return Report(
@@ -115,7 +126,10 @@ def compare(
 
 
 def nothing_moves(trace: Mapping[str, np.ndarray]) -> str:
-    """Returns why a trace proves nothing: it is empty, or its variables and steps never change. Else ""."""
+    """Returns why a trace proves nothing, or "" when it proves something.
+
+    An empty trace proves nothing, and neither does one whose variables and steps never change.
+    """
     if not sum(np.size(value) for value in trace.values()):
         return "the trace is empty: it proves nothing"
     pairs = [
@@ -128,7 +142,8 @@ def nothing_moves(trace: Mapping[str, np.ndarray]) -> str:
 
 def _array(value: npt.ArrayLike, where: str) -> np.ndarray:
     array = np.asarray(value)
-    if array.dtype == object:  # string tensors arrive as objects
+    # String tensors arrive as objects.
+    if array.dtype == object:
         if not all(isinstance(element, (bytes, str)) for element in array.flat):
             raise InputError(f"{where}: {type(array.flat[0]).__name__}: not an array of numbers or strings")
         array = array.astype(bytes)
@@ -162,7 +177,8 @@ def _compare_key(key: str, a: np.ndarray | None, b: np.ndarray | None) -> Key:
         ulps = ulp_distance(a, b)
         with np.errstate(all="ignore"):
             gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
-        difference = float(np.fmax.reduce(gap, axis=None, initial=0.0))  # fmax passes over inf - inf
+        # fmax ignores the NaN of inf - inf.
+        difference = float(np.fmax.reduce(gap, axis=None, initial=0.0))
     else:
         ulps = (a != b).astype(np.int64)
         difference = float(np.max(ulps, initial=0))

@@ -1,4 +1,4 @@
-"""The pytest fixture `parity`, for any project that has tf1ref installed."""
+"""The pytest fixture `parity`. Every project that has tf1ref installed can use it."""
 
 import os
 import sys
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def parity() -> "Callable[..., Report]":
-    """A function that proves a port: parity(run_graph, run_function, steps=20, ulps=0) or parity(module, ...).
+    """Returns a function that proves a port: parity(run_graph, run_function, steps=20, ulps=0) or parity(module,
+    ...).
 
-    Both functions return a dict of arrays. The test fails, naming the first key, step and element that differ.
-    Returns the report. Set TF_ENABLE_ONEDNN_OPTS=0 for the tests: with oneDNN on, convolution gradients differ.
+    Both functions return a dict of arrays. The test fails at the first difference and names its key, step and
+    element.
+    Otherwise the fixture's function returns the report.
+    Set TF_ENABLE_ONEDNN_OPTS=0 for the tests: with oneDNN on, convolution gradients differ in the last bits.
     """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -1,7 +1,7 @@
-"""What a TF1 program really computed, as `tf1ref exec --record` wrote it, and a port that is compared with it.
+"""What a TF1 program computed, as `tf1ref exec --record` wrote it, and the comparison of a port with it.
 
-A recording is a zip without pickles: index.json, a graph (MetaGraphDef) for each that was run, and arrays by the hash
-of their content, so that a test set that is fed a hundred times is kept once.
+A recording is a zip without pickles. It holds index.json, a MetaGraphDef for each graph that was run, and arrays.
+Arrays are stored by the hash of their content: a test set that is fed a hundred times is kept once.
 """
 
 import inspect
@@ -20,12 +20,16 @@ from tf1ref.parity import engine
 
 FORMAT = 1
 INDEX = "index.json"
-MOST_INDEX = 1 << 28  # bytes of an index that is read at all
+# An index of more bytes is not read.
+MOST_INDEX = 1 << 28
 
 
 @dataclass
 class Run:
-    """One session.run. `feeds`, `fetches`: {tensor name: array}; `targets`: ops; `trains`: it wrote weights."""
+    """One session.run.
+
+    feeds, fetches: {tensor name: array}. targets: names of ops. trains: True when the run wrote weights.
+    """
 
     graph: int
     trains: bool
@@ -36,10 +40,11 @@ class Run:
 
 @dataclass
 class Recording:
-    """A recording in memory. `runs`: every Run, in order; `initial`, `final`: {variable: array} around the training.
+    """A recording in memory.
 
-    `graphs`: serialized MetaGraphDefs; `seeds`: of each graph, or None; `lines`: of each {op: [file, line, function]}.
-    `left_out`: what was not recorded, in words.
+    runs: every Run, in order. initial, final: {variable: array} before and after the training.
+    graphs: serialized MetaGraphDefs. seeds: the seed of each graph, or None. lines: for each graph {op: [file, line,
+    function]}. left_out: sentences that say what was not recorded.
     """
 
     path: str
@@ -61,13 +66,13 @@ class Recording:
 
     @property
     def feeds(self) -> list:
-        """{tensor name without ":0": array} for each step."""
+        """Returns {tensor name without ":0": array} for each step."""
         return [{name.removesuffix(":0"): value for name, value in run.feeds.items()} for run in self.steps]
 
     def trace(self) -> dict:
-        """Returns {key: array} of the training, as parity compares it: initial/, steps/, final/.
+        """Returns {key: array} of the training with the keys that parity compares: initial/, steps/ and final/.
 
-        A fetched tensor is in it where every step fetched it in one shape.
+        A fetched tensor is included when every step fetched it in the same shape.
         """
         steps, found = self.steps, {f"initial/{name}": value for name, value in self.initial.items()}
         for name in steps[0].fetches if steps else ():
@@ -78,7 +83,7 @@ class Recording:
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
-    """Returns the Recording at `path`. Raises InputError when it is none, or is cut off or damaged."""
+    """Returns the Recording at `path`. Raises InputError for a file that is damaged, cut off or not a recording."""
     path = os.fspath(path)
     try:
         with zipfile.ZipFile(path) as z:
@@ -91,14 +96,17 @@ def load(path: str | os.PathLike[str]) -> Recording:
     except FileNotFoundError as e:
         raise InputError(f"{path}: no such recording: make one with `tf1ref exec --record {path} SCRIPT`") from e
     except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, AttributeError, EOFError) as e:
-        raise InputError(f"{path}: no recording, or cut off: make one with `tf1ref exec --record FILE SCRIPT`") from e
+        raise InputError(
+            f"{path}: not a recording, or cut off: make one with `tf1ref exec --record FILE SCRIPT`"
+        ) from e
 
 
 def compare(recording: Recording, module: ModuleType, ulps: int | None = None) -> engine.Report:
-    """Returns the parity Report of `module`.run_function(recording) against what was recorded.
+    """Compares `module`.run_function(recording) with what was recorded; returns the parity Report.
 
-    The function returns a trace: final/<variable> of every trainable variable, and any other keys of the recording.
-    Raises InputError when there is no such function, or it returns no trace.
+    run_function returns a trace: final/<variable> of every trainable variable, and any other keys of the recording.
+    ulps: how many units in the last place floats may differ.
+    Raises InputError when the module has no such function, or the function does not return a trace.
     """
     function = getattr(module, "run_function", None)
     if function is None or not inspect.signature(function).parameters:

@@ -1,4 +1,4 @@
-"""What a program keeps of its run, under the keys in whose order two traces are compared."""
+"""Collects what a program shows of its run, under the keys that parity compares."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 
 
 class Trace(dict):
-    """A dict {key: value} with a method for each kind of key that has an order of its own (engine.ORDER).
+    """A dict {key: value} with one method for each kind of key that has a place in engine.ORDER.
 
-    Values are arrays, or tensors and variables that have a value (.numpy()). A variable's value is taken at once.
+    Values are arrays, or tensors and variables that have a value (.numpy()). A variable's value is read at once.
 
     >>> trace = Trace()
     >>> trace.initial({"w": np.float32(5)})
@@ -28,11 +28,11 @@ class Trace(dict):
         self._keep("forward", values)
 
     def gradients(self, values: Mapping[str, Any]) -> None:
-        """Keeps gradients {name of the variable: value}: those of the first step say where a difference comes from."""
+        """Keeps gradients {variable name: value}. Those of the first step show where a difference begins."""
         self._keep("gradient", values)
 
     def slots(self, values: Mapping[str, Any]) -> None:
-        """Keeps the optimizer's own variables {name: value} as they end."""
+        """Keeps the optimizer's slot variables {name: value} as they end."""
         self._keep("slots", values)
 
     def final(self, values: Mapping[str, Any]) -> None:
@@ -40,12 +40,12 @@ class Trace(dict):
         self._keep("final", values)
 
     def step(self, **values: Any) -> None:
-        """Adds a row to steps/NAME for each value."""
+        """Adds one row to steps/NAME for each named value."""
         for name, value in values.items():
             self.setdefault(f"steps/{name}", []).append(_array(value))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns {key: array}; the rows of a step's value are one array, a row a step."""
+        """Returns {key: array}. The values of a step become one array with one row for each step."""
         return {key: np.asarray(value) for key, value in self.items()}
 
     def _keep(self, kind: str, values: Mapping[str, Any]) -> None:
@@ -53,5 +53,5 @@ class Trace(dict):
 
 
 def _array(value: Any) -> np.ndarray:
-    # A copy: numpy() of a variable may show what is assigned to it later.
+    # This is a copy, because numpy() of a variable may show later assignments.
     return np.array(value.numpy() if hasattr(value, "numpy") else value)

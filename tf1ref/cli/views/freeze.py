@@ -8,7 +8,7 @@ from tf1ref import console
 
 
 def show_freeze(report, as_json=False):
-    """Prints a freezing.Report: its notes on standard error, then counts, inputs, outputs, and how it was verified."""
+    """Prints a freezing.Report: its notes on standard error, then counts, inputs, outputs and the verification."""
     for line in report.notes:
         console.note(f"note: {line}")
     if as_json:

@@ -1,4 +1,7 @@
-"""What `tf1ref inspect` prints: facts, tables of at most 100 columns, and what to look out for; or JSON."""
+"""What `tf1ref inspect` prints: the facts of an artifact, tables, and warnings; or JSON.
+
+The tables are at most 100 columns wide.
+"""
 
 import json
 import os
@@ -11,7 +14,8 @@ from tf1ref.artifacts import inspect
 from tf1ref.artifacts.graph import summaries
 from tf1ref.console import clean
 
-MOST_ROWS = 20  # of a table, where its option asks for all
+# A table has at most this many rows, unless its option asks for all.
+MOST_ROWS = 20
 MOST_OPS = 14
 MOST_NAMES = 4
 SLOT = "slot"
@@ -19,9 +23,12 @@ VERDICTS = {"outside": "needs --trust", "state": "no file holds it", "python": "
 
 
 def show_inspect(path, part="", node="", as_json=False):
-    """Inspects `path` and prints the report; `part`: "ops", "variables" or "signatures" for all of one of them.
+    """Inspects `path` and prints the report.
 
-    `node`: prints that node instead. Raises InputError as inspect.inspect and inspect.node do.
+    part: "ops", "variables" or "signatures" prints all rows of that table; "" (the default) prints at most 20 of
+    each.
+    node: a node's name; that node is printed instead of the report. as_json: prints JSON.
+    Raises InputError as inspect.inspect and inspect.node do.
     """
     if node:
         found = inspect.node(path, node)
@@ -88,7 +95,9 @@ def _values(report):
         return []
     numbers, held = sum(v.parameters for v in report.variables), sum(v.bytes for v in report.variables)
     words = f"{_count(len(report.variables), 'tensor')}, {numbers:,} numbers, {_size(held)}"
-    return [("values", words + (", saved by TF2's Checkpoint: names are paths of objects" * report.objects))]
+    return [
+        ("values", words + (", saved by tf.train.Checkpoint: each name is a path through objects" * report.objects))
+    ]
 
 
 def _graph_facts(graph):
@@ -155,7 +164,7 @@ def _graph_rows(report):
 
 
 def _in_order(name):
-    """A key that puts Variable_2 before Variable_10."""
+    """Returns a sort key that puts Variable_2 before Variable_10."""
     return [int(word) if word.isdecimal() else word for word in re.split(r"(\d{1,18})", name)]
 
 
@@ -203,7 +212,7 @@ def _show_records(records):
         ]
         console.table(("feature", "type", ">values", ">records"), rows)
     else:
-        console.say("  its records are no tf.train.Examples")
+        console.say("  its records are not tf.train.Examples")
 
 
 def _look_out(report):
@@ -237,7 +246,7 @@ def _names(report):
 
 
 def shape(sizes):
-    """A shape as text: [?, 28, 28], "any" where not even the rank is known."""
+    """Returns a shape as text: "[?, 28, 28]", or "any" where the rank is unknown too."""
     return "any" if sizes is None else f"[{', '.join('?' if n is None else str(n) for n in sizes)}]"
 
 

@@ -1,4 +1,4 @@
-"""What `tf1ref verify` and `tf1ref convert` print: a line of what was found, tables, notes; or JSON."""
+"""What `tf1ref verify` and `tf1ref convert` print: a verdict, tables and notes; or JSON."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ MOST_ROWS = 20
 
 
 def show_verify(a, b, as_json=False, **options):
-    """Compares two artifacts as verify.verify does and prints the report; True when they are equal."""
+    """Compares two artifacts as verify.verify does and prints the report. Returns True when they are equal."""
     report = verify.verify(a, b, **options)
     if as_json:
         json.dump(asdict(report), sys.stdout, indent=2)
@@ -20,7 +20,8 @@ def show_verify(a, b, as_json=False, **options):
         return report.equal
     for note in report.notes:
         console.note(f"note: {note}")
-    shown = [row for row in report.rows if row.first] or report.rows[-MOST_ROWS:]  # the outputs come last
+    # The outputs are the last rows.
+    shown = [row for row in report.rows if row.first] or report.rows[-MOST_ROWS:]
     rows = [
         (
             r.name,
@@ -40,7 +41,7 @@ def show_verify(a, b, as_json=False, **options):
 
 
 def verdict(report):
-    """Returns what a verify.Report comes to, in one line."""
+    """Returns the result of a verify.Report in one line."""
     if not report.equal:
         return f"DIFFERENT: the first difference is in {report.first}"
     elements, differing = (sum(getattr(row, field) for row in report.rows) for field in ("elements", "differing"))
@@ -74,7 +75,7 @@ def show_convert(source, destination, to="", as_json=False, **options):
 
 
 def _show_names(names):
-    """The account of what became of each name; those that only kept theirs are counted."""
+    """Prints what happened to each name. Names that did not change are only counted."""
     renamed = [(old, new) for old, new in names.matched.items() if old != new]
     if renamed:
         console.table(("renamed", "to"), renamed)

@@ -1,5 +1,7 @@
-"""What NumPy, SciPy, Pillow, pandas, matplotlib, scikit-learn and Python took away, for a program's own files alone.
+"""What NumPy, SciPy, Pillow, pandas, matplotlib, scikit-learn and Python removed. Only the program's files get it
+back.
 
-Names of modules are given back by views (views.py): installed packages go on seeing the modules as they are. What sits
-in objects, such as `array.tostring()`, is given back in the text of the program's files (syntax.py, methods.py).
+Names of modules come back through views (views.py), so installed packages still see the modules as they are.
+Methods of objects, such as `array.tostring()`, come back through the text of the program's files (syntax.py,
+methods.py).
 """

@@ -1,4 +1,4 @@
-"""What NumPy took away at 1.24, 2.0 and later."""
+"""What NumPy removed in 1.24, 2.0 and later."""
 
 import functools
 
@@ -7,7 +7,9 @@ import numpy as np
 
 @functools.wraps(np.array)
 def array(object, dtype=None, *, copy=True, **kwargs):
-    """np.array: rows of different lengths make an array of objects; copy=False copies where it has to."""
+    """np.array as it was: rows of different lengths make an array of objects, and copy=False copies only if
+    necessary.
+    """
     copy = None if copy is False else copy
     try:
         return np.array(object, dtype, copy=copy, **kwargs)
@@ -19,7 +21,7 @@ def array(object, dtype=None, *, copy=True, **kwargs):
 
 @functools.wraps(np.asarray)
 def asarray(a, dtype=None, order=None, **kwargs):
-    """np.asarray: rows of different lengths make an array of objects."""
+    """np.asarray as it was: rows of different lengths make an array of objects."""
     try:
         return np.asarray(a, dtype, order, **kwargs)
     except ValueError as e:
@@ -31,7 +33,8 @@ def asarray(a, dtype=None, order=None, **kwargs):
 def _ragged(rows):
     try:
         return np.array(rows, dtype=object)
-    except ValueError:  # the shapes agree in the first dimension alone: one object a row
+    # The shapes agree in the first dimension only. Each row becomes one object.
+    except ValueError:
         rows = list(rows)
         made = np.empty(len(rows), dtype=object)
         made[:] = rows
@@ -40,7 +43,7 @@ def _ragged(rows):
 
 @functools.wraps(np.fromstring)
 def fromstring(string, dtype=float, count=-1, sep="", **kwargs):
-    """np.fromstring: with no separator it reads bytes, and gives an array of its own."""
+    """np.fromstring as it was: without a separator it reads bytes and returns a new array."""
     if sep:
         return np.fromstring(string, dtype, count, sep=sep, **kwargs)
     data = string.encode("latin1") if isinstance(string, str) else string
@@ -49,7 +52,7 @@ def fromstring(string, dtype=float, count=-1, sep="", **kwargs):
 
 @functools.wraps(np.reshape)
 def reshape(a, *args, **kwargs):
-    """np.reshape: takes the shape as `newshape` too."""
+    """np.reshape as it was: `newshape` may name the shape."""
     if "newshape" in kwargs:
         args = (kwargs.pop("newshape"), *args)
     return np.reshape(a, *args, **kwargs)
@@ -57,12 +60,12 @@ def reshape(a, *args, **kwargs):
 
 @functools.wraps(np.sum)
 def sum(a, *args, **kwargs):
-    """np.sum: adds up a generator, too."""
+    """np.sum as it was: it also sums a generator."""
     return np.sum(list(a) if hasattr(a, "__next__") else a, *args, **kwargs)
 
 
 def stacking(function):
-    """np.vstack and its like: take a generator or a map, too."""
+    """Returns np.vstack or a similar function, changed so that it also takes a generator or a map."""
 
     @functools.wraps(function)
     def stack(arrays, *args, **kwargs):
@@ -73,13 +76,13 @@ def stacking(function):
 
 @functools.wraps(np.random.randint)
 def random_integers(low, high=None, size=None):
-    """np.random.random_integers: both ends can be drawn."""
+    """np.random.random_integers: an integer from `low` to `high`, both included."""
     low, high = (1, low) if high is None else (low, high)
     return np.random.randint(low, np.asarray(high) + 1, size)
 
 
 def reading_pickles(file, *args, **kwargs):
-    """np.load under --trust: pickles are read, those of Python 2 too."""
+    """np.load under --trust: it reads pickles, also those of Python 2."""
     kwargs.setdefault("allow_pickle", True)
     try:
         return np.load(file, *args, **kwargs)
@@ -89,7 +92,7 @@ def reading_pickles(file, *args, **kwargs):
         return np.load(file, *args, **{**kwargs, "encoding": "latin1"})
 
 
-# Names that are gone, and what they were.
+# Removed names, and what each of them was.
 LOST = {
     "float": float, "int": int, "long": int, "object": object, "complex": complex, "str": str,
     "unicode": str, "float_": np.float64, "complex_": np.complex128, "cfloat": np.complex128, "string_": np.bytes_,
@@ -104,7 +107,7 @@ LOST = {
     "trapz": getattr(np, "trapezoid", None) or getattr(np, "trapz", None), "cast": None, "disp": print,
     "issubclass_": issubclass, "safe_eval": __import__("ast").literal_eval, "issctype": lambda t: isinstance(t, type),
 }  # fmt: skip
-# Those of which today's meaning is another.
+# Names that mean something else today.
 CHANGED = {
     "bool": bool, "array": array, "asarray": asarray, "fromstring": fromstring, "reshape": reshape, "sum": sum,
     **{name: stacking(getattr(np, name)) for name in ("vstack", "hstack", "dstack", "stack", "concatenate")},

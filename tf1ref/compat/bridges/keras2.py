@@ -1,15 +1,15 @@
-"""What Keras 2 of 2015 to 2021 had and tf_keras, its last version, has no more."""
+"""What Keras 2 of 2015 to 2021 had and its last version, tf_keras, has not."""
 
 import functools
 import inspect
 
-# What an optimizer's rate was called, and what metrics were.
+# The old names of an optimizer's rate, and of metrics.
 OTHER_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy", "accuracy": "acc", "val_accuracy": "val_acc"}
 _installed = []
 
 
 class Histories(dict):
-    """History.history: `acc` is there as `accuracy`, and the other way round."""
+    """History.history, in which `acc` and `accuracy` both find the same values."""
 
     def __missing__(self, name):
         other = OTHER_NAMES.get(name)
@@ -19,7 +19,7 @@ class Histories(dict):
 
 
 def install():
-    """Changes tf_keras, once, in this process."""
+    """Changes tf_keras once, for this process."""
     if _installed:
         return
     _installed.append(True)
@@ -41,7 +41,7 @@ def install():
 
 
 def _take_old_rates(optimizer):
-    """`lr` is the learning rate, `decay` divides it by 1 + decay * steps, in every optimizer that there is."""
+    """Lets every optimizer take `lr`, the learning rate, and `decay`, which divides it by 1 + decay * steps."""
     for kind in optimizer.__subclasses__():
         _take_old_rates(kind)
         if "__init__" in vars(kind):
@@ -70,11 +70,11 @@ def _with_old_rates(init):
 
 
 def predict_classes(model, x, batch_size=32, verbose=0):
-    """Sequential.predict_classes: the likeliest class of each row; of one output, whether it is above 1/2."""
+    """Sequential.predict_classes: the most likely class of each row. With one output: whether it is above 0.5."""
     found = model.predict(x, batch_size=batch_size, verbose=verbose)
     return found.argmax(axis=-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
 
 
 def predict_proba(model, x, batch_size=32, verbose=0):
-    """Sequential.predict_proba: what predict gives."""
+    """Sequential.predict_proba: the same as predict."""
     return model.predict(x, batch_size=batch_size, verbose=verbose)

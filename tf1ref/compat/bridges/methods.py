@@ -1,4 +1,4 @@
-"""Methods and attributes that left their class: what `x.name` gives where x has no `name` any more."""
+"""Removed methods and attributes: what `x.name` gives when the class of x has no `name` any more."""
 
 import functools
 
@@ -33,7 +33,7 @@ def _append(frame):
 
 
 class _Ix:
-    """pandas' .ix: by label where the label is there, else by place."""
+    """pandas' .ix: it looks up by label, or by place where the label does not exist."""
 
     def __init__(self, frame):
         self.frame = frame
@@ -66,7 +66,7 @@ def _getsize(font):
 
 
 def _histogram(draw):
-    """Axes.hist and pyplot.hist, whose `normed` became `density`."""
+    """Axes.hist and pyplot.hist with the argument `normed`, which is `density` today."""
 
     @functools.wraps(draw)
     def hist(*args, **kwargs):
@@ -81,7 +81,7 @@ def _gca(axes):
     return lambda **kwargs: axes.__self__.add_subplot(**kwargs) if kwargs else axes()
 
 
-# Attribute -> what makes it of the object, where the object has none.
+# {attribute: function that computes it from an object without it}.
 LOST = {
     "tostring": lambda a: a.tobytes,
     "itemset": _itemset,
@@ -96,7 +96,7 @@ LOST = {
     "viewvalues": lambda d: d.values,
     "next": lambda i: i.__next__,
 }
-# Those of a package, in files that import it.
+# The same for the objects of one package, in files that import it.
 LOST_OF = {
     "pandas": {
         "append": _append,
@@ -114,12 +114,12 @@ LOST_OF = {
         "get_axis_bgcolor": lambda axes: axes.get_facecolor,
     },
 }
-# Attribute -> what wraps the one that is there, in files that import the package.
+# {attribute: function that wraps the existing one}, in files that import the package.
 CHANGED_OF = {"matplotlib": {"hist": _histogram, "gca": _gca}}
 
 
 def wanted(packages):
-    """Returns the names of the attributes to look after in a file that imports these packages."""
+    """Returns the names of the attributes to replace in a file that imports these packages."""
     names = set(LOST)
     for table in (LOST_OF, CHANGED_OF):
         names |= {name for package in packages & table.keys() for name in table[package]}
@@ -127,7 +127,7 @@ def wanted(packages):
 
 
 def attribute(owner, name):
-    """Returns `owner.name`, as it was when the class still had it."""
+    """Returns `owner.name`. An attribute that its class lost is computed."""
     try:
         found = getattr(owner, name)
     except AttributeError:
@@ -150,5 +150,5 @@ def _is_pyplot(owner):
 
 
 def renaming(kwargs, names):
-    """Returns keyword arguments under their new names: {old: new}."""
+    """Returns keyword arguments under their new names. names: {old: new}."""
     return {names.get(name, name): value for name, value in kwargs.items()}

@@ -1,4 +1,4 @@
-"""What Pillow took away at 10: names of filters and of transformations."""
+"""What Pillow removed in version 10: names of filters and of transformations."""
 
 from PIL import Image
 

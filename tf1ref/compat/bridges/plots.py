@@ -1,4 +1,4 @@
-"""What matplotlib took away: names of styles, keywords, functions that did nothing any more."""
+"""What matplotlib removed: names of styles, keywords, and functions without effect."""
 
 import functools
 
@@ -11,7 +11,7 @@ STYLES = "seaborn"
 
 
 def use(style):
-    """pyplot.style.use, which knows seaborn's styles under their old names."""
+    """pyplot.style.use with the old names of seaborn's styles."""
     known = pyplot.style.available
     names = style if isinstance(style, (list, tuple)) else [style]
     old = {name: name.replace(STYLES, f"{STYLES}-v0_8", 1) for name in names if str(name).startswith(STYLES)}
@@ -19,17 +19,17 @@ def use(style):
 
 
 def get_cmap(name=None, lut=None):
-    """matplotlib.cm.get_cmap."""
+    """matplotlib.cm.get_cmap, which returns a colour map by its name."""
     return pyplot.get_cmap(name, lut)
 
 
 def hold(*on):
-    """Drawing onto what is there is the only way now."""
+    """pyplot.hold does nothing: plots are always drawn onto what is there."""
 
 
 @functools.wraps(pyplot.subplot)
 def subplot(*args, **kwargs):
-    """pyplot.subplot: takes the colour of the background as `axisbg`, too."""
+    """pyplot.subplot with the argument `axisbg`, the colour of the background."""
     return pyplot.subplot(*args, **renaming(kwargs, {"axisbg": "facecolor"}))
 
 

@@ -1,4 +1,4 @@
-"""What Python itself and PyYAML took away, up to Python 3.13, and what only Python 2's modules had."""
+"""What Python and PyYAML removed, up to Python 3.13, and modules that only Python 2 had."""
 
 import collections.abc
 import functools
@@ -22,7 +22,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 
-# Set by exec --trust: pickles of Python 2 are read, whose text is bytes.
+# `exec --trust` sets this: pickles of Python 2 are read, and their text becomes bytes.
 trust = False
 
 
@@ -51,7 +51,7 @@ ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
 
 
 def yaml_load(stream, Loader=None):
-    """yaml.load without a loader reads plain data alone, as yaml.safe_load does."""
+    """yaml.load without a loader. It reads plain data only, as yaml.safe_load does."""
     import yaml
 
     return yaml.load(stream, Loader=Loader or yaml.SafeLoader)
@@ -66,7 +66,7 @@ def _load_source(name, path, file=None):
 
 
 def _of_one_element(function):
-    """math's functions took arrays of one element."""
+    """Returns a function of math that also takes an array with one element."""
 
     @functools.wraps(function)
     def of(*args):
@@ -76,7 +76,7 @@ def _of_one_element(function):
 
 
 class BytesOrText(io.BytesIO):
-    """StringIO.StringIO of Python 2, which took both: what is written decides what getvalue gives."""
+    """Python 2's StringIO.StringIO, which holds text or bytes. What was written last decides what getvalue returns."""
 
     def __init__(self, initial=""):
         self._text = isinstance(initial, str) and bool(initial)

@@ -1,4 +1,4 @@
-"""What SciPy, scikit-image and scikit-learn took away: scipy.misc's pictures, windows, modules that moved."""
+"""What SciPy, scikit-image and scikit-learn removed: scipy.misc's picture functions, windows, and moved modules."""
 
 import importlib
 import importlib.util
@@ -10,7 +10,7 @@ _METHODS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "cubic": 3}
 
 
 def bytescale(data, cmin=None, cmax=None, high=255, low=0):
-    """scipy.misc.bytescale: scales an array from [cmin, cmax], its own range by default, to bytes in [low, high]."""
+    """scipy.misc.bytescale: scales an array from [cmin, cmax] (default: its own range) to bytes in [low, high]."""
     data = np.asarray(data)
     if data.dtype == np.uint8:
         return data
@@ -21,7 +21,10 @@ def bytescale(data, cmin=None, cmax=None, high=255, low=0):
 
 
 def toimage(arr, high=255, low=0, cmin=None, cmax=None, pal=None, mode=None, channel_axis=None):
-    """scipy.misc.toimage: a Pillow image of an array (height, width) or with 3 or 4 channels, scaled to bytes."""
+    """scipy.misc.toimage: a Pillow image of an array, scaled to bytes.
+
+    arr: [height, width], or with an axis of 3 or 4 channels.
+    """
     data = np.asarray(arr)
     if data.ndim == 3 and data.shape[-1] not in (3, 4):
         axis = channel_axis if channel_axis is not None else next(i for i, n in enumerate(data.shape) if n in (3, 4))
@@ -32,7 +35,7 @@ def toimage(arr, high=255, low=0, cmin=None, cmax=None, pal=None, mode=None, cha
 
 
 def fromimage(im, flatten=False, mode=None):
-    """scipy.misc.fromimage: the array of a Pillow image; flatten: floats of its grey levels."""
+    """scipy.misc.fromimage: the array of a Pillow image. flatten: returns grey levels as floats."""
     im = im.convert(mode) if mode and mode != im.mode else im
     im = im.convert("RGBA" if "transparency" in im.info else "RGB") if im.mode == "P" else im
     im = im.convert("L") if im.mode == "1" else im
@@ -46,12 +49,12 @@ def imread(name, flatten=False, mode=None):
 
 
 def imsave(name, arr, format=None):
-    """scipy.misc.imsave: writes an array as a picture file; scaled to bytes from its own range."""
+    """scipy.misc.imsave: writes an array as a picture file. The array's range is scaled to bytes."""
     toimage(arr, channel_axis=2).save(name, format) if format else toimage(arr, channel_axis=2).save(name)
 
 
 def imresize(arr, size, interp="bilinear", mode=None):
-    """scipy.misc.imresize: bytes; `size` is a percentage, a fraction, or (height, width)."""
+    """scipy.misc.imresize: a resized picture as bytes. `size` is a percentage, a fraction, or (height, width)."""
     im = toimage(arr, mode=mode)
     if isinstance(size, (int, np.integer)):
         size = size / 100.0
@@ -63,7 +66,7 @@ def imresize(arr, size, interp="bilinear", mode=None):
 
 
 def imrotate(arr, angle, interp="bilinear"):
-    """scipy.misc.imrotate: bytes, turned counter-clockwise by `angle` degrees."""
+    """scipy.misc.imrotate: a picture as bytes, rotated counter-clockwise by `angle` degrees."""
     return fromimage(toimage(arr).rotate(angle, resample=_METHODS[interp]))
 
 
@@ -73,7 +76,7 @@ def imshow(arr):
 
 
 def _there(path):
-    """Returns the object at a dotted path where it is installed, else None."""
+    """Returns the object at a dotted path, or None where it is not installed."""
     module, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
@@ -86,7 +89,7 @@ _SPECIAL = ("comb", "factorial", "factorial2", "factorialk", "logsumexp")
 
 
 class _Lazy(dict):
-    """Names that are looked up when they are asked for: {name: object, or the dotted path of one}."""
+    """Names that are looked up only when they are used: {name: object, or the dotted path of one}."""
 
     def __getitem__(self, name):
         path = super().__getitem__(name)
@@ -135,6 +138,6 @@ NAMES = {
 
 
 def itemfreq(values):
-    """scipy.stats.itemfreq: an array (n, 2) of the values that occur, in order, and how often each does."""
+    """scipy.stats.itemfreq: an array [n, 2] of the distinct values, sorted, and how often each occurs."""
     items, counts = np.unique(values, return_counts=True)
     return np.array([items, counts]).T

@@ -1,7 +1,7 @@
-"""Calls and operators in a program's files that meet objects which lost something: they go through a helper instead.
+"""Rewrites a program's calls and operators so that they go through helpers, where an object lost something.
 
-`int(a)`, `float(a)` and `"%f" % a` of an array with one element, which NumPy took back in 2.4; methods that left their
-class (methods.py); `/` of integers in Python 2. Lines and columns stay what they are.
+The cases are `int(a)`, `float(a)` and `"%f" % a` of an array with one element, which NumPy 2.4 refuses; methods that
+classes lost (methods.py); and Python 2's `/` of integers. Lines and columns do not change.
 """
 
 import ast
@@ -16,7 +16,7 @@ PERCENT, DIVIDE, ATTRIBUTE = "_tf1ref_percent", "_tf1ref_divide", "_tf1ref_attri
 
 
 def taught(tree, divides=False):
-    """Changes an ast.Module in place and returns it. divides: `/` divides integers as Python 2 did."""
+    """Changes an ast.Module in place and returns it. divides: `/` divides integers as in Python 2."""
     _install()
     changed = _Change(NUMBERS.keys() - _bound(tree), methods.wanted(_imported(tree)), divides).visit(tree)
     return ast.fix_missing_locations(changed)
@@ -101,7 +101,7 @@ def _item(value):
 
 
 def percent(left, right):
-    """`left % right`, where `left` may be a text and `right` arrays of one element."""
+    """Computes `left % right`, where `left` may be a text and `right` may hold arrays of one element."""
     if not isinstance(left, str):
         return left % right
     try:
@@ -113,7 +113,7 @@ def percent(left, right):
 
 
 def divide(left, right):
-    """`left / right` of Python 2: integers, arrays and tensors of integers divide to integers, downwards."""
+    """Computes Python 2's `left / right`: for integers, also in arrays and tensors, the result is rounded down."""
     if all(map(_is_whole, (left, right))):
         return left // right
     return left / right

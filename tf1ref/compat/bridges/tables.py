@@ -1,4 +1,4 @@
-"""What pandas took away: functions that became methods, and names that moved."""
+"""What pandas removed: functions that became methods, and moved names."""
 
 import pandas
 
@@ -15,7 +15,7 @@ def _ewma(arg, com=None, span=None, halflife=None, alpha=None, **kwargs):
 
 
 def read_csv(path, *args, **kwargs):
-    """pandas.read_csv with the arguments that it no longer takes."""
+    """pandas.read_csv with the arguments that it has lost."""
     if kwargs.pop("squeeze", False):
         return pandas.read_csv(path, *args, **kwargs).squeeze("columns")
     if "error_bad_lines" in kwargs:

@@ -1,18 +1,18 @@
-"""Modules as a program of the time sees them: today's module, with the names it lost back in their place.
+"""Modules as an old program expects them: today's module together with the names that it lost.
 
-Only the program's own files see views; what is installed imports the modules themselves.
+Only the program's own files see views. Installed packages import the modules themselves.
 """
 
 import importlib
 import sys
 import types
 
-# Modules of Python itself that lost names, or are lost.
+# Modules of Python that lost names, or were removed.
 STANDARD = (
     "cgi", "collections", "fractions", "imp", "inspect", "itertools", "math", "os", "pickle", "platform", "string",
     "sys", "time", "types", "urllib", "xml",
 )  # fmt: skip
-# Package -> the file beside this one whose NAMES say what it lost: {module: {name: object}}.
+# {package: file in this folder}. NAMES of the file says what was lost: {module: {name: object}}.
 LIBRARIES = {
     "PIL": "pictures",
     "matplotlib": "plots",
@@ -24,7 +24,7 @@ LIBRARIES = {
     "yaml": "python",
     **dict.fromkeys(STANDARD, "python"),
 }
-# Modules of Python 2 and the module that took their place.
+# {module of Python 2: module that replaces it}.
 MOVED = {
     "BaseHTTPServer": "http.server",
     "ConfigParser": "configparser",
@@ -51,7 +51,7 @@ MOVED = {
 
 
 class View(types.ModuleType):
-    """A module and the names that it lost; setting a name sets it in the module itself."""
+    """A module together with the names that it lost. Setting a name sets it in the module itself."""
 
     def __init__(self, path, base, names, below):
         super().__init__(path, getattr(base, "__doc__", None))
@@ -84,16 +84,17 @@ _views = {}
 
 
 def of(package, module):
-    """Returns the view of a top-level package, or the module itself where nothing of it is lost.
+    """Returns the view of a top-level package, or the module itself when it lost nothing.
 
-    module: what the import gave; None when it is the package that went.
+    module: the result of the import, or None when the package itself was removed.
     """
     if package not in LIBRARIES or package == "sys" and module is None:
         return module
     if package not in _views:
         lost = importlib.import_module(f"tf1ref.compat.bridges.{LIBRARIES[package]}").NAMES
         below = {path: names for path, names in lost.items() if path.partition(".")[0] == package}
-        for path in list(below):  # a module that only leads to others
+        # This module only leads to others.
+        for path in list(below):
             for end in range(1, path.count(".") + 1):
                 below.setdefault(".".join(path.split(".")[:end]), {})
         _views[package] = View(package, module, below.get(package, {}), below)
@@ -101,7 +102,7 @@ def of(package, module):
 
 
 def knows(path):
-    """Whether the module `path` went, and something of it is given back."""
+    """Returns whether the module `path` was removed and something of it is given back."""
     package = path.partition(".")[0]
     if package in MOVED:
         return True

@@ -1,1 +1,1 @@
-"""Which names TensorFlow had, where each comes from today, what to write instead. Nothing is imported to know."""
+"""Which names TensorFlow had, where each comes from today, and what to write instead. Reading them imports nothing."""

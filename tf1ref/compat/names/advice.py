@@ -1,11 +1,11 @@
-"""What to write for a name that is missing, and where new code finds the same arithmetic."""
+"""What to write for a missing name, and where new code finds the same arithmetic."""
 
 from tf1ref.compat.names import facts, resolver
 from tf1ref.errors import nearest
 
-# What nobody gives back, and what to use instead.
+# Names that are not given back, and what to use instead.
 GONE = {
-    "contrib": "nothing here stands in for it",
+    "contrib": "there is no replacement here",
     "contrib.boosted_trees": "use scikit-learn's HistGradientBoostingClassifier or another gradient boosting library",
     "contrib.cudnn_rnn": "use tf.contrib.rnn.LSTMBlockFusedCell or tf.nn.rnn_cell; they compute the same on any device",
     "contrib.distribute": "use tf.distribute of TensorFlow 2",
@@ -14,11 +14,11 @@ GONE = {
     "contrib.factorization.WALSModel": "write the alternating least squares out, or use the package implicit",
     "contrib.lite": "use tf.lite",
     "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",
-    "contrib.tpu": "only what runs without a TPU is given back; on one use tf.distribute.TPUStrategy of TensorFlow 2",
-    "contrib.quantize": "nothing here stands in for it; quantize the frozen graph with tf.lite",
+    "contrib.tpu": "only names that need no TPU are given back; on a TPU use tf.distribute.TPUStrategy of TensorFlow 2",
+    "contrib.quantize": "there is no replacement here; quantize the frozen graph with tf.lite",
 }
 
-# Where new code finds the same arithmetic: old path -> modules of tf1ref.modules.
+# {old path: modules of tf1ref.modules with the same arithmetic}.
 NEW_CODE = {
     "train.GradientDescentOptimizer": "optimizers.GradientDescent",
     "train.MomentumOptimizer": "optimizers.Momentum",
@@ -69,12 +69,12 @@ NEW_CODE = {
 
 
 def new_code(path):
-    """Returns where tf1ref.modules has the arithmetic of `path`, or None: the longest entry of NEW_CODE."""
+    """Returns the module of tf1ref.modules with the arithmetic of `path`, or None. The longest fitting path counts."""
     return _longest(NEW_CODE, path)
 
 
 def missing(path, world=1):
-    """Returns what to do without `tf.<path>`, which resolver.resolve does not have in that world; or None."""
+    """Returns what to do without `tf.<path>`, a name that resolver.resolve lacks in that world, or None."""
     if any(resolver.within(path, start) for start in ("keras", "python.keras", "contrib.keras")):
         return _of_keras(path, world)
     if world == 2 and resolver.resolve(path, 1):
@@ -91,7 +91,7 @@ def missing(path, world=1):
 def _of_keras(path, world):
     if not resolver.has_keras():
         return "pip install 'tf1ref[keras]' (tf_keras) gives Keras 2 back"
-    return "Keras 2 had no such name" if world == 2 or not facts.is_known(path) else "tf_keras has it no more"
+    return "Keras 2 had no such name" if world == 2 or not facts.is_known(path) else "tf_keras no longer has it"
 
 
 def _longest(entries, path):

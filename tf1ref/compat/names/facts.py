@@ -1,6 +1,6 @@
 """What is known of TensorFlow 1's names: its API (tf1_names.txt), and TensorFlow's own tables of renames.
 
-The tables lie in the wheel (tensorflow/tools/compatibility); their text is read, nothing is imported.
+The tables are in TensorFlow's wheel (tensorflow/tools/compatibility). Their text is read, and nothing is imported.
 """
 
 import ast
@@ -14,7 +14,7 @@ NAMES = Path(__file__).with_name("tf1_names.txt")
 
 @functools.cache
 def _known():
-    """Returns {path: whether it is a module}."""
+    """Returns {path: whether it is a module} of the file tf1_names.txt."""
     found = {"": True}
     for line in NAMES.read_text().splitlines():
         if line.startswith("#"):
@@ -34,12 +34,12 @@ def every_name():
 
 
 def is_known(path):
-    """Whether TensorFlow 1 had `tf.<path>`, in one of its versions."""
+    """Returns whether any version of TensorFlow 1 had `tf.<path>`."""
     return path in _known()
 
 
 def is_module(path):
-    """Whether `tf.<path>` was a module of TensorFlow 1."""
+    """Returns whether `tf.<path>` was a module of TensorFlow 1."""
     return _known().get(path, False)
 
 
@@ -63,11 +63,11 @@ def renames():
 
 @functools.cache
 def _leading():
-    """Returns every path that something stands below."""
+    """Returns every path that has something below it."""
     keys = [*table.MODULES, *table.RENAMED, *table.FUNCTIONS, *table.PACKAGES]
     return frozenset(".".join(parts[:n]) for key in keys for parts in [key.split(".")] for n in range(1, len(parts)))
 
 
 def leads_on(path):
-    """Whether `tf.<path>` is a module of TensorFlow 1 below which something is given back."""
+    """Returns whether `tf.<path>` is a module of TensorFlow 1 with a name below it that is given back."""
     return path in _leading()

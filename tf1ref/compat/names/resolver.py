@@ -1,6 +1,7 @@
-"""Where each name of TensorFlow's comes from today: the one answer that `exec` loads and `check` reports.
+"""Where each name of TensorFlow comes from today. `exec` loads and `check` reports this one answer.
 
-A world is 1 (TensorFlow 1.0 to 1.15 and the names before it) or 2 (2.0 to 2.15, on Keras 2). Nothing is imported here.
+World 1 is TensorFlow 1.0 to 1.15 and the names before it. World 2 is TensorFlow 2.0 to 2.15 on Keras 2.
+Nothing is imported here.
 """
 
 import functools
@@ -9,16 +10,16 @@ from typing import NamedTuple
 from tf1ref.compat.names import facts, sources, table
 
 V1_API, V2_API = "tensorflow._api.v2.compat.v1", "tensorflow._api.v2"
-# Modules of TensorFlow that lie beside its API, under the path by which programs import them.
+# Modules of TensorFlow outside its public API, by the path under which programs import them.
 BESIDE = ("python", "core", "compiler", "lite", "tools", "tsl", "security")
-# In TensorFlow 2 these four are Keras'.
+# In TensorFlow 2 these four belong to Keras.
 KERAS_MODULES = ("losses", "metrics", "optimizers", "initializers")
 
 
 class Origin(NamedTuple):
     """The attribute `name` of the importable `module`.
 
-    Without a name it is the module itself; without a module it only leads to other names.
+    An Origin without a name is the module itself. One without a module only leads to other names.
     """
 
     module: str = ""
@@ -26,7 +27,7 @@ class Origin(NamedTuple):
 
     @property
     def is_value(self):
-        """Whether it is no module: what stands deeper are its attributes, and Python's business."""
+        """Returns whether this is not a module. Names below a value are attributes, which Python looks up."""
         return bool(self.name)
 
 
@@ -102,7 +103,8 @@ def keras(rest, world):
     for root in (f"tf_keras.api._v{world}.keras", "tf_keras.src"):
         if found := _walk(root, rest):
             return found
-    for old, places in sorted(table.OLD_KERAS.items(), reverse=True):  # the longer ones first
+    # Longer names come first.
+    for old, places in sorted(table.OLD_KERAS.items(), reverse=True):
         for place in places if within(rest, old) else ():
             if found := keras(".".join(filter(None, (place, rest[len(old) + 1 :]))), world):
                 return found
@@ -110,15 +112,16 @@ def keras(rest, world):
 
 
 def has_keras():
-    """Whether tf_keras is installed."""
+    """Returns whether tf_keras is installed."""
     return sources.folder("tf_keras") is not None
 
 
 @functools.cache
 def plain(path, version):
-    """Returns the Origin of `tf.<path>` (version 2) or `tf.compat.v1.<path>` (1) in plain TensorFlow, or None.
+    """Returns the Origin of `tf.<path>` (version 2) or `tf.compat.v1.<path>` (version 1) in plain TensorFlow, or
+    None.
 
-    What is Keras' is no part of it, nor are tf.layers and tf.nn.rnn_cell, which Keras 3 took along.
+    Names of Keras are not included, nor are tf.layers and tf.nn.rnn_cell, which Keras 3 removed.
     """
     first = path.partition(".")[0]
     if version == 1:
@@ -131,7 +134,7 @@ def plain(path, version):
 
 
 def in_python(path, world):
-    """Whether `tf.<path>` is there in plain TensorFlow 2, with the meaning that it has in `world`."""
+    """Returns whether plain TensorFlow 2 has `tf.<path>` with the meaning that it has in `world`."""
     for start, version in (("compat.v1", 1), ("compat.v2", 2)):
         if within(path, start):
             rest = path[len(start) + 1 :]
@@ -146,7 +149,7 @@ def in_python(path, world):
 
 
 def _walk(module, path):
-    """Returns the Origin of the attribute `path` of a module, or None; submodules need not be imported yet."""
+    """Returns the Origin of the attribute `path` of a module, or None. Submodules need not be imported yet."""
     origin = Origin(module) if sources.is_module(module) else None
     for part in path.split(".") if path else ():
         if origin is None or origin.is_value:
@@ -167,7 +170,7 @@ def _member(origin, name):
 
 
 def _inner(path):
-    """Files inside of contrib: `contrib.P.python.a.b.name` is what contrib.P offers under that name, or its part b."""
+    """Resolves a file inside contrib: `contrib.P.python.a.b.name` is `name` in contrib.P, or in its part b."""
     package = ".".join(path.split(".")[:2])
     if not within(path, f"{package}.python") or resolve(package, 1) is None:
         return None
@@ -180,7 +183,7 @@ def _inner(path):
 
 
 def renamed(path):
-    """Returns the Origin of what TensorFlow's own table of renames says for `path`, where it is there; or None."""
+    """Returns the Origin of the new name of `path` in TensorFlow's own table of renames, or None."""
     new = facts.renames().get(path)
     if new is None:
         return None
@@ -193,7 +196,7 @@ def _leads_to_renamed(path):
 
 
 def _gone_inside(path):
-    """A name that moved inside of tensorflow.python, or whose module went: where it is defined or offered today."""
+    """Resolves a name that moved inside tensorflow.python, or whose module was removed, to where it is today."""
     parent, _, name = path.rpartition(".")
     module = f"tensorflow.{parent}"
     if facts.is_module(path):
@@ -224,5 +227,5 @@ def _offered():
 
 
 def within(path, place):
-    """Whether `path` is `place` or stands below it."""
+    """Returns whether `path` is `place` or lies below it."""
     return path == place or path.startswith(place + ".")

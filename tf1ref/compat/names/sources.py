@@ -1,6 +1,6 @@
-"""Which names the modules of installed packages have, read from their source files: nothing is imported.
+"""Which names the modules of installed packages have. Their source files are read, and nothing is imported.
 
-TensorFlow's public API lies in generated files of imports (tensorflow/_api/v2); what they import is what there is.
+TensorFlow's public API consists of generated files of imports (tensorflow/_api/v2). The imports are the names.
 """
 
 import ast
@@ -23,7 +23,7 @@ def folder(package):
 
 
 def tensorflow_folder():
-    """Returns the folder of the installed TensorFlow. Raises InputError when there is none."""
+    """Returns the folder of the installed TensorFlow. Raises InputError when it is not installed."""
     found = folder("tensorflow")
     if found is None:
         raise InputError("no TensorFlow is installed here: pip install tensorflow")
@@ -32,7 +32,7 @@ def tensorflow_folder():
 
 @functools.cache
 def file(module):
-    """Returns the file of the dotted `module`, its folder where that has no __init__.py, or None."""
+    """Returns the file of the dotted `module`, the folder of a package without __init__.py, or None."""
     package, *rest = module.split(".")
     place = folder(package)
     if place is None:
@@ -45,20 +45,20 @@ def file(module):
 
 
 def is_module(module):
-    """Whether there is such a module or package."""
+    """Returns whether such a module or package exists."""
     return file(module) is not None
 
 
 @functools.cache
 def tree(path):
-    """Returns the syntax tree of a Python file; an empty one where there is no such file."""
+    """Returns the syntax tree of a Python file. For a file that does not exist the tree is empty."""
     text = path.read_bytes() if path.is_file() and path.suffix == ".py" else b""
     return ast.parse(text)
 
 
 @functools.cache
 def names(module):
-    """Returns the names that `module` defines or imports at its top level; what stands in `if` and `try` counts."""
+    """Returns the names that `module` defines or imports at its top level, also inside `if` and `try`."""
     place = file(module)
     found = set()
     for node in _top_level(tree(place).body) if place else ():
@@ -79,7 +79,7 @@ def names(module):
 
 
 def makes_names(module):
-    """Whether `module` makes names while it is imported, which its text does not show: protocol buffers, ops."""
+    """Returns whether `module` makes names while it is imported, as protocol buffers and ops do."""
     place = file(module)
     return place is None or place.suffix == ".so" or place.stem.endswith("_pb2")
 
@@ -93,7 +93,7 @@ def _top_level(body):
 
 
 def _imported_from(node, module):
-    """Returns the absolute name of the module of an ast.ImportFrom that stands in `module`."""
+    """Returns the absolute name of the module that an ast.ImportFrom in `module` imports from."""
     if not node.level:
         return node.module
     is_package = file(module).name == "__init__.py"
@@ -104,7 +104,7 @@ def _imported_from(node, module):
 
 @functools.cache
 def definers(package, name):
-    """Returns the modules directly in `package` whose text defines the function or class `name` at its top level."""
+    """Returns the modules directly in `package` that define the function or class `name` at their top level."""
     place = file(package)
     pattern = re.compile(rf"^(?:def|class) {re.escape(name)}\b".encode(), re.M)
     files = sorted(place.parent.glob("*.py")) if place and place.name == "__init__.py" else ()
@@ -112,7 +112,7 @@ def definers(package, name):
 
 
 def is_package(module):
-    """Whether `module` is a folder."""
+    """Returns whether `module` is a folder."""
     place = file(module)
     return place is not None and (place.is_dir() or place.name == "__init__.py")
 
@@ -133,5 +133,5 @@ def imported(module):
 
 @functools.cache
 def homes(module):
-    """Returns {name: dotted path} of what a module takes from others: `from a import b as c` is {"c": "a.b"}."""
+    """Returns {name: dotted path} of what a module imports: `from a import b as c` gives {"c": "a.b"}."""
     return {name: f"{home}.{inner}" for name, home, inner in imported(module) if not name.startswith("_")}

@@ -1,7 +1,7 @@
-"""What stands where under `tensorflow` when an old program runs: old path -> what gives it back.
+"""Which module gives each old name back when an old program runs: {old path: new place}.
 
-Pure data, read by `exec` (the importer), by `check` and by the table of the docs. Paths are written without the
-leading `tensorflow.`; the longest that fits wins.
+This is pure data, read by `exec` (the importer), by `check`, and by the table in the documentation. Paths are written
+without the leading `tensorflow.`, and the longest path that fits counts.
 """
 
 import ast
@@ -9,7 +9,7 @@ from pathlib import Path
 
 LEGACY = Path(__file__).parents[2] / "legacy"
 
-# Old module -> module of tf1ref.legacy, where the file does not lie under the old module's own path (see `MODULES`).
+# {old module: module of tf1ref.legacy}, for files that do not lie under the old module's own path (see `MODULES`).
 ALIASES = {
     "contrib.crf.python.ops.crf": "contrib.crf",
     "contrib.eager.python.metrics": "contrib.eager.metrics",
@@ -57,8 +57,8 @@ ALIASES = {
 def _own_paths():
     """Returns {path: path} of the modules of tf1ref.legacy that lie where TensorFlow 1 had them.
 
-    A file whose name begins with an underscore is a part of its package, and a package with only a docstring leads
-    to others: neither is one of TensorFlow's modules.
+    A file whose name begins with an underscore is a part of its package. A package with only a docstring leads to
+    other modules. Neither of them is a module of TensorFlow.
     """
     found = {}
     for file in sorted(LEGACY.rglob("*.py")):
@@ -72,10 +72,10 @@ def _own_paths():
     return found
 
 
-# Old module -> module of tf1ref.legacy: by its place, or by ALIASES.
+# {old module: module of tf1ref.legacy}, by its own path or by ALIASES.
 MODULES = {**_own_paths(), **ALIASES}
 
-# Old module -> the module that has its names today.
+# {old module: module that has its names today}.
 PACKAGES = {
     "contrib.distributions": "tensorflow._api.v2.compat.v1.distributions",
     "contrib.signal": "tensorflow._api.v2.compat.v1.signal",
@@ -86,10 +86,10 @@ PACKAGES = {
     "tensorboard.plugins.projector": "tensorboard.plugins.projector",
 }
 
-# Keras' data sets are read from where this project has its own, without a download, with tf_keras or without.
+# The data sets of Keras are read from the files of this project, without a download, with or without tf_keras.
 DATA_SETS = {f"datasets.{name}": f"tf1ref.legacy.keras.datasets.{name}" for name in ("cifar10", "mnist")}
 
-# File of old Keras -> the modules that offer its names today, the likeliest first.
+# {file of old Keras: modules that offer its names today}, the most likely first.
 OLD_KERAS = {
     "backend.common": ("backend",),
     "backend.tensorflow_backend": ("backend",),
@@ -122,13 +122,13 @@ OLD_KERAS = {
     "utils.vis_utils": ("utils",),
 }
 
-# File that came with the tutorials -> the same, where a program's own import finds none.
+# {file that came with the tutorials: module that replaces it}, where a program's own import finds none.
 FILES = {
     "input_data": "examples.tutorials.mnist.input_data",
     "tutorials.rnn.ptb.reader": "models.rnn.ptb.reader",
 }
 
-# Old name -> today's name in tf.compat.v1 with the same arguments. Most were renamed before 1.0.
+# {old name: today's name in tf.compat.v1 with the same arguments}. Most were renamed before 1.0.
 RENAMED = {
     "batch_cholesky": "cholesky",
     "batch_fft": "fft",
@@ -195,7 +195,7 @@ RENAMED = {
     "unpack": "unstack",
 }
 
-# Old function -> function of tf1ref.legacy that takes its old arguments too.
+# {old function: function of tf1ref.legacy that takes the old arguments, too}.
 FUNCTIONS = {
     "contrib.layers.group_norm": "contrib.layers._group_norm.group_norm",
     "contrib.layers.instance_norm": "contrib.layers._group_norm.instance_norm",

@@ -1,23 +1,23 @@
-"""Notebooks as programs: their code cells, what of IPython's own language stands in them, and outputs written back."""
+"""Notebooks as programs: their code cells, the lines in IPython's own language, and outputs that are written back."""
 
 import json
 import re
 
 from tf1ref.errors import InputError
 
-# A line of IPython's: %magic, !command, ?name, name?, and the assignments of the first two.
+# A line of IPython's language: %magic, !command, ?name, name?, and assignments from the first two.
 MAGIC = re.compile(r"^(\s*)(?:(?P<name>[\w, .\[\]]+?)\s*=\s*)?(?P<kind>[%!?])(?P<rest>.*)$")
 HELP = re.compile(r"^\s*[\w.]+\?{1,2}\s*$")
-# What a cell magic's body is: Python to be run, or another language's.
+# Cell magics whose body is Python that runs, and those whose body is another language.
 PYTHON_CELLS = ("time", "timeit", "capture", "prun", "matplotlib", "tensorflow_version")
 
 
 class Cell:
     """A code cell: its `number` counted over all cells from 1, and its `text` as Python.
 
-    commands: [(line, kind, text, whether its answer is kept)] of the lines that are IPython's.
+    commands: [(line, kind, text, whether its answer is kept)] of the lines in IPython's language.
 
-    skipped: the language of a cell magic whose body is no Python, else "".
+    skipped: the language of a cell magic whose body is not Python, else "".
     """
 
     def __init__(self, number, source):
@@ -35,7 +35,7 @@ class Cell:
                 return "\n" * (len(lines) - 1)
             lines[head] = ""
         text = "\n".join(lines)
-        # Inside of a text or of brackets, % and ! at the start of a line are Python's.
+        # Inside a text or brackets, % and ! at the start of a line are Python.
         return text if _compiles(text) else "\n".join(self._line(i, line) for i, line in enumerate(lines, 1))
 
     def _line(self, number, line):
@@ -60,7 +60,7 @@ def _compiles(text):
 def read(data, path):
     """Returns (the notebook's JSON, its code Cells).
 
-    Raises InputError for what is no notebook, and for one of another language.
+    Raises InputError for a file that is not a notebook, and for a notebook of another language.
     """
     try:
         notebook = json.loads(data)
@@ -81,7 +81,9 @@ def read(data, path):
 
 
 def as_one_program(data, path):
-    """Returns (the text of all cells in order, {line: (cell's number, line in it)}); raises InputError as `read`."""
+    """Returns (the text of all cells in order, {line: (cell's number, line in it)}). Raises InputError as `read`
+    does.
+    """
     lines, places = [], {}
     for cell in read(data, path)[1]:
         for number, line in enumerate(cell.text.split("\n"), 1):
@@ -93,7 +95,7 @@ def as_one_program(data, path):
 
 
 class _Places(dict):
-    """Lines past the end are the last."""
+    """A list of places in which a line past the end has the place of the last line."""
 
     def __init__(self, places, last):
         super().__init__(places)

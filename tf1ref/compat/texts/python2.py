@@ -1,4 +1,4 @@
-"""Recognises Python 2, says what to write instead, and translates it with fissix (extra `python2`)."""
+"""Recognizes Python 2, says what to write instead, and translates it with fissix (extra `python2`)."""
 
 import ast
 import functools
@@ -16,7 +16,7 @@ RULES = (
     (r"<>", "write != for <>"),
     (r"`", "write repr(...) for backquotes"),
     (r"(?<![\w.])0[0-7]+\b", "write octal numbers as 0o17"),
-    (r"\bur[\"']", "there is no ur'...' any more"),
+    (r"\bur[\"']", "Python 3 has no ur'...'"),
     (r"(?<![\w.])\d+[lL]\b", "integers need no L"),
     (r"lambda\s*\(", "a lambda takes no tuple: unpack it inside"),
     (r"^\s*def\s+\w+\([^)]*\([^)]*\)[^)]*\)\s*:", "a function takes no tuple: unpack it inside"),
@@ -24,40 +24,40 @@ RULES = (
 
 
 def line_of(error):
-    """Returns the line number of what `ast.parse` or `compile` raised."""
+    """Returns the line number of an error that `ast.parse` or `compile` raised."""
     return getattr(error, "lineno", None) or 1
 
 
 def reason(error, source):
-    """Returns one line for an error of the parser: that it is Python 2 and what to write, or what is wrong.
+    """Returns one line for an error of the parser: what to write instead of Python 2, or what is wrong.
 
-    source: the text (bytes) that was parsed.
+    source: the text that was parsed, as bytes.
     """
     lines = source.decode("utf-8", "replace").splitlines()
     number = line_of(error)
     line = lines[number - 1] if number <= len(lines) else ""
     if isinstance(error, TabError) or "tab" in str(error):
-        return "Python 2: tabs and spaces are mixed; write spaces alone"
+        return "Python 2: tabs and spaces are mixed; use only spaces"
     for pattern, advice in RULES:
         if re.search(pattern, line):
             return f"Python 2: {line.strip()[:60]}: {advice}"
     return f"{getattr(error, 'msg', None) or error}: {line.strip()[:60]}"
 
 
-# Names that only Python 2 had, and methods of its dictionaries with how many arguments they take (six's take more).
+# Names that only Python 2 had, and {method of its dictionaries: number of arguments}. The methods of six take more.
 NAMES = {"xrange", "raw_input", "unicode", "basestring", "unichr", "long", "execfile"}
 METHODS = {"has_key": 1, "iteritems": 0, "iterkeys": 0, "itervalues": 0}
-# Fixers that are left out: they would add a line at the top, or rename what compat/bridges gives anyway.
+# Fixers that are left out, because they add a line at the top or rename what compat/bridges gives back anyway.
 LEFT_OUT = ("reduce", "reload", "intern", "urllib", "imports", "imports2", "sys_exc", "asserts", "import")
 
 
 def can_translate():
-    """Whether fissix is installed."""
+    """Returns whether fissix is installed."""
     return importlib.util.find_spec("fissix") is not None
 
 
 def is_evident(tree):
-    """Whether a file that Python 3 parses is one of Python 2: it needs a module, name or method that only that had."""
+    """Returns whether a file that Python 3 can parse uses a module, name or method that only Python 2 had."""
     nodes = list(ast.walk(tree))
     kept = _guarded(nodes)
     bound = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
@@ -79,7 +79,7 @@ def is_evident(tree):
 
 
 def _guarded(nodes):
-    """Returns the ids of the nodes in `try` and `if`: what stands there may ask which Python it is."""
+    """Returns the ids of the nodes in `try` and `if`, which may depend on the version of Python."""
     places = (n for n in nodes if isinstance(n, (ast.Try, ast.If, ast.IfExp)) and not _is_main(n))
     return {id(inner) for place in places for inner in ast.walk(place)}
 
@@ -103,7 +103,8 @@ def _tool(relative, prints):
 def translated(data, path, in_package=False, prints=True):
     """Returns the text of a Python 2 file as Python 3, line by line, or None when it is not Python 2 either.
 
-    prints: `print` is a statement. in_package: neighbours that are imported by their bare name become relative imports.
+    prints: `print` is a statement. in_package: neighbours that are imported by their bare names become relative
+    imports.
     """
     text = _decoded(data)
     if not text.endswith("\n"):
@@ -111,7 +112,8 @@ def translated(data, path, in_package=False, prints=True):
     text = re.sub(r"^[ \t]+", lambda m: m[0].expandtabs(8), text, flags=re.M)
     try:
         return str(_tool(in_package, prints).refactor_string(text, path or "program"))
-    except Exception:  # fissix raises what its parser, its tokenizer or a fixer happens to raise
+    # fissix raises whatever its parser, its tokenizer or a fixer raises.
+    except Exception:
         return None
 
 

@@ -1,4 +1,4 @@
-"""A program's file as a syntax tree: Python 3, or Python 2 translated in memory. Lines stay the file's own."""
+"""A program's file as a syntax tree. Python 2 is translated in memory, and lines keep their numbers."""
 
 import ast
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from tf1ref.compat.texts import python2
 
 
 class Text(NamedTuple):
-    """A file that was read: its tree, and whether `/` divides its integers as Python 2 did."""
+    """A file that was read: its tree, and whether `/` divides its integers as in Python 2."""
 
     tree: ast.Module
     python2: bool
@@ -17,8 +17,9 @@ class Text(NamedTuple):
 def parse(data, path="", in_package=False):
     """Returns the Text of the bytes of a program.
 
-    in_package: imports of a neighbour by its bare name are relative, as Python 2 had it.
-    Raises SyntaxError (with the line of the file) for what is neither Python 3 nor Python 2, ValueError for null bytes.
+    in_package: imports of a neighbour by its bare name are relative, as in Python 2.
+    Raises SyntaxError, with the line of the file, for a text that is neither Python 3 nor Python 2.
+    Raises ValueError for null bytes.
     """
     try:
         tree = ast.parse(data, path)
@@ -30,7 +31,7 @@ def parse(data, path="", in_package=False):
             raise
         return Text(_tree(translated, path, e), True, not _divides_truly(data))
     if python2.is_evident(tree) and python2.can_translate():
-        # Its prints are calls: as statements they would not all be Python 3.
+        # The prints of this file are calls. If they were statements, it would not all be valid Python 3.
         translated = python2.translated(data, path, in_package, prints=False)
         if translated is not None:
             return Text(_tree(translated, path, None) or tree, True, not _divides_truly(data))
@@ -38,7 +39,10 @@ def parse(data, path="", in_package=False):
 
 
 def code(data, path, in_package=False):
-    """Returns the code object of a program's file, with its calls taught (bridges/syntax.py). Raises as `parse`."""
+    """Returns the code object of a program's file, with its calls rewritten (bridges/syntax.py).
+
+    Raises as `parse` does.
+    """
     from tf1ref.compat.bridges import syntax
 
     text = parse(data, path, in_package)

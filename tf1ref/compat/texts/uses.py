@@ -1,4 +1,4 @@
-"""The names of TensorFlow and Keras that a file uses: where, with which call, behind which test. Only parses."""
+"""The names of TensorFlow and Keras that a file uses: where, with which call, and behind which test. Runs nothing."""
 
 import ast
 import contextlib
@@ -13,7 +13,7 @@ VERSIONS = ("__version__", "VERSION", "LooseVersion", "StrictVersion", "parse_ve
 
 
 class Name(NamedTuple):
-    """One use: the dotted `path` below tensorflow, its ast node, its ast.Call (or None), whether a test guards it."""
+    """One use: the dotted `path` below tensorflow, its ast node, its ast.Call or None, and whether a test guards it."""
 
     path: str
     node: ast.AST
@@ -23,7 +23,7 @@ class Name(NamedTuple):
 
     @property
     def shown(self):
-        """The name as people write it."""
+        """Returns the name as people write it."""
         if self.root == "keras":
             return self.path
         return f"tf.{self.path}" if self.path else "tensorflow"
@@ -38,16 +38,20 @@ class Program(NamedTuple):
 
 
 class Reader:
-    """Reads the programs of a folder, and the files beside them that they import: each file once."""
+    """Reads the programs of a folder, and the files beside them that they import. Each file is read once."""
 
     def __init__(self):
         self._programs = {}
 
     def program(self, file):
-        """Returns the Program of a Path; an empty one for what cannot be read, and while the file is being read."""
+        """Returns the Program of a Path.
+
+        It is empty for a file that cannot be read, and while the file is being read.
+        """
         file = file.resolve()
         if file not in self._programs:
-            self._programs[file] = Program([], {}, [])  # for files that import each other
+            # This stands while files that import each other are read.
+            self._programs[file] = Program([], {}, [])
             with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError):
                 self._programs[file] = read(reading.parse(file.read_bytes(), str(file)).tree, file, self)
         return self._programs[file]
@@ -56,7 +60,7 @@ class Reader:
 def read(tree, file=None, reader=None):
     """Returns the Program of an ast.Module.
 
-    file: the Path where it lies; what it imports from the files beside it is followed. reader: the Reader of those.
+    file: its Path; imports of files beside it are followed. reader: the Reader of those files.
     """
     aliases, imports, neighbours = {}, [], []
     reader = reader or Reader()
@@ -108,7 +112,8 @@ def neighbour(file, module, level):
         place = place.parent
     tried = [place]
     while not level and (tried[-1] / "__init__.py").is_file() and tried[-1] != tried[-1].parent:
-        tried.append(tried[-1].parent)  # in a package: the folder that it lies in
+        # In a package, this is the folder in which it lies.
+        tried.append(tried[-1].parent)
     for place in tried:
         place = place.joinpath(*module.split(".")) if module else place
         for found in (place.with_suffix(".py"), place / "__init__.py"):
@@ -118,7 +123,7 @@ def neighbour(file, module, level):
 
 
 def _from_neighbour(node, aliases, file, reader):
-    """Takes over the aliases of TensorFlow that a neighbour passes on; yields its file, and its submodules'."""
+    """Takes over the aliases of TensorFlow from a neighbour. Yields the neighbour's file and its submodules' files."""
     found = neighbour(file, node.module or "", node.level)
     for alias in node.names:
         inner = neighbour(file, ".".join(filter(None, (node.module, alias.name))), node.level)
@@ -136,7 +141,7 @@ def _from_neighbour(node, aliases, file, reader):
 
 
 def _assigned(nodes, aliases):
-    """`rnn = tf.nn.rnn_cell` makes `rnn` a name of TensorFlow's, where it is the only value the name gets."""
+    """Makes `rnn` an alias after `rnn = tf.nn.rnn_cell`, when `rnn` gets no other value."""
     bound = {}
     for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -184,7 +189,7 @@ def _set_names(nodes, aliases):
 
 
 def _asked(node, function, aliases):
-    """Returns the path of hasattr(tf.a, "b") and its like, or None."""
+    """Returns the path in hasattr(tf.a, "b") or a similar test, or None."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function):
         return None
     if len(node.args) < 2 or not (isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str)):
@@ -194,7 +199,7 @@ def _asked(node, function, aliases):
 
 
 def _guards(nodes, aliases):
-    """Returns the ids of the nodes that a test guards: in `try`, behind a version, or asked for by hasattr."""
+    """Returns the ids of the nodes that a test guards: `try`, a version test, or hasattr."""
     guarded, asked = set(), set()
     for node in nodes:
         if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):

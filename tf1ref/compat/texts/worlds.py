@@ -1,4 +1,4 @@
-"""Which world a program was written for: TensorFlow 1, or TensorFlow 2 with Keras 2. Only parses."""
+"""Tells for which world a program was written: TensorFlow 1, or TensorFlow 2 with Keras 2. Runs nothing."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,22 +7,22 @@ from tf1ref.compat import calls
 from tf1ref.compat.names import facts, resolver
 from tf1ref.compat.texts import uses
 
-# What TensorFlow 1 has as well, but what a program without a session, or without Keras, does not need.
+# TensorFlow 1 has these, too, but a program without a session, or without Keras, does not need them.
 LEANING = ("GradientTape", "function", "keras", "executing_eagerly", "Module")
-# Keras' functions that only a graph has.
+# Functions of Keras that only a graph has.
 GRAPH_KERAS = ("gradients", "function", "get_session", "set_session", "placeholder", "learning_phase")
 MOST_FILES = 300
 
 
 class World(NamedTuple):
-    """1 or 2, and the name that told so ("" where nothing did)."""
+    """The world, 1 or 2, and the name that decided ("" where none did)."""
 
     number: int
     because: str = ""
 
 
 def of(programs):
-    """Returns the World of what uses.Programs use together: the names that only one of the two has decide."""
+    """Returns the World of what uses.Programs use together. Names that only one of the two worlds has decide."""
     first, second, leaning = [], [], []
     for name in (n for program in programs for n in program.names if not n.guarded):
         if _only_first(name):

@@ -1,8 +1,8 @@
-"""What the programs of this chapter share to show that something is an error."""
+"""Functions by which the programs of this chapter show that something is an error."""
 
 
 def raises(call, *errors):
-    """True when `call` fails with one of `errors`; any other error is not caught."""
+    """Returns True when `call` fails with one of `errors`. Any other error is not caught."""
     try:
         call()
     except errors:
@@ -11,7 +11,7 @@ def raises(call, *errors):
 
 
 def error_of(call, *arguments):
-    """The class name of the error that `call` raises, or "" when it returns."""
+    """Returns the class name of the error that `call` raises, or "" when it returns."""
     try:
         call(*arguments)
     except Exception as e:

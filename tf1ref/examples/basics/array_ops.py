@@ -68,9 +68,9 @@ EXPECTED = {
 
 
 def draws():
-    """What numpy's RandomState draws, first a scalar, then (2, 3): float64, which a tensor of them keeps.
+    """Returns numbers from numpy's RandomState as float64: first a scalar, then an array of (2, 3).
 
-    rand() gives a Python float, of which a tensor would be float32: an array says its type.
+    rand() returns a Python float, which would become a float32 tensor. An array keeps its type.
     """
     random = np.random.RandomState(SEED)
     return {"rand": np.array(random.rand()), "rand_2_3": random.rand(2, 3)}
@@ -88,7 +88,7 @@ def choices():
         "smaller": v1.where(v1.greater(a, b), b, a),
         "a_greater": v1.greater(a, b),
         "b_greater": v1.greater(b, a),
-        # With the condition alone, where returns the places that hold.
+        # With a condition only, where returns the places at which it holds.
         "places": v1.where(v1.greater(up, down)),
     }
 
@@ -119,7 +119,7 @@ def shapes():
 def joins():
     """Adds joined and parted tensors, one-hot rows and a grid of points to the default graph."""
     first, second = v1.constant(MATRIX[0]), v1.constant(MATRIX[1])
-    # np.mgrid[1:3, 2:4:STEP]: the end is left out.
+    # This is np.mgrid[1:3, 2:4:STEP], whose ends are excluded.
     y, x = v1.meshgrid(v1.range(2.0, 4.0, STEP), v1.range(1.0, 3.0))
     left, right = v1.split(v1.constant(UP), 2)
     return {
@@ -137,7 +137,7 @@ def joins():
 
 def build_graph():
     """Adds everything to the default graph, by name."""
-    # Drawn once, while the graph is built: every run has the same numbers.
+    # These are drawn once, while the graph is built, so every run has the same numbers.
     drawn = {name: v1.convert_to_tensor(value) for name, value in draws().items()}
     return {**drawn, **choices(), **shapes(), **joins()}
 

@@ -48,7 +48,7 @@ EXPECTED = {
 
 
 def error_of(call, *arguments):
-    """The class and the code of the error that `call` raises ("NotFoundError 5"), or "" when it returns."""
+    """Returns the class and the code of the error that `call` raises ("NotFoundError 5"), or "" when it returns."""
     try:
         call(*arguments)
     except Exception as e:
@@ -57,7 +57,7 @@ def error_of(call, *arguments):
 
 
 def raiser(error):
-    """A function that raises `error`."""
+    """Returns a function that raises `error`."""
 
     def fail():
         raise error("on purpose")
@@ -103,7 +103,7 @@ def build_graph():
 
 
 def failing(out):
-    """Adds one op a class of error to the default graph, by name; none of them fails before it runs."""
+    """Adds, by name, one op for each class of error to the default graph. An op fails only when it runs."""
     queue = v1.FIFOQueue(1, v1.float32)
     with v1.control_dependencies([queue.close()]):
         dequeue, enqueue = queue.dequeue(), queue.enqueue(1.0)
@@ -118,14 +118,16 @@ def failing(out):
 
 
 def run_graph():
-    """What can be seen from shapes and types fails while building; the rest fails in Session.run, as a
-    subclass of tf.errors.OpError that names the node (`e.op`). A run that takes too long is DeadlineExceededError.
+    """Shows errors. Those of shapes and types come while the graph is built; the others come from Session.run.
+
+    They are subclasses of tf.errors.OpError, and `e.op` names the node. A run that takes too long raises
+    DeadlineExceededError.
     """
     with tempfile.TemporaryDirectory() as out, v1.Graph().as_default(), v1.Session() as sess:
         g, printed = build_graph(), Path(out, "printed.txt")
         trace = {f"forward/{key}": value for key, value in sess.run(g["checks"]).items()}
         trace["forward/guarded"], trace["forward/margin"] = sess.run([g["guarded"], g["margin"]], {g["x"]: GOOD})
-        # The assertion does not stop what does not depend on it.
+        # The assertion does not stop ops that do not depend on it.
         trace["forward/log"] = sess.run(g["log"], {g["x"]: BAD})
         show = v1.print("x =", g["x"], output_stream=f"file://{printed}")
         with v1.control_dependencies([show]):
@@ -141,7 +143,7 @@ def run_graph():
         trace["errors/python"] = [error_of(sess.run, op) for op in python]
         empty = v1.FIFOQueue(1, v1.float32).dequeue()
         in_time = v1.RunOptions(timeout_in_ms=100)
-        # Only a session has a time limit: the function half has nothing to hold against this one.
+        # Only a session has a time limit. The function half has nothing like it.
         assert error_of(lambda: sess.run(empty, options=in_time)) == "DeadlineExceededError 4"
     return {key: np.array(value) for key, value in trace.items()}
 
@@ -169,9 +171,9 @@ def checks():
 
 @tf.function
 def guarded(x):
-    """The square root of a scalar below LIMIT, and how far below; InvalidArgumentError above.
+    """Returns the square root of a scalar below LIMIT, and how far below LIMIT it is.
 
-    Nobody has to depend on the check.
+    Above LIMIT it raises InvalidArgumentError. Nothing needs to depend on the check.
     """
     tf.debugging.Assert(x < LIMIT, ["x is too large:", x])
     return tf.sqrt(x), LIMIT - x
@@ -179,25 +181,25 @@ def guarded(x):
 
 @tf.function
 def log(x):
-    """The logarithm of a scalar; InvalidArgumentError when it is infinite or no number."""
+    """Returns the logarithm of a scalar. Raises InvalidArgumentError when it is infinite or NaN."""
     return tf.debugging.check_numerics(tf.math.log(x), "log of x")
 
 
 @tf.function
 def show(x, path):
-    """Appends x to the file `path` (a string), when it runs; Python's print would do so while tracing, once."""
+    """Appends x to the file `path` (a string) whenever it runs. Python's print would do so once, while tracing."""
     tf.print("x =", x, output_stream=f"file://{path}")
 
 
 @tf.function
 def static_assert():
-    """Compares two constants: the mistake is found while tracing."""
+    """Compares two constants. The mistake is found while tracing."""
     tf.debugging.assert_equal(tf.constant(A), tf.constant(B))
 
 
 @tf.function
 def unmade_variable():
-    """Reads a resource that nobody made: as near as TF2 comes to a variable without its initializer."""
+    """Reads a resource that nobody made, which is as near as TF2 comes to a variable without its initializer."""
     handle = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[], shared_name="made by nobody")
     return tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
 
@@ -209,7 +211,7 @@ def python_error(fail):
 
 
 def failing_calls(out):
-    """One call a class of error, by name; none of them fails before it is called."""
+    """Returns, by name, one call for each class of error. A call fails only when it is made."""
     queue = tf.queue.FIFOQueue(1, [tf.float32])
     queue.close()
     records = tf.data.TFRecordDataset(damaged_record(out))
@@ -240,7 +242,7 @@ def failing_calls(out):
 
 
 def run_function():
-    """The same kernels raise the same classes; what was found while building is found while tracing."""
+    """The same kernels raise the same classes. What fails while the graph is built there fails while tracing here."""
     trace = {f"forward/{key}": value.numpy() for key, value in checks().items()}
     trace["forward/guarded"], trace["forward/margin"] = (result.numpy() for result in guarded(tf.constant(GOOD)))
     trace["forward/log"] = log(tf.constant(BAD)).numpy()

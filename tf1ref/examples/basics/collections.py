@@ -36,7 +36,7 @@ EXPECTED = {
 
 
 def sorted_names(names):
-    """Names as bytes, sorted, without shadows: those are the averages' own."""
+    """Returns names as bytes, sorted, without shadow variables, which only averages have."""
     found = sorted(name.partition(":")[0] for name in names)
     return np.array([name for name in found if "ExponentialMovingAverage" not in name], dtype=bytes)
 
@@ -48,16 +48,20 @@ def build_graph():
             w = v1.get_variable("w", initializer=value)
             penalty = RATE * w * w
             v1.add_to_collections(["losses", "regularization"], penalty)
-            v1.summary.scalar("penalty", penalty)  # adds itself to SUMMARIES
+            # This adds itself to SUMMARIES.
+            v1.summary.scalar("penalty", penalty)
     v1.get_variable("step", initializer=0, trainable=False)
     first = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)[0]
     averages = v1.train.ExponentialMovingAverage(DECAY)
     with v1.control_dependencies([first.assign_add(W2)]):
-        average = averages.apply(v1.trainable_variables())  # adds them to MOVING_AVERAGE_VARIABLES
+        # This adds them to MOVING_AVERAGE_VARIABLES.
+        average = averages.apply(v1.trainable_variables())
     with v1.control_dependencies([average]):
         averaged = averages.average(first).read_value()
-    summary = v1.summary.merge_all()  # of the collection SUMMARIES, before the producer adds its own
-    numbers = v1.train.range_input_producer(COUNT, shuffle=False)  # adds its runner to QUEUE_RUNNERS
+    # This merges the collection SUMMARIES, before the producer adds its own summary.
+    summary = v1.summary.merge_all()
+    # This adds its runner to QUEUE_RUNNERS.
+    numbers = v1.train.range_input_producer(COUNT, shuffle=False)
     return {
         "total": v1.add_n(v1.get_collection("losses")),
         "averaged": averaged,
@@ -67,12 +71,13 @@ def build_graph():
 
 
 def show_copies(graph):
-    """get_collection returns a copy: to change the collection itself there is get_collection_ref."""
+    """get_collection returns a copy. get_collection_ref returns the collection itself, which can be changed."""
     graph.get_collection("losses").clear()
     assert len(graph.get_collection("losses")) == 2
     graph.get_collection_ref("losses").clear()
     assert graph.get_collection("losses") == [] == graph.get_collection("no such key")
-    assert len(graph.get_collection("regularization")) == 2  # the same tensors, in a list of their own
+    # These are the same tensors in a list of their own.
+    assert len(graph.get_collection("regularization")) == 2
 
 
 def run_graph():
@@ -94,7 +99,8 @@ def run_graph():
         trace["summaries/values"] = np.float32([value for _, value in values])
         trace["forward/averaged"] = sess.run(nodes["averaged"])
         coord = v1.train.Coordinator()
-        threads = v1.train.start_queue_runners(sess, coord)  # all of the collection QUEUE_RUNNERS
+        # This starts all runners of the collection QUEUE_RUNNERS.
+        threads = v1.train.start_queue_runners(sess, coord)
         trace["forward/dequeued"] = np.array([sess.run(nodes["number"]) for _ in range(COUNT)])
         coord.request_stop()
         coord.join(threads)
@@ -111,7 +117,7 @@ class Layer(tf.Module):
             self.w = tf.Variable(value, name="w")
 
     def penalty(self, step):
-        """RATE * w * w, a scalar; also written as a summary."""
+        """Returns RATE * w * w, a scalar, and writes it as a summary."""
         penalty = RATE * self.w * self.w
         with tf.name_scope(self.name):
             tf.summary.scalar("penalty", penalty, step)
@@ -119,7 +125,7 @@ class Layer(tf.Module):
 
 
 class Model(tf.Module):
-    """What TF1 looks up by key is found by type: `variables` and `submodules` go through the attributes."""
+    """Finds by type what TF1 finds by key: `variables` and `submodules` search the attributes."""
 
     def __init__(self):
         super().__init__()
@@ -130,7 +136,7 @@ class Model(tf.Module):
 
     @tf.function
     def total(self):
-        """The sum of the penalties of all layers, wherever in the attributes they are: a scalar."""
+        """Returns the sum of the penalties of all layers, a scalar. A layer may be in any attribute."""
         penalties = [module.penalty(0) for module in self.submodules if isinstance(module, Layer)]
         return tf.add_n(penalties)
 
@@ -157,7 +163,7 @@ def summaries_of(call):
 
 
 def run_function():
-    """A list of Python's is what a collection was; here none is needed."""
+    """A Python list does what a collection did. Here even that is not needed."""
     model = Model()
     total, summaries = summaries_of(model.total)
     return {

@@ -38,7 +38,7 @@ def build_graph():
     x = v1.get_variable("input_x", [1], initializer=v1.constant_initializer(X_START))
     y = v1.placeholder(v1.float32, name="y")
     with v1.control_dependencies([v1.assign(x, v1.add(x, INCREMENT))]):
-        # An op made before the block would not wait: only what is created here does. x is read anew.
+        # An op that was made before the block would not wait; only ops that are created here do. x is read anew.
         x_after = v1.identity(x)
         x_y = v1.multiply(x, y, name="x_y")
     w = v1.Variable(W_START, name="w")
@@ -56,14 +56,14 @@ def build_graph():
         "x_y": x_y,
         "w": w,
         "average": average,
-        # group runs all of them and orders none: that average follows w is said above.
+        # group runs all of them in no order. The lines above make the average follow w.
         "train_group": v1.group(step, averaging),
         "train_no_op": train_no_op,
     }
 
 
 def run_graph(steps=STEPS):
-    """One run of x_y updates x and multiplies; without the edge two runs would be needed, or luck."""
+    """One run of x_y updates x and multiplies. Without the edge it would take two runs, or luck."""
     trace = {key: [] for key in ("steps/factorial", "steps/x", "steps/x_y", "steps/w", "steps/average")}
     with v1.Graph().as_default(), v1.Session() as sess:
         g = build_graph()
@@ -74,14 +74,15 @@ def run_graph(steps=STEPS):
             trace["steps/x"].append(x)
             trace["steps/x_y"].append(x_y)
             nothing = sess.run(g["train_group"] if i % 2 else g["train_no_op"])
-            assert nothing is None  # group and no_op have no value, only an effect
+            # group and no_op have an effect, but no value.
+            assert nothing is None
             trace["steps/w"].append(sess.run(g["w"]))
             trace["steps/average"].append(sess.run(g["average"]))
     return {key: np.array(value) for key, value in trace.items()}
 
 
 class Model(tf.Module):
-    """The order of the lines is the order of the effects."""
+    """A model whose effects happen in the order of its lines."""
 
     def __init__(self):
         super().__init__()
@@ -104,13 +105,13 @@ class Model(tf.Module):
 
     @tf.function
     def train(self):
-        """One step of w and of its average. Nobody fetches these two lines, and yet they run."""
+        """Makes one step of w and of its average. Nobody fetches these two lines, but they run."""
         self.w.assign_sub(RATE * self.w)
         self.average.assign(DECAY * self.average + (1.0 - DECAY) * self.w)
 
 
 def run_function(steps=STEPS):
-    """group and no_op have no successor: a function that returns nothing is one."""
+    """A function that returns nothing does what group and no_op did."""
     trace = {key: [] for key in ("steps/factorial", "steps/x", "steps/x_y", "steps/w", "steps/average")}
     model = Model()
     for i in range(steps):

@@ -1,9 +1,9 @@
 """Devices: where an op is asked to run, and where it runs
 
 Source: S0 1943-1987, S2 123-129, S3 295-306, 381-410, 505-510
-TF1: tf.test and device_lib say what there is. v1.device asks; the session places all nodes of its graph, and with
-    soft placement takes what there is.
-Now: tf.config says what there is. tf.device asks; soft placement is on for the whole process unless tf.config
+TF1: tf.test and device_lib say what there is. v1.device asks for a device; the session places all nodes of its graph,
+    and with soft placement takes what there is.
+Now: tf.config lists the devices. tf.device asks for one. Soft placement is on for the whole process unless tf.config
     switches it off. v1.device also takes a function that chooses for every op; tf.device refuses one (RuntimeError).
     Two CPUs: ConfigProto(device_count={"CPU": 2}) a session; tf.config.set_logical_device_configuration before the
     first op of the process, which an example that shares a process cannot do.
@@ -20,7 +20,7 @@ from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
 
 CPU = "/job:localhost/replica:0/task:0/device:CPU:0"
-# No machine has it: what happens without a GPU happens here with one, too.
+# No machine has this device, so that every machine shows what happens without a GPU.
 NO_SUCH_GPU = "/gpu:99"
 NO_SUCH_JOB = "/job:nobody"
 ONE = 1.0
@@ -52,7 +52,7 @@ def build_graph():
         total = v1.add(one, 2, name="sum")
         c = v1.add(v1.constant(ONE), v1.constant(TWO), name="c")
     with v1.device(NO_SUCH_GPU):
-        # Neither a GPU kernel nor a GPU is there: soft placement moves variable and sum to the CPU.
+        # There is neither a GPU nor a kernel for one. Soft placement moves the variable and the sum to the CPU.
         d = v1.Variable(THREE, name="d")
         f = v1.add(d.read_value(), FOUR, name="f")
         result = v1.add(pair, pair, name="result")
@@ -62,19 +62,20 @@ def build_graph():
         with v1.device(None):
             anywhere = v1.constant(ONE)
     asked = [total.device, f.device, inner.device, anywhere.device]
-    product = v1.matmul(a, b, name="product")  # S3 writes it outside: only its operands are on the GPU
+    # S3 writes this outside of the block. Only its operands are on the GPU.
+    product = v1.matmul(a, b, name="product")
     ends = {"sum": total, "c": c, "f": f, "result": result, "product": product}
     return {"pair": pair, "one": one, "asked": asked, **ends}
 
 
 def joined_device():
-    """The device of a node under two scopes. Its graph is never run: no session here has a job `ps`."""
+    """Returns the device of a node under two scopes. Its graph never runs, because no session here has a job `ps`."""
     with v1.Graph().as_default(), v1.device("/job:ps"), v1.device("/cpu:0"):
         return v1.constant(ONE).device
 
 
 def devices_graph():
-    """What S3 asks before its first program. device_lib starts every device to look at it, which takes its memory."""
+    """Returns what S3 asks for before its first program. device_lib starts every device, which takes its memory."""
     return {
         "devices/built_with_cuda": v1.test.is_built_with_cuda(),
         "devices/gpu_available": v1.test.is_gpu_available(),
@@ -83,7 +84,7 @@ def devices_graph():
 
 
 def placed(metadata):
-    """Where the nodes of a run went: {name: device}. What log_device_placement=True prints, as data."""
+    """Returns {name: device} of the nodes of a run: the data that log_device_placement=True prints."""
     return {node.name: node.device for graph in metadata.partition_graphs for node in graph.node}
 
 
@@ -100,7 +101,7 @@ def run_on(device, soft=True):
 
 
 def run_graph():
-    """One node that cannot be placed spoils every run of its session: InvalidArgumentError at the first."""
+    """One node that cannot be placed makes every run of its session fail: InvalidArgumentError."""
     config = v1.ConfigProto(allow_soft_placement=True, log_device_placement=False)
     options, metadata = v1.RunOptions(output_partition_graphs=True), v1.RunMetadata()
     with v1.Graph().as_default():
@@ -156,19 +157,19 @@ class Net(tf.Module):
 
     @tf.function
     def on_two(self):
-        """A node under two scopes; to be traced only, for no process here has a job `ps`."""
+        """Returns a node under two scopes. It is only traced, because no process here has a job `ps`."""
         with tf.device("/job:ps"), tf.device("/cpu:0"):
             self.asked.append(tf.constant(ONE).device)
 
     @tf.function
     def on(self, device, x):
-        """x + TWO on `device`, a string."""
+        """Returns x + TWO on `device`, a string."""
         with tf.device(device):
             return tf.add(x, TWO)
 
 
 def devices_function():
-    """The same answers; listing physical devices starts none of them."""
+    """Returns the same lists. Listing physical devices starts none of them."""
     return {
         "devices/built_with_cuda": tf.test.is_built_with_cuda(),
         "devices/gpu_available": bool(tf.config.list_physical_devices("GPU")),
@@ -177,7 +178,7 @@ def devices_function():
 
 
 def run_function():
-    """A result knows where it lies: tensor.device. The second CPU is a wish here, granted if there is one."""
+    """A result has a device: tensor.device. A second CPU is used only if there is one."""
     net = Net()
     total, c = net.on_cpu(tf.constant(1))
     f, result, product = net.on_gpu(tf.constant(PAIR))

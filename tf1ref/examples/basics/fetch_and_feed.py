@@ -25,7 +25,7 @@ B = (2.0, 3.0)
 W = 0.1
 BIAS = 0.2
 X = 10.0
-# Fed in place of the sum INPUT2 + INPUT3, which is then never computed.
+# This is fed in place of the sum INPUT2 + INPUT3, which is then never computed.
 REPLACEMENT = 10.0
 DEFAULT = 4.0
 
@@ -46,7 +46,8 @@ def build_graph():
     intermed = v1.add(v1.constant(INPUT2), v1.constant(INPUT3), name="intermed")
     left, right = v1.placeholder(v1.float32, [1], name="left"), v1.placeholder(v1.float32, [1], name="right")
     a, b = v1.placeholder(v1.float32, name="a"), v1.placeholder(v1.float32, name="b")
-    half_a, half_b = v1.placeholder(v1.float16), v1.placeholder(v1.float16)  # no shape: any shape may be fed
+    # Without a shape, a placeholder takes any shape.
+    half_a, half_b = v1.placeholder(v1.float16), v1.placeholder(v1.float16)
     x = v1.placeholder(v1.float32, name="x")
     y1 = v1.add(v1.multiply(W, x), BIAS, name="y1")
     optional = v1.placeholder_with_default(v1.constant(DEFAULT), [], name="optional")
@@ -82,10 +83,10 @@ def run_graph():
         trace["forward/product"] = sess.run(g["product"], {g["left"]: LEFT, g["right"]: RIGHT})
         trace["forward/adder_node"] = sess.run(g["adder_node"], {g["a"]: A, g["b"]: B})
         trace["forward/halves"] = sess.run(g["halves"], {g["half_a"]: 1, g["half_b"]: 2})
-        # Fetches may be nested in lists, tuples and dicts; the answer has the same form.
+        # Fetches may be nested in lists, tuples and dicts. The result has the same structure.
         answer = sess.run({"ys": (g["y2"], g["y1"]), "y3": g["y3"]}, {g["x"]: X})
         (trace["forward/y2"], trace["forward/y1"]), trace["forward/y3"] = answer["ys"], answer["y3"]
-        # y3 does not depend on x: nothing has to be fed for it. y2 does, by way of y1.
+        # y3 does not depend on x, so nothing has to be fed for it. y2 depends on it through y1.
         trace["forward/y3_alone"] = sess.run(g["y3"])
         trace["forward/missing_feed_is_error"] = raises(lambda: sess.run(g["y2"]), v1.errors.InvalidArgumentError)
         trace["forward/wrong_shape_is_error"] = raises(
@@ -98,7 +99,7 @@ def run_graph():
 
 @tf.function
 def mul_and_sum(intermed=None):
-    """Returns the product and the sum, two scalars. What a feed would replace is an argument with a default."""
+    """Returns the product and the sum, two scalars. The argument with a default replaces the feed."""
     if intermed is None:
         intermed = tf.add(tf.constant(INPUT2), tf.constant(INPUT3))
     return tf.multiply(tf.constant(INPUT1), intermed), intermed
@@ -106,7 +107,7 @@ def mul_and_sum(intermed=None):
 
 @tf.function(input_signature=[tf.TensorSpec([1], tf.float32), tf.TensorSpec([1], tf.float32)])
 def product(left, right):
-    """Multiplies two vectors of one element; the signature is what the placeholders' shapes were."""
+    """Multiplies two vectors of one element. The signature replaces the shapes of the placeholders."""
     return tf.multiply(left, right)
 
 
@@ -118,25 +119,25 @@ def adder_node(a, b):
 
 @tf.function
 def chain(x):
-    """Returns y1 and y2: the same line W * x + BIAS applied once and twice."""
+    """Returns y1 and y2: W * x + BIAS, applied once and twice."""
     y1 = tf.add(tf.multiply(W, x), BIAS)
     return y1, tf.add(tf.multiply(W, y1), BIAS)
 
 
 @tf.function
 def y3():
-    """W * BIAS + 1, which needs no x."""
+    """Returns W * BIAS + 1, which needs no x."""
     return tf.add(tf.multiply(tf.constant(W), BIAS), 1.0)
 
 
 @tf.function
 def root(optional=DEFAULT):
-    """The square root of the argument, or of its default."""
+    """Returns the square root of the argument, or of its default."""
     return tf.sqrt(tf.convert_to_tensor(optional, tf.float32))
 
 
 def run_function():
-    """Arguments last for one call by nature. A missing one, or one of a wrong shape, is TypeError."""
+    """Arguments last for one call. A missing argument, or one of a wrong shape, raises TypeError."""
     trace = {}
     trace["forward/mul_and_sum"] = [r.numpy() for r in mul_and_sum()]
     trace["forward/replaced"] = mul_and_sum(tf.constant(REPLACEMENT))[0].numpy()

@@ -16,9 +16,9 @@ from tf1ref.catalog.figures import exactly
 W = 3.0
 U = 2.0
 FACTOR = 10.0
-# Weight of the loss when it is handed in from outside: TF1's grad_ys, the tape's output_gradients.
+# The weight of the loss when it comes from outside: TF1's grad_ys, the tape's output_gradients.
 WEIGHT = 0.25
-# S3 clips the language model's gradients to this norm, all of them together.
+# S3 clips the gradients of the language model, all together, to this norm.
 MAX_GRAD_NORM = 5.0
 GRADIENTS = ("square", "second", "weighted", "summed", "both", "stopped", "big", "clipped")
 
@@ -37,7 +37,7 @@ def build_graph():
     (first,) = v1.gradients(square, [w])
     (second,) = v1.gradients(first, [w])
     stopped = w * u + v1.stop_gradient(w * w) * u
-    # Two gradients (3 and 4 times FACTOR) whose common norm is 5 times FACTOR.
+    # These two gradients (3 and 4 times FACTOR) have the common norm 5 times FACTOR.
     big = v1.gradients(FACTOR * (w * 3.0 + u * 4.0), [w, u])
     clipped, norm = v1.clip_by_global_norm(big, MAX_GRAD_NORM)
     (unconnected,) = v1.gradients(v1.stop_gradient(square), [w])
@@ -58,7 +58,7 @@ def build_graph():
 
 
 def run_graph():
-    """A gradient is a tensor like others: fetch it. Where no path leads, it is None and cannot be fetched."""
+    """A gradient is a tensor that can be fetched. Where there is no path it is None, which cannot be fetched."""
     with v1.Graph().as_default(), v1.Session() as sess:
         g = build_graph()
         sess.run(v1.global_variables_initializer())
@@ -82,7 +82,7 @@ class Model(tf.Module):
 
     @tf.function
     def squares(self):
-        """Gradients of w^2: first, second (a tape under a tape), weighted, and of a sum with w u."""
+        """Returns gradients of w^2: first, second (a tape under a tape), weighted, and of a sum with w u."""
         w, u = self.w, self.u
         # persistent: this tape is asked more than once; a plain one forgets after the first time.
         with tf.GradientTape(persistent=True) as outer:
@@ -96,7 +96,7 @@ class Model(tf.Module):
 
     @tf.function
     def pairs(self):
-        """Gradients by w and u: of w u, of an expression with stop_gradient, and of one that is clipped."""
+        """Returns gradients by w and u: of w u, of an expression with stop_gradient, and of one that is clipped."""
         w, u = self.w, self.u
         with tf.GradientTape(persistent=True) as tape:
             product = w * u

@@ -56,7 +56,7 @@ def build_graph2():
 
 
 def run_graph():
-    """A session runs one graph. Mixing tensors of two is ValueError; results may go from one to the other."""
+    """A session runs one graph. Mixing tensors of two raises ValueError; values may go from one to the other."""
     trace = {}
     default, graph1, graph2 = v1.Graph(), v1.Graph(), v1.Graph()
     with graph1.as_default():
@@ -73,7 +73,7 @@ def run_graph():
         trace["forward/mixing_is_error"] = raises(lambda: v1.add(g["first"], two["e"]), ValueError)
         trace["forward/foreign_fetch_is_error"] = raises(lambda: sess.run(one["sum"]), ValueError)
     with v1.Session(graph=graph1) as sess:
-        # Inside `with`, the session's graph is the default one: the initializer is made for graph1.
+        # Inside `with`, the session's graph is the default one, so the initializer is made for graph1.
         sess.run(v1.global_variables_initializer())
         trace["forward/v_in_g1"], result = sess.run([one["v"], one["sum"]])
     with v1.Session(graph=graph2) as sess:
@@ -86,7 +86,7 @@ def run_graph():
 
 
 class Program(tf.Module):
-    """Variables, and a function over them; `seen` keeps the symbols of the trace, to look at them."""
+    """Variables and a function over them. `seen` keeps the symbols of the trace, so that they can be looked at."""
 
     def __init__(self, v, d):
         super().__init__()
@@ -104,19 +104,19 @@ class Program(tf.Module):
 
     @tf.function
     def add(self, c):
-        """c + d for c of shape [1, 2]."""
+        """Returns c + d for c of shape [1, 2]."""
         constant = tf.identity(c)
         self.seen.append(constant)
         return tf.add(constant, self.d)
 
     @tf.function
     def mix(self):
-        """Adds a symbol of another program's trace: there is no such tensor here."""
+        """Adds a symbol of another program's trace, which fails because that tensor is not in this graph."""
         return self.other.seen[0] + self.d
 
 
 def run_function():
-    """A symbol of one trace inside another, or outside all, is TypeError ("out of scope"); values are free."""
+    """A symbol outside of its trace raises TypeError ("out of scope"). Values can be used anywhere."""
     default, one, two = Program([0.0], D), Program(tf.zeros([1]), D), Program(tf.ones([1]), E)
     seven, dot = default.names()
     result = one.add(tf.constant(C))

@@ -28,7 +28,7 @@ def build_graph():
 
 
 def run_graph():
-    """Nothing computes until Session.run. A session holds resources: close it, or let `with` do so."""
+    """Nothing computes until Session.run. A session holds resources: close it, or use `with`, which closes it."""
     with v1.Graph().as_default():
         graph = build_graph()
         sess = v1.Session()
@@ -52,5 +52,5 @@ def add():
 
 
 def run_function():
-    """There is nothing to open or close: calling is running."""
+    """There is nothing to open or close. A call runs the function."""
     return {"forward/hello": np.array(greet().numpy()), "forward/sum": np.array(add().numpy())}

@@ -101,7 +101,7 @@ def build_graph():
 
 
 def run_graph():
-    """Inner sizes that do not agree are ValueError when the node is made: shapes are checked before any run."""
+    """Inner sizes that differ raise ValueError when the node is made. Shapes are checked before any run."""
     with v1.Graph().as_default(), v1.Session() as sess:
         trace = {f"forward/{key}": value for key, value in sess.run(build_graph()).items()}
         mismatch = error_of(lambda: v1.matmul(v1.ones([3, 2]), v1.ones([3, 2])))
@@ -164,12 +164,15 @@ def as_matrices():
 
 @tf.function
 def multiply_matrices(a, b):
-    """The matrix product; ValueError while tracing when the inner sizes differ (outside: InvalidArgumentError)."""
+    """Returns the matrix product.
+
+    Inner sizes that differ raise ValueError while tracing, and InvalidArgumentError outside of a function.
+    """
     return tf.matmul(a, b)
 
 
 def run_function():
-    """Three functions in place of three sub-graphs."""
+    """Three functions replace three sub-graphs."""
     results = {**element_by_element(), **along_an_axis(), **as_matrices()}
     trace = {f"forward/{key}": value.numpy() for key, value in results.items()}
     trace["forward/inner_mismatch_is_error"] = error_of(multiply_matrices, tf.ones([3, 2]), tf.ones([3, 2]))

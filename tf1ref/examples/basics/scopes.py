@@ -41,7 +41,7 @@ EXPECTED = {
 
 
 def error_of(call, *arguments, **options):
-    """The class name of the error that `call` raises, or "" when it returns."""
+    """Returns the class name of the error that `call` raises, or "" when it returns."""
     try:
         call(*arguments, **options)
     except Exception as e:
@@ -52,13 +52,13 @@ def error_of(call, *arguments, **options):
 def nested():
     """Adds S2's nested scopes to the default graph; returns its thirteen tensors and variables in order."""
     with v1.name_scope("name1") as name1:
-        # get_variable does not see name scopes: g, not name1/g.
+        # get_variable ignores name scopes: the name is g, not name1/g.
         g = v1.get_variable("g", [1], initializer=v1.constant_initializer(0.0))
         with v1.variable_scope("variable1"):
             a = v1.Variable(A, name="a")
             b = v1.get_variable("b", shape=[1], initializer=v1.constant_initializer(B))
             c = v1.add(a, b)
-            # name1 is the string "name1/": its slash jumps back there instead of nesting deeper.
+            # name1 is the string "name1/". Its slash jumps back to that scope instead of nesting deeper.
             with v1.name_scope(name1):
                 d = v1.Variable(D, name="d")
                 e = v1.get_variable("e", shape=[1], initializer=v1.constant_initializer(E))
@@ -69,7 +69,7 @@ def nested():
         i = v1.get_variable("i", [1], initializer=v1.constant_initializer(OWN))
         with v1.variable_scope("variable3"):
             j = v1.get_variable("j", [2])
-            # A scope object jumps back for variables (variable2/k), while its ops nest deeper all the same.
+            # A scope object jumps back for variables (variable2/k), but its ops still nest deeper.
             with v1.variable_scope(variable2):
                 k = v1.get_variable("k", [1])
                 n = v1.Variable(N)
@@ -78,14 +78,17 @@ def nested():
 
 
 def weighted(seed):
-    """One piece of model code: its names are those of the scope in which it is called."""
+    """Adds one piece of model code, whose names begin with the scope in which it is called."""
     weight = v1.get_variable("weight", [1], initializer=v1.random_normal_initializer(seed=seed))
     bias = v1.get_variable("bias", [1], initializer=v1.random_normal_initializer(seed=seed + 1))
     return weight, v1.multiply(weight[0], bias[0])
 
 
 def get_v(name, reuse=None, variable="v"):
-    """get_variable(variable) inside variable_scope(name, reuse): creates it, finds it, or raises ValueError."""
+    """Calls get_variable(variable) inside variable_scope(name, reuse), which creates it or finds it.
+
+    Raises ValueError where the scope's rules do not allow it.
+    """
     with v1.variable_scope(name, reuse=reuse):
         return v1.get_variable(variable, shape=[1], initializer=v1.constant_initializer(V))
 
@@ -112,7 +115,7 @@ def build_graph():
 
 
 def run_graph():
-    """Twice the same name, and reuse of a name that nobody made, are both ValueError."""
+    """A name that is made twice, and reuse of a name that nobody made, both raise ValueError."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         g = build_graph()
@@ -143,18 +146,18 @@ class Store(tf.Module):
         if name not in self.by_name:
             if reuse is True:
                 raise ValueError(f"Variable {name} does not exist")
-            # In the names of TF2 a slash is a letter like any other.
+            # In the names of TF2 a slash is an ordinary character.
             self.by_name[name] = tf.Variable(initial(), name=name)
         return self.by_name[name]
 
 
 def constant(value, size=1):
-    """An initializer: `size` times `value`."""
+    """Returns an initializer of `size` times `value`."""
     return lambda: tf.fill([size], value)
 
 
 class Nested(tf.Module):
-    """S2's nested scopes: variables are made once, outside; the ops are named in the function."""
+    """S2's nested scopes. The variables are made once, outside; the ops get their names in the function."""
 
     def __init__(self, store):
         super().__init__()
@@ -185,7 +188,7 @@ class Nested(tf.Module):
 
 
 class Weighted(tf.Module):
-    """One piece of model code, an object for every use of it."""
+    """One piece of model code, with one object for every use of it."""
 
     def __init__(self, store, scope, seed):
         super().__init__()
@@ -196,7 +199,7 @@ class Weighted(tf.Module):
 
     @tf.function
     def product(self):
-        """weight * bias, a scalar; leaves the op's name in `op_name`."""
+        """Returns weight * bias, a scalar; leaves the op's name in `op_name`."""
         with tf.name_scope(self.scope):
             result = tf.multiply(self.weight[0], self.bias[0])
         self.op_name = result.name
@@ -204,7 +207,7 @@ class Weighted(tf.Module):
 
 
 def run_function():
-    """No scope decides about reuse any more: who holds the object has the variable."""
+    """No scope decides about reuse. Whoever holds the object has the variable."""
     tf.random.set_seed(SEED)
     store = Store()
     shared = []
@@ -214,7 +217,7 @@ def run_function():
     n = Nested(store)
     c, f, r = n.sums()
     values = [n.g, n.a, n.b, c, n.d, n.e, f, n.h, n.i, n.j, n.k, n.n, r]
-    # A value has no name: the names of c, f and r were taken down while tracing.
+    # A value has no name. The names of c, f and r were written down while tracing.
     named = [x.name for x in values if isinstance(x, tf.Variable)]
     for place, op_name in zip((3, 6, 12), n.op_names):
         named.insert(place, op_name)

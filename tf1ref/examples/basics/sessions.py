@@ -49,12 +49,12 @@ def build_graph():
 
 
 def config():
-    """The settings that the source names; what a session does not get here has its default.
+    """Returns the settings that the source names. Other settings keep their defaults.
 
-    allow_soft_placement: run on the CPU what no GPU can take; log_device_placement: one line an op on standard
-    error; the thread counts: inside an op, between ops; the time-out bounds every run (DeadlineExceededError).
-    gpu_options matter where there is a GPU, of which TensorFlow takes all memory at once: allow_growth takes it
-    when it is needed, per_process_gpu_memory_fraction limits it to a share.
+    allow_soft_placement runs an op on the CPU when no GPU can take it. log_device_placement prints one line for each op
+    on standard error. The thread counts are those inside an op and between ops. The time-out bounds every run, which
+    then raises DeadlineExceededError. gpu_options matter only with a GPU. By default TensorFlow takes all its memory.
+    allow_growth takes memory when it is needed; per_process_gpu_memory_fraction limits it to a share.
     """
     return v1.ConfigProto(
         allow_soft_placement=True,
@@ -67,7 +67,7 @@ def config():
 
 
 def run_graph():
-    """eval() asks the default session, and is ValueError without one; a closed session is RuntimeError."""
+    """eval() asks the default session and raises ValueError without one. A closed session raises RuntimeError."""
     trace = {}
     with v1.Graph().as_default():
         g = build_graph()
@@ -88,7 +88,7 @@ def run_graph():
         trace["forward/interactive"] = g["sub"].eval()
         sess.close()
         with v1.Session(config=config()) as sess:
-            # Another session: x and five have no value here yet.
+            # In another session, x and five have no value yet.
             sess.run(v1.global_variables_initializer())
             trace["forward/configured"] = sess.run(g["four"])
     return {key: np.array(value) for key, value in trace.items()}
@@ -104,41 +104,42 @@ class Program(tf.Module):
 
     @tf.function
     def result(self):
-        """The sum of X and itself."""
+        """Returns the sum of X and itself."""
         return tf.constant(X) + tf.constant(X)
 
     @tf.function
     def sub(self):
-        """x - Y."""
+        """Returns x - Y."""
         return tf.subtract(self.x, tf.constant(Y))
 
     @tf.function
     def product(self):
-        """The [1, 1] product of ROW and COLUMN."""
+        """Returns the [1, 1] product of ROW and COLUMN."""
         return tf.matmul(tf.constant(ROW), tf.constant(COLUMN))
 
     @tf.function
     def four(self):
-        """Sum, product, quotient and difference: four scalars."""
+        """Returns sum, product, quotient and difference: four scalars."""
         b, c = tf.constant(TWO), tf.constant(THREE)
         return tf.add(self.five, c), tf.multiply(self.five, b), tf.divide(c, b), tf.subtract(b, c)
 
     @tf.function
     def value_while_tracing(self):
-        """Asks for a value where there are only symbols: .numpy() is AttributeError here."""
+        """Asks for a value where there are only symbols: .numpy() raises AttributeError here."""
         return (self.x + 1.0).numpy()
 
 
 def run_function():
-    """Settings are the process's: tf.config.set_soft_device_placement, tf.debugging.set_log_device_placement,
-    tf.config.threading.*, tf.config.experimental.set_memory_growth and, for a share of a GPU,
-    tf.config.set_logical_device_configuration; the last three before the first op. A time-out for a single call does
-    not exist.
+    """The settings belong to the process, and a single call cannot have a time-out.
+
+    They are tf.config.set_soft_device_placement, tf.debugging.set_log_device_placement, tf.config.threading.*,
+    tf.config.experimental.set_memory_growth and, for a share of a GPU, tf.config.set_logical_device_configuration. The
+    last three must come before the first op.
     """
     program = Program()
     trace = {"forward/no_session_is_error": raises(program.value_while_tracing, AttributeError)}
     trace["forward/result"] = program.result().numpy()
-    # The same line outside of a function runs at once: what a default session and eval() were for.
+    # Outside of a function the same line runs at once, which is what a default session and eval() were for.
     trace["forward/default_session"] = (tf.constant(X) + tf.constant(X)).numpy()
     trace["forward/explicit_session"] = tf.matmul(tf.constant(ROW), tf.constant(COLUMN)).numpy()
     trace["forward/product"] = program.product().numpy()

@@ -75,11 +75,12 @@ def build_graph():
 
 
 def run_graph():
-    """The shape, type and name are known before anything runs; a mismatch of types is found there too."""
+    """Shape, type and name are known before anything runs. A mismatch of types is found then, too."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         g = build_graph()
-        values = sess.run(g)  # one run: truncated and its deviations come from the same draw
+        # With one run, truncated and its deviations come from the same draw.
+        values = sess.run(g)
         trace = {f"forward/{key}": value for key, value in values.items()}
         trace |= {f"dtype/{key}": tensor.dtype.name for key, tensor in g.items()}
         ranked = [v1.constant(value) for value in SHAPES]
@@ -123,17 +124,17 @@ def shapes():
 
 @tf.function
 def mixed_sum(dtype):
-    """PAIR of the given type plus float32 numbers: TypeError while tracing, unless the types agree.
+    """Returns PAIR in the given type plus float32 numbers.
 
-    Outside of a function the same sum is InvalidArgumentError, for there the kernel finds out.
+    Types that differ raise TypeError while tracing. Outside of a function the kernel raises InvalidArgumentError.
     """
     return tf.constant(PAIR, dtype=dtype) + tf.add(tf.constant(A), tf.constant(A))
 
 
 def run_function():
-    """A random op in a traced function has a state too: each call draws anew, the first as the graph's first."""
+    """A random op in a traced function has a state. Each call draws anew; the first one draws what the graph does."""
     tf.random.set_seed(SEED)
-    # A fresh tf.function, for a fresh state: the numbers do not depend on earlier calls in this process.
+    # A fresh tf.function has a fresh state, so the numbers do not depend on earlier calls in this process.
     program = tf.function(tensors)
     values = program()
     trace = {f"forward/{key}": value.numpy() for key, value in values.items()}

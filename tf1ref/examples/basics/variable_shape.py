@@ -43,7 +43,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """A variable that was made with a shape keeps it: assigning another one is ValueError, at building time."""
+    """A variable that was made with a shape keeps it. An assign of another shape raises ValueError while building."""
     trace = {"steps/counter": [], "steps/length": []}
     with v1.Graph().as_default(), v1.Session() as sess:
         g = build_graph()
@@ -60,12 +60,12 @@ def run_graph(steps=STEPS):
 
 
 class Model(tf.Module):
-    """The shape given to the variable is what assign holds a new value against."""
+    """assign compares a new value with the shape that the variable was given."""
 
     def __init__(self):
         super().__init__()
         self.counter = tf.Variable(0, dtype=tf.int8, name="counter")
-        # Without dtype an empty list would be float32 as well: that is TensorFlow's default.
+        # Without dtype an empty list would be float32, too, which is TensorFlow's default.
         self.growing = tf.Variable([], trainable=False, shape=tf.TensorShape([None]), name="growing")
         self.fixed = tf.Variable(MORE, name="fixed")
 
@@ -76,18 +76,18 @@ class Model(tf.Module):
 
     @tf.function
     def grow(self):
-        """Appends MORE. Traced once, for every length."""
+        """Appends MORE. The function is traced once, for all lengths."""
         self.growing.assign(tf.concat([self.growing, MORE], axis=0))
         return self.growing.read_value()
 
     @tf.function
     def change_shape(self):
-        """Assigns three numbers to a variable of two: ValueError while tracing."""
+        """Assigns three numbers to a variable of two, which raises ValueError while tracing."""
         self.fixed.assign(tf.zeros([3]))
 
 
 def run_function(steps=STEPS):
-    """One trace serves all lengths, for the variable's shape is unknown to it."""
+    """One trace serves all lengths, because the trace does not know the variable's shape."""
     trace = {"steps/counter": [], "steps/length": []}
     model = Model()
     trace["initial/growing"] = model.growing.numpy()

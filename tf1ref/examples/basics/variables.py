@@ -41,12 +41,12 @@ EXPECTED = {
 
 
 def unit_scaling_limit(shape):
-    """The range of uniform_unit_scaling_initializer: sqrt(3 / inputs), so that x * w keeps the scale of x."""
+    """Returns the range of uniform_unit_scaling_initializer: sqrt(3 / inputs), so that x * w keeps the scale of x."""
     return float(np.sqrt(3.0 / np.prod(shape[:-1])))
 
 
 def initialized_value(variable):
-    """The value of `variable`, or its initial value while it has none: safe inside another's initializer."""
+    """Returns the value of `variable`, or its initial value when it has none. An initializer can call this."""
     return v1.cond(v1.is_variable_initialized(variable), variable.read_value, lambda: variable.initial_value)
 
 
@@ -75,7 +75,7 @@ def build_graph():
 
 
 def initialized_graph():
-    """One variable by each initializer of S3's list: what get_variable draws when the session initializes it."""
+    """Returns one variable for each initializer of S3's list, with the values that get_variable draws."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         initializers = {
@@ -93,7 +93,7 @@ def initialized_graph():
 
 
 def run_graph(steps=STEPS):
-    """global_variables_initializer leaves local variables alone; those have an initializer of their own."""
+    """global_variables_initializer leaves local variables alone. They have an initializer of their own."""
     trace = {}
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
@@ -118,7 +118,7 @@ def run_graph(steps=STEPS):
 
 
 class Model(tf.Module):
-    """Variables as attributes. What was "local" in TF1 is here a variable that nobody saves."""
+    """Variables are attributes. What TF1 calls "local" is a variable that nobody saves."""
 
     def __init__(self):
         super().__init__()
@@ -131,13 +131,13 @@ class Model(tf.Module):
 
     @tf.function
     def count(self):
-        """Adds one; returns the new value. assign inside a function happens at the line where it stands."""
+        """Adds one and returns the new value. An assign inside a function happens at its line."""
         self.state.assign(self.state + 1)
         return self.state.read_value()
 
     @tf.function
     def linear_model(self, x):
-        """W * x + b for x of any shape."""
+        """Returns W * x + b for x of any shape."""
         return self.W * x + self.b
 
     @tf.function
@@ -148,7 +148,10 @@ class Model(tf.Module):
 
 
 def uninitialized_raises():
-    """True when a function that creates a variable at every call fails: TF2's way to have none initialized."""
+    """Returns True when a function that creates a variable at every call fails.
+
+    In TF2 this is the only way to have a variable without a value.
+    """
 
     @tf.function
     def creates_one_each_call():
@@ -159,7 +162,7 @@ def uninitialized_raises():
 
 @tf.function
 def initialized_function():
-    """The same values, drawn by functions: a variable takes them as its initial value."""
+    """Returns the same values, drawn by functions. A variable takes them as its initial value."""
     limit = unit_scaling_limit(SHAPE)
     return {
         "constant": tf.fill(SHAPE, W_START),
@@ -173,7 +176,7 @@ def initialized_function():
 
 
 def run_function(steps=STEPS):
-    """Creating is initializing; there is no session that could lack a value."""
+    """A variable is initialized when it is created. There is no session that could lack its value."""
     model = Model()
     scratch = tf.Variable(0.0, trainable=False, name="scratch")
     trace = {"forward/uninitialized_is_error": uninitialized_raises()}

@@ -139,14 +139,14 @@ class DistortedInputs:
             self.queue.enqueue(next(examples))
 
     def next_batch(self):
-        """(images, labels) of one step; the queue is full again afterwards."""
+        """Returns (images, labels) of one step; the queue is full again afterwards."""
         images, labels = self.queue.dequeue_many(self.batch)
         self.fill(self.examples, tf.constant(self.batch))
         return images, labels
 
 
 def dataset(files, batch, size):
-    """The evaluation's batches: every record once, in file order, its middle cropped and standardized."""
+    """Returns the evaluation's batches: every record once, in file order, its middle cropped and standardized."""
 
     def crop(record):
         image, label = parse(record)

@@ -41,7 +41,7 @@ def follow(folder, last_step, get_checkpoint_state, evaluate, patience=PATIENCE)
 
 
 def as_trace(followed, of_weights):
-    """The precisions that were followed, and the last one beside that of the weights without averages."""
+    """Returns the precisions that were followed, and the last one beside that of the weights without averages."""
     steps, precisions = zip(*followed)
     return {
         "evaluated_steps": np.array(steps),

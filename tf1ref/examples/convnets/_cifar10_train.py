@@ -46,11 +46,11 @@ class Log:
             self.rows.setdefault(name, []).append(value)
 
     def trace(self):
-        """The rows under `steps/`."""
+        """Returns the rows under `steps/`."""
         return {f"steps/{name}": np.array(values) for name, values in self.rows.items()}
 
     def saves_after(self, step):
-        """True when a checkpoint follows `step`: after so many steps each, and after the last."""
+        """Returns True when a checkpoint follows `step`: after so many steps each, and after the last."""
         return (step + 1) % self.schedule.checkpoint == 0 or step + 1 == self.steps
 
 

@@ -30,7 +30,7 @@ class Network(tf.Module):
         return {name: variable for layer in self.layers for name, variable in layer.variables_by_name().items()}
 
     def penalties(self):
-        """The terms of the loss besides the cross entropy."""
+        """Returns the terms of the loss besides the cross entropy."""
         return []
 
 
@@ -46,7 +46,7 @@ class Training(tf.Module):
 
     @tf.function(input_signature=[PICTURES, LABELS])
     def train(self, x, y_):
-        """One step. Returns the loss and the accuracy before it, and the gradients."""
+        """Makes one step. Returns the loss and the accuracy before it, and the gradients."""
         with tf.GradientTape() as tape:
             logits = self.network.logits(x, True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_, logits=logits)
@@ -64,7 +64,7 @@ class Training(tf.Module):
 
     @tf.function(input_signature=[])
     def penalty(self):
-        """The loss besides the cross entropy."""
+        """Returns the loss besides the cross entropy."""
         penalties = self.network.penalties()
         return tf.add_n(penalties) if penalties else tf.constant(0.0)
 

@@ -89,7 +89,7 @@ class AlexNet8(_fit_function.Network):
         self.f3 = self.add(Dense(_fit.CLASSES, seed=30, name="f3"), depth)
 
     def logits(self, x, training):
-        """(n, 32, 32, 3) to (n, 10); `training` drops, and normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10); `training` drops, and normalises by the batch."""
         for (_, _, normalised, pooled), convolution, norm in zip(CONVOLUTIONS, self.convolutions, self.norms):
             x = convolution(x)
             if normalised:
@@ -109,5 +109,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Accuracy and loss by epoch."""
+    """Returns a figure of accuracy and loss by epoch."""
     return _fit.plot(trace, "AlexNet")

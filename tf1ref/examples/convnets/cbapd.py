@@ -75,7 +75,7 @@ class Baseline(_fit_function.Network):
         self.f2 = self.add(Dense(_fit.CLASSES, seed=5, name="f2"), UNITS)
 
     def logits(self, x, training):
-        """(n, 32, 32, 3) to (n, 10); `training` drops, and normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10); `training` drops, and normalises by the batch."""
         x = tf.nn.relu(self.b1(self.c1(x), training))
         x = self.d1(tf.nn.max_pool(x, 2, 2, padding="SAME"), training)
         x = self.f1(tf.reshape(x, [-1, POOLED]))
@@ -88,5 +88,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Accuracy and loss by epoch."""
+    """Returns a figure of accuracy and loss by epoch."""
     return _fit.plot(trace, "CBAPD")

@@ -203,7 +203,7 @@ class Network(tf.Module):
         return tf.nn.lrn(x, LRN_RADIUS, bias=LRN_BIAS, alpha=LRN_ALPHA / (2 * LRN_RADIUS + 1), beta=LRN_BETA)
 
     def activations(self, images):
-        """Every layer's output, in the order of LAYERS: the last one is the logits."""
+        """Returns every layer's output, in the order of LAYERS: the last one is the logits."""
 
         def convolution(x, weights, biases):
             return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, weights, [1, 1, 1, 1], padding="SAME"), biases))
@@ -220,11 +220,11 @@ class Network(tf.Module):
         return conv1, conv2, local3, local4, logits
 
     def logits(self, images):
-        """(n, 24, 24, 3) to (n, 10)."""
+        """Turns (n, 24, 24, 3) into (n, 10)."""
         return self.activations(images)[-1]
 
     def losses(self, logits, labels):
-        """The penalties, the cross entropy and, last, their sum; the graph's names."""
+        """Returns the penalties, the cross entropy and, last, their sum; the graph's names."""
         cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels)
         losses = [tf.multiply(tf.nn.l2_loss(w), WEIGHT_DECAY) for w, _ in (self.local3, self.local4)]
         losses.append(tf.reduce_mean(cross_entropy))
@@ -246,7 +246,7 @@ class Training(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         schedule = INITIAL_LEARNING_RATE, self.global_step, DECAY_STEPS, LEARNING_RATE_DECAY_FACTOR
         return schedules.exponential_decay(*schedule, staircase=True)
 
@@ -257,7 +257,7 @@ class Training(tf.Module):
 
     @tf.function
     def train(self, images, labels, summarize):
-        """One step, then the averages. Returns what every step shows, and the gradients."""
+        """Makes one step, then the averages. Returns what every step shows, and the gradients."""
         rate, keep = self.learning_rate(), 1.0 - tf.constant(LOSS_AVERAGE_DECAY)
         with tf.GradientTape() as tape:
             layers = self.network.activations(images)
@@ -287,5 +287,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Loss and sparsity over the steps, and ten distorted pictures of the first batch."""
+    """Returns a figure of loss and sparsity over the steps, and ten distorted pictures of the first batch."""
     return training.picture(trace, LAYERS, [data.CLASSES[label] for label in trace["steps/labels"][0]])

@@ -53,18 +53,18 @@ EXPECTED = {
 
 
 def ramp(start, side, channels):
-    """(1, side, side, channels): each channel counts up from one more than the channel before."""
+    """Returns (1, side, side, channels): each channel counts up from one more than the channel before."""
     count = np.arange(side * side, dtype=np.float32).reshape(1, side, side, 1) + start
     return np.concatenate([count + channel for channel in range(channels)], axis=3)
 
 
 def picture(rows):
-    """Rows of numbers as float32 (1, height, width, 1)."""
+    """Returns rows of numbers as float32 (1, height, width, 1)."""
     return np.array(rows, np.float32)[None, :, :, None]
 
 
 def kernel(rows):
-    """Rows of numbers as a kernel: float32 (height, width, 1, 1)."""
+    """Returns rows of numbers as a kernel: float32 (height, width, 1, 1)."""
     return np.array(rows, np.float32)[:, :, None, None]
 
 
@@ -217,18 +217,18 @@ class Layer(tf.Module):
 
     @tf.function
     def __call__(self, x, strides=1, padding="SAME"):
-        """(n, height, width, channels) to (n, ..., filters)."""
+        """Turns (n, height, width, channels) into (n, ..., filters)."""
         return tf.nn.relu(tf.nn.bias_add(self.conv(x, strides, padding), self.biases))
 
 
 def side(size, kernel_side, stride, padding):
-    """The side of what conv2d gives of zeros."""
+    """Returns the side of what conv2d gives of zeros."""
     x, weights = tf.zeros([1, size, size, 1]), tf.zeros([kernel_side, kernel_side, 1, 1])
     return tf.nn.conv2d(x, weights, stride, padding).shape[1]
 
 
 def field(x, small, large):
-    """What add_field adds; a tape watches the input."""
+    """Returns what add_field adds; a tape watches the input."""
     middle = (SIDE - 4) // 2
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)

@@ -120,7 +120,7 @@ class Inception10(_fit_function.Network):
         return x
 
     def logits(self, x, training):
-        """(n, 32, 32, 3) to (n, 10)."""
+        """Turns (n, 32, 32, 3) into (n, 10)."""
         x = self.through(x, [self.c1], training, "c1")
         for number, branches in enumerate(self.blocks, 1):
             outputs = []
@@ -138,5 +138,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Accuracy and loss by epoch."""
+    """Returns a figure of accuracy and loss by epoch."""
     return _fit.plot(trace, "InceptionNet")

@@ -118,13 +118,13 @@ class Mixed7c(tf.Module):
             self.pairs[scope] = weights, tf.Variable(tf.zeros([filters]), name=f"Mixed_7c/{scope}/biases")
 
     def conv(self, x, scope):
-        """The convolution of that name, and relu."""
+        """Returns the convolution of that name, and relu."""
         weights, biases = self.pairs[scope]
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), biases))
 
     @tf.function
     def __call__(self, x):
-        """(n, h, w, 2048) to the four paths, and to their join (n, h, w, 2048)."""
+        """Turns (n, h, w, 2048) into the four paths, and to their join (n, h, w, 2048)."""
         branch_0 = self.conv(x, "Branch_0/Conv2d_0a_1x1")
         branch_1 = self.conv(x, "Branch_1/Conv2d_0a_1x1")
         parts = self.conv(branch_1, "Branch_1/Conv2d_0b_1x3"), self.conv(branch_1, "Branch_1/Conv2d_0c_3x1")

@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 def chain(*words):
-    """Rows of convolutions from words like "0b_1x7 192": a scope that ends with the kernel, and the filters."""
+    """Returns rows of convolutions from words like "0b_1x7 192": a scope that ends with the kernel, and the filters."""
     rows = []
     for word in words:
         scope, filters = word.split()
@@ -75,18 +75,18 @@ def pooled(filters):
 
 
 def halving(scope, filters=None):
-    """A layer of 3 x 3 that halves the sides."""
+    """Returns a layer of 3 x 3 that halves the sides."""
     return (Row(scope, filters, (3, 3), 2, "VALID"),)
 
 
 def module_35(filters, second=("Conv2d_0a_1x1", "Conv2d_0b_5x5")):
-    """The paths of a module of 35 x 35."""
+    """Returns the paths of a module of 35 x 35."""
     five = Row(second[0], 48, (1, 1)), Row(second[1], 64, (5, 5))
     return chain("0a_1x1 64"), five, chain("0a_1x1 64", "0b_3x3 96", "0c_3x3 96"), pooled(filters)
 
 
 def module_17(filters):
-    """The paths of a module of 17 x 17: 7 x 7 as 1 x 7 and 7 x 1."""
+    """Returns the paths of a module of 17 x 17: 7 x 7 as 1 x 7 and 7 x 1."""
     n = filters
     once = chain(f"0a_1x1 {n}", f"0b_1x7 {n}", "0c_7x1 192")
     twice = chain(f"0a_1x1 {n}", f"0b_7x1 {n}", f"0c_1x7 {n}", f"0d_7x1 {n}", "0e_1x7 192")
@@ -94,7 +94,7 @@ def module_17(filters):
 
 
 def module_8(last):
-    """The paths of a module of 8 x 8; two of them end in a fork."""
+    """Returns the paths of a module of 8 x 8; two of them end in a fork."""
     once = chain("0a_1x1 384") + fork("0b_1x3 384", f"{last} 384")
     twice = chain("0a_1x1 448", "0b_3x3 384") + fork("0c_1x3 384", "0d_3x1 384")
     return chain("0a_1x1 320"), once, twice, pooled(192)
@@ -132,7 +132,7 @@ HEAD = (
 
 
 def seed_of(scope):
-    """A layer's seed: its name's checksum."""
+    """Returns a layer's seed: its name's checksum."""
     return zlib.crc32(scope.encode()) & 0x7FFFFFFF
 
 
@@ -254,12 +254,12 @@ class InceptionV3(tf.Module):
         return x
 
     def logits(self, x, scope):
-        """(n, 1, 1, c) to (n, 1001)."""
+        """Turns (n, 1, 1, c) into (n, 1001)."""
         weights, biases = self.made(scope, (1, 1), x.shape[-1], CLASSES, biases=True)
         return tf.squeeze(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), biases), [1, 2])
 
     def ends(self, x):
-        """(n, 299, 299, 3) to the outputs of the modules and the heads, by name."""
+        """Turns (n, 299, 299, 3) into the outputs of the modules and the heads, by name."""
         ends, net = {}, self.path(x, STEM, ROOT)
         for name, branches in MODULES.items():
             paths = enumerate(branches)

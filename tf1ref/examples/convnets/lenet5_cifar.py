@@ -74,7 +74,7 @@ class LeNet5(_fit_function.Network):
         self.f3 = self.add(Dense(_fit.CLASSES, seed=20, name="f3"), depth)
 
     def logits(self, x, training):
-        """(n, 32, 32, 3) to (n, 10); `training` changes nothing here."""
+        """Turns (n, 32, 32, 3) into (n, 10); `training` changes nothing here."""
         for convolution in self.convolutions:
             x = tf.nn.max_pool(tf.sigmoid(convolution(x)), 2, 2, padding="VALID")
         x = tf.reshape(x, [-1, POOLED])
@@ -89,5 +89,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Accuracy and loss by epoch."""
+    """Returns a figure of accuracy and loss by epoch."""
     return _fit.plot(trace, "LeNet-5")

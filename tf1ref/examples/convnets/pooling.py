@@ -43,7 +43,7 @@ def picture():
 
 
 def features():
-    """S3's input: float32 (1, 4, 4, 3), counted through."""
+    """Returns S3's input: float32 (1, 4, 4, 3), counted through."""
     return np.arange(48, dtype=np.float32).reshape(1, 4, 4, 3)
 
 
@@ -104,7 +104,7 @@ class Layer(tf.Module):
 
     @tf.function
     def __call__(self, x):
-        """(n, h, w, 3) to (n, h, w, 16)."""
+        """Turns (n, h, w, 3) into (n, h, w, 16)."""
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, self.weights, 1, "SAME"), self.biases))
 
 

@@ -113,7 +113,7 @@ class ResNet18(_fit_function.Network):
         return [L2 * tf.reduce_sum(tf.square(self.f1.kernel))]
 
     def logits(self, x, training):
-        """(n, 32, 32, 3) to (n, 10); `training` normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10); `training` normalises by the batch."""
 
         def through(x, pair):
             convolution, norm = pair
@@ -132,5 +132,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Accuracy and loss by epoch."""
+    """Returns a figure of accuracy and loss by epoch."""
     return _fit.plot(trace, "ResNet18")

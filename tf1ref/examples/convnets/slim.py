@@ -142,12 +142,12 @@ class Layer(tf.Module):
         self.biases = tf.Variable(tf.zeros(shape[-1:]), name=f"{scope}/biases")
 
     def convolve(self, x, stride=1, padding="SAME", activation=tf.nn.relu):
-        """(n, h, w, channels) to (n, ..., filters)."""
+        """Turns (n, h, w, channels) into (n, ..., filters)."""
         y = tf.nn.bias_add(tf.nn.conv2d(x, self.weights, stride, padding), self.biases)
         return activation(y) if activation else y
 
     def connect(self, x):
-        """(n, inputs) to (n, outputs)."""
+        """Turns (n, inputs) into (n, outputs)."""
         return tf.nn.bias_add(tf.matmul(x, self.weights), self.biases)
 
 
@@ -161,7 +161,7 @@ class Network(tf.Module):
 
     @tf.function
     def __call__(self, x):
-        """(n, 28, 28, 1) to (n, 2)."""
+        """Turns (n, 28, 28, 1) into (n, 2)."""
         same_pool = functools.partial(tf.nn.max_pool2d, padding="SAME")
         net = same_pool(self.conv1.convolve(x), 3, 2)
         net = tf.nn.dropout(net, rate=1 - KEEP_PROB, seed=2)

@@ -89,7 +89,7 @@ class VGG16(_fit_function.Network):
         self.f3 = self.add(Dense(_fit.CLASSES, seed=50, name="f3"), depth)
 
     def logits(self, x, training):
-        """(n, 32, 32, 3) to (n, 10); `training` drops, and normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10); `training` drops, and normalises by the batch."""
         for pairs, dropout in self.blocks:
             for convolution, norm in pairs:
                 x = tf.nn.relu(norm(convolution(x), training))
@@ -106,5 +106,5 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Accuracy and loss by epoch."""
+    """Returns a figure of accuracy and loss by epoch."""
     return _fit.plot(trace, "VGG16")

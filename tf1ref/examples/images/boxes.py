@@ -52,7 +52,7 @@ def build_graph():
 
 
 def as_trace(forward, draws, distorted, with_box):
-    """The results; the draws a row each; what share of the object the smallest crop covers."""
+    """Returns the results; the draws a row each; what share of the object the smallest crop covers."""
     trace = {f"forward/{name}": np.asarray(value) for name, value in forward.items()}
     trace.update({f"steps/{name}": np.array([draw[name] for draw in draws]) for name in draws[0]})
     boxes = trace["steps/box"].reshape(-1, 4).astype(np.float64)
@@ -76,7 +76,7 @@ def run_graph():
 
 @tf.function
 def draw_boxes(jpeg):
-    """The picture, 300 x 300, and the one with two boxes."""
+    """Returns the picture, 300 x 300, and the one with two boxes."""
     image = tf.image.convert_image_dtype(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)
     # tf.image.resize(method="nearest") would take the pixels nearest to the middles: others than TF1's.
     batched = tf.raw_ops.ResizeNearestNeighbor(images=image[None], size=SIZE)
@@ -85,7 +85,7 @@ def draw_boxes(jpeg):
 
 @tf.function
 def sample(batched):
-    """A random crop: begin, size and box, then the crop and the picture with the crop's box."""
+    """Returns a random crop: begin, size and box, then the crop and the picture with the crop's box."""
     begin, size, box = tf.image.sample_distorted_bounding_box(
         tf.shape(batched)[1:],
         bounding_boxes=tf.constant(OBJECT, shape=[1, 1, 4]),
@@ -109,6 +109,6 @@ def run_function():
 
 
 def plot(trace):
-    """The two boxes, a random crop's box, and the crop."""
+    """Returns a figure of the two boxes, a random crop's box, and the crop."""
     names = ("forward/drawn", "final/with_box", "final/distorted")
     return _pictures.sheet({name.partition("/")[2]: trace[name] for name in names}, "boxes", columns=3)

@@ -71,7 +71,7 @@ def build_graph():
 
 
 def as_trace(results, saved):
-    """The results under `forward/`, what lossless and lossy coding change, and the saved file's pixels."""
+    """Returns the results under `forward/`, what lossless and lossy coding change, and the saved file's pixels."""
     trace = {f"forward/{name}": np.asarray(value) for name, value in results.items()}
     far = {name: np.abs(results[name].astype(int) - results["decoded"]) for name in ("again", "png_again", "as_uint8")}
     trace["forward/png_again_differs"] = far["png_again"].max()
@@ -106,7 +106,7 @@ def imread(contents):
 
 @tf.function
 def codecs(jpeg, png):
-    """The same decoders and encoders."""
+    """Returns the same decoders and encoders."""
     img_data = tf.io.decode_jpeg(jpeg, channels=3)
     encoded, encoded_png = tf.io.encode_jpeg(img_data), tf.io.encode_png(img_data)
     as_float = tf.image.convert_image_dtype(img_data, tf.float32)
@@ -143,6 +143,6 @@ def run_function(out=None):
 
 
 def plot(trace):
-    """The picture after every way through the codecs."""
+    """Returns a figure of the picture after every way through the codecs."""
     names = ("decoded", "again", "coarse", "half", "gray", "as_float", "brighter")
     return _pictures.sheet({name: trace[f"forward/{name}"] for name in names}, "codecs")

@@ -65,7 +65,7 @@ def build_graph():
 
 
 def as_trace(forward, draws):
-    """The results, what the figures promise of them, and the random ones a row a draw."""
+    """Returns the results, what the figures promise of them, and the random ones a row a draw."""
     trace = {f"forward/{name}": value for name, value in forward.items()}
     change = forward["brightness"] - forward["image"]
     trace["forward/mean_brightness_change"] = change.mean(dtype=np.float64)
@@ -86,7 +86,7 @@ def run_graph():
 
 @tf.function
 def colors(jpeg):
-    """The fixed ops."""
+    """Returns the fixed ops."""
     image = tf.image.convert_image_dtype(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)
     darker = tf.clip_by_value(tf.image.adjust_brightness(image, BRIGHTNESS), 0.0, 1.0)
     flatter = tf.clip_by_value(tf.image.adjust_contrast(darker, HALF), 0.0, 1.0)

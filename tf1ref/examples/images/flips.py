@@ -70,7 +70,7 @@ def run_graph():
 
 @tf.function
 def flips(jpeg):
-    """The three flips."""
+    """Returns the three flips."""
     image = tf.io.decode_jpeg(jpeg, channels=3)
     up_down, left_right, transposed = (
         flip(image) for flip in (tf.image.flip_up_down, tf.image.flip_left_right, tf.image.transpose)
@@ -103,7 +103,7 @@ def run_function():
 
 
 def plot(trace):
-    """The flips, and the first random ones."""
+    """Returns a figure of the flips, and the first random ones."""
     pictures = {name: trace[f"forward/{name}"] for name in ("small", "up_down", "left_right", "transposed")}
     for name in ("left_right", "up_down"):
         pictures.update({f"random {name} {i}": trace[f"steps/{name}"][i] for i in range(4)})

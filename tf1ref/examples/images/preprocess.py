@@ -33,7 +33,7 @@ EXPECTED = {
 
 
 def choices():
-    """(method of resizing, order of the colours) of every picture, by chance."""
+    """Returns (method of resizing, order of the colours) of every picture, by chance."""
     random = np.random.RandomState(SEED)
     return [(random.randint(4), random.randint(2)) for _ in range(PICTURES)]
 
@@ -89,7 +89,7 @@ def build_graph():
 
 
 def as_trace(first, second):
-    """The pictures of two runs, and their extremes."""
+    """Returns the pictures of two runs, and their extremes."""
     pictures = np.array([*first, *second])
     return {
         "forward/shapes": np.array([picture.shape for picture in first]),
@@ -132,7 +132,7 @@ class Colors:
         return tf.image.random_contrast(image, lower=LOWER, upper=UPPER, seed=self.seed + 4)
 
     def distort(self, image, color_ordering):
-        """All four in one of two orders, then clipped."""
+        """Returns all four in one of two orders, then clipped."""
         if color_ordering == 0:
             image = self.contrast(self.hue(self.saturation(self.brightness(image))))
         else:
@@ -168,7 +168,7 @@ def run_function():
 
 
 def plot(trace):
-    """The eighteen pictures."""
+    """Returns a figure of the eighteen pictures."""
     names = [f"method {method}, order {order}" for method, order in trace["forward/choices"]] * 2
     pictures = {f"{i}: {name}": picture for i, (name, picture) in enumerate(zip(names, trace["steps/pictures"]))}
     return _pictures.sheet(pictures, "preprocess", columns=6)

@@ -61,7 +61,7 @@ def epochs(x, labels, count):
 
 
 def epoch_mean(measured, epoch):
-    """The mean over flowers of each batch's (loss, accuracy): a batch counts by its size. float32 (2,)."""
+    """Returns the mean over flowers of each batch's (loss, accuracy): a batch counts by its size. float32 (2,)."""
     return np.average(np.array(measured), axis=0, weights=[len(x) for x, _ in epoch]).astype(np.float32)
 
 
@@ -134,7 +134,7 @@ class Dense(tf.Module):
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     def logits_and_loss(self, x, labels):
-        """(n, 4) to (n, 3), and the loss with its penalty."""
+        """Turns (n, 4) into (n, 3), and the loss with its penalty."""
         logits = tf.matmul(x, self.kernel) + self.bias
         cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         return logits, tf.reduce_mean(cross_entropy) + 2 * L2 * tf.nn.l2_loss(self.kernel)
@@ -150,14 +150,14 @@ class Dense(tf.Module):
 
     @tf.function
     def train(self, x, labels):
-        """One step; returns the loss and the accuracy before it."""
+        """Makes one step. Returns the loss and the accuracy before it."""
         loss, accuracy, gradients = self.gradients(x, labels)
         self.optimizer.apply(zip(gradients, [self.kernel, self.bias]))
         return loss, accuracy
 
     @tf.function
     def measure(self, x, labels):
-        """Loss and accuracy; the gradients are pruned from the function, nobody asks for them."""
+        """Returns loss and accuracy; the gradients are pruned from the function, nobody asks for them."""
         return self.gradients(x, labels)[:2]
 
 
@@ -184,7 +184,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Loss and accuracy of training and of validation."""
+    """Returns a figure of loss and accuracy of training and of validation."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5), layout="constrained")

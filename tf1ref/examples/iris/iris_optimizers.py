@@ -152,13 +152,13 @@ class Network(tf.Module):
             self.moments.append([tf.Variable(tf.zeros_like(start), name=f"{rule}/{name}/{m}") for m in MOMENTS[rule]])
 
     def probabilities(self, x):
-        """(n, 4) to (n, 3)."""
+        """Turns (n, 4) into (n, 3)."""
         w1, b1 = self.weights
         return tf.nn.softmax(tf.matmul(x, w1) + b1)
 
     @tf.function
     def loss_and_gradients(self, x, labels):
-        """The mean square error before a step, and its gradients."""
+        """Returns the mean square error before a step, and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(tf.one_hot(labels, CLASSES) - self.probabilities(x)))
         return loss, tape.gradient(loss, self.weights)
@@ -176,7 +176,7 @@ class Network(tf.Module):
 
     @tf.function
     def accuracy(self, x, labels):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.probabilities(x), axis=1), labels)
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
@@ -193,7 +193,7 @@ class Networks(tf.Module):
 
     @tf.function
     def train(self, x, labels):
-        """A step in each; returns {rule: loss before it}."""
+        """Makes a step in each. Returns {rule: loss before it}."""
         t = tf.cast(self.global_step + 1, tf.float32)
         losses = {rule: network.train(x, labels, t) for rule, network in self.by_rule.items()}
         self.global_step.assign_add(1)
@@ -201,7 +201,7 @@ class Networks(tf.Module):
 
     @tf.function
     def accuracies(self, x, labels):
-        """{rule: the share of right answers}."""
+        """Returns {rule: the share of right answers}."""
         return {rule: network.accuracy(x, labels) for rule, network in self.by_rule.items()}
 
 
@@ -229,7 +229,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The losses and the test accuracies of all five, epoch by epoch."""
+    """Returns a figure of the losses and the test accuracies of all five, epoch by epoch."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")

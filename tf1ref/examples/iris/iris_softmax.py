@@ -50,7 +50,7 @@ def flowers():
 
 
 def batches(x, y):
-    """The batches of one epoch in their order; the last one is smaller."""
+    """Returns the batches of one epoch in their order; the last one is smaller."""
     return [(x[i : i + BATCH_SIZE], y[i : i + BATCH_SIZE]) for i in range(0, len(x), BATCH_SIZE)]
 
 
@@ -123,19 +123,19 @@ class Network(tf.Module):
         self.b1 = tf.Variable(tf.random.truncated_normal([CLASSES], stddev=DEVIATION, seed=2), name="b1")
 
     def probabilities(self, x):
-        """(n, 4) to (n, 3)."""
+        """Turns (n, 4) into (n, 3)."""
         return tf.nn.softmax(tf.matmul(x, self.w1) + self.b1)
 
     @tf.function
     def loss_and_gradients(self, x, labels):
-        """The mean square error before a step, and its gradients."""
+        """Returns the mean square error before a step, and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(tf.one_hot(labels, CLASSES) - self.probabilities(x)))
         return loss, tape.gradient(loss, [self.w1, self.b1])
 
     @tf.function
     def train(self, x, labels):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, labels)
         self.w1.assign_sub(LEARNING_RATE * gradients[0])
         self.b1.assign_sub(LEARNING_RATE * gradients[1])
@@ -143,7 +143,7 @@ class Network(tf.Module):
 
     @tf.function
     def accuracy(self, x, labels):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.probabilities(x), axis=1), labels)
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
@@ -173,7 +173,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The loss and the test accuracy, epoch by epoch."""
+    """Returns a figure of the loss and the test accuracy, epoch by epoch."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5), layout="constrained")

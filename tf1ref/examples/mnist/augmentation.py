@@ -56,7 +56,7 @@ EXPECTED = {
 
 
 def shown(test):
-    """The first pictures of the test set, float32 (SHOWN, 28, 28, 1)."""
+    """Returns the first pictures of the test set, float32 (SHOWN, 28, 28, 1)."""
     return test.images[:SHOWN]
 
 
@@ -162,17 +162,17 @@ class Network(tf.Module):
         self.optimizer.create(self.weights)
 
     def variables_by_name(self):
-        """{name in the graph: variable} of the weights."""
+        """Returns {name in the graph: variable} of the weights."""
         return dict(zip(WEIGHTS, self.weights))
 
     def logits(self, x):
-        """(n, 28, 28, 1) to (n, 10)."""
+        """Turns (n, 28, 28, 1) into (n, 10)."""
         hidden = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, INPUT_NODE]), self.kernel) + self.bias)
         return tf.matmul(hidden, self.kernel_1) + self.bias_1
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it, and the gradients."""
+        """Makes one step. Returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
@@ -180,7 +180,7 @@ class Network(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         return tf.reduce_mean(tf.cast(tf.equal(tf.argmax(self.logits(x), 1), y_), tf.float32))
 
 
@@ -241,7 +241,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The pictures before, after each change by itself, and after the source's."""
+    """Returns a figure of the pictures before, after each change by itself, and after the source's."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 6.2), layout="constrained")

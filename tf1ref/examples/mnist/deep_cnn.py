@@ -48,7 +48,7 @@ EXPECTED = {"final/test_accuracy": at_least(0.991)}  # "about 99.2 %" in both; S
 
 
 def parts(data):
-    """All of a data set in file order, TEST_BATCH at a time."""
+    """Returns all of a data set in file order, TEST_BATCH at a time."""
     slices = (slice(i, i + TEST_BATCH) for i in range(0, data.num_examples, TEST_BATCH))
     return ((data.images[part], data.labels[part]) for part in slices)
 
@@ -182,7 +182,7 @@ class DeepCNN(tf.Module):
         self.optimizer.create(self.all)
 
     def logits(self, x, keep_prob):
-        """(n, 784) to (n, 10)."""
+        """Turns (n, 784) into (n, 10)."""
         h = tf.reshape(x, [-1, SIDE, SIDE, 1], name="x_image")
         for name, (W, b) in {"conv1": self.conv1, "conv2": self.conv2}.items():
             with tf.name_scope(name):
@@ -203,7 +203,7 @@ class DeepCNN(tf.Module):
         ]
     )
     def run(self, x, y_, keep_prob, training):
-        """Loss and accuracy of a batch, and a step if `training`: all calls draw from one generator."""
+        """Returns loss and accuracy of a batch, and a step if `training`: all calls draw from one generator."""
         with tf.GradientTape() as tape:
             y_conv = self.logits(x, keep_prob)
             with tf.name_scope("cross_entropy"):

@@ -144,14 +144,14 @@ class MnistModel(tf.Module):
 
     @tf.function
     def train(self, x, labels):
-        """One step; returns the loss and the accuracy before it."""
+        """Makes one step. Returns the loss and the accuracy before it."""
         loss, accuracy, gradients = self.gradients(x, labels)
         self.optimizer.apply(zip(gradients, self.all))
         return loss, accuracy
 
     @tf.function
     def measure(self, x, labels):
-        """Loss and accuracy; the gradients are pruned from the function, nobody asks for them."""
+        """Returns loss and accuracy; the gradients are pruned from the function, nobody asks for them."""
         return self.gradients(x, labels)[:2]
 
 
@@ -180,7 +180,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Loss and accuracy: means over the training epochs, and the test set after each."""
+    """Returns a figure of loss and accuracy: means over the training epochs, and the test set after each."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5), layout="constrained")

@@ -190,27 +190,27 @@ class Mnist(tf.Module):
         return {v.name.partition(":")[0]: v for v in [*self.all, self.global_step]}
 
     def inference(self, images):
-        """(n, 784) to logits (n, 10)."""
+        """Turns (n, 784) into logits (n, 10)."""
         hidden1 = tf.nn.relu(tf.matmul(images, self.hidden1[0]) + self.hidden1[1])
         hidden2 = tf.nn.relu(tf.matmul(hidden1, self.hidden2[0]) + self.hidden2[1])
         return tf.matmul(hidden2, self.softmax_linear[0]) + self.softmax_linear[1]
 
     @tf.function
     def loss(self, images, labels):
-        """The mean cross entropy, a scalar."""
+        """Returns the mean cross entropy, a scalar."""
         logits = self.inference(images)
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
 
     @tf.function
     def training(self, images, labels):
-        """One step. Returns the loss before it and its gradients."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             loss = self.loss(images, labels)
         return loss, self.optimizer.minimize(tape, loss, self.all, self.global_step)
 
     @tf.function
     def evaluation(self, images, labels):
-        """The number of right answers."""
+        """Returns the number of right answers."""
         right = tf.math.in_top_k(targets=labels, predictions=self.inference(images), k=1)
         return tf.reduce_sum(tf.cast(right, tf.int32))
 

@@ -53,7 +53,7 @@ EXPECTED = {"final/validation_accuracy": at_least(0.987)}  # S3 prints 0.9876 at
 
 
 def batches(data):
-    """All of a data set in file order, a batch at a time."""
+    """Returns all of a data set in file order, a batch at a time."""
     parts = (slice(i, i + BATCH_SIZE) for i in range(0, data.num_examples, BATCH_SIZE))
     return [(data.images[part], data.labels[part]) for part in parts]
 
@@ -198,7 +198,7 @@ class LeNet5(tf.Module):
         self.all = [*self.conv1, *self.conv2, *self.fc1, *self.fc2]
 
     def logits(self, x, train):
-        """(n, 28, 28, 1) to (n, 10); `train` adds dropout."""
+        """Turns (n, 28, 28, 1) into (n, 10); `train` adds dropout."""
         for weight, bias in (self.conv1, self.conv2):
             conv = tf.nn.conv2d(x, weight, strides=[1, 1, 1, 1], padding="SAME")
             relu = tf.nn.relu(tf.nn.bias_add(conv, bias))
@@ -210,7 +210,7 @@ class LeNet5(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.logits(x, False), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
@@ -227,7 +227,7 @@ class Training(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         args = LEARNING_RATE_BASE, self.global_step, DECAY_STEPS, LEARNING_RATE_DECAY
         return schedules.exponential_decay(*args, staircase=True)
 
@@ -238,7 +238,7 @@ class Training(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step, then the averages. Returns the loss before the step, its rate and its gradients."""
+        """Makes one step, then the averages. Returns the loss before the step, its rate and its gradients."""
         network, rate = self.network, self.learning_rate()
         with tf.GradientTape() as tape:
             logits, labels = network.logits(x, DROPOUT), tf.argmax(y_, 1)

@@ -54,7 +54,7 @@ def batches(data, count):
 
 
 def parts(data):
-    """All of a data set in file order, a batch at a time: 10,000 pictures at once would take gigabytes."""
+    """Returns all of a data set in file order, a batch at a time: 10,000 pictures at once would take gigabytes."""
     slices = (slice(i, i + BATCH_SIZE) for i in range(0, data.num_examples, BATCH_SIZE))
     return ((less_255(data.images[part]), data.labels[part]) for part in slices)
 
@@ -200,12 +200,12 @@ class LeNet5(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         args = LEARNING_RATE_BASE, self.global_step, DECAY_STEPS, LEARNING_RATE_DECAY
         return schedules.exponential_decay(*args, staircase=True)
 
     def inference(self, x):
-        """(n, 28, 28, 1) to logits (n, 10), and the four penalties."""
+        """Turns (n, 28, 28, 1) into logits (n, 10), and the four penalties."""
         penalties = []
         for layer in (self.conv1, self.conv2):
             x, penalty = layer(x)
@@ -217,7 +217,7 @@ class LeNet5(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step. Returns the loss before it and its gradients."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             y, penalties = self.inference(x)
             cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=y, labels=y_)
@@ -226,7 +226,7 @@ class LeNet5(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers; softmax is for the graph optimizer, see above."""
+        """Returns the share of right answers; softmax is for the graph optimizer, see above."""
         correct = tf.equal(tf.argmax(tf.nn.softmax(self.inference(x)[0]), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 

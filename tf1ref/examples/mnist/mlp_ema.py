@@ -161,19 +161,19 @@ class Network(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         return schedules.exponential_decay(
             LEARNING_RATE_BASE, self.global_step, TRAIN_EXAMPLES / BATCH_SIZE, LEARNING_RATE_DECAY
         )
 
     @staticmethod
     def logits(x, weights1, biases1, weights2, biases2):
-        """(n, 784) to (n, 10), on the weights or on their averages."""
+        """Turns (n, 784) into (n, 10), on the weights or on their averages."""
         return tf.matmul(tf.nn.relu(tf.matmul(x, weights1) + biases1), weights2) + biases2
 
     @tf.function
     def loss_and_gradients(self, x, y_):
-        """The regularized loss before a step, and its gradients."""
+        """Returns the regularized loss before a step, and its gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 logits=self.logits(x, *self.all), labels=tf.argmax(y_, 1)
@@ -185,7 +185,7 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step, then the averages. Returns the loss and the rate of the step."""
+        """Makes one step, then the averages. Returns the loss and the rate of the step."""
         rate = self.learning_rate()
         loss, gradients = self.loss_and_gradients(x, y_)
         self.optimizer.apply(zip(gradients, self.all), self.global_step)
@@ -194,7 +194,7 @@ class Network(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers that the averaged weights give."""
+        """Returns the share of right answers that the averaged weights give."""
         average_y = self.logits(x, *(self.averages.average(v) for v in self.all))
         correct = tf.equal(tf.argmax(average_y, 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))

@@ -56,7 +56,7 @@ def batches(data, count):
 
 
 def whole(data):
-    """All pictures and labels of a set."""
+    """Returns all pictures and labels of a set."""
     return less_255(data.images), data.labels.astype(np.float32)
 
 
@@ -167,13 +167,13 @@ class Network(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         args = LEARNING_RATE_BASE, self.global_step, DECAY_STEPS, LEARNING_RATE_DECAY
         return schedules.exponential_decay(*args, staircase=True)
 
     @tf.function
     def loss_and_accuracy(self, x, y_):
-        """The cross entropy with both penalties, and the share of right answers."""
+        """Returns the cross entropy with both penalties, and the share of right answers."""
         layer1, penalty1 = self.layer1(x)
         y, penalty2 = self.layer2(layer1)
         cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=y, labels=y_)
@@ -183,14 +183,14 @@ class Network(tf.Module):
 
     @tf.function
     def gradients(self, x, y_):
-        """The gradients of the four variables, without a step."""
+        """Returns the gradients of the four variables, without a step."""
         with tf.GradientTape() as tape:
             loss, _ = self.loss_and_accuracy(x, y_)
         return tape.gradient(loss, self.all)
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns its rate."""
+        """Makes one step. Returns its rate."""
         rate = self.learning_rate()
         self.optimizer.apply(zip(self.gradients(x, y_), self.all), self.global_step)
         return rate

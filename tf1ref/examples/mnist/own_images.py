@@ -71,7 +71,7 @@ def write_pictures(data, folder, kind):
 
 
 def limited(data, count):
-    """The first `count` examples of a data set."""
+    """Returns the first `count` examples of a data set."""
     return mnist.DataSet(data.images[:count], data.labels[:count], data.source, np.uint8, reshape=False)
 
 
@@ -95,7 +95,7 @@ def read_pictures(folder, steps):
 
 
 def batches(x, y, steps):
-    """`steps` batches, shuffled anew every epoch; an epoch's last one may be smaller, as in Keras' fit."""
+    """Returns `steps` batches, shuffled anew every epoch; an epoch's last one may be smaller, as in Keras' fit."""
     random, order = np.random.RandomState(SEED), np.arange(0)
     for _ in range(steps):
         if not len(order):
@@ -105,7 +105,7 @@ def batches(x, y, steps):
 
 
 def first_of(x, y, test_y):
-    """The numbers of pictures, and the first ten with their labels."""
+    """Returns the numbers of pictures, and the first ten with their labels."""
     return {"train_pictures": len(y), "test_pictures": len(test_y), "pictures": x[:10], "labels": y[:10]}
 
 
@@ -177,17 +177,17 @@ class Network(tf.Module):
         self.optimizer.create(self.weights)
 
     def variables_by_name(self):
-        """{name in the graph: variable} of the weights."""
+        """Returns {name in the graph: variable} of the weights."""
         return dict(zip(WEIGHTS, self.weights))
 
     def logits(self, x):
-        """(n, 28, 28) to (n, 10)."""
+        """Turns (n, 28, 28) into (n, 10)."""
         hidden = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, INPUT_NODE]), self.kernel) + self.bias)
         return tf.matmul(hidden, self.kernel_1) + self.bias_1
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it, and the gradients."""
+        """Makes one step. Returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
@@ -195,7 +195,7 @@ class Network(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         return tf.reduce_mean(tf.cast(tf.equal(tf.argmax(self.logits(x), 1), y_), tf.float32))
 
 

@@ -66,7 +66,7 @@ EXPECTED = {
 
 
 def drawn(digit):
-    """A digit drawn in black on a white sheet, as a Pillow picture."""
+    """Returns a digit drawn in black on a white sheet, as a Pillow picture."""
     sheet = Image.new("L", (SHEET, SHEET), 255)
     pen = ImageDraw.Draw(sheet)
     for stroke in STROKES[digit].split("|"):
@@ -192,17 +192,17 @@ class Network(tf.Module):
         self.optimizer.create(self.weights)
 
     def variables_by_name(self):
-        """{name in the graph: variable} of the weights, which is all that the application needs."""
+        """Returns {name in the graph: variable} of the weights, which is all that the application needs."""
         return dict(zip(WEIGHTS, self.weights))
 
     def logits(self, x):
-        """(n, 28, 28) to (n, 10)."""
+        """Turns (n, 28, 28) into (n, 10)."""
         hidden = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, INPUT_NODE]), self.kernel) + self.bias)
         return tf.matmul(hidden, self.kernel_1) + self.bias_1
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it, and the gradients."""
+        """Makes one step. Returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
@@ -210,18 +210,18 @@ class Network(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         return tf.reduce_mean(tf.cast(tf.equal(tf.argmax(self.logits(x), 1), y_), tf.float32))
 
     @tf.function
     def probabilities(self, x):
-        """(n, 28, 28) to (n, 10)."""
+        """Turns (n, 28, 28) into (n, 10)."""
         return tf.nn.softmax(self.logits(x))
 
 
 @tf.function
 def prepare(centred, squeezed):
-    """uint8 to what the network is fed: grey by 255, and ink where the sheet is darker than the threshold."""
+    """Turns uint8 into what the network is fed: grey by 255, and ink where the sheet is darker than the threshold."""
     high_contrast = tf.cast(tf.less(squeezed, THRESHOLD), tf.float32)
     return {"centred": tf.cast(centred, tf.float32) / 255, "thresholded": high_contrast}
 
@@ -257,7 +257,7 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Each picture, what the network sees of it in both ways, and its probabilities."""
+    """Returns a figure of each picture, what the network sees of it in both ways, and its probabilities."""
     from matplotlib.figure import Figure
 
     sheets = trace["forward/sheets"]

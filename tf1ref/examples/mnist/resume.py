@@ -50,13 +50,13 @@ EXPECTED = {
 
 
 def weights_as_text(weights):
-    """{name: array} as S4 writes them: name, shape and every value, in digits that name one float32 each."""
+    """Returns {name: array} as S4 writes them: name, shape and every value, in digits that name one float32 each."""
     whole = {"threshold": sys.maxsize, "floatmode": "unique"}
     return "".join(f"{k}\n{v.shape}\n{np.array2string(v, **whole)}\n" for k, v in weights.items())
 
 
 def weights_of_text(text):
-    """{name: array} out of what weights_as_text wrote."""
+    """Returns {name: array} out of what weights_as_text wrote."""
     found, lines = {}, iter(text.splitlines())
     for name in lines:
         shape = [int(n) for n in next(lines).strip("(,)").split(",")]
@@ -68,7 +68,7 @@ def weights_of_text(text):
 
 
 def differing(one, other):
-    """How many arrays of {name: array} have other bits than those of the same name in `other`."""
+    """Returns how many arrays of {name: array} have other bits than those of the same name in `other`."""
     return sum(np.asarray(value).tobytes() != np.asarray(other[name]).tobytes() for name, value in one.items())
 
 
@@ -206,13 +206,13 @@ class Training(tf.Module):
         return {**own, "global_step": self.global_step, **self.optimizer.variables_by_name()}
 
     def logits(self, x):
-        """(n, 784) to (n, 10)."""
+        """Turns (n, 784) into (n, 10)."""
         hidden = tf.nn.relu(tf.matmul(x, self.kernel) + self.bias)
         return tf.matmul(hidden, self.kernel_1) + self.bias_1
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
@@ -221,7 +221,7 @@ class Training(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         return tf.reduce_mean(tf.cast(tf.equal(tf.argmax(self.logits(x), 1), y_), tf.float32))
 
 

@@ -110,20 +110,20 @@ class Model(tf.Module):
         self.optimizer.create([self.W, self.b])
 
     def loss(self, x, y_):
-        """The cross entropy of a batch, summed or averaged: a scalar."""
+        """Returns the cross entropy of a batch, summed or averaged: a scalar."""
         logits = tf.nn.bias_add(tf.matmul(x, self.W), self.b)
         return self.reduce(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=logits))
 
     @tf.function
     def gradients(self, x, y_):
-        """The gradients of W and b without a step."""
+        """Returns the gradients of W and b without a step."""
         with tf.GradientTape() as tape:
             loss = self.loss(x, y_)
         return tape.gradient(loss, [self.W, self.b])
 
     @tf.function
     def train_step(self, x, y_):
-        """One step on one batch. Returns the loss before it."""
+        """Makes one step on one batch. Returns the loss before it."""
         with tf.GradientTape() as tape:
             loss = self.loss(x, y_)
         self.optimizer.minimize(tape, loss, [self.W, self.b])

@@ -164,7 +164,7 @@ class Net(tf.Module):
 
     @tf.function
     def train(self, input_x, label_y):
-        """One step. Returns what was before it: both layers (n, 20) and (n, 10), loss, accuracy and gradients."""
+        """Makes one step. Returns what was before it: both layers (n, 20) and (n, 10), loss, accuracy and gradients."""
         with tf.GradientTape() as tape:
             layer_out = self.layer1(input_x)
             pre = self.layer2(layer_out)
@@ -232,7 +232,7 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """Loss and accuracy, and of each variable what TensorBoard's page of distributions shows."""
+    """Returns a figure of loss and accuracy, and of each variable what TensorBoard's page of distributions shows."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 5), layout="constrained")

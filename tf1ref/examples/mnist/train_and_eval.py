@@ -180,13 +180,13 @@ class Network(tf.Module):
         self.all = [*self.layer1, *self.layer2]
 
     def logits(self, x):
-        """(n, 784) to (n, 10)."""
+        """Turns (n, 784) into (n, 10)."""
         layer1 = tf.nn.relu(tf.matmul(x, self.layer1[0]) + self.layer1[1])
         return tf.matmul(layer1, self.layer2[0]) + self.layer2[1]
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.logits(x), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
@@ -203,7 +203,7 @@ class Training(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         return schedules.exponential_decay(
             LEARNING_RATE_BASE, self.global_step, TRAIN_EXAMPLES / BATCH_SIZE, LEARNING_RATE_DECAY
         )
@@ -215,7 +215,7 @@ class Training(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step, then the averages. Returns the loss before the step and its gradients."""
+        """Makes one step, then the averages. Returns the loss before the step and its gradients."""
         network = self.network
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(

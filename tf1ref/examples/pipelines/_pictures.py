@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def picture(height, width, kind, seed):
-    """An encoded RGB picture (bytes); kind: "PNG" or "JPEG". A colour gradient with a disc, by `seed`."""
+    """Returns an encoded RGB picture (bytes); kind: "PNG" or "JPEG". A colour gradient with a disc, by `seed`."""
     random = np.random.RandomState(seed)
     y, x = np.mgrid[0:height, 0:width]
     corners = random.randint(0, 256, (3, 3))

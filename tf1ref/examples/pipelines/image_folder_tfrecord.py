@@ -41,7 +41,7 @@ EXPECTED = {
 
 
 def read_pictures(scratch):
-    """The class names, and (pixels as uint8 [height, width, 3], label) of every picture, in sorted order."""
+    """Returns the class names, and (pixels as uint8 [height, width, 3], label) of every picture, in sorted order."""
     pictures = class_folders.flowers(scratch)
     rows = []
     for path, label in zip(pictures.paths, pictures.labels):
@@ -52,7 +52,7 @@ def read_pictures(scratch):
 
 
 def as_trace(classes, rows, plain, batches, method2):
-    """The trace: pictures in file order, and a shuffled epoch sorted, which must be what was written."""
+    """Returns the trace: pictures in file order, and a shuffled epoch sorted, which must be what was written."""
     images, labels = zip(*plain)
     shuffled = list(zip(np.concatenate([b[1] for b in batches]), np.concatenate([b[0] for b in batches])))
     shuffled = sorted((int(label), image.tobytes()) for label, image in shuffled)
@@ -161,7 +161,7 @@ def write_records(outpath, rows):
 
 @tf.function
 def parse(serialized):
-    """Pictures, uint8 [n, height, width, 3], and labels, int32 [n], of n serialized records."""
+    """Returns pictures, uint8 [n, height, width, 3], and labels, int32 [n], of n serialized records."""
     spec = {"label": tf.io.FixedLenFeature([], tf.int64), "img_raw": tf.io.FixedLenFeature([], tf.string)}
     features = tf.io.parse_example(serialized, spec)
     images = tf.reshape(tf.io.decode_raw(features["img_raw"], tf.uint8), [-1, *SIZE, 3])
@@ -185,7 +185,7 @@ def run_function(out=None):
 
 
 def plot(trace):
-    """Fifteen pictures out of all, in the order in which they were written, with their classes."""
+    """Returns a figure of fifteen pictures out of all, in the order in which they were written, with their classes."""
     from matplotlib.figure import Figure
 
     picked = np.linspace(0, len(trace["forward/label"]) - 1, 15).astype(int)

@@ -83,13 +83,13 @@ def run_graph():
 
 
 def slices(features, labels):
-    """A dataset of the pairs along the first axis: tensors or arrays, all of the same length."""
+    """Returns a dataset of the pairs along the first axis: tensors or arrays, all of the same length."""
     return tf.data.Dataset.from_tensor_slices((tf.constant(features), tf.constant(labels)))
 
 
 @tf.function
 def pairs_of(dataset):
-    """All pairs of a dataset, int32 (n, 2): the loop over it is a part of the function's graph."""
+    """Returns all pairs of a dataset, int32 (n, 2): the loop over it is a part of the function's graph."""
     found = tf.TensorArray(tf.int32, size=0, dynamic_size=True)
     for pair in dataset:
         found = found.write(found.size(), tf.stack(pair))

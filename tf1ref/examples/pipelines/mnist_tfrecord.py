@@ -36,13 +36,13 @@ EXPECTED = {
 
 
 def read_data():
-    """The training pictures, uint8 (n, 784), and their labels, one-hot."""
+    """Returns the training pictures, uint8 (n, 784), and their labels, one-hot."""
     train = mnist.read_data_sets(dtype=np.uint8, one_hot=True).train
     return train.images, train.labels
 
 
 def path_of(folder, shard=None):
-    """The source's file name, or that of one shard."""
+    """Returns the source's file name, or that of one shard."""
     return os.path.join(folder, "output.tfrecords" + (f"-{shard:05d}-of-{SHARDS:05d}" if shard is not None else ""))
 
 
@@ -69,12 +69,12 @@ def as_trace(plain, batches, shuffled, data):
 
 
 def _int64_feature(value):
-    """A feature of one integer."""
+    """Returns a feature of one integer."""
     return v1.train.Feature(int64_list=v1.train.Int64List(value=[value]))
 
 
 def _bytes_feature(value):
-    """A feature of one string of bytes."""
+    """Returns a feature of one string of bytes."""
     return v1.train.Feature(bytes_list=v1.train.BytesList(value=[value]))
 
 
@@ -102,7 +102,7 @@ def features():
 
 
 def decoded(parsed):
-    """Tensors of one record, or of a batch of them."""
+    """Returns tensors of one record, or of a batch of them."""
     return {
         "image": v1.decode_raw(parsed["image_raw"], v1.uint8),
         "label": v1.cast(parsed["label"], v1.int32),
@@ -184,7 +184,7 @@ def write_file(path, images, labels):
 
 @tf.function
 def parse(serialized):
-    """Pictures, labels and lengths of a record (a scalar) or of a batch of them."""
+    """Returns pictures, labels and lengths of a record (a scalar) or of a batch of them."""
     spec = {
         "image_raw": tf.io.FixedLenFeature([], tf.string),
         "pixels": tf.io.FixedLenFeature([], tf.int64),
@@ -199,7 +199,7 @@ def parse(serialized):
 
 
 def data_set(paths, readers=1):
-    """Batches of serialized records, parsed together; several readers take a record each in turn."""
+    """Returns batches of serialized records, parsed together; several readers take a record each in turn."""
     records = tf.data.Dataset.from_tensor_slices(paths).interleave(
         tf.data.TFRecordDataset, cycle_length=readers, num_parallel_calls=readers, deterministic=readers == 1
     )

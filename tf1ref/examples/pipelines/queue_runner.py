@@ -72,7 +72,7 @@ def run_graph(steps=STEPS):
 
 
 def data_set(steps):
-    """A data set of `steps` random values, float32 [1], made ahead of their use in another thread."""
+    """Returns a data set of `steps` random values, float32 [1], made ahead of their use in another thread."""
     tf.random.set_seed(SEED)
     draws = tf.data.Dataset.range(steps).map(lambda _: tf.random.normal([1], seed=SEED))
     return draws.prefetch(CAPACITY)

@@ -43,12 +43,12 @@ EXPECTED = {
 
 
 def path_of(folder, shard):
-    """The source's name of a shard."""
+    """Returns the source's name of a shard."""
     return os.path.join(folder, f"data.tfrecords-{shard:05d}-of-{NUM_SHARDS:05d}")
 
 
 def as_trace(files, features, batches, shuffled, joined):
-    """The trace: file names, single examples, batches in order, and two shuffled runs to the end, sorted."""
+    """Returns the trace: file names, single examples, batches in order, and two shuffled runs to the end, sorted."""
     examples, labels = zip(*batches)
     trace = {
         "forward/files": np.array([os.path.basename(name) for name in files]),
@@ -63,7 +63,7 @@ def as_trace(files, features, batches, shuffled, joined):
 
 
 def _int64_feature(value):
-    """A feature of one integer."""
+    """Returns a feature of one integer."""
     return v1.train.Feature(int64_list=v1.train.Int64List(value=[value]))
 
 
@@ -137,7 +137,7 @@ def write_files(folder):
 
 @tf.function
 def parse(serialized):
-    """The pair (i, j) of a record, int64 scalars."""
+    """Returns the pair (i, j) of a record, int64 scalars."""
     spec = {"i": tf.io.FixedLenFeature([], tf.int64), "j": tf.io.FixedLenFeature([], tf.int64)}
     features = tf.io.parse_single_example(serialized, spec)
     return features["i"], features["j"]

@@ -146,7 +146,7 @@ def write_file(path):
 
 @tf.function
 def parse_variable(serialized):
-    """SparseTensors of one record (a scalar) or of a batch."""
+    """Returns SparseTensors of one record (a scalar) or of a batch."""
     features = {
         "val": tf.io.VarLenFeature(tf.float32),
         "labels": tf.io.VarLenFeature(tf.int64),
@@ -157,7 +157,7 @@ def parse_variable(serialized):
 
 @tf.function
 def parse_fixed(serialized):
-    """Dense tensors of a batch: what is missing gets the default, what is short is filled up with it."""
+    """Returns dense tensors of a batch: what is missing gets the default, what is short is filled up with it."""
     features = {
         "labels": tf.io.FixedLenFeature([], tf.int64),
         "name": tf.io.FixedLenFeature([], tf.string, default_value="nobody"),

@@ -42,7 +42,7 @@ EXPECTED = {
 
 
 def path_of(folder, compression):
-    """The source's name of the file with this compression."""
+    """Returns the source's name of the file with this compression."""
     return os.path.join(folder, f"img_compress_{compression.lower()}.tfrecord")
 
 
@@ -103,7 +103,7 @@ def build_graph(path="img_compress_none.tfrecord", compression="NONE"):
 
 
 def read_record(path, compression):
-    """The first record of a file, a dict of arrays."""
+    """Returns the first record of a file, a dict of arrays."""
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph(path, compression)
         coord = v1.train.Coordinator()
@@ -116,7 +116,7 @@ def read_record(path, compression):
 
 
 def read_datasets(folder):
-    """The first record of each file: three datasets in one graph, one run."""
+    """Returns the first record of each file: three datasets in one graph, one run."""
     with v1.Graph().as_default(), v1.Session() as sess:
         elements = []
         for compression in FLOATS:
@@ -153,7 +153,7 @@ def write_files(folder, image):
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def parse(serialized):
-    """The record's features, and its picture as uint8 [height, width, 3]."""
+    """Returns the record's features, and its picture as uint8 [height, width, 3]."""
     spec = {
         "float_val": tf.io.FixedLenFeature([], tf.float32),
         "width": tf.io.FixedLenFeature([], tf.int64),
@@ -165,19 +165,19 @@ def parse(serialized):
 
 
 def dataset_of(folder, compression):
-    """The parsed records of one file. The compression is a word, "" for none."""
+    """Returns the parsed records of one file. The compression is a word, "" for none."""
     kind = "" if compression == "NONE" else compression
     return tf.data.TFRecordDataset(path_of(folder, compression), kind).map(parse)
 
 
 def first_record(dataset):
-    """The first record, a dict of arrays: Python asks for it."""
+    """Returns the first record, a dict of arrays: Python asks for it."""
     return next(dataset.as_numpy_iterator())
 
 
 @tf.function
 def first_inside(dataset):
-    """The first record, a dict of tensors: the iterator is a part of the function's graph."""
+    """Returns the first record, a dict of tensors: the iterator is a part of the function's graph."""
     return next(iter(dataset))
 
 

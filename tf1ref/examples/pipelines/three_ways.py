@@ -52,7 +52,7 @@ def batches_of(x, y, steps):
 
 
 def as_trace(ways):
-    """The trace of {way: [(x, y) a step]}; whether each way delivers what feeding does."""
+    """Returns the trace of {way: [(x, y) a step]}; whether each way delivers what feeding does."""
     trace = {}
     for way, steps in ways.items():
         trace[f"steps/{way}/x"] = np.array([x for x, _ in steps])
@@ -114,7 +114,7 @@ def feeding(x, y):
 
 
 def reading(path):
-    """A data set of a CSV file's batches, over and over."""
+    """Returns a data set of a CSV file's batches, over and over."""
 
     def parse(line):
         *columns, label = tf.io.decode_csv(line, record_defaults=[[0.0]] * COLUMNS + [[0]])

@@ -45,7 +45,7 @@ def write_pictures(folder):
 
 
 def as_trace(plain, shuffled):
-    """The trace of (name, content, pixels) rows in file order, and of shuffled ones sorted epoch by epoch."""
+    """Returns the trace of (name, content, pixels) rows in file order, and of shuffled ones sorted epoch by epoch."""
     names, data, pixels = zip(*plain)
     by_epoch = [sorted(shuffled[i : i + len(NAMES)]) for i in range(0, len(shuffled), len(NAMES))]
     return {

@@ -49,7 +49,7 @@ def points():
 
 
 def grid():
-    """(rows of points of the plane float32 (n, 2), the coordinates (2, 121, 121)), for the boundary."""
+    """Returns (rows of points of the plane float32 (n, 2), the coordinates (2, 121, 121)), for the boundary."""
     plane = np.mgrid[-1.2:1.2:121j, -0.2:2.2:121j]
     return plane.reshape(2, -1).T.astype(np.float32), plane
 
@@ -142,12 +142,12 @@ class Network(tf.Module):
         self.optimizer.create(self.all)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return {variable.name.partition(":")[0]: variable for variable in self.all}
 
     @tf.function
     def predict(self, x):
-        """(n, 2) to (n, 1): above .5 is outside."""
+        """Turns (n, 2) into (n, 1): above .5 is outside."""
         for weights, biases in self.layers:
             x = tf.nn.relu(tf.matmul(x, weights) + biases)
         return x
@@ -164,7 +164,7 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y)
         self.optimizer.apply(zip(gradients, self.all))
         return loss

@@ -40,13 +40,13 @@ EXPECTED = {
 
 
 def batches():
-    """The ten batches of an epoch in file order, float32 (32, 2) and (32, 1); the last one has 12 points."""
+    """Returns the ten batches of an epoch in file order, float32 (32, 2) and (32, 1); the last one has 12 points."""
     x, y = (array.astype(np.float32) for array in dots.load())
     return [(x[i : i + BATCH_SIZE], y[i : i + BATCH_SIZE]) for i in range(0, len(x), BATCH_SIZE)]
 
 
 def grid():
-    """(rows of points of the plane float32 (3600, 2), the coordinates (2, 60, 60)), for the boundary."""
+    """Returns (rows of points of the plane float32 (3600, 2), the coordinates (2, 60, 60)), for the boundary."""
     plane = np.mgrid[-3:3:60j, -3:3:60j]
     return plane.reshape(2, -1).T.astype(np.float32), plane
 
@@ -130,17 +130,17 @@ class Network(tf.Module):
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return dict(zip(("w1", "b1", "w2", "b2"), self.all))
 
     @tf.function
     def predict(self, x):
-        """(n, 2) to (n, 1): above .5 is red."""
+        """Turns (n, 2) into (n, 1): above .5 is red."""
         return tf.matmul(tf.nn.relu(tf.matmul(x, self.w1) + self.b1), self.w2) + self.b2
 
     @tf.function
     def loss_and_gradients(self, x, y_):
-        """The loss before a step, and its gradients."""
+        """Returns the loss before a step, and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(y_ - self.predict(x)))
             if self.regularized:
@@ -149,7 +149,7 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y_)
         self.optimizer.apply(zip(gradients, self.all))
         return loss

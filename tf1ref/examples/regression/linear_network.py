@@ -41,7 +41,7 @@ EXPECTED = {
 
 
 def points():
-    """x float32 (4, 2) and the labels (4, 1): the second axis has to be there, or y - labels is (4, 4)."""
+    """Returns x float32 (4, 2) and the labels (4, 1): the second axis has to be there, or y - labels is (4, 4)."""
     x = np.array(POINTS, np.float32)
     return x, np.array([[0 if x1 + x2 < THRESHOLD else 1] for x1, x2 in POINTS], np.float32)
 
@@ -121,19 +121,19 @@ class Network(tf.Module):
 
     @tf.function
     def predict(self, x):
-        """(n, 2) to (n, 1)."""
+        """Turns (n, 2) into (n, 1)."""
         return tf.matmul(tf.matmul(x, self.w1) + self.b, self.w2)
 
     @tf.function
     def loss_and_gradients(self, x, y):
-        """The summed square error before a step, and its gradients."""
+        """Returns the summed square error before a step, and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.square(self.predict(x) - y))
         return loss, tape.gradient(loss, [self.w1, self.w2, self.b])
 
     @tf.function
     def train(self, x, y):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y)
         self.optimizer.apply(zip(gradients, [self.w1, self.w2, self.b]))
         return loss
@@ -141,7 +141,7 @@ class Network(tf.Module):
 
 @tf.function
 def printed(x, y):
-    """What S3's printed numbers give: the losses of its predictions, and the prediction of its weights."""
+    """Returns what S3's printed numbers give: the losses of its predictions, and the prediction of its weights."""
     prediction = tf.matmul(tf.matmul(x, tf.constant(PRINTED_W1)) + tf.constant(PRINTED_B), tf.constant(PRINTED_W2))
     return {
         "forward/first_loss": tf.reduce_sum(tf.square(tf.constant(FIRST_PREDICTION) - y)),

@@ -115,21 +115,21 @@ class Network(tf.Module):
 
     @tf.function
     def curve(self, x):
-        """The network's answer (n, 1) for x (n, 3)."""
+        """Returns the network's answer (n, 1) for x (n, 3)."""
         for weights, bias in self.layers:
             x = tf.sigmoid(tf.matmul(x, weights) + bias)
         return x
 
     @tf.function
     def loss_and_gradients(self, x, y):
-        """The summed square error before a step, and its gradients."""
+        """Returns the summed square error before a step, and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.square(self.curve(x) - y))
         return loss, tape.gradient(loss, self.all)
 
     @tf.function
     def train(self, x, y):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y)
         self.optimizer.apply(zip(gradients, self.all))
         return loss
@@ -163,7 +163,7 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """The curve wanted and the curve learned, and the loss."""
+    """Returns a figure of the curve wanted and the curve learned, and the loss."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -41,7 +41,7 @@ def sales():
 
 
 def batches(steps):
-    """The rows of every step's batch, (steps, 8): eight of 128, none twice."""
+    """Returns the rows of every step's batch, (steps, 8): eight of 128, none twice."""
     random = np.random.RandomState(BATCH_SEED)
     return [random.permutation(EXAMPLES)[:BATCH_SIZE] for _ in range(steps)]
 
@@ -95,7 +95,7 @@ class Model(tf.Module):
 
     @tf.function
     def loss_and_gradient(self, x, y_):
-        """The lopsided loss before a step, and its gradient (2, 1)."""
+        """Returns the lopsided loss before a step, and its gradient (2, 1)."""
         with tf.GradientTape() as tape:
             y = tf.matmul(x, self.w1)
             loss = tf.reduce_mean(tf.where(tf.greater(y, y_), (y - y_) * LOSS_MORE, (y_ - y) * LOSS_LESS))
@@ -103,7 +103,7 @@ class Model(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step. Returns w1 after it and the loss before it."""
+        """Makes one step. Returns w1 after it and the loss before it."""
         loss, gradient = self.loss_and_gradient(x, y_)
         self.optimizer.apply([(gradient, self.w1)])
         return self.w1.read_value(), loss
@@ -131,7 +131,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Both weights on their way, as S3 shows them."""
+    """Returns a figure of both weights on their way, as S3 shows them."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")

@@ -35,7 +35,7 @@ def points():
 
 
 def grid():
-    """(rows of points of the plane float32 (n, 2), the coordinates (2, 81, 81)), for the boundary."""
+    """Returns (rows of points of the plane float32 (n, 2), the coordinates (2, 81, 81)), for the boundary."""
     plane = np.mgrid[-1:1:81j, -1:1:81j]
     return plane.reshape(2, -1).T.astype(np.float32), plane
 
@@ -117,33 +117,33 @@ class Network(tf.Module):
         self.optimizer.create(self.all)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return {variable.name.partition(":")[0]: variable for variable in self.all}
 
     @tf.function
     def logits(self, x):
-        """(n, 2) to (n, 1): above 0 the answer is 1."""
+        """Turns (n, 2) into (n, 1): above 0 the answer is 1."""
         if self.hidden:
             x = tf.tanh(tf.matmul(x, self.all[0]) + self.all[1])
         return tf.matmul(x, self.all[-2]) + self.all[-1]
 
     @tf.function
     def loss_and_gradients(self, x, y):
-        """The cross entropy before a step, and its gradients."""
+        """Returns the cross entropy before a step, and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=self.logits(x)))
         return loss, tape.gradient(loss, self.all)
 
     @tf.function
     def train(self, x, y):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y)
         self.optimizer.apply(zip(gradients, self.all))
         return loss
 
     @tf.function
     def accuracy(self, x, y):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         return tf.reduce_mean(tf.cast(tf.equal(tf.cast(self.logits(x) > 0, tf.float32), y), tf.float32))
 
 
@@ -171,7 +171,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The points and what each network makes of the plane, and both losses."""
+    """Returns a figure of the points and what each network makes of the plane, and both losses."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.6), layout="constrained")

@@ -118,19 +118,19 @@ class Model(tf.Module):
         self.optimizer.create([self.w1])
 
     def loss(self, y, y_):
-        """The mean square error of the prediction y, a scalar."""
+        """Returns the mean square error of the prediction y, a scalar."""
         return tf.reduce_mean(tf.square(y_ - y))
 
     @tf.function
     def loss_and_gradient(self, x, y_):
-        """The loss before a step, and its gradient (2, 1)."""
+        """Returns the loss before a step, and its gradient (2, 1)."""
         with tf.GradientTape() as tape:
             loss = self.loss(tf.matmul(x, self.w1), y_)
         return loss, tape.gradient(loss, self.w1)
 
     @tf.function
     def train(self, x, y_):
-        """One step. Returns w1 after it and the loss before it."""
+        """Makes one step. Returns w1 after it and the loss before it."""
         loss, gradient = self.loss_and_gradient(x, y_)
         self.optimizer.apply([(gradient, self.w1)])
         return self.w1.read_value(), loss
@@ -144,7 +144,7 @@ class PriceModel(Model):
         self.profit, self.cost = profit, cost
 
     def loss(self, y, y_):
-        """The money lost, a scalar."""
+        """Returns the money lost, a scalar."""
         return tf.reduce_sum(tf.where(tf.greater(y, y_), (y - y_) * self.cost, (y_ - y) * self.profit))
 
 

@@ -80,7 +80,7 @@ class Model(tf.Module):
 
     @tf.function(input_signature=[])
     def result(self):
-        """The sum, shape [1]."""
+        """Returns the sum, shape [1]."""
         return tf.add(self.first, self.second, name="add")
 
 

@@ -34,7 +34,7 @@ EXPECTED = {"final/differing": exactly(0), "final/body_moved": exactly(0)}
 
 
 def batches(count):
-    """`count` batches of points and of whether they lie in a ball: float32 (n, INPUTS), int64 (n)."""
+    """Returns `count` batches of points and of whether they lie in a ball: float32 (n, INPUTS), int64 (n)."""
     random = np.random.default_rng(SEED)
     for _ in range(count):
         x = random.normal(size=(PICTURES, INPUTS)).astype(np.float32)
@@ -114,12 +114,12 @@ class Body(tf.Module):
 
     @tf.function(input_signature=BATCH[:1])
     def hidden(self, x):
-        """(n, INPUTS) to (n, HIDDEN)."""
+        """Turns (n, INPUTS) into (n, HIDDEN)."""
         return tf.tanh(tf.matmul(x, self.w))
 
     @tf.function(input_signature=BATCH)
     def train(self, x, labels):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         with tf.GradientTape() as tape:
             logits = tf.matmul(self.hidden(x), self.out)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels))
@@ -140,7 +140,7 @@ class Head(tf.Module):
 
     @tf.function
     def train(self, x, labels):
-        """One step; returns the loss before it."""
+        """Makes one step. Returns the loss before it."""
         with tf.GradientTape() as tape:
             logits = tf.matmul(tf.stop_gradient(self.body.hidden(x)), self.w) + self.b
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=1 - labels))

@@ -40,7 +40,7 @@ EXPECTED = {
 
 
 def described(meta, nodes, trainable):
-    """What S3 looks up in a MetaGraphDef: who adds, with which arguments, and the names of the variables."""
+    """Returns what S3 looks up in a MetaGraphDef: who adds, with which arguments, and the names of the variables."""
     (op,) = [node.op for node in nodes if node.name == "add"]
     (definition,) = [each for each in meta.meta_info_def.stripped_op_list.op if each.name == op]
     return {
@@ -105,7 +105,7 @@ class Pair(tf.Module):
 
     @tf.function(input_signature=[])
     def result(self):
-        """The sum, shape [1]."""
+        """Returns the sum, shape [1]."""
         return self.first + self.second
 
 
@@ -126,7 +126,7 @@ class Extended(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([]), tf.TensorSpec([])])
     def op_to_restore(self, w1, w2):
-        """A scalar of two."""
+        """Returns a scalar of two."""
         return tf.multiply(tf.add(w1, w2), self.bias)
 
 

@@ -39,12 +39,12 @@ EXPECTED = {
 
 
 def own(nodes):
-    """The names of the program's own nodes, sorted: without those that reading and returning values adds."""
+    """Returns the names of the program's own nodes, sorted: without those that reading and returning values adds."""
     return sorted(node.name for node in nodes if node.name in OWN)
 
 
 def shown(folder):
-    """The GraphDef that TensorBoard finds in the event file of `folder`."""
+    """Returns the GraphDef that TensorBoard finds in the event file of `folder`."""
     graph_def = GraphDef()
     (path,) = glob.glob(os.path.join(glob.escape(folder), "*tfevents*"))
     for record in records.read(path):
@@ -78,7 +78,7 @@ def meta_to_pb(prefix, path):
 
 
 def read_pb_graph(path):
-    """The GraphDef in a .pb."""
+    """Returns the GraphDef in a .pb."""
     graph_def = v1.GraphDef()
     with v1.gfile.GFile(path, "rb") as f:
         graph_def.ParseFromString(f.read())
@@ -123,12 +123,12 @@ class Model(tf.Module):
 
     @tf.function(input_signature=[])
     def result(self):
-        """The sum, shape [1]."""
+        """Returns the sum, shape [1]."""
         return tf.add(self.first, self.second, name="add")
 
 
 def frozen_function(values):
-    """The GraphDef of the sum of {name: array}, each a constant of that name."""
+    """Returns the GraphDef of the sum of {name: array}, each a constant of that name."""
 
     @tf.function(input_signature=[])
     def result():
@@ -139,7 +139,7 @@ def frozen_function(values):
 
 
 def read_pb_function(path):
-    """The GraphDef in a .pb: an empty tf.Graph hands out the message to read it into."""
+    """Returns the GraphDef in a .pb: an empty tf.Graph hands out the message to read it into."""
     graph_def = tf.Graph().as_graph_def()
     with tf.io.gfile.GFile(path, "rb") as f:
         graph_def.ParseFromString(f.read())

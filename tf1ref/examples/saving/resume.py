@@ -35,7 +35,7 @@ EXPECTED = {
 
 
 def number_of(path):
-    """The step at the end of a checkpoint's name."""
+    """Returns the step at the end of a checkpoint's name."""
     return int(re.search(r"-(\d+)$", path)[1])
 
 
@@ -77,7 +77,7 @@ def run_graph(steps=STEPS, out=None):
 
 
 def trace_of(first, second):
-    """The trace of one half, out of its two runs."""
+    """Returns the trace of one half, out of its two runs."""
     trace = {"initial/x": first[0], "initial/second_run": second[0]}
     trace |= {"steps/first_run": first[1], "steps/second_run": second[1]}
     trace |= {"final/first_run": first[1][-1], "final/second_run": second[1][-1]}
@@ -95,7 +95,7 @@ class Training(tf.Module):
 
     @tf.function
     def sum_add(self):
-        """One step; returns x after it."""
+        """Makes one step. Returns x after it."""
         self.global_step.assign_add(1)
         return self.x.assign(tf.add(self.x, GROWTH)).read_value()
 

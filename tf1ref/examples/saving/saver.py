@@ -51,12 +51,12 @@ EXPECTED = {
 
 
 def numbers_of(paths):
-    """The step at the end of each checkpoint's name."""
+    """Returns the step at the end of each checkpoint's name."""
     return [int(re.search(r"-(\d+)$", path)[1]) for path in paths]
 
 
 def numbers_in(folder, name):
-    """The steps of the checkpoints of this name that lie in a folder."""
+    """Returns the steps of the checkpoints of this name that lie in a folder."""
     return sorted(
         numbers_of(path.removesuffix(".index") for path in glob.glob(f"{glob.escape(folder)}/{name}-*.index"))
     )
@@ -168,7 +168,7 @@ class Model(tf.Module):
 
     @tf.function(input_signature=[])
     def result(self):
-        """The sum, shape [1]."""
+        """Returns the sum, shape [1]."""
         return tf.add(self.first, self.second, name="add")
 
 
@@ -205,7 +205,7 @@ class Product(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([1, 1])])
     def __call__(self, x):
-        """(1, 1) to (1, 1)."""
+        """Turns (1, 1) into (1, 1)."""
         return tf.matmul(self.k, x)
 
 

@@ -45,7 +45,7 @@ class Recorder(v1.train.SessionRunHook):
         self._bar.__exit__()
 
     def trace(self):
-        """What was kept, by trace key."""
+        """Returns what was kept, by trace key."""
         return {**self.initial, **self.first, "steps/loss": np.array(self.losses)}
 
 

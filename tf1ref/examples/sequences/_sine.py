@@ -11,7 +11,7 @@ SAMPLE_GAP = 0.01
 
 
 def windows(seq):
-    """(x (n, 10), y (n,)) float32 of a series: ten values in a row, and the one after them.
+    """Returns (x (n, 10), y (n,)) float32 of a series: ten values in a row, and the one after them.
 
     n is len(seq) - 11: the notes leave out the last pair. Raises InputError for a series without a pair.
     """
@@ -24,7 +24,7 @@ def windows(seq):
 
 
 def data():
-    """(train_x (9989, 10), train_y, test_x (989, 10), test_y): sin from 0 to 100, and from there to 110."""
+    """Returns (train_x (9989, 10), train_y, test_x (989, 10), test_y): sin from 0 to 100, and from there to 110."""
     train_end = TRAINING_EXAMPLES * SAMPLE_GAP
     test_end = (TRAINING_EXAMPLES + TESTING_EXAMPLES) * SAMPLE_GAP
     train = np.sin(np.linspace(0, train_end, num=TRAINING_EXAMPLES))

@@ -64,12 +64,12 @@ def ids_of(word, program):
 
 
 def questions():
-    """{program: the ids of the word that it is asked}; bad words are refused before the first training."""
+    """Returns {program: the ids of the word that it is asked}; bad words are refused before the first training."""
     return {program: ids_of(ASKED[program], program) for program in PROGRAMS}
 
 
 def examples(program):
-    """(words (n, letters in), next letters (n,)) as int32 ids, in S4's order: five go round, 26 end with z."""
+    """Returns (words (n, letters in), next letters (n,)) as int32 ids, in S4's order: five go round, 26 end with z."""
     alphabet, length, _, _ = PROGRAMS[program]
     ring = alphabet + alphabet[:length] if alphabet == FIVE else alphabet
     words = [ring[i : i + length] for i in range(len(ring) - length)]
@@ -162,12 +162,12 @@ class Network(tf.Module):
         self.optimizer.create(self.variables_by_name().values())
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         table = {"embedding": self.embedding} if self.embedding is not None else {}
         return {**table, **self.rnn.variables_by_name(), "weights": self.weights, "biases": self.biases}
 
     def logits(self, x):
-        """ids (n, letters) to (n, alphabet)."""
+        """Turns ids (n, letters) into (n, alphabet)."""
         one_hot = self.embedding is None
         inputs = tf.one_hot(x, self.depth) if one_hot else tf.nn.embedding_lookup(self.embedding, x)
         _, state = self.rnn(inputs)
@@ -175,18 +175,18 @@ class Network(tf.Module):
 
     @tf.function
     def predict(self, x):
-        """The probability of every letter."""
+        """Returns the probability of every letter."""
         return tf.nn.softmax(self.logits(x))
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.logits(x), 1, output_type=tf.int32), y_)
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss and the accuracy before it, and the gradients, which may be sparse."""
+        """Makes one step. Returns the loss and the accuracy before it, and the gradients, which may be sparse."""
         variables = list(self.variables_by_name().values())
         with tf.GradientTape() as tape:
             logits = self.logits(x)

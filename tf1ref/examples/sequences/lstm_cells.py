@@ -44,14 +44,14 @@ EXPECTED = {
 
 
 def series():
-    """The input, float32 (2, 5, 3). Raises InputError where LENGTHS does not fit it."""
+    """Returns the input, float32 (2, 5, 3). Raises InputError where LENGTHS does not fit it."""
     if len(LENGTHS) != BATCH_SIZE or not all(0 < length <= TIME_STEPS for length in LENGTHS):
         raise InputError(f"LENGTHS is {LENGTHS}: give {BATCH_SIZE} lengths, from 1 to the {TIME_STEPS} steps unrolled")
     return np.random.RandomState(SEED).randn(BATCH_SIZE, TIME_STEPS, DEPTH).astype(np.float32)
 
 
 def by_formulas(kernel, bias):
-    """S4's formulas of the gates, step by step: the outputs (2, 5, 8) of an LSTM with TF1's kernel (11, 32)."""
+    """Returns S4's formulas of the gates, step by step: the outputs (2, 5, 8) of an LSTM with TF1's kernel (11, 32)."""
     w_i, w_c, w_f, w_o = np.split(kernel, 4, axis=1)
     b_i, b_c, b_f, b_o = np.split(bias, 4)
     c = h = np.zeros([BATCH_SIZE, HIDDEN_SIZE], np.float32)
@@ -170,13 +170,13 @@ class Cells(tf.Module):
         self.bias = tf.Variable(tf.fill([1], BIAS_START), name="bias")
 
     def variables_by_name(self):
-        """{name in the graph: variable}, in the order in which the graph makes them."""
+        """Returns {name in the graph: variable}, in the order in which the graph makes them."""
         layers = [self.peepholes, self.gru, self.static, self.dynamic, self.forward, self.backward, self.mlstm]
         named = {name: variable for layer in layers for name, variable in layer.variables_by_name().items()}
         return {**named, "W": self.w, "bias": self.bias}
 
     def outputs(self, x):
-        """What every cell makes of the series (2, 5, 3), by name."""
+        """Returns what every cell makes of the series (2, 5, 3), by name."""
         peepholes, (c, h) = self.peepholes(x[:, 0], self.peepholes.zero_state(BATCH_SIZE))
         gru, _ = self.gru(x[:, 0], self.gru.zero_state(BATCH_SIZE))
         static, _ = self.static(x)
@@ -191,7 +191,7 @@ class Cells(tf.Module):
 
     @tf.function
     def outputs_and_gradients(self, x):
-        """The outputs, and the gradients of their sum."""
+        """Returns the outputs, and the gradients of their sum."""
         with tf.GradientTape() as tape:
             outputs = self.outputs(x)
             total = tf.add_n([tf.reduce_sum(each) for each in outputs.values()])

@@ -40,7 +40,7 @@ EXPECTED = {"final/test_accuracy": at_least(0.8)}  # S3 prints 0.8588
 
 
 def softmax(x):
-    """The softmax of the last axis of an array."""
+    """Returns the softmax of the last axis of an array."""
     powers = np.exp(x - x.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
@@ -131,18 +131,18 @@ class Network(tf.Module):
         self.optimizer.create(self.variables_by_name().values())
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return {**self.rnn.variables_by_name(), "W": self.w, "bias": self.bias}
 
     def answers(self, outputs, y_):
-        """(probabilities (n, 10), accuracy) of outputs (n, 28, 64)."""
+        """Returns (probabilities (n, 10), accuracy) of outputs (n, 28, 64)."""
         y_pre = tf.nn.softmax(tf.matmul(outputs[:, -1, :], self.w) + self.bias)
         correct = tf.equal(tf.argmax(y_pre, 1), tf.argmax(y_, 1))
         return y_pre, tf.reduce_mean(tf.cast(correct, tf.float32))
 
     @tf.function(input_signature=[tf.TensorSpec([None, 784]), tf.TensorSpec([None, 10]), tf.TensorSpec([])])
     def with_dropout(self, x, y_, keep):
-        """(loss, accuracy, gradients); each call draws masks, so that only the order of the calls counts."""
+        """Returns (loss, accuracy, gradients); each call draws masks, so that only the order of the calls counts."""
         wrapped = [
             rnn_wrappers.DropoutWrapper(cell, output_keep_prob=keep, seed=10 + number)
             for number, cell in enumerate(self.rnn.cell.cells)
@@ -156,12 +156,12 @@ class Network(tf.Module):
 
     @tf.function
     def apply(self, gradients):
-        """One step."""
+        """Makes one step."""
         self.optimizer.apply(zip(gradients, self.variables_by_name().values()))
 
     @tf.function
     def evaluate(self, x, y_):
-        """(outputs after each row (n, 28, 64), accuracy), without dropout."""
+        """Returns (outputs after each row (n, 28, 64), accuracy), without dropout."""
         outputs, _ = self.rnn(tf.reshape(x, [-1, ROWS, COLUMNS]))
         return outputs, self.answers(outputs, y_)[1]
 

@@ -54,7 +54,7 @@ def run_graph(steps=STEPS):
 
 
 def batches(ids):
-    """A dataset of (x, y), int32 (4, 5) each, for ever."""
+    """Returns a dataset of (x, y), int32 (4, 5) each, for ever."""
     places = ptb.epoch_size(len(ids), BATCH_SIZE, NUM_STEPS)
     length = len(ids) // BATCH_SIZE
     data = tf.reshape(tf.constant(ids[: BATCH_SIZE * length]), [BATCH_SIZE, length])

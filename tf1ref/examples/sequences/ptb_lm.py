@@ -46,7 +46,7 @@ EXPECTED = {"final/parameters": exactly(4651600), "final/over_start": at_most(0.
 
 
 def sizes():
-    """(the corpus, training batches an epoch). Raises InputError for more words than the model has."""
+    """Returns (the corpus, training batches an epoch). Raises InputError for more words than the model has."""
     corpus = ptb.load()
     if len(corpus.words) > VOCAB_SIZE:
         raise InputError(
@@ -78,7 +78,7 @@ class Report:
         return perplexity, len(self.losses) % self.epoch_size == 0
 
     def trace(self, variables):
-        """What was kept, by trace key; over_start: the last perplexity over the first."""
+        """Returns what was kept, by trace key; over_start: the last perplexity over the first."""
         perplexity = {"train_perplexity": np.array(self.reports), "valid_perplexity": np.array(self.valid)}
         epoch = (len(self.losses) - 1) // self.epoch_size * self.epoch_size
         perplexity["final/over_start"] = np.exp(np.mean(self.losses[epoch:]) - self.losses[0])
@@ -213,12 +213,12 @@ class LanguageModel(tf.Module):
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         last = {"language_model/weight": self.weight, "language_model/bias": self.bias}
         return {"language_model/embedding": self.embedding, **self.rnn.variables_by_name(), **last}
 
     def loss(self, x, y, outputs):
-        """The mean cross entropy of outputs (batch, steps, 200)."""
+        """Returns the mean cross entropy of outputs (batch, steps, 200)."""
         logits = tf.tensordot(outputs, self.weight, axes=(-1, 0)) + self.bias
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=tf.reshape(y, [-1]), logits=tf.reshape(logits, [-1, VOCAB_SIZE])
@@ -227,7 +227,7 @@ class LanguageModel(tf.Module):
 
     @tf.function
     def train(self, x, y, state):
-        """One step; returns the loss before it, the state after the last word and the clipped gradients."""
+        """Makes one step. Returns the loss before it, the state after the last word and the clipped gradients."""
         wrapped = [
             rnn_wrappers.DropoutWrapper(cell, output_keep_prob=KEEP_PROB, seed=10 + number)
             for number, cell in enumerate(self.cells)
@@ -245,12 +245,12 @@ class LanguageModel(tf.Module):
 
     @tf.function
     def evaluate(self, x, y, state):
-        """The loss, and the state after the last word."""
+        """Returns the loss, and the state after the last word."""
         outputs, state = self.rnn(tf.nn.embedding_lookup(self.embedding, x), initial_state=state)
         return self.loss(x, y, outputs), state
 
     def perplexity(self, words, count):
-        """exp of the mean loss of the first `count` batches."""
+        """Returns exp of the mean loss of the first `count` batches."""
         state, losses = self.rnn.cell.zero_state(EVAL_BATCH_SIZE), []
         for x, y in itertools.islice(batches(words, EVAL_BATCH_SIZE, EVAL_NUM_STEP), count):
             loss, state = self.evaluate(x, y, state)

@@ -48,7 +48,7 @@ EXPECTED = {
 
 
 def by_numpy(start):
-    """The outputs of the steps from a state (1, 2), float64 (steps,): S3's program."""
+    """Returns the outputs of the steps from a state (1, 2), float64 (steps,): S3's program."""
     state, outputs = np.array(start), []
     for x in X:
         state = np.tanh(np.dot(state, W_STATE) + x * np.array(W_INPUT) + B_CELL)

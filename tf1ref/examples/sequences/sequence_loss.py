@@ -64,13 +64,13 @@ def run_graph():
 
 
 def losses_of(logits, targets, weights):
-    """The weighted cross entropies (n,) of logits (n, classes)."""
+    """Returns the weighted cross entropies (n,) of logits (n, classes)."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits) * weights
 
 
 @tf.function
 def by_example(logits, targets, weights):
-    """One step of many examples (n, classes): (n,)."""
+    """Makes one step of many examples (n, classes): (n,)."""
     return losses_of(logits, targets, weights) / (weights + 1e-12)
 
 

@@ -84,17 +84,17 @@ class Network(tf.Module):
 
     @tf.function
     def predict(self, x):
-        """(n, 10) to (n, 1)."""
+        """Turns (n, 10) into (n, 1)."""
         return tf.matmul(x, self.w) + self.b
 
     @tf.function
     def loss(self, x, y_):
-        """The mean squared error of a batch."""
+        """Returns the mean squared error of a batch."""
         return tf.reduce_mean(tf.math.squared_difference(self.predict(x)[:, 0], y_))
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it and its gradients."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             loss = self.loss(x, y_)
         return loss, self.optimizer.minimize(tape, loss, self.all, self.global_step)
@@ -123,5 +123,5 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The predicted series beside the real one."""
+    """Returns a figure of the predicted series beside the real one."""
     return _sine.picture(trace["final/prediction"], "Full connection estimator")

@@ -32,7 +32,7 @@ EXPECTED = {"final/loss": at_most(0.0075 * 1.5), "final/average_loss": at_most(0
 
 
 def make_estimator(folder=None):
-    """The canned linear model over one column of ten numbers; it trains by Ftrl."""
+    """Returns the canned linear model over one column of ten numbers; it trains by Ftrl."""
     feature_columns = [v1.feature_column.numeric_column("x", shape=[_sine.TIME_STEPS])]
     return estimator.LinearRegressor(feature_columns, folder, config=estimator.RunConfig(tf_random_seed=SEED))
 
@@ -80,12 +80,12 @@ class Network(tf.Module):
 
     @tf.function
     def predict(self, x):
-        """(n, 10) to (n, 1)."""
+        """Turns (n, 10) into (n, 1)."""
         return tf.nn.bias_add(tf.matmul(x, self.weights), self.bias)
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the summed loss before it and its gradients."""
+        """Makes one step. Returns the summed loss before it and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.math.squared_difference(self.predict(x), tf.expand_dims(y_, -1)))
         return loss, self.optimizer.minimize(tape, loss, self.all, self.global_step)
@@ -101,7 +101,7 @@ class Network(tf.Module):
         return {k: [t + sums[k], n + (1.0 if k == "loss" else count)] for k, (t, n) in totals.items()}
 
     def evaluate(self, pairs):
-        """The means over all batches, by name."""
+        """Returns the means over all batches, by name."""
         zero = tf.constant(0.0)
         totals = {name: [zero, zero] for name in ("loss", "average_loss", "prediction/mean", "label/mean")}
         for x, y_ in pairs:
@@ -132,5 +132,5 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The predicted series beside the real one."""
+    """Returns a figure of the predicted series beside the real one."""
     return _sine.picture(trace["final/prediction"], "LinearRegressor")

@@ -109,23 +109,23 @@ class Network(tf.Module):
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return {**self.rnn.variables_by_name(), "W": self.w, "bias": self.bias}
 
     @tf.function
     def predict(self, x):
-        """(n, 10) to (n, 1): ten values as the features of one step."""
+        """Turns (n, 10) into (n, 1): ten values as the features of one step."""
         outputs, _ = self.rnn(tf.expand_dims(x, 1))
         return tf.matmul(outputs[:, -1, :], self.w) + self.bias
 
     @tf.function
     def loss(self, x, y_):
-        """The mean squared error."""
+        """Returns the mean squared error."""
         return tf.reduce_mean(tf.math.squared_difference(self.predict(x), tf.expand_dims(y_, 1)))
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it and its gradients."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             loss = self.loss(x, y_)
         return loss, self.optimizer.minimize(tape, loss, list(self.variables_by_name().values()))
@@ -155,5 +155,5 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The predicted series beside the real one."""
+    """Returns a figure of the predicted series beside the real one."""
     return _sine.picture(trace["final/prediction"], "LSTM, traditional")

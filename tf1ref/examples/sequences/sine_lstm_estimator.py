@@ -98,23 +98,23 @@ class Network(tf.Module):
         self.optimizer.create(self.variables_by_name().values())
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return {**self.rnn.variables_by_name(), "weight": self.weight, "bias": self.bias}
 
     @tf.function
     def predict(self, x):
-        """(n, 10) to (n, 1): ten values as the features of one step."""
+        """Turns (n, 10) into (n, 1): ten values as the features of one step."""
         outputs, _ = self.rnn(tf.expand_dims(x, 1))
         return tf.matmul(outputs[:, -1, :], self.weight) + self.bias
 
     @tf.function(input_signature=[tf.TensorSpec([None, _sine.TIME_STEPS]), tf.TensorSpec([None])])
     def loss(self, x, y_):
-        """The mean squared error of a batch."""
+        """Returns the mean squared error of a batch."""
         return tf.reduce_mean(tf.math.squared_difference(self.predict(x), tf.expand_dims(y_, -1)))
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it and its gradients."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             loss = self.loss(x, y_)
         variables = list(self.variables_by_name().values())
@@ -147,5 +147,5 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The predicted series beside the real one."""
+    """Returns a figure of the predicted series beside the real one."""
     return _sine.picture(trace["final/prediction"], "LSTM estimator")

@@ -167,12 +167,12 @@ class Network(tf.Module):
         self.optimizer.create(self.variables_by_name().values())
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         layers = {**self.layer1.variables_by_name(), **self.layer2.variables_by_name()}
         return {**layers, "dense/kernel": self.kernel, "dense/bias": self.bias}
 
     def outputs(self, x, train):
-        """(n, 60, 1) to (n, 1); `train` adds dropout."""
+        """Turns (n, 60, 1) into (n, 1); `train` adds dropout."""
         x, _ = self.layer1(x)
         x = tf.nn.dropout(x, rate=DROPOUT_RATE, seed=11) if train else x
         x = self.layer2(x)[0][:, -1, :]
@@ -181,20 +181,20 @@ class Network(tf.Module):
 
     @tf.function
     def predict(self, x):
-        """The next price, scaled."""
+        """Returns the next price, scaled."""
         return self.outputs(x, train=False)
 
     # One trace for every size of batch: each trace would begin the masks anew.
     @tf.function(input_signature=[tf.TensorSpec([None, DAYS_IN, 1]), tf.TensorSpec([None, 1])])
     def train(self, x, y_):
-        """One step; returns the loss before it and its gradients."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.math.squared_difference(self.outputs(x, train=True), y_))
         return loss, self.optimizer.minimize(tape, loss, list(self.variables_by_name().values()))
 
     @tf.function
     def test_loss(self, x, y_):
-        """The mean squared error without dropout."""
+        """Returns the mean squared error without dropout."""
         return tf.reduce_mean(tf.math.squared_difference(self.outputs(x, train=False), y_))
 
 
@@ -231,7 +231,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The predicted prices beside the real ones, and the losses of the epochs."""
+    """Returns a figure of the predicted prices beside the real ones, and the losses of the epochs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3 * len(KINDS)), layout="constrained")

@@ -176,7 +176,7 @@ class Towers(tf.Module):
 
     @tf.function
     def train(self, images, labels):
-        """One step. Returns the towers' losses and averaged gradients, and the joined batch's on one device."""
+        """Makes one step. Returns the towers' losses and averaged gradients, and the joined batch's on one device."""
         losses, tower_grads = [], []
         shares = zip(tf.split(images, len(self.devices)), tf.split(labels, len(self.devices)))
         for device, (image_share, label_share) in zip(self.devices, shares):

@@ -197,7 +197,7 @@ class LeNet5(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         args = LEARNING_RATE, self.global_step, DECAY_STEPS, LEARNING_RATE_DECAY
         return schedules.exponential_decay(*args, staircase=True)
 
@@ -206,7 +206,7 @@ class LeNet5(tf.Module):
         return {v.name.partition(":")[0]: v for v in [self.global_step, *self.all]}
 
     def logits(self, x):
-        """(n, 28, 28, 1) to (n, 10)."""
+        """Turns (n, 28, 28, 1) into (n, 10)."""
         for weights, biases in (self.conv1, self.conv3):
             conv = tf.nn.conv2d(x, weights, strides=[1, 1, 1, 1], padding="SAME")
             z_out = tf.nn.relu6(tf.nn.bias_add(conv, biases))
@@ -224,7 +224,7 @@ class LeNet5(tf.Module):
         return loss, tape.gradient(loss, self.all)
 
     def towers(self, x, y_):
-        """Each tower's loss, and their averaged gradients."""
+        """Returns each tower's loss, and their averaged gradients."""
         losses, gradients = [], []
         shares = zip(DEVICES, tf.split(x, len(DEVICES)), tf.split(y_, len(DEVICES)))
         for i, (device, *share) in enumerate(shares):
@@ -238,14 +238,14 @@ class LeNet5(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the towers' losses before it."""
+        """Makes one step. Returns the towers' losses before it."""
         losses, gradients = self.towers(x, y_)
         self.optimizer.apply(zip(gradients, self.all), self.global_step)
         return losses
 
     @tf.function
     def compare(self, x, y_):
-        """What the towers and one device compute for the same batch."""
+        """Returns what the towers and one device compute for the same batch."""
         losses, averaged = self.towers(x, y_)
         with tf.name_scope("joined"):
             joined_loss, joined = self.loss_and_gradients(x, y_)
@@ -253,7 +253,7 @@ class LeNet5(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.logits(x), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 

@@ -105,7 +105,7 @@ def as_trace(forward, gradient, formula, chains):
 
 @tf.function
 def functions(x):
-    """Every function of x (n,), by name."""
+    """Returns every function of x (n,), by name."""
     return {
         "sigmoid": tf.sigmoid(x),
         "tanh": tf.tanh(x),
@@ -122,7 +122,7 @@ def functions(x):
 
 @tf.function
 def functions_and_slopes(x):
-    """The functions and their derivatives: two dicts of (n,)."""
+    """Returns the functions and their derivatives: two dicts of (n,)."""
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         y = functions(x)
@@ -142,7 +142,7 @@ def formulas_of_slopes(x):
 
 @tf.function
 def slopes_through_chains(x):
-    """The derivatives of DEPTH sigmoids, and of DEPTH relus, one after the other."""
+    """Returns the derivatives of DEPTH sigmoids, and of DEPTH relus, one after the other."""
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         sigmoids = relus = x
@@ -162,7 +162,7 @@ def run_function():
 
 
 def plot(trace):
-    """Each function with its derivative below."""
+    """Returns a figure of each function with its derivative below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 5), layout="constrained")

@@ -140,7 +140,7 @@ class Network(tf.Module):
 
     @tf.function
     def normalized(self, x, training):
-        """The hidden layer (n, 8) before its relu; with `training` it moves the averages as well."""
+        """Returns the hidden layer (n, 8) before its relu; with `training` it moves the averages as well."""
         hidden = tf.matmul(x, self.weights1)
         mean, variance = self.mean, self.variance
         if training:
@@ -151,13 +151,13 @@ class Network(tf.Module):
 
     @tf.function
     def loss(self, x, y_, training):
-        """The mean square error, and the answers (n, 1)."""
+        """Returns the mean square error, and the answers (n, 1)."""
         y = tf.matmul(tf.nn.relu(self.normalized(x, training)), self.weights2)
         return tf.reduce_mean(tf.square(y - y_)), y
 
     @tf.function
     def train(self, x, y_):
-        """One step, with the averages. Returns the loss before it, and the gradients of the four."""
+        """Makes one step, with the averages. Returns the loss before it, and the gradients of the four."""
         with tf.GradientTape() as tape:
             loss, _ = self.loss(x, y_, True)
         return loss, self.optimizer.minimize(tape, loss, self.trained)

@@ -135,7 +135,7 @@ class Network(tf.Module):
 
     @tf.function
     def loss(self, x, y_):
-        """The mean square error of the whole network, nothing dropped."""
+        """Returns the mean square error of the whole network, nothing dropped."""
         return tf.reduce_mean(tf.square(self.outputs(x, False)[0] - y_))
 
     @tf.function

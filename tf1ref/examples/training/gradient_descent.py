@@ -73,7 +73,7 @@ class Model(tf.Module):
 
     @tf.function
     def train(self):
-        """One step. Returns w after it, the loss before it and the gradient: three scalars.
+        """Makes one step. Returns w after it, the loss before it and the gradient: three scalars.
 
         Reads and writes of a variable keep the order of the lines: no control dependencies.
         """
@@ -101,7 +101,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """w and the loss, step by step."""
+    """Returns a figure of w and the loss, step by step."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5), layout="constrained")

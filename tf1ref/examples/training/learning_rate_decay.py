@@ -138,16 +138,16 @@ class Model(tf.Module):
         self.x_optimizer = optimizers.GradientDescent(self.x_rate)
 
     def rate(self):
-        """S4's rate at the present step."""
+        """Returns S4's rate at the present step."""
         return schedules.exponential_decay(LR_BASE, self.global_step, LR_STEP, LR_DECAY)
 
     def x_rate(self):
-        """S3's rate at the present step."""
+        """Returns S3's rate at the present step."""
         return schedules.exponential_decay(X_RATE, self.x_step, 1, X_DECAY, staircase=True)
 
     @tf.function
     def train(self):
-        """One step of S4's program. Returns the rate and the loss before it, and w after it."""
+        """Makes one step of S4's program. Returns the rate and the loss before it, and w after it."""
         rate = self.rate()
         with tf.GradientTape() as tape:
             loss = tf.square(self.w + 1.0)
@@ -156,7 +156,7 @@ class Model(tf.Module):
 
     @tf.function
     def train_x(self):
-        """One step of S3's program. Returns x after it and the rate of the next one."""
+        """Makes one step of S3's program. Returns x after it and the rate of the next one."""
         with tf.GradientTape() as tape:
             loss = tf.square(self.x)
         self.x_optimizer.minimize(tape, loss, [self.x], self.x_step)
@@ -164,7 +164,7 @@ class Model(tf.Module):
 
     @tf.function
     def curves(self, at):
-        """The rate of every schedule at step `at`, by name."""
+        """Returns the rate of every schedule at step `at`, by name."""
         return {
             "exponential": schedules.exponential_decay(RATE, at, CURVE_STEPS, DECAY),
             "staircase": schedules.exponential_decay(RATE, at, CURVE_STEPS, DECAY, staircase=True),
@@ -196,7 +196,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """S3's pair of curves, x above its rate, and the schedules side by side."""
+    """Returns a figure of S3's pair of curves, x above its rate, and the schedules side by side."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")

@@ -107,7 +107,7 @@ class Losses(tf.Module):
 
     @tf.function
     def of_guesses(self, label, guess1, guess2):
-        """The losses of two guesses and of one that gives the right class no chance at all."""
+        """Returns the losses of two guesses and of one that gives the right class no chance at all."""
         return {
             "forward/guess1": self.cross_entropy(label, guess1),
             "forward/guess2": self.cross_entropy(label, guess2),
@@ -136,7 +136,7 @@ class Losses(tf.Module):
 
     @tf.function
     def gradients(self, classes, logits):
-        """What the built-in loss and the one by hand give back to the logits: both softmax - labels."""
+        """Returns what the built-in loss and the one by hand give back to the logits: both softmax - labels."""
         labels = tf.one_hot(classes, 3, dtype=tf.float64)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(logits)

@@ -52,7 +52,7 @@ def as_trace(dense, lenet):
 
 
 def products_of(operations):
-    """The shapes of what the convolutions and matrix products among `operations` give, in the graph's order."""
+    """Returns the shapes of what the convolutions and matrix products among `operations` give, in the graph's order."""
     return [op.outputs[0].shape.as_list() for op in operations if op.type in ("Conv2D", "MatMul")]
 
 
@@ -116,7 +116,7 @@ class Dense(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, DENSE[0]])])
     def __call__(self, x):
-        """(n, 3) to (n, 2)."""
+        """Turns (n, 3) into (n, 2)."""
         for layer in self.layers:
             x = tf.matmul(x, layer.weights) + layer.biases
         return x
@@ -135,7 +135,7 @@ class LeNet5(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 1])])
     def __call__(self, x):
-        """(n, 32, 32, 1) to (n, 10)."""
+        """Turns (n, 32, 32, 1) into (n, 10)."""
         for layer in self.convolutions:
             x = tf.nn.bias_add(tf.nn.conv2d(x, layer.weights, strides=1, padding="VALID"), layer.biases)
             x = tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")

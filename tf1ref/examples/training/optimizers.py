@@ -66,7 +66,7 @@ def finished(trace, rows):
 
 
 def kernels_in_graph(step):
-    """{rule: its v1.train optimizer}."""
+    """Returns {rule: its v1.train optimizer}."""
     rate, train = RATES, v1.train
     return {
         "gradient_descent": train.GradientDescentOptimizer(rate["gradient_descent"]),
@@ -112,7 +112,7 @@ def formula_in_graph(rule, w, g, slots, t):
 
 
 def sparse_formula_in_graph(rule, w, g, slots, t):
-    """The rules that make zeros: l1 moves a value towards 0, but not beyond."""
+    """Returns the rules that make zeros: l1 moves a value towards 0, but not beyond."""
     rate, clip = RATES[rule], v1.clip_by_value  # x - clip(x, -by, by) is x, nearer to 0 by `by`
     if rule in ("proximal", "proximal_adagrad"):
         accum = [slot + v1.square(g) for slot in slots]
@@ -173,7 +173,7 @@ def run_graph(steps=STEPS):
 
 
 def kernels(step):
-    """{rule: the optimizer of ours that applies the same kernel}."""
+    """Returns {rule: the optimizer of ours that applies the same kernel}."""
     rate, more = RATES, optimizers_adaptive
     return {
         "gradient_descent": optimizers.GradientDescent(rate["gradient_descent"]),
@@ -219,7 +219,7 @@ def formula(rule, w, g, slots, t):
 
 
 def sparse_formula(rule, w, g, slots, t):
-    """The rules that make zeros, as in the graph."""
+    """Returns the rules that make zeros, as in the graph."""
     rate, clip = RATES[rule], tf.clip_by_value  # x - clip(x, -by, by) is x, nearer to 0 by `by`
     if rule in ("proximal", "proximal_adagrad"):
         accum = [slot + tf.square(g) for slot in slots]
@@ -250,7 +250,7 @@ class Bowls(tf.Module):
                 self.hands[rule].append(tf.Variable(tf.fill([len(START)], value), name=f"{rule}/by_hand/{slot}"))
 
     def loss_and_gradient(self, w):
-        """The height of the bowl at w, and its slope there."""
+        """Returns the height of the bowl at w, and its slope there."""
         with tf.GradientTape() as tape:
             tape.watch(w)
             loss = 0.5 * tf.reduce_sum(tf.constant(SLOPES) * tf.square(w - tf.constant(MINIMUM)))
@@ -258,7 +258,7 @@ class Bowls(tf.Module):
 
     @tf.function
     def train(self):
-        """One step of all. Returns {"loss": {rule: before it}, "w": {rule: after it}, "by_hand": likewise}."""
+        """Makes one step of all. Returns {"loss": {rule: before it}, "w": {rule: after it}, "by_hand": likewise}."""
         row, t = {"loss": {}, "w": {}, "by_hand": {}}, tf.cast(self.global_step + 1, tf.float32)
         for rule, kernel in self.kernels.items():
             row["loss"][rule], gradient = self.loss_and_gradient(self.w[rule])

@@ -128,17 +128,17 @@ class Fits(tf.Module):
 
     @staticmethod
     def l1(scale, weights):
-        """scale * sum(|weights|)."""
+        """Returns scale * sum(|weights|)."""
         return scale * tf.reduce_sum(tf.abs(weights))
 
     @staticmethod
     def l2(scale, weights):
-        """scale * sum(weights^2) / 2."""
+        """Returns scale * sum(weights^2) / 2."""
         return scale * tf.nn.l2_loss(weights)
 
     @tf.function
     def penalties(self, weights):
-        """The three penalties and the unscaled l2_loss, with their gradients, by name."""
+        """Returns the three penalties and the unscaled l2_loss, with their gradients, by name."""
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(weights)
             values = {
@@ -150,7 +150,7 @@ class Fits(tf.Module):
         return values, {name: tape.gradient(value, weights) for name, value in values.items()}
 
     def terms(self, name, weights):
-        """The penalties of one fit: a list of scalars."""
+        """Returns the penalties of one fit: a list of scalars."""
         if name == "l1":
             return [self.l1(FIT_SCALE, weights)]
         if name == "l2":
@@ -159,7 +159,7 @@ class Fits(tf.Module):
 
     @tf.function
     def train(self, x, y):
-        """One step of all three fits. Returns the losses before it (3,)."""
+        """Makes one step of all three fits. Returns the losses before it (3,)."""
         losses = []
         for name, weights in self.weights.items():
             with tf.GradientTape() as tape:
@@ -191,7 +191,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The eight weights of each fit: the first two matter, the others should be zero."""
+    """Returns a figure of the eight weights of each fit: the first two matter, the others should be zero."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5), layout="constrained")

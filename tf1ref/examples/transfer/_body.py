@@ -88,7 +88,7 @@ def _pictures():
 
 @functools.cache  # seconds; the halves of a comparison, and of all its controls, take the same one
 def _trained():
-    """{file name: bytes} of the frozen graph and the checkpoint with its meta graph."""
+    """Returns {file name: bytes} of the frozen graph and the checkpoint with its meta graph."""
     images, labels = _pictures()
     with tempfile.TemporaryDirectory() as folder, v1.Graph().as_default() as graph, v1.Session() as sess:
         v1.set_random_seed(SEED)

@@ -62,7 +62,7 @@ def body(path, jpeg, bottleneck, folder):
 
 
 def vectors(body, paths, folder, extract, *made_with):
-    """The features of picture files, float32 (n, body.size), kept in `folder` for the next run.
+    """Returns the features of picture files, float32 (n, body.size), kept in `folder` for the next run.
 
     extract(path, bytes) computes one picture's. made_with: what they depend on besides the graph; oneDNN's
     convolutions differ in the last bits, so they are kept apart.
@@ -72,7 +72,7 @@ def vectors(body, paths, folder, extract, *made_with):
 
 
 def pictures(folder, scratch):
-    """The class_folders.Pictures of `folder`; "": flower_photos, or generated flowers in `scratch`.
+    """Returns the class_folders.Pictures of `folder`; "": flower_photos, or generated flowers in `scratch`.
 
     Raises InputError for a file that DecodeJpeg does not read by its kind, before anything is computed.
     """
@@ -98,7 +98,7 @@ def lists(found, validation, testing):
 
 
 def batch(random, labels, indices, count):
-    """`count` of `indices`: each a class drawn at random, then a picture of it, as S3 draws them."""
+    """Returns `count` of `indices`: each a class drawn at random, then a picture of it, as S3 draws them."""
     classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
     return np.array([random.choice(classes[random.randint(len(classes))]) for _ in range(count)])
 
@@ -128,12 +128,12 @@ def counted(items):
 
 
 def undecodable(path, error):
-    """The InputError for a picture that the graph's decoder refuses, from TensorFlow's error."""
+    """Returns the InputError for a picture that the graph's decoder refuses, from TensorFlow's error."""
     return InputError(f"{path}: not a picture that the graph can decode: replace it ({graphs.one_line(error, 90)})")
 
 
 def pixels(path, side):
-    """A picture file as float32 (side, side, 3) from -1 to 1. InputError where it is none."""
+    """Returns a picture file as float32 (side, side, 3) from -1 to 1. InputError where it is none."""
     small = _rgb(path).resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / np.float32(127.5) - 1
 
@@ -196,7 +196,7 @@ def _size(tensor, path):
 
 
 def _side(tensor, path):
-    """(height, width) of an input of pictures, None of one of bytes."""
+    """Returns (height, width) of an input of pictures, None of one of bytes."""
     shape = tensor.shape
     if tensor.dtype.name == "string":
         return None

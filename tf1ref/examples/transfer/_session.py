@@ -21,7 +21,7 @@ def add_body(body, mean, deviation):
 
 
 def extractor(sess, jpeg, bottleneck):
-    """A function (path, bytes) of a picture that runs its features in `sess`."""
+    """Returns a function (path, bytes) of a picture that runs its features in `sess`."""
 
     def extract(path, data):
         try:

@@ -189,7 +189,7 @@ class Network(tf.Module):
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return dict(zip(VARIABLES, [self.weights, self.biases]))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
@@ -204,12 +204,12 @@ class Network(tf.Module):
         return tf.nn.softmax(self.logits(bottleneck), name="final_result")
 
     def logits(self, features):
-        """Features (n, size) to (n, n_classes)."""
+        """Turns features (n, size) into (n, n_classes)."""
         return tf.matmul(features, self.weights) + self.biases
 
     @tf.function
     def loss_and_gradients(self, features, truth):
-        """The loss before a step, and its gradients."""
+        """Returns the loss before a step, and its gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=self.logits(features), labels=truth)
             loss = tf.reduce_mean(cross_entropy)
@@ -217,14 +217,14 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, features, truth):
-        """One step; the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(features, truth)
         self.optimizer.apply(zip(gradients, [self.weights, self.biases]))
         return loss
 
     @tf.function
     def evaluate(self, features, truth):
-        """(answers (n,), the share of right ones)."""
+        """Returns (answers (n,), the share of right ones)."""
         answer = tf.argmax(self.logits(features), 1)
         return answer, tf.reduce_mean(tf.cast(tf.equal(answer, tf.argmax(truth, 1)), tf.float32))
 

@@ -49,7 +49,7 @@ EXPECTED = {
 
 
 def read_pictures(folder):
-    """(x, y, training indices, test indices): float32 (n, 32, 32, 3) from -1 to 1, int64 (n,) of 0 and 1."""
+    """Returns (x, y, training indices, test indices): float32 (n, 32, 32, 3) from -1 to 1, int64 (n,) of 0 and 1."""
     found = _inputs.pictures(INPUT_DATA, folder)
     both = [i for i, label in enumerate(found.labels) if label < NUM_OUTPUTS]
     found = found._replace(paths=[found.paths[i] for i in both], labels=[found.labels[i] for i in both])
@@ -60,7 +60,7 @@ def read_pictures(folder):
 
 
 def moved(before, after):
-    """How many of the body's numbers differ."""
+    """Returns how many of the body's numbers differ."""
     return sum(int(np.count_nonzero(before[name] != after[name])) for name in BODY)
 
 
@@ -173,12 +173,12 @@ class Network(tf.Module):
         self.optimizers["tune"].create(self.body + self.head)
 
     def variables_by_name(self):
-        """{name in the graph: variable}."""
+        """Returns {name in the graph: variable}."""
         return dict(zip(BODY + HEAD, self.body + self.head))
 
     @tf.function
     def fc7(self, x):
-        """Pictures (n, 32, 32, 3) to (n, 64)."""
+        """Turns pictures (n, 32, 32, 3) into (n, 64)."""
         net = x
         for number in range(len(_body.DEPTHS)):
             weights, biases = self.body[2 * number : 2 * number + 2]
@@ -189,12 +189,12 @@ class Network(tf.Module):
         return tf.nn.relu(tf.matmul(pool, self.body[-2]) + self.body[-1])
 
     def logits(self, fc7):
-        """fc7 (n, 64) to (n, 2)."""
+        """Turns fc7 (n, 64) into (n, 2)."""
         return tf.matmul(fc7, self.head[0]) + self.head[1]
 
     @tf.function
     def loss_and_gradients(self, x, y_, phase):
-        """The loss before a step, and its gradients for all variables: None before stop_gradient."""
+        """Returns the loss before a step, and its gradients for all variables: None before stop_gradient."""
         with tf.GradientTape() as tape:
             fc7 = self.fc7(x)
             logits = self.logits(tf.stop_gradient(fc7) if phase == "head" else fc7)
@@ -203,14 +203,14 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_, phase):
-        """One step; the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y_, phase)
         self.optimizers[phase].apply(zip(gradients, self.body + self.head))
         return loss
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(tf.nn.softmax(self.logits(self.fc7(x))), 1), y_)
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 

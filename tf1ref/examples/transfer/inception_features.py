@@ -190,22 +190,22 @@ class Network(tf.Module):
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 
     def learning_rate(self):
-        """The rate at the present step."""
+        """Returns the rate at the present step."""
         return schedules.exponential_decay(LEARNING_RATE, self.global_step, DECAY_STEPS, DECAY_RATE, staircase=True)
 
     def variables_by_name(self):
-        """{name in the graph: variable}: what the Saver saves."""
+        """Returns {name in the graph: variable}: what the Saver saves."""
         return {**dict(zip(VARIABLES, self.all)), "global_step": self.global_step}
 
     @tf.function
     def result(self, x):
-        """Features (n, size) to (n, n_classes)."""
+        """Turns features (n, size) into (n, n_classes)."""
         hidden = tf.nn.leaky_relu(tf.matmul(x, self.all[0]) + self.all[1], LEAK)
         return tf.nn.leaky_relu(tf.matmul(hidden, self.all[2]) + self.all[3], LEAK)
 
     @tf.function
     def loss_and_gradients(self, x, y_):
-        """The loss before a step, and its gradients."""
+        """Returns the loss before a step, and its gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=self.result(x), labels=y_)
             penalties = [REGULARIZATION_RATE * tf.reduce_sum(tf.square(w)) for w in (self.all[0], self.all[2])]
@@ -214,14 +214,14 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; the loss before it."""
+        """Makes one step. Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y_)
         self.optimizer.apply(zip(gradients, self.all), self.global_step)
         return loss
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct_prediction = tf.equal(tf.argmax(self.result(x), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
 

@@ -56,7 +56,7 @@ def batches(data, training):
 
 
 def error(pictures, reconstructions):
-    """The squared difference of a picture from what came back, on average."""
+    """Returns the squared difference of a picture from what came back, on average."""
     return np.mean(np.sum(np.square(pictures - reconstructions), axis=1))
 
 
@@ -154,7 +154,7 @@ def run_graph(steps=STEPS):
 
 
 def figures(name, data, accuracy, back, learned):
-    """What a network reached, by trace key; `back` and `learned` are of the stack before fine-tuning."""
+    """Returns what a network reached, by trace key; `back` and `learned` are of the stack before fine-tuning."""
     reached = {
         "accuracy": accuracy,
         "reconstruction_error": error(data.test.images, back),
@@ -199,19 +199,19 @@ class Stack(tf.Module):
             self.optimizers[name].create(variables)
 
     def variables_by_name(self):
-        """{name in the graph: variable}, in the graph's order."""
+        """Returns {name in the graph: variable}, in the graph's order."""
         units = self.trained["unit1"] + self.trained["unit2"] + self.classifier.all
         return {v.name.partition(":")[0]: v for v in units}
 
     def codes(self, x):
-        """What each encoder makes of the code below it; the first item is x itself."""
+        """Returns what each encoder makes of the code below it; the first item is x itself."""
         codes = [x]
         for encoder in self.encoders:
             codes.append(tf.nn.sigmoid(encoder(codes[-1])))
         return codes
 
     def loss(self, training, x, y_):
-        """The loss of a training, mean over the batch."""
+        """Returns the loss of a training, mean over the batch."""
         codes = self.codes(x)
         if training == "classifier":
             logits = self.classifier(codes[-1])
@@ -239,7 +239,7 @@ class Stack(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of right answers."""
+        """Returns the share of right answers."""
         correct = tf.equal(tf.argmax(self.classifier(self.codes(x)[-1]), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 

@@ -178,15 +178,15 @@ class Boltzmann(tf.Module):
         self.hidden = tf.Variable(tf.zeros(shape[1:]), name=f"rbm{number}/hidden")
 
     def up(self, x):
-        """The probabilities of the hidden units."""
+        """Returns the probabilities of the hidden units."""
         return tf.nn.sigmoid(tf.matmul(x, self.weights) + self.hidden)
 
     def down(self, x):
-        """The probabilities of the visible units."""
+        """Returns the probabilities of the visible units."""
         return tf.nn.sigmoid(tf.matmul(x, self.weights, transpose_b=True) + self.visible)
 
     def contrastive_divergence(self, x, seed):
-        """(what came back, (variable, direction) pairs)."""
+        """Returns (what came back, (variable, direction) pairs)."""
         data = self.up(x)
         back = self.down(states(data, seed))
         model = self.up(back)
@@ -206,12 +206,12 @@ class BeliefNet(tf.Module):
         self.generative = tf.Variable(tf.zeros([SIZES[1], SIZES[0]]), name="generative")
 
     def variables_by_name(self):
-        """{name in the graph: variable}, in the graph's order."""
+        """Returns {name in the graph: variable}, in the graph's order."""
         machines = [v for m in (self.bottom, self.top) for v in (m.weights, m.visible, m.hidden)]
         return {v.name.partition(":")[0]: v for v in [*machines, self.generative]}
 
     def picture(self, x):
-        """The probabilities of the pixels, by the weights downwards."""
+        """Returns the probabilities of the pixels, by the weights downwards."""
         return tf.nn.sigmoid(tf.matmul(x, self.generative) + self.bottom.visible)
 
     def wake_sleep(self, x):
@@ -232,7 +232,7 @@ class BeliefNet(tf.Module):
 
     @tf.function
     def train(self, phase, x):
-        """One step of a phase (a Python string: a function for each). Returns the error and the directions."""
+        """Makes one step of a phase (a Python string: a function for each). Returns the error and the directions."""
         if phase == "rbm1":
             back, pairs = self.bottom.contrastive_divergence(x, 11)
         elif phase == "rbm2":

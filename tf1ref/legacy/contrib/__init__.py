@@ -1,1 +1,1 @@
-"""tf.contrib: what people used of it."""
+"""tf.contrib: the parts of it that programs used."""

@@ -1,7 +1,7 @@
-"""tf.contrib.crf: a linear chain over tags (Lafferty et al., 2001), trained by likelihood, decoded by Viterbi.
+"""tf.contrib.crf: a linear-chain CRF over tags (Lafferty et al., 2001), with its likelihood and Viterbi decoding.
 
-inputs are unary scores, [batch, time, tags]; transition_params[i, j] is the score of tag j after tag i. Only the first
-sequence_lengths[b] steps of a sequence count.
+inputs are unary scores of [batch, time, tags]. transition_params[i, j] is the score of tag j after tag i. Only the
+first sequence_lengths[b] steps of a sequence count.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ __all__ = [
 def crf_log_likelihood(inputs, tag_indices, sequence_lengths, transition_params=None):
     """Returns (log probability [batch] of tag_indices [batch, time], transition_params).
 
-    Without transition_params they are the variable `transitions`.
+    transition_params: [tags, tags]; without it they are the variable `transitions`.
     """
     tags = inputs.get_shape().as_list()[2]
     if transition_params is None:
@@ -29,13 +29,13 @@ def crf_log_likelihood(inputs, tag_indices, sequence_lengths, transition_params=
 
 
 def crf_sequence_score(inputs, tag_indices, sequence_lengths, transition_params):
-    """Returns the scores [batch] of tag_indices: the unary scores and those of the transitions; 0 for no steps."""
+    """Returns the scores [batch] of tag_indices: the sum of unary and transition scores, or 0 without steps."""
     unary = crf_unary_score(tag_indices, sequence_lengths, inputs)
     return unary + crf_binary_score(tag_indices, sequence_lengths, transition_params)
 
 
 def crf_multitag_sequence_score(inputs, tag_bitmap, sequence_lengths, transition_params):
-    """Returns the log of the summed exp(score), [batch], of all sequences of tags that tag_bitmap allows.
+    """Returns log(sum(exp(score))), [batch], over all sequences of tags that tag_bitmap allows.
 
     tag_bitmap: [batch, time, tags] bool.
     """
@@ -52,7 +52,7 @@ def crf_unary_score(tag_indices, sequence_lengths, inputs):
 
 
 def crf_binary_score(tag_indices, sequence_lengths, transition_params):
-    """Returns the sums [batch] of the transitions' scores of tag_indices."""
+    """Returns the sums [batch] of the transition scores of tag_indices."""
     transition_params = v1.convert_to_tensor(transition_params)
     tag_indices = v1.convert_to_tensor(tag_indices)
     pairs = v1.stack([tag_indices[:, :-1], tag_indices[:, 1:]], -1)
@@ -62,7 +62,7 @@ def crf_binary_score(tag_indices, sequence_lengths, transition_params):
 
 
 def crf_log_norm(inputs, sequence_lengths, transition_params):
-    """Returns the log of the summed exp(score), [batch], of all sequences of tags; 0 for no steps."""
+    """Returns log(sum(exp(score))), [batch], over all sequences of tags, or 0 for a sequence without steps."""
     lengths = v1.convert_to_tensor(sequence_lengths)
     _, alphas = v1.nn.dynamic_rnn(
         CrfForwardRnnCell(transition_params), inputs[:, 1:], _steps_left(lengths), inputs[:, 0], inputs.dtype
@@ -82,7 +82,7 @@ class _CrfCell(RNNCell):
 
 
 class CrfForwardRnnCell(_CrfCell):
-    """One step of the forward recursion: state and output are the log of the summed exp(score) by last tag."""
+    """One step of the forward recursion. State and output are log(sum(exp(score))) for each last tag."""
 
     def __call__(self, inputs, state, scope=None):
         alphas = inputs + v1.reduce_logsumexp(v1.expand_dims(state, 2) + self._transitions, 1)
@@ -90,7 +90,7 @@ class CrfForwardRnnCell(_CrfCell):
 
 
 class CrfDecodeForwardRnnCell(_CrfCell):
-    """One step of Viterbi forwards: the output is the best tag before each, int32, the state the best score."""
+    """One step of Viterbi forwards. The output is the best tag before each tag (int32), the state the best score."""
 
     def __call__(self, inputs, state, scope=None):
         scores = v1.expand_dims(state, 2) + self._transitions
@@ -98,7 +98,7 @@ class CrfDecodeForwardRnnCell(_CrfCell):
 
 
 class CrfDecodeBackwardRnnCell(RNNCell):
-    """One step of Viterbi backwards: of the best tags before each, [batch, num_tags], the one of the state, a tag."""
+    """One step of Viterbi backwards. From the best tags before each, [batch, num_tags], it takes the state's one."""
 
     state_size = output_size = 1
 
@@ -112,9 +112,9 @@ class CrfDecodeBackwardRnnCell(RNNCell):
 
 
 def crf_decode(potentials, transition_params, sequence_length):
-    """Returns (tags [batch, time] int32, their score [batch]) of the highest score.
+    """Returns the tags [batch, time] (int32) with the highest score, and that score [batch].
 
-    Steps past the end are 0, and so is the score of a sequence without steps.
+    Tags after the end of a sequence are 0. The score of a sequence without steps is 0, too.
     """
     lengths = v1.convert_to_tensor(sequence_length)
     left, all_steps = _steps_left(lengths), v1.shape(potentials)[1]
@@ -132,7 +132,7 @@ def crf_decode(potentials, transition_params, sequence_length):
 
 
 def viterbi_decode(score, transition_params):
-    """Returns (tags, their score) of the highest score, in NumPy: score [time, tags] -> list of `time` integers."""
+    """Returns the tags with the highest score, and that score, in NumPy. score: [time, tags]; tags: a list."""
     best, pointers = score[0], []
     for step in score[1:]:
         through = best[:, None] + transition_params

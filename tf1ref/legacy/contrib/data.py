@@ -1,4 +1,4 @@
-"""tf.contrib.data: the first home of data sets (1.2, 1.3), then of what is in tf.data.experimental now."""
+"""tf.contrib.data: data sets as in 1.2 and 1.3, and the functions that are in tf.data.experimental today."""
 
 import tensorflow.compat.v1 as v1
 
@@ -39,10 +39,10 @@ unique = v1.data.experimental.unique
 
 
 def batch_and_drop_remainder(batch_size):
-    """For dataset.apply: batches of exactly batch_size; what is left over at the end is dropped."""
+    """A transformation for dataset.apply: batches of exactly batch_size. The remainder at the end is dropped."""
     return lambda dataset: dataset.batch(batch_size, drop_remainder=True)
 
 
 def padded_batch_and_drop_remainder(batch_size, padded_shapes, padding_values=None):
-    """For dataset.apply: the same, padded to padded_shapes."""
+    """A transformation for dataset.apply: batches of exactly batch_size, padded to padded_shapes."""
     return lambda dataset: dataset.padded_batch(batch_size, padded_shapes, padding_values, drop_remainder=True)

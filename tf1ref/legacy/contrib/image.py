@@ -1,6 +1,6 @@
-"""tf.contrib.image: pictures turned, moved and projected. A transform is eight numbers a0 to b2, c0, c1.
+"""tf.contrib.image: rotates, moves and projects pictures. A transform is eight numbers: a0 to a2, b0 to b2, c0, c1.
 
-The output pixel (x, y) is the input's at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k), k = c0 x + c1 y + 1.
+The output pixel (x, y) is the input's at ((a0 x + a1 y + a2) / k, (b0 x + b1 y + b2) / k), with k = c0 x + c1 y + 1.
 """
 
 import tensorflow.compat.v1 as v1
@@ -18,10 +18,10 @@ __all__ = [
 
 
 def transform(images, transforms, interpolation="NEAREST", output_shape=None, name=None):
-    """Projects pictures (n, height, width, channels), (height, width, channels) or (height, width).
+    """Projects pictures of [n, height, width, channels], [height, width, channels] or [height, width].
 
-    transforms: (8,) or (n, 8). interpolation: "NEAREST" or "BILINEAR"; outside of the picture is 0. output_shape:
-    (height, width), the input's by default. Raises TypeError for ranks that are none of these.
+    transforms: [8] or [n, 8]. interpolation: "NEAREST" or "BILINEAR". Pixels from outside of the picture are 0.
+    output_shape: (height, width), by default the input's. Raises TypeError for other ranks.
     """
     with v1.name_scope(name, "transform"):
         images, transforms = v1.convert_to_tensor(images), v1.convert_to_tensor(transforms, v1.float32)
@@ -57,20 +57,20 @@ def _size_of(images):
 
 
 def rotate(images, angles, interpolation="NEAREST", name=None):
-    """Turns pictures counter-clockwise about their centre, by radians: a scalar or (n,)."""
+    """Rotates pictures counter-clockwise about their centre. angles: radians, a scalar or [n]."""
     with v1.name_scope(name, "rotate"):
         images = v1.convert_to_tensor(images)
         return transform(images, angles_to_projective_transforms(angles, *_size_of(images)), interpolation)
 
 
 def translate(images, translations, interpolation="NEAREST", name=None):
-    """Moves pictures by (dx, dy) pixels: (2,) or (n, 2)."""
+    """Moves pictures by (dx, dy) pixels. translations: [2] or [n, 2]."""
     with v1.name_scope(name, "translate"):
         return transform(images, translations_to_projective_transforms(translations), interpolation)
 
 
 def angles_to_projective_transforms(angles, image_height, image_width, name=None):
-    """Returns the transforms (n, 8) that turn pictures of that size about their centre, counter-clockwise."""
+    """Returns the transforms [n, 8] that rotate pictures of that size counter-clockwise about their centre."""
     with v1.name_scope(name, "angles_to_projective_transforms"):
         angles = v1.reshape(v1.convert_to_tensor(angles, v1.float32), [-1])
         cos, sin = v1.cos(angles), v1.sin(angles)
@@ -82,7 +82,7 @@ def angles_to_projective_transforms(angles, image_height, image_width, name=None
 
 
 def translations_to_projective_transforms(translations, name=None):
-    """Returns the transforms (n, 8) that move pictures by (dx, dy)."""
+    """Returns the transforms [n, 8] that move pictures by (dx, dy)."""
     with v1.name_scope(name, "translations_to_projective_transforms"):
         moved = v1.reshape(v1.convert_to_tensor(translations, v1.float32), [-1, 2])
         one, none = v1.ones_like(moved[:, 0]), v1.zeros_like(moved[:, 0])
@@ -90,19 +90,19 @@ def translations_to_projective_transforms(translations, name=None):
 
 
 def flat_transforms_to_matrices(transforms):
-    """Returns the matrices (n, 3, 3) of transforms (8,) or (n, 8)."""
+    """Returns the matrices [n, 3, 3] of transforms [8] or [n, 8]."""
     flat = v1.reshape(v1.convert_to_tensor(transforms, v1.float32), [-1, 8])
     return v1.reshape(v1.concat([flat, v1.ones_like(flat[:, :1])], axis=1), [-1, 3, 3])
 
 
 def matrices_to_flat_transforms(transform_matrices):
-    """Returns the transforms (n, 8) of matrices (3, 3) or (n, 3, 3), scaled so that the last element is 1."""
+    """Returns the transforms [n, 8] of matrices [3, 3] or [n, 3, 3], scaled so that the last element is 1."""
     flat = v1.reshape(v1.convert_to_tensor(transform_matrices, v1.float32), [-1, 9])
     return (flat / flat[:, 8:9])[:, :8]
 
 
 def compose_transforms(*transforms):
-    """Returns the transforms (n, 8) that do each of `transforms` after the one before it."""
+    """Returns the transforms [n, 8] that apply all `transforms`, one after the other."""
     if not transforms:
         raise ValueError("transforms cannot be empty")
     composed = flat_transforms_to_matrices(transforms[0])

@@ -1,4 +1,4 @@
-"""tf.contrib.legacy_seq2seq: losses and decoders over lists of steps, as before dynamic_rnn."""
+"""tf.contrib.legacy_seq2seq: losses and decoders over lists of steps, from before dynamic_rnn."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
@@ -9,10 +9,11 @@ from tf1ref.legacy.contrib.rnn._projections import EmbeddingWrapper, OutputProje
 def sequence_loss_by_example(
     logits, targets, weights, average_across_timesteps=True, softmax_loss_function=None, name=None
 ):
-    """The weighted cross entropy of each example; lists of logits [batch, classes], targets and weights [batch].
+    """Returns the weighted cross entropy of each example, [batch].
 
-    average_across_timesteps: divided by the weights' sum, plus 1e-12. softmax_loss_function(labels=..., logits=...)
-    stands in for the sparse softmax cross entropy. Raises ValueError for lists of other lengths.
+    logits, targets, weights: lists with one tensor for each step, of [batch, classes], [batch] and [batch].
+    average_across_timesteps: divides by the sum of the weights plus 1e-12. softmax_loss_function(labels=...,
+    logits=...) replaces the sparse softmax cross entropy. Raises ValueError for lists of different lengths.
     """
     if not len(logits) == len(targets) == len(weights):
         raise ValueError(
@@ -29,7 +30,7 @@ def sequence_loss_by_example(
             terms.append(loss * weight)
         total = v1.add_n(terms)
         if average_across_timesteps:
-            # Not by nothing, where all weights are 0.
+            # This avoids a division by zero where all weights are 0.
             total /= v1.add_n(weights) + 1e-12
         return total
 
@@ -43,7 +44,7 @@ def sequence_loss(
     softmax_loss_function=None,
     name=None,
 ):
-    """The sum of sequence_loss_by_example over the batch, a scalar; its mean with average_across_batch."""
+    """Returns the sum of sequence_loss_by_example over the batch, a scalar. average_across_batch makes it the mean."""
     with v1.name_scope(name, "sequence_loss", [*logits, *targets, *weights]):
         cost = v1.reduce_sum(
             sequence_loss_by_example(logits, targets, weights, average_across_timesteps, softmax_loss_function)
@@ -52,9 +53,9 @@ def sequence_loss(
 
 
 def rnn_decoder(decoder_inputs, initial_state, cell, loop_function=None, scope=None):
-    """Unrolls a cell over a list of inputs; returns (outputs, last state).
+    """Unrolls a cell over a list of inputs. Returns (outputs, last state).
 
-    loop_function(output, number) makes the next input of the last output, from the second step on.
+    loop_function(output, number) makes the next input from the last output, from the second step on.
     """
     with v1.variable_scope(scope or "rnn_decoder"):
         state, outputs, previous = initial_state, [], None
@@ -71,7 +72,7 @@ def rnn_decoder(decoder_inputs, initial_state, cell, loop_function=None, scope=N
 
 
 def basic_rnn_seq2seq(encoder_inputs, decoder_inputs, cell, dtype=v1.float32, scope=None):
-    """Encodes one list of inputs and decodes another from its last state, with weights of its own."""
+    """Encodes one list of inputs, and decodes another one from the last state. Both have weights of their own."""
     import copy
 
     with v1.variable_scope(scope or "basic_rnn_seq2seq"):
@@ -80,7 +81,7 @@ def basic_rnn_seq2seq(encoder_inputs, decoder_inputs, cell, dtype=v1.float32, sc
 
 
 def tied_rnn_seq2seq(encoder_inputs, decoder_inputs, cell, loop_function=None, dtype=v1.float32, scope=None):
-    """basic_rnn_seq2seq whose encoder and decoder have the same weights."""
+    """basic_rnn_seq2seq in which the encoder and the decoder share their weights."""
     with v1.variable_scope("combined_tied_rnn_seq2seq"):
         scope = scope or "tied_rnn_seq2seq"
         _, state = v1.nn.static_rnn(cell, encoder_inputs, dtype=dtype, scope=scope)
@@ -99,9 +100,10 @@ def embedding_rnn_decoder(
     update_embedding_for_previous=True,
     scope=None,
 ):
-    """rnn_decoder over ids, [batch] each, looked up in the variable `embedding`.
+    """rnn_decoder over ids, one [batch] for each step, which are looked up in the variable `embedding`.
 
-    output_projection: (weights, biases) to num_symbols. feed_previous: the next input is the likeliest symbol.
+    output_projection: (weights, biases) that turn outputs into num_symbols logits.
+    feed_previous: the next input is the most likely symbol.
     """
     with v1.variable_scope(scope or "embedding_rnn_decoder"):
         embedding = v1.get_variable("embedding", [num_symbols, embedding_size])
@@ -128,9 +130,9 @@ def embedding_rnn_seq2seq(
     dtype=None,
     scope=None,
 ):
-    """basic_rnn_seq2seq over ids on both sides; outputs are logits where there is no output_projection.
+    """basic_rnn_seq2seq over ids on both sides. Without output_projection the outputs are logits.
 
-    feed_previous: a bool; a tensor chooses when the graph runs.
+    feed_previous: a bool, or a tensor that decides when the graph runs.
     """
     import copy
 

@@ -1,4 +1,4 @@
-"""tf.contrib.lookup: tables from strings to ids and back, which tf.tables_initializer() fills."""
+"""tf.contrib.lookup: tables from strings to ids and back. tf.tables_initializer() fills them."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.ops import lookup_ops
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class HashTable(lookup_ops.StaticHashTableV1):
-    """A table that its initializer fills, once. shared_name: tables of one name are one table for all sessions."""
+    """A table that its initializer fills once. Tables with the same shared_name are one table for all sessions."""
 
     def __init__(self, initializer, default_value, shared_name=None, name=None):
         self._given_name = shared_name
@@ -54,10 +54,10 @@ def index_table_from_file(
     value_column_index=TextFileIndex.LINE_NUMBER,
     delimiter="\t",
 ):
-    """Returns a table from the lines of a file, or one of its columns, to their number, int64, from 0.
+    """Returns a table from the lines of a file, or from one of its columns, to their numbers (int64, from 0).
 
-    What is not in it is default_value, or with num_oov_buckets one of so many ids behind the last. Raises ValueError
-    without a file, and for negative numbers.
+    A key that is not in the table has the value default_value. With num_oov_buckets it gets one of that many ids after
+    the last one instead. Raises ValueError without a file, and for negative numbers.
     """
     return _with_init(
         lookup_ops.index_table_from_file(
@@ -70,7 +70,7 @@ def index_table_from_file(
 def index_table_from_tensor(
     mapping, num_oov_buckets=0, default_value=-1, hasher_spec=FastHashSpec, dtype=v1.string, name=None
 ):
-    """index_table_from_file, for a vector of keys."""
+    """index_table_from_file with a vector of keys in place of a file."""
     if mapping is None:
         raise ValueError("mapping must be specified.")
     return _with_init(
@@ -87,7 +87,7 @@ def index_to_string_table_from_file(
     value_column_index=TextFileIndex.WHOLE_LINE,
     delimiter="\t",
 ):
-    """Returns a table from numbers of lines, int64, to the lines of a file, or one of its columns."""
+    """Returns a table from line numbers (int64) to the lines of a file, or to one of its columns."""
     return _with_init(
         lookup_ops.index_to_string_table_from_file(
             vocabulary_file, vocab_size, default_value, name, key_column_index, value_column_index, delimiter
@@ -96,7 +96,7 @@ def index_to_string_table_from_file(
 
 
 def index_to_string_table_from_tensor(mapping, default_value="UNK", name=None):
-    """index_to_string_table_from_file, for a vector of strings."""
+    """index_to_string_table_from_file with a vector of strings in place of a file."""
     if mapping is None:
         raise ValueError("mapping must be specified.")
     return _with_init(lookup_ops.index_to_string_table_from_tensor(mapping, default_value, name))
@@ -110,22 +110,24 @@ def string_to_index_table_from_file(
     hasher_spec=FastHashSpec,
     name=None,
 ):
+    """The older name of index_table_from_file."""
     return index_table_from_file(vocabulary_file, num_oov_buckets, vocab_size, default_value, hasher_spec, name=name)
 
 
 def string_to_index_table_from_tensor(
     mapping, num_oov_buckets=0, default_value=-1, hasher_spec=FastHashSpec, name=None
 ):
+    """The older name of index_table_from_tensor."""
     return index_table_from_tensor(mapping, num_oov_buckets, default_value, hasher_spec, name=name)
 
 
 def string_to_index(tensor, mapping, default_value=-1, name=None):
-    """Returns the places, int64, of the tensor's strings in `mapping`; for one use of a table."""
+    """Returns the positions (int64) of the tensor's strings in `mapping`, by a table that is used only here."""
     return index_table_from_tensor(mapping, default_value=default_value, name=name).lookup(tensor)
 
 
 def index_to_string(tensor, mapping, default_value="UNK", name=None):
-    """Returns the strings of `mapping` at the places `tensor`, int64; for one use of a table."""
+    """Returns the strings of `mapping` at the positions `tensor` (int64), by a table that is used only here."""
     return index_to_string_table_from_tensor(mapping, default_value, name).lookup(tensor)
 
 

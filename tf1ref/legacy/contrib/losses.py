@@ -1,7 +1,7 @@
-"""tf.contrib.losses and slim.losses. They are not tf.losses: predictions come first, and weights go along the batch.
+"""tf.contrib.losses and slim.losses. Unlike tf.losses they take predictions first, and weights by example.
 
-Weights are a scalar, or of the shape of the losses' first axes: [batch] weighs examples. A loss is the weighted sum
-over the number of elements whose weight is not 0. It goes to the collection LOSSES.
+Weights are a scalar, or have the shape of the first axes of the losses: [batch] weights the examples. A loss is the
+weighted sum divided by the number of elements whose weight is not 0. It is added to the collection LOSSES.
 """
 
 import tensorflow.compat.v1 as v1
@@ -19,13 +19,13 @@ get_losses, get_regularization_losses = v1.losses.get_losses, v1.losses.get_regu
 
 @add_arg_scope
 def add_loss(loss, loss_collection=v1.GraphKeys.LOSSES):
-    """Adds a loss to the collection, or nowhere where that is None."""
+    """Adds a loss to the collection. With None it is not added."""
     if loss_collection:
         v1.add_to_collection(loss_collection, loss)
 
 
 def get_total_loss(add_regularization_losses=True, name="total_loss"):
-    """Returns the sum of the collected losses, and of the regularization losses."""
+    """Returns the sum of the collected losses and of the regularization losses."""
     found = get_losses()
     if add_regularization_losses:
         found += get_regularization_losses()
@@ -33,7 +33,7 @@ def get_total_loss(add_regularization_losses=True, name="total_loss"):
 
 
 def compute_weighted_loss(losses, weights=1.0, scope=None):
-    """The mean of the losses whose weight is not 0, each times its weight.
+    """Returns the weighted sum of the losses, divided by the number of elements whose weight is not 0.
 
     Raises ValueError for losses or weights of unknown rank.
     """
@@ -58,26 +58,26 @@ def _check_rank(tensor, what):
 
 
 def _weighed(losses, weights):
-    """The sum of the losses, each times its weight; the axes that the weights lack are summed first."""
+    """Returns the sum of the losses times their weights. Axes that the weights lack are summed first."""
     summed = v1.reduce_sum(losses, axis=list(range(weights.shape.ndims, losses.shape.ndims)))
     return v1.reduce_sum(summed * weights)
 
 
 def _present_per_example(losses, weights):
-    """Returns [batch]: how many elements of each example count, since their weight is not 0."""
+    """Returns [batch]: how many elements of each example have a weight that is not 0."""
     counted = v1.cast(v1.not_equal(weights, 0), v1.float32)
     if weights.shape.ndims == 0:
         batch = v1.constant(1) if losses.shape.ndims == 0 else v1.shape(losses)[0]
         each = v1.cast(v1.size(losses), v1.float32) / v1.cast(batch, v1.float32)
         return v1.fill([batch], v1.where(v1.equal(weights, 0), 0.0, each))
     counted = v1.reduce_sum(counted, axis=list(range(1, weights.shape.ndims)))
-    # A slice, unlike an index, refuses weights of more axes than the losses have.
+    # Unlike an index, a slice refuses weights with more axes than the losses.
     rest = v1.slice(v1.shape(losses), [weights.shape.ndims], [-1])
     return counted * v1.cast(v1.reduce_prod(rest), v1.float32)
 
 
 def _quotient(numerator, denominator, name=None):
-    """Zero where the denominator is."""
+    """Returns the quotient, or 0 where the denominator is 0."""
     safe = v1.where(v1.equal(denominator, 0), v1.ones_like(denominator), denominator)
     return v1.where(v1.greater(denominator, 0), v1.div(numerator, safe), v1.zeros_like(numerator), name=name)
 
@@ -89,21 +89,21 @@ def _same_shape(predictions, labels):
 
 
 def absolute_difference(predictions, labels=None, weights=1.0, scope=None):
-    """|predictions - labels|."""
+    """The loss |predictions - labels|."""
     with v1.name_scope(scope, "absolute_difference", [predictions, labels]):
         predictions, labels = _same_shape(predictions, labels)
         return compute_weighted_loss(v1.abs(predictions - labels), weights)
 
 
 def mean_squared_error(predictions, labels=None, weights=1.0, scope=None):
-    """(predictions - labels)^2."""
+    """The loss (predictions - labels)^2."""
     with v1.name_scope(scope, "mean_squared_error", [predictions, labels]):
         predictions, labels = _same_shape(predictions, labels)
         return compute_weighted_loss(v1.squared_difference(predictions, labels), weights)
 
 
 def mean_pairwise_squared_error(predictions, labels=None, weights=1.0, scope=None):
-    """The sum over the examples of the mean over all n * n pairs of ((p_i - p_j) - (l_i - l_j))^2.
+    """The sum over the examples of the mean of ((p_i - p_j) - (l_i - l_j))^2 over all n * n pairs.
 
     weights: a scalar or [batch]. The formula is 2 * (sum of d^2) / n - 2 * (sum of d)^2 / n^2 with d = p - l.
     """
@@ -123,7 +123,10 @@ def mean_pairwise_squared_error(predictions, labels=None, weights=1.0, scope=Non
 
 
 def log_loss(predictions, labels=None, weights=1.0, epsilon=1e-7, scope=None):
-    """-labels * log(predictions) - (1 - labels) * log(1 - predictions), with epsilon added below the logarithms."""
+    """The loss -labels * log(predictions) - (1 - labels) * log(1 - predictions).
+
+    epsilon: a number that is added inside the logarithms.
+    """
     with v1.name_scope(scope, "log_loss", [predictions, labels]):
         predictions, labels = _same_shape(predictions, labels)
         right, wrong = v1.log(predictions + epsilon), v1.log((1 - predictions) + epsilon)
@@ -131,7 +134,7 @@ def log_loss(predictions, labels=None, weights=1.0, epsilon=1e-7, scope=None):
 
 
 def cosine_distance(predictions, labels=None, axis=None, weights=1.0, scope=None, dim=None):
-    """1 - the cosine along `axis`, of vectors of length 1. `dim` is its older name.
+    """The loss 1 - cosine along `axis`, for vectors of length 1. `dim` is the older name of `axis`.
 
     Raises ValueError without an axis.
     """
@@ -144,7 +147,7 @@ def cosine_distance(predictions, labels=None, axis=None, weights=1.0, scope=None
 
 
 def hinge_loss(logits, labels=None, scope=None):
-    """max(0, 1 - (2 * labels - 1) * logits), not reduced."""
+    """Returns max(0, 1 - (2 * labels - 1) * logits), without a reduction."""
     with v1.name_scope(scope, "hinge_loss", [logits, labels]):
         logits, labels = v1.convert_to_tensor(logits), _floats(labels)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())
@@ -164,7 +167,7 @@ def sigmoid_cross_entropy(logits, multi_class_labels, weights=1.0, label_smoothi
 
 
 def softmax_cross_entropy(logits, onehot_labels, weights=1.0, label_smoothing=0, scope=None):
-    """The cross entropy of classes that exclude one another, labels (n, classes)."""
+    """The cross entropy of classes that exclude one another, with labels of [n, classes]."""
     with v1.name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]):
         logits, labels = v1.convert_to_tensor(logits), v1.convert_to_tensor(onehot_labels)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())
@@ -177,7 +180,7 @@ def softmax_cross_entropy(logits, onehot_labels, weights=1.0, label_smoothing=0,
 
 
 def sparse_softmax_cross_entropy(logits, labels, weights=1.0, scope=None):
-    """The same with labels (n,) or (n, 1)."""
+    """The cross entropy of classes that exclude one another, with labels of [n] or [n, 1]."""
     with v1.name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]):
         labels = v1.reshape(labels, shape=[v1.shape(labels)[0]])
         losses = v1.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")

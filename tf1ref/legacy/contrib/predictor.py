@@ -1,4 +1,4 @@
-"""tf.contrib.predictor: a SavedModel or an Estimator as a function of arrays, with a session of its own."""
+"""tf.contrib.predictor: a SavedModel or an Estimator as a function of arrays, with its own session."""
 
 import tensorflow.compat.v1 as v1
 
@@ -6,7 +6,7 @@ __all__ = ["from_estimator", "from_saved_model"]
 
 
 class Predictor:
-    """Called with {name: array}, it returns {name: array}; feed_tensors and fetch_tensors say which there are."""
+    """A function from {name: array} to {name: array}. feed_tensors and fetch_tensors have the names."""
 
     def __init__(self, graph, session, feed_tensors, fetch_tensors):
         self._graph, self._session = graph, session
@@ -38,7 +38,7 @@ def from_saved_model(
 ):
     """Returns a Predictor of a SavedModel's signature, or of tensors by name: {key: tensor name}.
 
-    Raises ValueError for a signature beside tensors by name, and for one that is not there.
+    Raises ValueError when both a signature and tensors are given, and for a signature that does not exist.
     """
     if (signature_def_key or signature_def) and (input_names or output_names):
         raise ValueError("You can not specify both a signature and input_names or output_names.")
@@ -65,7 +65,7 @@ def _signature(meta, key):
 def from_estimator(estimator, serving_input_receiver_fn, output_key=None, graph=None, config=None):
     """Returns a Predictor of the last checkpoint of a tf.estimator.Estimator.
 
-    output_key: which of the model's export outputs. Raises ValueError when there is no checkpoint or no such output.
+    output_key: one of the model's export outputs. Raises ValueError when the checkpoint or the output does not exist.
     """
     checkpoint = estimator.latest_checkpoint()
     if not checkpoint:

@@ -1,4 +1,4 @@
-"""tf.contrib.tpu without a TPU: TPUEstimator with use_tpu=False, which trains on this machine as Estimator does."""
+"""tf.contrib.tpu without a TPU: TPUEstimator with use_tpu=False trains on this machine as Estimator does."""
 
 import inspect
 from typing import NamedTuple
@@ -11,13 +11,13 @@ __all__ = ["InputPipelineConfig", "RunConfig", "TPUConfig", "TPUEstimator", "TPU
 
 
 class InputPipelineConfig:
-    """How a TPU host would feed its cores; nothing here depends on it."""
+    """How a TPU host would feed its cores. Nothing here depends on it."""
 
     PER_SHARD_V1, PER_HOST_V1, PER_HOST_V2, BROADCAST, SLICED = 1, 2, 3, 4, 5
 
 
 class TPUConfig(NamedTuple):
-    """What only a TPU would read; kept, so that programs find what they set."""
+    """Settings that only a TPU reads. They are kept, so that programs find what they set."""
 
     iterations_per_loop: int = 2
     num_shards: int | None = None
@@ -42,9 +42,9 @@ class RunConfig(estimator.RunConfig):
 
 
 class TPUEstimatorSpec(NamedTuple):
-    """What a TPU's model function returns: metrics are (function, its tensors as a list or dict), scaffolds a function.
+    """The result of a TPU's model function. Metrics are (function, its tensors as a list or dict).
 
-    as_estimator_spec gives the EstimatorSpec of the same.
+    The scaffold is a function. as_estimator_spec returns the EstimatorSpec.
     """
 
     mode: str
@@ -60,7 +60,7 @@ class TPUEstimatorSpec(NamedTuple):
     prediction_hooks: object = None
 
     def as_estimator_spec(self):
-        """Returns the EstimatorSpec; a host call runs with each training or evaluation step."""
+        """Returns the EstimatorSpec. A host call runs with each training or evaluation step."""
         train_op, hooks = self.train_op, tuple(self.training_hooks or ())
         if self.host_call and train_op is not None:
             with v1.control_dependencies([train_op]):
@@ -85,10 +85,10 @@ def _called(pair):
 
 
 class TPUEstimator(estimator.Estimator):
-    """tf.estimator.Estimator whose params hold the batch_size of what is done: training, evaluation or prediction.
+    """tf.estimator.Estimator whose params have the batch_size of the current mode.
 
-    Raises ValueError with use_tpu, for there is no TPU here; for a batch_size among the params; and for a model
-    function without `params`.
+    The modes are training, evaluation and prediction. Raises ValueError for use_tpu=True, since there is no TPU here,
+    for a batch_size among the params, and for a model function without `params`.
     """
 
     def __init__(
@@ -121,23 +121,23 @@ class TPUEstimator(estimator.Estimator):
             self._params["batch_size"] = size
 
     def train(self, *args, **kwargs):
-        """Trains, with train_batch_size as params["batch_size"]; see Estimator.train."""
+        """Trains with train_batch_size as params["batch_size"]; see Estimator.train."""
         self._sized("train")
         return super().train(*args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
-        """Evaluates, with eval_batch_size as params["batch_size"]; see Estimator.evaluate."""
+        """Evaluates with eval_batch_size as params["batch_size"]; see Estimator.evaluate."""
         self._sized("eval")
         return super().evaluate(*args, **kwargs)
 
     def predict(self, *args, **kwargs):
-        """Predicts, with predict_batch_size as params["batch_size"]; see Estimator.predict."""
+        """Predicts with predict_batch_size as params["batch_size"]; see Estimator.predict."""
         self._sized("infer")
         return super().predict(*args, **kwargs)
 
 
 def _adapted(model_fn):
-    """Returns the model function with its TPUEstimatorSpec made an EstimatorSpec."""
+    """Returns the model function, changed so that it returns an EstimatorSpec instead of a TPUEstimatorSpec."""
 
     def adapted(*args, **kwargs):
         spec = model_fn(*args, **kwargs)

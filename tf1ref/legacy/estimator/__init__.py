@@ -1,5 +1,5 @@
-"""tf.estimator: Estimator and its kin, canned models, input functions, export; and the hooks, which are tf.train's."""
-# ruff: noqa: F401 - a module of other modules' names, as it was
+"""tf.estimator: Estimator and its variants, canned models, input functions, export. Its hooks are tf.train's."""
+# ruff: noqa: F401 - this module re-exports names, as in TF1
 
 from tensorflow.compat.v1.train import (
     CheckpointSaverHook,

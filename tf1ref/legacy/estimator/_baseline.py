@@ -1,4 +1,4 @@
-"""The baselines of tf.estimator: models that look at no feature, which a real model must beat."""
+"""The baselines of tf.estimator: models that ignore all features. A real model must beat them."""
 
 import tensorflow.compat.v1 as v1
 
@@ -10,7 +10,7 @@ RATE = 0.3
 
 
 class BaselineEstimator(Estimator):
-    """One trained bias for each logit of a head, at variable baseline/bias; features give the batch's size alone."""
+    """One trained bias for each logit of a head, the variable baseline/bias. Only the features' batch size is used."""
 
     def __init__(self, head, model_dir=None, optimizer="Ftrl", config=None):
         def model_fn(features, labels, mode):
@@ -28,7 +28,7 @@ class BaselineEstimator(Estimator):
 
 
 def _batch_size(features):
-    """Raises ValueError for features that are no dict, or are scalars."""
+    """Returns the batch size. Raises ValueError for features that are not a dict, or are scalars."""
     if not isinstance(features, dict):
         raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")
     first = None

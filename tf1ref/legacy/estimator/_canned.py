@@ -13,7 +13,7 @@ SUM = v1.losses.Reduction.SUM
 
 
 def classes_head(n_classes, label_vocabulary, weight_column, loss_reduction):
-    """Returns the head for that many classes. Raises ValueError for fewer than two."""
+    """Returns the head for that number of classes. Raises ValueError for fewer than two."""
     if n_classes < 2:
         raise ValueError(f"n_classes must be at least 2, given: {n_classes}")
     given = {"weight_column": weight_column, "loss_reduction": loss_reduction}
@@ -25,7 +25,7 @@ def classes_head(n_classes, label_vocabulary, weight_column, loss_reduction):
 
 
 def optimizer_of(given, rate):
-    """Returns an optimizer of a name, an instance or a function. Raises ValueError for anything else."""
+    """Returns an optimizer from a name, an instance or a function. Raises ValueError for anything else."""
     if isinstance(given, str):
         if given not in OPTIMIZER_CLS_NAMES:
             raise ValueError(
@@ -92,7 +92,7 @@ class _Linear(Estimator):
 
 
 class LinearRegressor(_Linear):
-    """Weighted sums of feature columns, trained by Ftrl on the sum of squared differences of a batch."""
+    """Weighted sums of feature columns, trained by Ftrl on the batch's sum of squared differences."""
 
     def __init__(
         self, feature_columns, model_dir=None, label_dimension=1, weight_column=None, optimizer="Ftrl", config=None,
@@ -134,7 +134,7 @@ class _DNN(Estimator):
 
 
 class DNNRegressor(_DNN):
-    """Dense layers over feature columns, trained by Adagrad (.05) on the sum of squared differences of a batch."""
+    """Dense layers over feature columns, trained by Adagrad (rate 0.05) on the batch's sum of squared differences."""
 
     def __init__(
         self, hidden_units, feature_columns, model_dir=None, label_dimension=1, weight_column=None, optimizer="Adagrad",
@@ -149,7 +149,7 @@ class DNNRegressor(_DNN):
 
 
 class DNNClassifier(_DNN):
-    """Dense layers over feature columns to classes, trained by Adagrad (.05)."""
+    """Dense layers over feature columns, for classes, trained by Adagrad (rate 0.05)."""
 
     def __init__(
         self, hidden_units, feature_columns, model_dir=None, n_classes=2, weight_column=None, label_vocabulary=None,
@@ -206,7 +206,7 @@ class _Combined(Estimator):
 
 
 class DNNLinearCombinedRegressor(_Combined):
-    """A linear model and a dense network whose logits are added."""
+    """A linear model and a dense network, whose logits are added."""
 
     def __init__(
         self, model_dir=None, linear_feature_columns=None, linear_optimizer="Ftrl", dnn_feature_columns=None,
@@ -223,7 +223,7 @@ class DNNLinearCombinedRegressor(_Combined):
 
 
 class DNNLinearCombinedClassifier(_Combined):
-    """Wide and deep: a linear model and a dense network whose logits are added, to classes."""
+    """Wide and deep: a linear model and a dense network for classes, whose logits are added."""
 
     def __init__(
         self, model_dir=None, linear_feature_columns=None, linear_optimizer="Ftrl", dnn_feature_columns=None,

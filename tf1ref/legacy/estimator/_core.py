@@ -1,4 +1,4 @@
-"""tf.estimator.Estimator: a model function with a folder; each thing it does has a graph of its own."""
+"""tf.estimator.Estimator: a model function with a folder. Each training, evaluation or prediction has its own graph."""
 
 import os
 import tempfile
@@ -14,10 +14,10 @@ from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig, Wa
 
 
 class Estimator:
-    """Calls `model_fn(features, labels, mode, params, config)` (those it takes) and runs what it returns.
+    """Calls `model_fn` with those of (features, labels, mode, params, config) that it takes, and runs the result.
 
-    model_dir: where checkpoints and events go and come from; a temporary folder, said so, without it. What is there is
-    gone on from. Raises ValueError for a model function without `features` or with arguments that nobody gives.
+    model_dir: the folder of checkpoints and events; without it a temporary one is made and logged. Training continues
+    from its last checkpoint. Raises ValueError for a model function without `features` or with unknown arguments.
     """
 
     def __init__(self, model_fn, model_dir=None, config=None, params=None, warm_start_from=None):
@@ -49,15 +49,15 @@ class Estimator:
         return v1.train.latest_checkpoint(self._model_dir)
 
     def eval_dir(self, name=None):
-        """Returns where evaluations write their events."""
+        """Returns the folder in which evaluations write their events."""
         return os.path.join(self._model_dir, "eval" if not name else f"eval_{name}")
 
     def get_variable_names(self):
-        """Returns the names in the last checkpoint. Raises ValueError before the first."""
+        """Returns the names of the variables in the last checkpoint. Raises ValueError before the first one."""
         return [name for name, _ in v1.train.list_variables(self._trained())]
 
     def get_variable_value(self, name):
-        """Returns an array of the last checkpoint. Raises ValueError before the first."""
+        """Returns an array from the last checkpoint. Raises ValueError before the first one."""
         return v1.train.load_variable(self._trained(), name)
 
     def _trained(self):
@@ -66,7 +66,7 @@ class Estimator:
         return self._model_dir
 
     def train(self, input_fn, hooks=None, steps=None, max_steps=None, saving_listeners=None):
-        """Trains `steps` more steps, or until `max_steps` in all, or until the input ends. Returns itself."""
+        """Trains `steps` more steps, or until `max_steps` in all, or until the input ends. Returns the Estimator."""
         if steps is not None and max_steps is not None:
             raise ValueError("Can not provide both steps and max_steps.")
         for name, value in (("steps", steps), ("max_steps", max_steps)):
@@ -127,7 +127,7 @@ class Estimator:
                 sess.run([spec.train_op, spec.loss])
 
     def _savers(self, hooks, spec, scaffold, listeners):
-        """Returns the hook that saves, if the configuration asks for one and the model has none of its own."""
+        """Returns the hook that saves, if the configuration asks for one and the model does not have one."""
         found = [h for h in [*hooks, *spec.training_chief_hooks] if isinstance(h, v1.train.CheckpointSaverHook)]
         made = []
         seconds, steps = self._config.save_checkpoints_secs, self._config.save_checkpoints_steps
@@ -143,9 +143,10 @@ class Estimator:
         return made
 
     def evaluate(self, input_fn, steps=None, hooks=None, checkpoint_path=None, name=None):
-        """Returns {metric: value}, with the mean of the batches' losses as "loss", and "global_step".
+        """Returns {metric: value}, with the mean of the batches' losses as "loss", and with "global_step".
 
-        steps: how many batches; None: until the input ends. Without a checkpoint the variables are as initialized.
+        steps: the number of batches; None (the default) means until the input ends. Without a checkpoint the variables
+        have their initial values.
         """
         if steps is not None and steps <= 0:
             raise ValueError(f"Must specify steps > 0, given: {steps}")
@@ -172,15 +173,16 @@ class Estimator:
         for key, value in found.items():
             if key != "global_step" and isinstance(value, (int, float, np.integer, np.floating)):
                 summary.value.add(tag=key, simple_value=float(value))
-        with v1.Graph().as_default():  # where nothing is executed eagerly, which the writer refuses
+        # Code does not run eagerly inside a graph, and the writer needs that.
+        with v1.Graph().as_default():
             writer = v1.summary.FileWriter(self.eval_dir(name))
         writer.add_summary(summary, int(found["global_step"]))
         writer.close()
 
     def predict(self, input_fn, predict_keys=None, hooks=None, checkpoint_path=None, yield_single_examples=True):
-        """Yields the predictions of each example (or batch), until the input ends.
+        """Yields the predictions of each example, or of each batch, until the input ends.
 
-        Raises ValueError for keys the model does not give, and for predictions whose first axes differ.
+        Raises ValueError for keys that the model does not return, and for predictions whose first axes differ.
         """
         with self._graph().as_default():
             spec, _ = self._built(input_fn, ModeKeys.PREDICT)
@@ -207,7 +209,7 @@ class Estimator:
         checkpoint_path=None,
         strip_default_attrs=False,
     ):
-        """export_saved_model by its older name. strip_default_attrs: attributes that have their defaults always go."""
+        """The older name of export_saved_model. Attributes that have their default values are always left out."""
         del strip_default_attrs
         return self.export_saved_model(
             export_dir_base, serving_input_receiver_fn, assets_extra, as_text, checkpoint_path
@@ -222,9 +224,9 @@ class Estimator:
         checkpoint_path=None,
         experimental_mode=ModeKeys.PREDICT,
     ):
-        """Writes a SavedModel of the last checkpoint to a new folder in `export_dir_base`; returns its path, bytes.
+        """Writes a SavedModel of the last checkpoint to a new folder in `export_dir_base`. Returns its path as bytes.
 
-        Raises ValueError before the first checkpoint, and for another mode than PREDICT.
+        Raises ValueError before the first checkpoint, and for a mode other than PREDICT.
         """
         if experimental_mode != ModeKeys.PREDICT:
             raise ValueError(f"a SavedModel is written for ModeKeys.PREDICT, not for {experimental_mode!r}")
@@ -258,7 +260,7 @@ class Estimator:
         return spec
 
     def _checkpoint(self, checkpoint_path):
-        """Returns the one given, else the last; None, said so, before the first."""
+        """Returns the given checkpoint, else the last one. Before the first one it logs that, and returns None."""
         checkpoint = checkpoint_path or self.latest_checkpoint()
         if not checkpoint:
             v1.logging.warning(

@@ -1,9 +1,9 @@
 """An Estimator as one task of a ps/worker cluster, which TF_CONFIG describes.
 
-TensorFlow 1.15's rules: the chief and the workers build the same graph, its variables on the ps, and train one model;
-the chief alone saves; an evaluator stands outside of the cluster and follows the checkpoints. Two things are more. A
-cluster without a chief has worker 0 as chief; 1.15 refuses it. Where a launcher has started no evaluator, the chief
-evaluates the last checkpoint itself.
+The rules are those of TensorFlow 1.15. The chief and the workers build the same graph, with its variables on the ps,
+and train one model. Only the chief saves. An evaluator is outside of the cluster and follows the checkpoints.
+Two rules are added. In a cluster without a chief, worker 0 is the chief; 1.15 refuses such a cluster. When a launcher
+has started no evaluator, the chief evaluates the last checkpoint itself.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ import tensorflow.compat.v1 as v1
 from tf1ref.cluster import contract
 from tf1ref.errors import InputError
 
-POLL_SECONDS = 1.0  # between two looks of the evaluator at the folder
+POLL_SECONDS = 1.0  # seconds between two looks of the evaluator at the folder
 
 
 def place() -> dict[str, Any]:
-    """Returns what RunConfig says of this process: task_type, task_id, is_chief, master, cluster_spec and the counts.
+    """Returns RunConfig's values for this process: task_type, task_id, is_chief, master, cluster_spec and the counts.
 
     Raises ValueError for a TF_CONFIG that cannot be used.
     """
@@ -59,7 +59,7 @@ def place() -> dict[str, Any]:
 
 
 def take_place(config: Any) -> None:
-    """Starts this task's server, once a process; a ps serves from here on and does not return."""
+    """Starts this task's server, once in each process. A ps serves from here on, and the call does not return."""
     if not config.master:
         return
     server = _server(json.dumps(config.cluster_spec.as_dict()), config.task_type, config.task_id)
@@ -73,7 +73,7 @@ def _server(cluster: str, job: str, index: int) -> v1.train.Server:
 
 
 def devices(config: Any) -> contextlib.AbstractContextManager:
-    """Within it variables are placed on the ps tasks, and the rest on this worker; alone, nothing is placed."""
+    """A context that places variables on the ps tasks and other ops on this worker. Alone, it places nothing."""
     if config.device_fn is not None:
         return v1.device(config.device_fn)
     if not config.num_ps_replicas:
@@ -85,9 +85,10 @@ def devices(config: Any) -> contextlib.AbstractContextManager:
 def train_and_evaluate(
     estimator: Any, train_spec: Any, eval_spec: Any, evaluate: Callable[[bool], dict[str, Any]]
 ) -> tuple[Any, Any]:
-    """This task's part; evaluate(final) evaluates the last checkpoint, exports it, and returns the metrics.
+    """Does this task's part of train_and_evaluate.
 
-    Returns the metrics and exports of the task that evaluates; (None, None) in the others.
+    evaluate(final): evaluates the last checkpoint, exports it, and returns the metrics. Returns the metrics and exports
+    in the task that evaluates, and (None, None) in the others.
     """
     config = estimator.config
     if config.task_type == "evaluator":
@@ -101,7 +102,7 @@ def train_and_evaluate(
 
 
 def _follow(estimator: Any, train_spec: Any, eval_spec: Any, evaluate: Callable[[bool], dict[str, Any]]) -> tuple:
-    """Evaluates each new checkpoint, at most one in `throttle_secs`, up to that of `max_steps`."""
+    """Evaluates each new checkpoint, at most one in `throttle_secs` seconds, until the one of `max_steps`."""
     contract.report(contract.RUNNING)
     time.sleep(eval_spec.start_delay_secs)
     seen, found = None, {}
@@ -113,7 +114,7 @@ def _follow(estimator: Any, train_spec: Any, eval_spec: Any, evaluate: Callable[
         began, seen = time.monotonic(), checkpoint
         step = int(v1.train.load_variable(checkpoint, v1.GraphKeys.GLOBAL_STEP))
         final = train_spec.max_steps is not None and step >= train_spec.max_steps
-        # The one before any training is no news.
+        # The checkpoint from before the training is not evaluated.
         if step or final:
             found = evaluate(final)
         if final:
@@ -122,7 +123,7 @@ def _follow(estimator: Any, train_spec: Any, eval_spec: Any, evaluate: Callable[
 
 
 def _pause(estimator: Any, seen: str, max_steps: int | None, until: float) -> None:
-    """Waits for `until`, but not where the last checkpoint of the training is there already."""
+    """Waits until the time `until`, or until the last checkpoint of the training is there."""
     while time.monotonic() < until:
         time.sleep(POLL_SECONDS)
         newest = estimator.latest_checkpoint()

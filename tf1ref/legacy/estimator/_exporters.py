@@ -1,4 +1,4 @@
-"""tf.estimator's exporters: when train_and_evaluate writes a SavedModel, and which ones it keeps."""
+"""tf.estimator's exporters, which decide when train_and_evaluate writes a SavedModel, and which ones it keeps."""
 
 import os
 
@@ -6,12 +6,12 @@ import tensorflow.compat.v1 as v1
 
 
 class Exporter:
-    """Base: `name` is the folder below model_dir/export; `export` is called after each evaluation."""
+    """The base class. `name` is the folder below model_dir/export. `export` is called after each evaluation."""
 
     name = None
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        """Returns the folder written, or None."""
+        """Returns the folder that it wrote, or None."""
         raise NotImplementedError
 
 
@@ -42,23 +42,23 @@ class FinalExporter(_Writer):
         super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        """Returns the folder written, or None."""
+        """Returns the folder that it wrote, or None."""
         return self._write(estimator, export_path, checkpoint_path) if is_the_final_export else None
 
 
 class LatestExporter(_Writer):
-    """Exports after every evaluation, and keeps the last `exports_to_keep` (None: all)."""
+    """Exports after every evaluation, and keeps the last `exports_to_keep` folders. None keeps all."""
 
     def __init__(self, name, serving_input_receiver_fn, assets_extra=None, as_text=False, exports_to_keep=5):
         super().__init__(name, serving_input_receiver_fn, assets_extra, as_text, exports_to_keep)
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        """Returns the folder written."""
+        """Returns the folder that it wrote."""
         return self._write(estimator, export_path, checkpoint_path)
 
 
 def _loss_smaller(best_eval_result, current_eval_result):
-    """Whether the loss fell. Raises ValueError for results without one."""
+    """Returns whether the loss fell. Raises ValueError for results without a loss."""
     for result in (best_eval_result, current_eval_result):
         if not result or "loss" not in result:
             raise ValueError("the evaluation's result has no loss in it: give a compare_fn")
@@ -66,10 +66,10 @@ def _loss_smaller(best_eval_result, current_eval_result):
 
 
 class BestExporter(_Writer):
-    """Exports when an evaluation is better than all before, also those of earlier runs, whose events are read.
+    """Exports when an evaluation is better than all before. Those of earlier runs are read from their events.
 
-    compare_fn: called with (best_eval_result, current_eval_result); whether the second is better. event_file_pattern:
-    below model_dir, such as "eval/*.tfevents.*"; without it nothing of earlier runs counts.
+    compare_fn: a function (best_eval_result, current_eval_result) -> whether the second is better.
+    event_file_pattern: a pattern below model_dir, such as "eval/*.tfevents.*". Without it, earlier runs are not read.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class BestExporter(_Writer):
         self._best, self._model_dir = None, None
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        """Returns the folder written, or None where the evaluation is no better."""
+        """Returns the folder that it wrote, or None when the evaluation is not better."""
         if self._model_dir != estimator.model_dir and self._pattern:
             self._model_dir = estimator.model_dir
             self._best = self._best_of_events(os.path.join(estimator.model_dir, self._pattern))

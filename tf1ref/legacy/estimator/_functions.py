@@ -1,4 +1,4 @@
-"""What an Estimator does with the functions it is given: which arguments they take, and what they return."""
+"""Which arguments the functions given to an Estimator take, and what they return."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from tf1ref.legacy.estimator.inputs import tensors_of
 
 
 def arguments_of(function):
-    """Returns the names of the arguments that a function still takes: without those that a partial gives."""
+    """Returns the names of the arguments that a function takes, without those that a functools.partial has set."""
     given = set()
     inner = function
     while isinstance(inner, functools.partial):
@@ -21,7 +21,7 @@ def arguments_of(function):
 
 
 def inputs_of(input_fn, mode, params, config):
-    """Calls an input function with what it takes; returns (features, labels or None)."""
+    """Calls an input function with the arguments that it takes. Returns (features, labels or None)."""
     given = {"mode": mode, "params": params, "config": config}
     taken = arguments_of(input_fn)
     found = input_fn(**{name: value for name, value in given.items() if name in taken})
@@ -32,7 +32,7 @@ def inputs_of(input_fn, mode, params, config):
 
 
 def chosen(predictions, keys):
-    """Returns the predictions of those names. Raises ValueError where there are none of them."""
+    """Returns the predictions with these names. Raises ValueError when there are none."""
     if not keys:
         return predictions
     if not isinstance(predictions, dict):
@@ -44,7 +44,7 @@ def chosen(predictions, keys):
 
 
 def examples(found):
-    """Yields the predictions of each example of a batch. Raises ValueError where the batches differ in length."""
+    """Yields the predictions of each example of a batch. Raises ValueError when their lengths differ."""
     lengths = {key: np.shape(value)[0] for key, value in found.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"Batch length of predictions should be same: {lengths}")

@@ -1,4 +1,4 @@
-"""The ends of the canned estimators: loss, predictions and metrics of a regression or a classification."""
+"""The last part of the canned estimators: loss, predictions and metrics of a regression or a classification."""
 
 import tensorflow.compat.v1 as v1
 
@@ -7,15 +7,31 @@ from tf1ref.legacy.estimator.export import ClassificationOutput, PredictOutput, 
 
 
 class Head:
-    """Base: `spec` turns logits [batch, logits_dimension] into an EstimatorSpec."""
+    """The base class. `spec` turns logits [batch, logits_dimension] into an EstimatorSpec."""
 
     logits_dimension = 1
 
     def __init__(self, weight_column=None, loss_reduction=v1.losses.Reduction.SUM):
         self.weight_column, self.reduction = weight_column, loss_reduction
 
+    def predictions(self, logits):
+        """Returns {name: tensor} of the predictions."""
+        raise NotImplementedError
+
+    def outputs(self, predictions):
+        """Returns the outputs for export: {signature: output}."""
+        raise NotImplementedError
+
+    def losses(self, labels, logits):
+        """Returns (the losses [batch, size], the labels as the metrics take them)."""
+        raise NotImplementedError
+
+    def metrics(self, losses, labels, predictions, weights):
+        """Returns {name: (value, update)} of an evaluation."""
+        raise NotImplementedError
+
     def spec(self, features, mode, labels, logits, train_op_fn):
-        """train_op_fn: makes the training op of the loss."""
+        """Returns the EstimatorSpec. train_op_fn: a function that makes the training op for the loss."""
         predictions = self.predictions(logits)
         if mode == ModeKeys.PREDICT:
             return EstimatorSpec(mode, predictions=predictions, export_outputs=self.outputs(predictions))
@@ -38,7 +54,10 @@ class Head:
         return v1.reshape(v1.cast(features[key], v1.float32), [-1, 1])
 
     def _labels(self, labels, size):
-        """Labels as [batch, size], also of an unknown rank. Raises ValueError where there are none, or others."""
+        """Returns the labels as [batch, size], also when their rank is unknown.
+
+        Raises ValueError for missing labels and for another shape.
+        """
         if labels is None:
             raise ValueError("You must provide a labels Tensor. Given: None. Does your input_fn return labels?")
         labels = labels if isinstance(labels, v1.SparseTensor) else v1.convert_to_tensor(labels)
@@ -51,7 +70,7 @@ class Head:
 
 
 class RegressionHead(Head):
-    """Squared differences of `label_dimension` values."""
+    """Predicts `label_dimension` values. The loss is their squared difference."""
 
     def __init__(self, label_dimension=1, **kwargs):
         super().__init__(**kwargs)
@@ -85,9 +104,10 @@ class _ClassHead(Head):
         self.n_classes, self.vocabulary = n_classes, label_vocabulary
 
     def ids(self, labels):
-        """Labels, strings of the vocabulary where there is one, as [batch, 1] that are checked to be classes.
+        """Returns the labels as [batch, 1] of class numbers, and adds a check of their range.
 
-        They are int64, but for two classes whatever number they are: a share of the second one.
+        labels: strings when there is a vocabulary, else integers. With two classes they may be any number, the
+        probability of the second class. Otherwise they become int64.
         """
         labels = self._labels(labels, 1)
         if self.vocabulary is not None:
@@ -118,7 +138,7 @@ class _ClassHead(Head):
 
 
 class BinaryHead(_ClassHead):
-    """Two classes with one logit: sigmoid cross entropy."""
+    """Two classes with one logit. The loss is the sigmoid cross entropy."""
 
     def __init__(self, label_vocabulary=None, **kwargs):
         super().__init__(2, label_vocabulary, **kwargs)
@@ -157,7 +177,7 @@ class BinaryHead(_ClassHead):
 
 
 class MultiClassHead(_ClassHead):
-    """n_classes logits: sparse softmax cross entropy."""
+    """n_classes logits. The loss is the sparse softmax cross entropy."""
 
     def __init__(self, n_classes, label_vocabulary=None, **kwargs):
         super().__init__(n_classes, label_vocabulary, **kwargs)

@@ -1,4 +1,4 @@
-"""tf.estimator.add_metrics: an Estimator's evaluations with metrics of one's own."""
+"""tf.estimator.add_metrics adds more metrics to an Estimator's evaluations."""
 
 from tf1ref.legacy.estimator._core import Estimator
 from tf1ref.legacy.estimator._functions import arguments_of
@@ -6,10 +6,10 @@ from tf1ref.legacy.estimator._spec import ModeKeys
 
 
 def add_metrics(estimator, metric_fn):
-    """Returns an Estimator like `estimator` whose evaluations have metric_fn's metrics too.
+    """Returns an Estimator like `estimator` whose evaluations have the metrics of metric_fn, too.
 
-    metric_fn: called with those of labels, predictions, features and config that it takes; returns {name: (value,
-    update)}. Raises ValueError where it takes another argument.
+    metric_fn: takes any of labels, predictions, features and config, and returns {name: (value, update)}. Raises
+    ValueError when it takes another argument.
     """
     taken = arguments_of(metric_fn)
     if not set(taken) <= {"labels", "predictions", "features", "config"}:

@@ -1,4 +1,4 @@
-"""tf.estimator's specs for v1.parse_example: the feature columns' own, with the label's and the weights'."""
+"""tf.estimator's specs for v1.parse_example: those of the feature columns, the label and the weights."""
 
 import tensorflow.compat.v1 as v1
 
@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as v1
 def classifier_parse_example_spec(
     feature_columns, label_key, label_dtype=v1.int64, label_default=None, weight_column=None
 ):
-    """Returns {name: feature} for serialized examples of a classifier: the label is one integer or string.
+    """Returns {name: feature} for serialized examples of a classifier, whose label is one integer or string.
 
     Raises ValueError for another label_dtype, a default of another type, and a label that is a feature.
     """
@@ -24,7 +24,10 @@ def classifier_parse_example_spec(
 def regressor_parse_example_spec(
     feature_columns, label_key, label_dtype=v1.float32, label_default=None, label_dimension=1, weight_column=None
 ):
-    """The same for a regressor: the label is label_dimension floats. Raises ValueError for another dtype."""
+    """Returns {name: feature} for serialized examples of a regressor, whose label is label_dimension floats.
+
+    Raises ValueError for another dtype.
+    """
     label_dtype = v1.as_dtype(label_dtype)
     if not label_dtype.is_floating:
         raise ValueError(f"label_dtype should be float, given: {label_dtype}")

@@ -1,4 +1,4 @@
-"""What an Estimator's model_fn gets and gives: modes, EstimatorSpec, RunConfig, outputs for export."""
+"""What an Estimator's model_fn takes and returns: modes, EstimatorSpec, RunConfig, outputs for export."""
 
 import copy
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from tf1ref.legacy.estimator import _distributed
 
 
 class ModeKeys:
-    """The three things a model function is called for."""
+    """The three modes in which a model function is called."""
 
     TRAIN, EVAL, PREDICT = "train", "eval", "infer"
 
@@ -29,9 +29,9 @@ class _Spec(NamedTuple):
 
 
 class EstimatorSpec(_Spec):
-    """What a model function returns for its mode: train_op and loss, loss and metrics, or predictions.
+    """The result of a model function: train_op and loss, loss and metrics, or predictions, by its mode.
 
-    Raises ValueError for what the mode needs and is missing, and for a loss that is no scalar.
+    Raises ValueError when a part that the mode needs is missing, and for a loss that is not a scalar.
     """
 
     __slots__ = ()
@@ -73,9 +73,9 @@ class EstimatorSpec(_Spec):
 
 
 class WarmStartSettings(NamedTuple):
-    """From which checkpoint which variables start: v1.train.warm_start's arguments.
+    """Which variables start from which checkpoint: the arguments of v1.train.warm_start.
 
-    vars_to_warm_start: a pattern of names, a list of them, or None for the variables of the vocabularies alone.
+    vars_to_warm_start: a pattern of names, a list of them, or None for only the variables of the vocabularies.
     """
 
     ckpt_to_initialize_from: str
@@ -88,10 +88,11 @@ _UNSET = object()
 
 
 class RunConfig:
-    """Where and how often an Estimator saves, how its sessions are configured, and its place in TF_CONFIG's cluster.
+    """Where and how often an Estimator saves, the configuration of its sessions, and its place in a cluster.
 
-    device_fn: places the model's ops, in place of the cluster's own rule. Raises ValueError for save_checkpoints_secs
-    (600) beside save_checkpoints_steps, for distribution strategies and for another protocol than grpc.
+    TF_CONFIG describes the cluster. device_fn: places the model's ops instead of the cluster's own rule. Raises
+    ValueError for save_checkpoints_secs (default: 600) together with save_checkpoints_steps, for distribution
+    strategies, and for a protocol other than grpc.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class RunConfig:
         vars(self).update(_distributed.place())
 
     def replace(self, **kwargs):
-        """Returns a copy with other values. Raises ValueError for a name that is none."""
+        """Returns a copy with other values. Raises ValueError for an unknown name."""
         changed = copy.copy(self)
         for name, value in kwargs.items():
             if not hasattr(self, name):

@@ -10,7 +10,7 @@ from tf1ref.legacy.estimator import _distributed
 
 
 class TrainSpec(NamedTuple):
-    """What train_and_evaluate trains on."""
+    """The input, steps and hooks of train_and_evaluate's training."""
 
     input_fn: object
     max_steps: int = None
@@ -19,7 +19,7 @@ class TrainSpec(NamedTuple):
 
 
 class EvalSpec(NamedTuple):
-    """What it evaluates, how often at most, and what it exports after."""
+    """The input of train_and_evaluate's evaluation, how often it runs at most, and the exporters that follow."""
 
     input_fn: object
     steps: int = 100
@@ -37,16 +37,16 @@ class _EvaluateListener(v1.train.CheckpointSaverListener):
     def after_save(self, session, global_step_value):
         now = time.monotonic()
         if self._last is None or now - self._last >= self._throttle:
-            # The first checkpoint, before any training, is no news.
+            # The first checkpoint, from before the training, is not evaluated.
             if self._last is not None:
                 self._evaluate(final=False)
             self._last = now
 
 
 def train_and_evaluate(estimator, train_spec, eval_spec):
-    """Trains to max_steps (or the input's end) and evaluates; returns (the last metrics, what was exported).
+    """Trains to max_steps, or the input's end, and evaluates. Returns (the last metrics, the exported folders).
 
-    As one task of the cluster in TF_CONFIG: does that task's part.
+    In a task of the cluster that TF_CONFIG describes, it does the part of that task.
     """
     exporters = eval_spec.exporters or ()
     exporters = list(exporters.values()) if isinstance(exporters, dict) else exporters

@@ -1,4 +1,4 @@
-"""SavedModels of an Estimator: what serving feeds, what it gets, and the folder that holds it."""
+"""SavedModels of an Estimator: the inputs and outputs of serving, and the folder that is written."""
 
 import os
 import shutil
@@ -19,8 +19,8 @@ class _Receiver(NamedTuple):
 class ServingInputReceiver(_Receiver):
     """Features for the model, and the placeholders that serving feeds: {name: tensor} or one tensor.
 
-    receiver_tensors_alternatives: {name of a signature: {name: tensor}} that may be fed instead. Raises ValueError for
-    features or tensors that are none, and for alternatives that are no dict.
+    receiver_tensors_alternatives: {name of a signature: {name: tensor}}, tensors that may be fed instead. Raises
+    ValueError for features or tensors that are missing or of another type, and for alternatives that are not a dict.
     """
 
     __slots__ = ()
@@ -36,7 +36,7 @@ class ServingInputReceiver(_Receiver):
 
 
 class TensorServingInputReceiver(_Receiver):
-    """The same for a model whose features are one tensor."""
+    """A ServingInputReceiver for a model whose features are one tensor."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class TensorServingInputReceiver(_Receiver):
 
 
 def _named(tensors, what, single=None):
-    """Returns {name: tensor}; one tensor gets the name `single`, or `what`."""
+    """Returns {name: tensor}. A single tensor gets the name `single`, or `what`."""
     if tensors is None:
         raise ValueError(f"{what}s must be defined.")
     if not isinstance(tensors, dict):
@@ -64,7 +64,7 @@ def _named(tensors, what, single=None):
 
 
 def build_raw_serving_input_receiver_fn(features, default_batch_size=None):
-    """Returns a function that makes a placeholder like each of `features`, {name: tensor}."""
+    """Returns a function that makes a placeholder like each tensor of `features`, {name: tensor}."""
 
     def receiver():
         fed = {
@@ -77,7 +77,7 @@ def build_raw_serving_input_receiver_fn(features, default_batch_size=None):
 
 
 def build_parsing_serving_input_receiver_fn(feature_spec, default_batch_size=None):
-    """Returns a function that parses serialized tf.Examples by `feature_spec`, as for v1.parse_example."""
+    """Returns a function that parses serialized tf.Examples. feature_spec: that of v1.parse_example."""
 
     def receiver():
         serialized = v1.placeholder(v1.string, [default_batch_size], name="input_example_tensor")
@@ -87,7 +87,7 @@ def build_parsing_serving_input_receiver_fn(feature_spec, default_batch_size=Non
 
 
 class PredictOutput:
-    """Any tensors by name."""
+    """An output of any tensors by name."""
 
     method = v1.saved_model.signature_constants.PREDICT_METHOD_NAME
 
@@ -96,7 +96,7 @@ class PredictOutput:
 
 
 class ClassificationOutput:
-    """Scores [batch, classes], classes as strings, or both."""
+    """An output of scores [batch, classes], of classes as strings, or of both."""
 
     method = v1.saved_model.signature_constants.CLASSIFY_METHOD_NAME
 
@@ -107,7 +107,7 @@ class ClassificationOutput:
 
 
 class RegressionOutput:
-    """A value for each example."""
+    """An output of one value for each example."""
 
     method = v1.saved_model.signature_constants.REGRESS_METHOD_NAME
 
@@ -116,7 +116,7 @@ class RegressionOutput:
 
 
 def write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text):
-    """Restores `checkpoint` into the default graph and writes the SavedModel; returns its folder as bytes."""
+    """Restores `checkpoint` into the default graph and writes the SavedModel. Returns its folder as bytes."""
     outputs = spec.export_outputs or {"serving_default": PredictOutput(spec.predictions)}
     key = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
     if len(outputs) == 1:

@@ -1,4 +1,4 @@
-"""tf.estimator.inputs: arrays and data frames as input functions, a batch a run."""
+"""tf.estimator.inputs: turns arrays and data frames into input functions, which give one batch in each run."""
 
 import numpy as np
 import tensorflow.compat.v1 as v1
@@ -7,13 +7,16 @@ import tensorflow.compat.v1 as v1
 def numpy_input_fn(
     x, y=None, batch_size=128, num_epochs=1, shuffle=None, queue_capacity=1000, num_threads=1, seed=None
 ):
-    """Returns an input_fn that gives ({name: [batch, ...]}, labels) of arrays of one length.
+    """Returns an input_fn that gives ({name: [batch, ...]}, labels) from arrays of equal length.
 
-    x: an array or {name: array}; y: an array, {name: array} or None (features alone are given then). num_epochs: None
-    is for ever; a batch goes on into the next epoch. shuffle: a bool, which must be given, over `queue_capacity`.
-    Raises ValueError for arrays of other lengths and for a shuffle that is no bool, TypeError for other types of x.
+    x: an array or {name: array}. y: an array, {name: array}, or None for features without labels.
+    num_epochs: None repeats for ever (default: 1). A batch may contain the end of one epoch and the start of the next.
+    shuffle: a bool, which is required. It shuffles within `queue_capacity` examples.
+    Raises ValueError for arrays of different lengths and for a shuffle that is not a bool. Raises TypeError for other
+    types of x.
     """
-    del num_threads  # the order of an unshuffled input does not depend on it
+    # The order of an input that is not shuffled does not depend on it.
+    del num_threads
     if not isinstance(shuffle, bool):
         raise ValueError(
             "shuffle must be provided and explicitly set as boolean (it is recommended to set it as True for training);"
@@ -54,9 +57,9 @@ def pandas_input_fn(
     target_column="target",
     seed=None,
 ):
-    """numpy_input_fn of a DataFrame, a feature a column; y: a Series, a DataFrame (labels by name) or None.
+    """numpy_input_fn for a DataFrame, with one feature for each column.
 
-    Raises ValueError where the indices of x and y differ.
+    y: a Series, a DataFrame (labels by name) or None. Raises ValueError when the indices of x and y differ.
     """
     if y is not None and not np.array_equal(x.index, y.index):
         raise ValueError("Index for x and y are mismatched.")
@@ -79,7 +82,7 @@ def pandas_input_fn(
 
 
 def _batches(arrays, batch_size, num_epochs, shuffle, capacity, seed):
-    """Adds tensors of a batch each. The arrays stay outside the graph: its file would hold them else."""
+    """Adds tensors of one batch. The arrays stay outside of the graph, since its file would hold them."""
     arrays = [np.asarray(a) for a in arrays]
     arrays = [a.astype(object) if a.dtype.kind in "US" else a for a in arrays]
     types = [v1.string if a.dtype == object else v1.as_dtype(a.dtype) for a in arrays]
@@ -93,7 +96,7 @@ def _batches(arrays, batch_size, num_epochs, shuffle, capacity, seed):
             tensor.set_shape([None, *array.shape[1:]])
         return tuple(found)
 
-    # A one-shot iterator needs no initializer: a program that feeds itself by hand runs none but the variables'.
+    # A one-shot iterator needs no initializer. Programs that feed batches by hand run only that of the variables.
     return v1.data.make_one_shot_iterator(rows.map(cut).prefetch(1)).get_next()
 
 
@@ -106,7 +109,7 @@ def _encoded(values):
 
 
 def tensors_of(dataset):
-    """Returns the tensors of the next element; the session that is monitored starts the iterator with its tables."""
+    """Returns the tensors of the next element. A monitored session starts the iterator together with its tables."""
     iterator = v1.data.make_initializable_iterator(dataset)
     v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
     return iterator.get_next()

@@ -1,1 +1,1 @@
-"""The few names of tf.keras that need no Keras."""
+"""tf.keras: the few names that need no Keras."""

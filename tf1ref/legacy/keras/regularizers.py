@@ -1,4 +1,4 @@
-"""tf.keras.regularizers, which TF1 programs call on weights of their own: they count the whole square, not half."""
+"""tf.keras.regularizers, which TF1 programs apply to their own weights. l2 counts the whole square, not half of it."""
 
 import tensorflow.compat.v1 as v1
 

@@ -1,6 +1,6 @@
-"""tf.layers: dense, dropout, flatten; the convolutions, pools and batch_normalization come from beside it.
+"""tf.layers: dense, dropout and flatten are here; convolutions, pools and batch_normalization are in other files.
 
-Each function makes a layer and calls it once; the classes can be called again with the same variables.
+Each function makes a layer and calls it once. A class can be called again with the same variables.
 """
 
 import tensorflow.compat.v1 as v1
@@ -50,9 +50,10 @@ __all__ = [
 
 
 class Dense(Layer):
-    """activation(inputs @ kernel + bias) over the last axis: [..., depth] -> [..., units].
+    """Computes activation(inputs @ kernel + bias) over the last axis: [..., depth] -> [..., units].
 
-    Raises TypeError for inputs that are not floating-point, ValueError where the last axis is unknown or another.
+    Raises TypeError for inputs that are not floating-point, and ValueError when the size of the last axis is unknown or
+    changes.
     """
 
     def __init__(
@@ -120,13 +121,14 @@ class Dense(Layer):
         return shape[:-1].concatenate(self.units)
 
 
-_activation = activation  # Dense's own argument of that name hides it
+_activation = activation  # The argument `activation` of Dense hides the function of that name.
 
 
 class Dropout(Layer):
-    """Keeps each element with probability 1 - rate, scaled by 1 / (1 - rate), while training; else the inputs.
+    """While training, keeps each element with probability 1 - rate and scales it by 1 / (1 - rate).
 
-    rate: a float or a scalar tensor. noise_shape: 1 where the elements of an axis live and die together.
+    Otherwise the inputs are returned. rate: a float or a scalar tensor. noise_shape: the shape of the mask; along an
+    axis of size 1, all elements are kept or dropped together.
     """
 
     def __init__(self, rate=0.5, noise_shape=None, seed=None, name=None, **kwargs):
@@ -150,7 +152,7 @@ class Dropout(Layer):
 
 
 class Flatten(Layer):
-    """[batch, ...] -> [batch, the product of the rest]; channels_first is brought to channels_last before."""
+    """Reshapes [batch, ...] to [batch, product of the other sizes]. channels_first is transposed first."""
 
     def __init__(self, data_format="channels_last", **kwargs):
         super().__init__(**kwargs)
@@ -172,15 +174,15 @@ class Flatten(Layer):
 
 
 dense = functional(Dense)
-# Older names, which stand in tensorflow.python.layers.normalization.
+# These older names belong to tensorflow.python.layers.normalization.
 BatchNorm, batch_norm = BatchNormalization, batch_normalization
 
 
 def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
-    """Adds a new Dropout layer to the graph; returns its outputs. training: a bool or a scalar tensor."""
+    """Adds a new Dropout layer to the graph. Returns its outputs. training: a bool or a scalar tensor."""
     return Dropout(rate, noise_shape, seed, name, _scope=name)(inputs, training=training)
 
 
 def flatten(inputs, name=None, data_format="channels_last"):
-    """Adds a new Flatten layer to the graph; returns its outputs."""
+    """Adds a new Flatten layer to the graph. Returns its outputs."""
     return Flatten(data_format=data_format, name=name, _scope=name)(inputs)

@@ -1,18 +1,18 @@
-"""tf.layers' convolutions: plain, transposed, and depthwise followed by pointwise."""
+"""tf.layers' convolutions: plain, transposed, and separable."""
 
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last, windows
 from tf1ref.legacy._layer import ZEROS, InputSpec, Layer, activation, functional
 
-_activation = activation  # the constructors' argument of that name hides it
+_activation = activation  # The argument `activation` of the constructors hides the function of that name.
 
 
 class _Kernels(Layer):
-    """What the convolutions share: sizes, a bias, an activation, and variables with an initializer of their own.
+    """What the convolutions share: sizes, a bias, an activation, and the initializers of their variables.
 
-    Raises ValueError for sizes that are none, an unknown padding or data_format, inputs of another rank or with an
-    unknown number of channels; TypeError where the inputs' dtype is not the variables'.
+    Raises ValueError for sizes that are not positive integers, an unknown padding or data_format, inputs of another
+    rank, and an unknown number of channels. Raises TypeError when the dtype of the inputs is not that of the variables.
     """
 
     rank = None
@@ -68,7 +68,10 @@ class _Kernels(Layer):
 
 
 class _Conv(_Kernels):
-    """Convolution of [batch, ..., channels] with kernel_size + (channels, filters); output [batch, ..., filters]."""
+    """Convolution of [batch, ..., channels] with a kernel [kernel_size, channels, filters].
+
+    Returns [batch, ..., filters].
+    """
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class _Conv(_Kernels):
         return [*self.kernel_size, channels, self.filters]
 
     def _convolve(self, x):
-        # The names that the ops had; a dilated convolution is space_to_batch and back, as it was.
+        # The names of the ops are TF1's. A dilated convolution is space_to_batch, a convolution, and back, as in TF1.
         name = ("conv1d", "Conv2D", "Conv3D")[self.rank - 1]
         padding = self.padding.upper()
         return self._add_bias(
@@ -134,7 +137,7 @@ class Conv3D(_Conv):
 
 
 class _Transposed(_Conv):
-    """The gradient of a convolution by its inputs, as a layer: a stride makes the output larger."""
+    """The gradient of a convolution with respect to its inputs, as a layer. A stride makes the output larger."""
 
     def __init__(
         self,
@@ -180,7 +183,7 @@ class _Transposed(_Conv):
 
 
 class Conv2DTranspose(_Transposed):
-    """Transposed convolution over two axes; "same": [batch, height * stride, width * stride, filters]."""
+    """Transposed convolution over two axes. For "same": [batch, height * stride, width * stride, filters]."""
 
     rank = 2
 
@@ -192,7 +195,10 @@ class Conv3DTranspose(_Transposed):
 
 
 class _Separable(_Kernels):
-    """depth_multiplier filters for each channel on its own, then `filters` mixtures of all their outputs."""
+    """Applies depthwise filters to each channel, then `filters` mixtures of all their outputs.
+
+    depth_multiplier: the number of filters for each channel.
+    """
 
     def __init__(
         self,
@@ -242,7 +248,7 @@ class _Separable(_Kernels):
         depthwise, pointwise = self.depthwise_kernel, self.pointwise_kernel
         strides, rate = self.strides, self.dilation_rate
         if self.rank == 1:
-            # As TF1 did: a picture of height one.
+            # As in TF1, the series is a picture of height 1.
             x, depthwise, pointwise = v1.expand_dims(x, 1), v1.expand_dims(depthwise, 0), v1.expand_dims(pointwise, 0)
             strides, rate = strides * 2, (1, *rate)
         outputs = self._add_bias(

@@ -1,8 +1,8 @@
-"""tf.layers.batch_normalization: (x - mean) / sqrt(variance + epsilon) * gamma + beta, with moving averages for later.
+"""tf.layers.batch_normalization: (x - mean) / sqrt(variance + epsilon) * gamma + beta, with moving averages.
 
-The moving averages move only when somebody runs UPDATE_OPS. Inputs of rank 4 with their channels on axis 1 or 3 go
-through the fused kernel, others through single ops; the two differ: the fused kernel's moving variance is of a sample
-(divided by n - 1), the other's of a population (divided by n).
+The moving averages change only when the program runs UPDATE_OPS. Inputs of rank 4 with channels on axis 1 or 3 go
+through the fused kernel, whose moving variance is that of a sample (divided by n - 1). Other inputs go through single
+ops, where it is that of a population (divided by n).
 """
 
 import tensorflow.compat.v1 as v1
@@ -13,13 +13,14 @@ from tf1ref.legacy.layers._renorm import checked_clipping, corrected
 
 
 class BatchNormalization(Layer):
-    """Normalises over all axes but `axis` (one, or a list), by the batch's moments in training, else by the moving.
+    """Normalizes over all axes but `axis` (one, or a list). Training takes the batch's moments, else the moving ones.
 
-    renorm: batch renormalization (layers/_renorm.py), with variables moving_stddev, renorm_mean and renorm_stddev more.
-    virtual_batch_size: each part of the batch of that size is normalized by its own moments (ghost batches); it must
-    divide the batch. adjustment: a function of the inputs' shape that gives (scale, bias), applied in training alone,
-    before gamma and beta. Raises ValueError for an axis that the inputs do not have, whose size is unknown, or that the
-    inputs of a later call have in another size, and for options that exclude one another.
+    renorm: batch renormalization (layers/_renorm.py), with the variables moving_stddev, renorm_mean and renorm_stddev.
+    virtual_batch_size: each part of that size is normalized by its own moments (ghost batches); it must divide the
+    batch.
+    adjustment: a function of the inputs' shape that returns (scale, bias), applied before gamma and beta in training.
+    Raises ValueError for an axis that the inputs do not have, or whose size is unknown or changes between calls, and
+    for options that exclude one another.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class BatchNormalization(Layer):
             )
         plain = not self.renorm and self.virtual_batch_size is None and self.adjustment is None
         self.fused = self.fused is not False and in_fours and plain and dtype != v1.float64
-        # Of 16-bit inputs the moments are 32-bit.
+        # The moments of 16-bit inputs are 32-bit.
         self._param_dtype = v1.float32 if dtype in (v1.float16, v1.bfloat16) else dtype
         sizes = {axis: shape.as_list()[axis] for axis in self.axis}
         self.input_spec = InputSpec(ndim=shape.ndims, axes=sizes)
@@ -89,7 +90,7 @@ class BatchNormalization(Layer):
         if len(sizes) > 1 or self.virtual_batch_size is not None:
             self._param_shape = [sizes.get(axis, 1) for axis in range(shape.ndims)]
         if self.virtual_batch_size is not None:
-            # A batch is computed as [virtual_batch_size, parts, ...].
+            # The batch is computed as [virtual_batch_size, parts, ...].
             self._param_shape.insert(1, 1)
             self.axis = [axis + 1 for axis in self.axis]
         self.gamma = self._variable("gamma") if self.scale else None
@@ -167,7 +168,7 @@ class BatchNormalization(Layer):
         outputs, mean, variance = smart_cond(training, by_batch, by_moving)
         known = constant_value(training)
         if known is not False:
-            # In float32 from the start: 1 - 0.99 is then 0.00999999, not 0.01.
+            # This is float32 from the start: 1 - 0.99 is then 0.00999999, not 0.01.
             momentum = smart_cond(training, lambda: v1.constant(self.momentum), lambda: v1.constant(1.0))
             self.add_update(self._moved(self.moving_mean, mean, momentum), inputs=True)
             self.add_update(self._moved(self.moving_variance, variance, momentum), inputs=True)
@@ -177,7 +178,8 @@ class BatchNormalization(Layer):
         virtual = self.virtual_batch_size is not None
         axes = [axis for axis in range(inputs.get_shape().ndims) if axis not in self.axis]
         if virtual:
-            del axes[1]  # each part has moments of its own
+            # Each part has its own moments.
+            del axes[1]
         mean, variance = self.moving_mean, self.moving_variance
         transforms = [(self.gamma, self.beta)]
         if constant_value(training) is not False:
@@ -209,7 +211,7 @@ class BatchNormalization(Layer):
         )
 
     def _composed(self, transforms, inputs):
-        """Returns the (scale, offset) of several, one after the other; either may be None."""
+        """Returns the (scale, offset) of several transforms in a row. Either may be None."""
         scale, offset = (self._along(each, inputs) for each in transforms[0])
         for then in transforms[1:]:
             then_scale, then_offset = (self._along(each, inputs) for each in then)
@@ -226,7 +228,7 @@ class BatchNormalization(Layer):
 
         def by_stddev():
             stddev = self._moved(self.moving_stddev, v1.sqrt(variance + self.epsilon), self.momentum)
-            # Rounding must not make it negative.
+            # Rounding must not make this negative.
             return v1.assign(self.moving_variance, v1.nn.relu(stddev * stddev - self.epsilon))
 
         self.add_update(
@@ -234,7 +236,7 @@ class BatchNormalization(Layer):
         )
 
     def _along(self, parameter, inputs):
-        """Returns a parameter in the inputs' dtype, and in a shape that lies along `axis`."""
+        """Returns a parameter in the inputs' dtype, with a shape that fits `axis`."""
         if parameter is None:
             return None
         parameter = v1.cast(parameter, inputs.dtype.base_dtype)
@@ -251,7 +253,7 @@ class BatchNormalization(Layer):
         )
 
     def _moved(self, variable, value, momentum):
-        """Returns the op of: variable -= (variable - value) * (1 - momentum)."""
+        """Returns the op of variable -= (variable - value) * (1 - momentum)."""
         with v1.name_scope("AssignMovingAvg") as name:
             decay = v1.cast(v1.convert_to_tensor(1.0 - momentum, name="decay"), variable.dtype.base_dtype)
             delta = (variable - v1.cast(value, variable.dtype.base_dtype)) * decay
@@ -284,7 +286,7 @@ def batch_normalization(
     virtual_batch_size=None,
     adjustment=None,
 ):
-    """Adds a new BatchNormalization layer to the graph; returns its outputs. training: a bool or a scalar tensor."""
+    """Adds a new BatchNormalization layer to the graph. Returns its outputs. training: a bool or a scalar tensor."""
     inputs = v1.convert_to_tensor(inputs)
     layer = BatchNormalization(
         axis, momentum, epsilon, center, scale, beta_initializer, gamma_initializer, moving_mean_initializer,

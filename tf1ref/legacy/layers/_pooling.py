@@ -1,4 +1,4 @@
-"""tf.layers' pools: the largest or the mean of windows over one, two or three axes."""
+"""tf.layers' pools: the largest value or the mean of windows over one, two or three axes."""
 
 import tensorflow.compat.v1 as v1
 
@@ -7,7 +7,7 @@ from tf1ref.legacy._layer import InputSpec, Layer, functional
 
 
 class _Pooling(Layer):
-    """pool_size, strides: one number or one for each axis.
+    """The base class. pool_size, strides: one number, or one for each axis.
 
     Raises ValueError for strides that are None, an unknown padding or data_format, and inputs of another rank.
     """
@@ -28,7 +28,7 @@ class _Pooling(Layer):
         x = to_last(inputs, self.data_format)
         windows, steps = (1, *self.pool_size, 1), (1, *self.strides, 1)
         if self.rank == 1:
-            # As TF1 did: a picture of width one.
+            # As in TF1, the series is a picture of width 1.
             x = v1.expand_dims(x, 2)
             windows, steps = (1, *self.pool_size, 1, 1), (1, *self.strides, 1, 1)
         outputs = self._pool(x, windows, steps, self.padding.upper())

@@ -1,7 +1,7 @@
-"""Batch renormalization (Ioffe, arXiv:1702.03275): the batch's moments, corrected towards averages over many batches.
+"""Batch renormalization (Ioffe, arXiv:1702.03275) corrects the batch's moments towards long-term averages.
 
-In training the outputs are (x * r + d) * gamma + beta with r = stddev / renorm_stddev and
-d = (mean - renorm_mean) / renorm_stddev, both within the limits of `renorm_clipping` and without a gradient.
+In training the outputs are (x * r + d) * gamma + beta with r = stddev / renorm_stddev and d = (mean - renorm_mean) /
+renorm_stddev. Both stay within the limits of `renorm_clipping` and have no gradient.
 """
 
 import tensorflow.compat.v1 as v1
@@ -12,7 +12,7 @@ LIMITS = ("rmax", "rmin", "dmax")
 
 
 def checked_clipping(clipping):
-    """Returns the limits as a dict. Raises ValueError for one of another name."""
+    """Returns the limits as a dict. Raises ValueError for an unknown name."""
     clipping = clipping or {}
     if not set(clipping) <= set(LIMITS):
         raise ValueError(f"renorm_clipping {clipping} contains keys not in {list(LIMITS)}")
@@ -20,12 +20,12 @@ def checked_clipping(clipping):
 
 
 def corrected(layer, mean, variance, training):
-    """Returns (r, d, mean, variance); the last two make the renorm averages move before they are used.
+    """Returns (r, d, mean, variance). Using the last two updates the renorm averages first.
 
     layer: a BatchNormalization with the variables renorm_mean and renorm_stddev.
     """
     stddev = v1.sqrt(variance + layer.epsilon)
-    # The average may still be near zero at the start of training.
+    # At the start of training the average may still be near zero.
     average = v1.maximum(layer.renorm_stddev, v1.sqrt(v1.constant(layer.epsilon, stddev.dtype)))
     r, d = stddev / average, (mean - layer.renorm_mean) / average
     with v1.control_dependencies([r, d]):

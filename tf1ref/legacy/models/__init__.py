@@ -1,1 +1,1 @@
-"""tensorflow.models, as it was before 1.0."""
+"""tensorflow.models: example models that TensorFlow contained before 1.0."""

@@ -1,1 +1,1 @@
-"""tf.nn: what TensorFlow dropped of it."""
+"""tf.nn: the names that TensorFlow removed."""

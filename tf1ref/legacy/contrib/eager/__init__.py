@@ -1,4 +1,4 @@
-"""tf.contrib.eager, as far as programs of its time used it: gradients of functions, iterators, variables, networks."""
+"""tf.contrib.eager, the part that programs used: gradients of functions, iterators, variables, networks."""
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -28,13 +28,13 @@ list_devices = tf.config.list_logical_devices
 
 
 class Saver:
-    """Saves and restores a list of variables by their names, eagerly; a v1.train.Saver without sessions."""
+    """Saves and restores variables by their names when code runs eagerly, as v1.train.Saver does in a session."""
 
     def __init__(self, var_list):
         self._saver = v1.train.Saver(var_list)
 
     def save(self, file_prefix, global_step=None):
-        """Writes `file_prefix[-global_step]`; returns that prefix."""
+        """Writes `file_prefix[-global_step]`. Returns that prefix."""
         return self._saver.save(None, file_prefix, global_step=global_step)
 
     def restore(self, file_prefix):
@@ -43,17 +43,17 @@ class Saver:
 
 
 def num_gpus():
-    """Returns how many GPUs there are."""
+    """Returns the number of GPUs."""
     return len(tf.config.list_physical_devices("GPU"))
 
 
 def Variable(*args, **kwargs):  # noqa: N802 - a class in TF1
-    """A resource variable, which is what eager execution has."""
+    """Returns a resource variable, the kind that eager execution has."""
     return v1.Variable(*args, **{"use_resource": True, **kwargs})
 
 
 class Iterator:
-    """The elements of a data set, in a `for` loop or by `next()`."""
+    """The elements of a data set, for a `for` loop or for `next()`."""
 
     def __init__(self, dataset):
         self._iterator = iter(dataset)
@@ -68,7 +68,7 @@ class Iterator:
 
 
 def implicit_value_and_gradients(f):
-    """Returns a function that calls f and gives (value, [(gradient, variable)]) for the variables that f read."""
+    """Returns a function that calls f and returns (value, [(gradient, variable)]) for the variables that f read."""
 
     def called(*args, **kwargs):
         with tf.GradientTape() as tape:
@@ -82,13 +82,16 @@ def implicit_value_and_gradients(f):
 
 
 def implicit_gradients(f):
-    """The same without the value."""
+    """Returns a function like that of implicit_value_and_gradients, without the value."""
     both = implicit_value_and_gradients(f)
     return lambda *args, **kwargs: both(*args, **kwargs)[1]
 
 
 def value_and_gradients_function(f, params=None):
-    """Returns a function that gives (f(*args), the gradients by its arguments, or by those whose numbers are given)."""
+    """Returns a function of f's arguments that returns f's value and its gradients.
+
+    params: the numbers of the arguments whose gradients are wanted; None (the default) means all.
+    """
 
     def called(*args):
         args = [nest.map_structure(tf.convert_to_tensor, arg) for arg in args]
@@ -102,6 +105,6 @@ def value_and_gradients_function(f, params=None):
 
 
 def gradients_function(f, params=None):
-    """The same without the value."""
+    """Returns a function like that of value_and_gradients_function, without the value."""
     both = value_and_gradients_function(f, params)
     return lambda *args: both(*args)[1]

@@ -1,4 +1,4 @@
-"""tf.contrib.eager.Network: layers put together by hand, the model class of 1.4 to 1.15's eager programs."""
+"""tf.contrib.eager.Network: models made of layers by hand, as eager programs of 1.4 to 1.15 wrote them."""
 
 import inspect
 
@@ -8,10 +8,10 @@ from tf1ref.legacy._layer import Layer
 
 
 class Network(Layer):
-    """Base class: subclasses track their layers in __init__ and use them in `call`.
+    """The base class. Subclasses track their layers in __init__ and use them in `call`.
 
-    Variables: `<class in snake case>/<layer>/<its own>`, my_network/dense/kernel, my_network/dense_1/kernel. Raises
-    ValueError for a name with a slash, and for a scope as the name.
+    Variables are named `<class in snake case>/<layer>/<its own>`: my_network/dense/kernel, my_network/dense_1/kernel.
+    Raises ValueError for a name with a slash, and for a scope in place of a name.
     """
 
     def __init__(self, name=None):
@@ -23,10 +23,10 @@ class Network(Layer):
         self._tracked = []
 
     def track_layer(self, layer):
-        """Adds a layer, or a network; returns it.
+        """Adds a layer or a network, and returns it.
 
-        Raises RuntimeError before Network.__init__ was called, TypeError for what is no layer, ValueError for a name
-        that another layer here was given.
+        Raises RuntimeError before Network.__init__ was called, TypeError for an object that is not a layer, and
+        ValueError for a name that another layer here has.
         """
         if not hasattr(self, "_tracked"):
             raise RuntimeError("Need to call Network.__init__ before adding layers")
@@ -39,7 +39,10 @@ class Network(Layer):
         return layer
 
     def get_layer(self, name=None, index=None):
-        """Returns a tracked layer by its name or its place. Raises ValueError for neither, for both and for none."""
+        """Returns a tracked layer by its name or its index.
+
+        Raises ValueError for neither, for both, and when the layer does not exist.
+        """
         if (name is None) == (index is None):
             raise ValueError("Exactly one of 'index' or 'name' must be provided")
         if index is None:
@@ -52,22 +55,27 @@ class Network(Layer):
 
     @property
     def layers(self):
+        """The tracked layers, in the order in which they were added."""
         return list(self._tracked)
 
     @property
     def trainable_weights(self):
+        """The trained variables of all layers."""
         return [weight for layer in self._tracked for weight in layer.trainable_weights]
 
     @property
     def non_trainable_weights(self):
+        """The variables of all layers that are not trained."""
         return [weight for layer in self._tracked for weight in layer.non_trainable_weights]
 
     @property
     def losses(self):
+        """The losses of all layers."""
         return [loss for layer in self._tracked for loss in layer.losses]
 
     @property
     def updates(self):
+        """The updates of all layers."""
         return [update for layer in self._tracked for update in layer.updates]
 
     def call(self, inputs, *args, **kwargs):
@@ -75,7 +83,7 @@ class Network(Layer):
 
 
 class Sequential(Network):
-    """Layers or functions one after the other; `training` goes to those that take it."""
+    """Layers or functions, called one after the other. Those that take `training` get it."""
 
     def __init__(self, layers_funcs=None, name=None):
         super().__init__(name)
@@ -84,7 +92,7 @@ class Sequential(Network):
             self.add(each)
 
     def add(self, layer_func):
-        """Adds a layer or a function at the end. Raises TypeError for what is neither."""
+        """Adds a layer or a function at the end. Raises TypeError for anything else."""
         if isinstance(layer_func, Layer):
             self.track_layer(layer_func)
         elif not callable(layer_func):

@@ -1,6 +1,6 @@
-"""Keras 3's variables are its own objects around TensorFlow's: tf.train's optimizers and Savers get what is inside.
+"""Lets tf.train's optimizers and Savers take Keras 3's variables, which are objects around TensorFlow's.
 
-In eager programs tf.keras is the Keras that is installed; its models with tf.train's optimizers were 1.5 to 1.15's way.
+In eager programs tf.keras is the installed Keras. In 1.5 to 1.15 its models were trained by tf.train's optimizers.
 """
 
 import functools
@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as v1
 
 
 def install():
-    """Makes tf.train.Optimizer and tf.train.Saver take variables of Keras'."""
+    """Makes tf.train.Optimizer and tf.train.Saver accept variables of Keras."""
     optimizer = v1.train.Optimizer
     optimizer.apply_gradients = _taking(optimizer.apply_gradients, "grads_and_vars", 0, _pairs)
     optimizer.compute_gradients = _taking(optimizer.compute_gradients, "var_list", 1, _variables)

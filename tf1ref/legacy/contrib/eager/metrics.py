@@ -1,12 +1,12 @@
-"""tf.contrib.eager.metrics: objects that sum up what they are called with."""
+"""tf.contrib.eager.metrics: objects that accumulate the values with which they are called."""
 
 import tensorflow.compat.v1 as v1
 
 
 class Metric:
-    """Base class: `build` makes variables with add_variable, `call` takes values, `result` tells.
+    """The base class: `build` makes variables with add_variable, `call` takes values, `result` returns the metric.
 
-    Eager execution alone: in graphs use tf.metrics. Raises RuntimeError there.
+    Metrics need eager execution; graphs have tf.metrics. Raises RuntimeError in a graph.
     """
 
     def __init__(self, name=None):
@@ -24,23 +24,25 @@ class Metric:
         return self.call(*args, **kwargs)
 
     def add_variable(self, name, shape=None, dtype=None, initializer=None):
-        """Returns a new variable that init_variables() sets back."""
+        """Returns a new variable, which init_variables() resets."""
         value = (initializer or v1.zeros_initializer())(shape or (), dtype=dtype or v1.float32)
         self._variables.append(v1.Variable(value, name=name, trainable=False, use_resource=True))
         return self._variables[-1]
 
     def init_variables(self):
-        """Starts anew."""
+        """Resets all variables."""
         for variable in self._variables:
             variable.assign(v1.zeros_like(variable))
 
     def build(self, *args, **kwargs):
-        pass
+        """Makes the variables. It is called once, before the first call."""
 
     def call(self, *args, **kwargs):
+        """Adds values to the metric."""
         raise NotImplementedError(f"{type(self).__name__} must define call()")
 
     def result(self):
+        """Returns the metric of all values so far."""
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def value(self):
@@ -49,7 +51,7 @@ class Metric:
 
 
 class Mean(Metric):
-    """The mean of all values, each as often as its weight."""
+    """The weighted mean of all values."""
 
     def __init__(self, name=None, dtype=v1.float64):
         super().__init__(name)
@@ -60,7 +62,7 @@ class Mean(Metric):
         self.denom = self.add_variable("denom", dtype=self.dtype)
 
     def call(self, values, weights=None):
-        """values: any shape; weights: one that broadcasts to it, or None for ones. Returns (values, weights)."""
+        """Takes values of any shape, and weights that broadcast to it (None means ones). Returns (values, weights)."""
         values = v1.cast(values, self.dtype)
         each = v1.ones_like(values) if weights is None else v1.cast(weights, self.dtype) * v1.ones_like(values)
         self.numer.assign_add(v1.reduce_sum(values * each))
@@ -74,10 +76,13 @@ class Mean(Metric):
 
 
 class Accuracy(Mean):
-    """The part of the predictions that are their labels."""
+    """The share of predictions that equal their labels."""
 
     def call(self, labels, predictions, weights=None):
-        """labels, predictions: of one shape. Returns them. Raises InvalidArgumentError where the shapes differ."""
+        """Takes labels and predictions of one shape, and returns them.
+
+        Raises InvalidArgumentError when the shapes differ.
+        """
         labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(predictions)
         v1.debugging.assert_equal(v1.shape(labels), v1.shape(predictions), message="Shapes of labels and predictions")
         super().call(v1.equal(labels, v1.cast(predictions, labels.dtype)), weights)

@@ -1,6 +1,6 @@
-"""tf.contrib.factorization: k-means as a graph, over whole data sets or over batches.
+"""tf.contrib.factorization: k-means as a graph, for whole data sets or for batches.
 
-Source of the mini-batch rule: D. Sculley, "Web-scale k-means clustering", 2010.
+The mini-batch rule is that of D. Sculley, "Web-scale k-means clustering", 2010.
 """
 
 import tensorflow.compat.v1 as v1
@@ -19,13 +19,13 @@ CLUSTERS_VAR_NAME = "clusters"
 
 
 class KMeans:
-    """Clusters the rows of `inputs`, one tensor (rows, features) or a list of them.
+    """Clusters the rows of `inputs`, one tensor of [rows, features] or a list of them.
 
-    initial_clusters: "random" rows, "kmeans_plus_plus", "kmc2" (a Markov chain of kmc2_chain_length rows a centre), an
-    array (clusters, features), or a function (inputs, number) -> the first centres. distance_metric:
-    "squared_euclidean" or "cosine" (1 - cosine). use_mini_batch: each run moves the centres by the mean of all rows
-    they got so far; every mini_batch_steps_per_iteration runs the moved centres replace those that rows are compared
-    with. Raises ValueError for what is none of these.
+    initial_clusters: "random" takes random rows; "kmeans_plus_plus" and "kmc2" take rows far apart. "kmc2" runs a
+    Markov chain of kmc2_chain_length rows for each centre. It may also be an array [clusters, features], or a function
+    (inputs, number) -> the first centres. distance_metric: "squared_euclidean" or "cosine" (1 - cosine).
+    use_mini_batch: each run moves a centre to the mean of all rows that it got so far. Rows are compared with copies of
+    the centres, which are updated every mini_batch_steps_per_iteration runs. Raises ValueError for other values.
     """
 
     def __init__(
@@ -50,17 +50,18 @@ class KMeans:
         self._cosine = distance_metric == COSINE_DISTANCE
         self._batches, self._steps = use_mini_batch, mini_batch_steps_per_iteration
         self._seed, self._retries, self._chain = random_seed, kmeans_plus_plus_num_retries, kmc2_chain_length
-        # Centres that batches move leave the unit sphere; the others are put back on it by whoever assigns them.
+        # Batches move centres off the unit sphere. Whoever assigns the compared copies puts these back on it.
         self._copies = use_mini_batch and self._steps > 1
         self._on_sphere = self._cosine and (not use_mini_batch or self._copies)
 
     def training_graph(self):
-        """Adds the ops and variables: clusters, initialized, and for batches the counts.
+        """Adds the ops and the variables: clusters, initialized, and the counts for batches.
 
-        Returns (all_scores, cluster_idx, scores, cluster_centers_initialized, cluster_centers_var, init_op, train_op):
-        first three each a tuple with a tensor for each input: its distances to all centres (rows, clusters), the
-        nearest (rows,), the distance to it (rows,). Run init_op, repeatedly where a batch holds fewer rows than there
-        are clusters, until the variable cluster_centers_initialized is true; then train_op.
+        Returns (all_scores, cluster_idx, scores, cluster_centers_initialized, cluster_centers_var, init_op, train_op).
+        The first three are tuples with one tensor for each input: the distances to all centres [rows, clusters], the
+        nearest centre [rows], and the distance to it [rows].
+        Run init_op until the variable cluster_centers_initialized is true, then train_op. A batch with fewer rows than
+        clusters needs several runs.
         """
         start, number = self._initial_clusters, self._num_clusters
         if not isinstance(start, str) and not callable(start):
@@ -106,7 +107,7 @@ class KMeans:
         if self._cosine and not self._on_sphere:
             centers = v1.nn.l2_normalize(centers, axis=1)
         nearest, scores = v1.raw_ops.NearestNeighbors(points=inputs, centers=centers, k=1)
-        # Of unit vectors the square of the distance is 2 (1 - cosine).
+        # For unit vectors, the square of the distance is 2 (1 - cosine).
         scores = 0.5 * scores if self._cosine else scores
         return distances, v1.squeeze(scores, [-1]), v1.squeeze(nearest, [-1])
 
@@ -118,14 +119,15 @@ class KMeans:
         return v1.assign(self._centers, v1.nn.l2_normalize(means, axis=1) if self._on_sphere else means)
 
     def _move(self, inputs, nearest):
-        """Adds one batch: x += (sum of its rows - k x) / (n + k), with n rows before and k new ones."""
+        """Adds one batch: x += (sum of its rows - k x) / (n + k), for n rows before and k new ones."""
         ids, by = v1.unique(nearest)
         new = v1.math.unsorted_segment_sum(v1.ones_like(by, dtype=v1.int64), by, v1.size(ids))
         before, centers = v1.gather(self._counts, ids), v1.gather(self._moved, ids)
         sums = v1.math.unsorted_segment_sum(inputs, by, v1.size(ids))
         change = sums - v1.expand_dims(v1.cast(new, inputs.dtype), 1) * centers
         change *= v1.expand_dims(v1.reciprocal(v1.cast(before + new, inputs.dtype)), 1)
-        with v1.control_dependencies([change]):  # the counts before are read before
+        # The old counts must be read before the change.
+        with v1.control_dependencies([change]):
             return v1.scatter_add(self._counts, ids, new), v1.scatter_add(self._moved, ids, change)
 
     def _replace_centers(self):

@@ -1,7 +1,7 @@
-"""Where k-means begins: the op that chooses centres until there are enough.
+"""The start of k-means: an op that chooses centres until there are enough.
 
-Sources: D. Arthur, S. Vassilvitskii, "k-means++", 2007; O. Bachem et al., "Approximate k-means++ in
-sublinear time", 2016.
+Sources: D. Arthur, S. Vassilvitskii, "k-means++", 2007; O. Bachem et al., "Approximate k-means++ in sublinear time",
+2016.
 """
 
 import collections
@@ -12,15 +12,16 @@ RANDOM_INIT = "random"
 KMEANS_PLUS_PLUS_INIT = "kmeans_plus_plus"
 KMC2_INIT = "kmc2"
 
-# number: of clusters, a scalar tensor; start: a name above, a function or a tensor; cosine: centres have length 1.
+# number: the number of clusters, a scalar tensor. start: a name above, a function or a tensor. cosine: centres have
+# length 1.
 Options = collections.namedtuple("Options", ["number", "start", "seed", "retries", "chain", "cosine"])
 
 
 def op(inputs, options, centers, moved, initialized):
     """Returns an op that adds centres from `inputs` (a list) to the variables `centers` and `moved`.
 
-    It sets `initialized` when there are all; run again after that it does nothing. It fails for fewer rows than
-    kmeans++ needs, and for given centres when there are some already.
+    It sets `initialized` when all centres exist. Further runs do nothing. It fails when there are fewer rows than
+    kmeans++ needs, and for given centres when some exist already.
     """
     chosen = v1.shape(centers)[0]
     missing = options.number - chosen
@@ -63,7 +64,7 @@ def _chosen(inputs, options, missing):
         return v1.cond(rows <= missing, lambda: v1.concat(inputs, 0), some)
     if isinstance(options.start, str):
         with v1.control_dependencies([v1.assert_greater_equal(rows, missing)]):
-            # Of the first input alone, as in TF1.
+            # As in TF1, the rows come from the first input only.
             points = _unit(v1.identity(inputs[0]), options.cosine)
             return v1.raw_ops.KmeansPlusPlusInitialization(
                 points=points,
@@ -78,7 +79,7 @@ def _chosen(inputs, options, missing):
 
 
 def _by_chains(inputs, options, missing, centers, moved):
-    """Adds one centre for each `chain` rows, at least one; the first of all is the first row."""
+    """Adds one centre for each `chain` rows, but at least one. The very first centre is the first row."""
     wanted = v1.maximum(v1.minimum(missing, v1.shape(inputs)[0] // options.chain), 1)
 
     def add(number, _):

@@ -1,4 +1,4 @@
-"""tf.contrib.framework: variables by collection and name, the step counter, checkpoints by name, arg_scope."""
+"""tf.contrib.framework: variables in collections and by name, the step counter, checkpoints by name, arg_scope."""
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -84,7 +84,7 @@ TensorSpec, CriticalSection = tf.TensorSpec, tf.CriticalSection
 
 
 def assert_or_get_global_step(graph=None, global_step_tensor=None):
-    """Returns the graph's step counter, or checks the one given."""
+    """Returns the graph's step counter, or checks the given one."""
     if global_step_tensor is None:
         return get_global_step(graph)
     assert_global_step(global_step_tensor)
@@ -92,9 +92,10 @@ def assert_or_get_global_step(graph=None, global_step_tensor=None):
 
 
 def py_func(func, args=(), kwargs=None, output_types=None, output_shapes=None, stateful=True, name=None):
-    """tf.py_func with keyword arguments and nests: func is called with arrays, in the form of args and kwargs.
+    """tf.py_func with keyword arguments and nests. func gets arrays in the structure of args and kwargs.
 
-    output_types, output_shapes: one, or a nest as `func` returns it; None for what returns nothing (an op).
+    output_types, output_shapes: a single one, or a nest like func's result. With None, func returns nothing and this
+    returns an op.
     """
     flat = nest.flatten((list(args), kwargs or {}))
     types = nest.flatten(output_types) if output_types is not None else []

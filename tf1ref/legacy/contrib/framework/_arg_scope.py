@@ -1,6 +1,6 @@
-"""tf.contrib.framework.arg_scope: default arguments for functions that take part, within a context.
+"""tf.contrib.framework.arg_scope: default arguments, within a context, for functions that take part.
 
-The scopes nest: what an inner one does not say, the outer one says; what a call says itself wins.
+Scopes nest. An argument of the call comes first, then the default of the inner scope, then that of the outer one.
 """
 
 import contextlib
@@ -11,22 +11,22 @@ _stack = [{}]
 
 
 def current_arg_scope():
-    """Returns {function: {argument: default}} as it stands now."""
+    """Returns {function: {argument: default}} of the current scope."""
     return _stack[-1]
 
 
 def defaults_of(func):
-    """Returns {argument: default} that the scopes give `func`, which takes part."""
+    """Returns {argument: default} that the scopes give `func`, a function that takes part."""
     return current_arg_scope().get(arg_scope_func_key(func), {})
 
 
 def has_arg_scope(func):
-    """Whether `func` takes part."""
+    """Returns whether `func` takes part."""
     return hasattr(func, "_arg_scope_names")
 
 
 def arg_scoped_arguments(func):
-    """Returns the names of the arguments of `func` that have defaults. Raises ValueError when it takes no part."""
+    """Returns the names of `func`'s arguments that have defaults. Raises ValueError when it does not take part."""
     _check(func)
     return func._arg_scope_names
 
@@ -40,7 +40,8 @@ def _check(func):
 def arg_scope(list_ops_or_scope, **kwargs):
     """Gives each function of a list the defaults `kwargs`, or enters a scope that was kept (`with ... as scope`).
 
-    Raises ValueError for a function that takes no part or has no such argument, TypeError for another argument.
+    Raises ValueError for a function that does not take part or lacks such an argument, and TypeError for another type
+    of list_ops_or_scope.
     """
     if isinstance(list_ops_or_scope, dict):
         if kwargs:
@@ -61,12 +62,12 @@ def arg_scope(list_ops_or_scope, **kwargs):
 
 
 def arg_scope_func_key(func):
-    """Returns what the scopes know a function by."""
+    """Returns the key under which the scopes keep a function."""
     return func._arg_scope_key
 
 
 def add_arg_scope(func):
-    """Makes `func` take its defaults from the arg_scope that is open."""
+    """Makes `func` take its defaults from the current arg_scope."""
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [p for p in inspect.signature(func, follow_wrapped=False).parameters.values() if p.kind is kind]

@@ -1,4 +1,4 @@
-"""tf.contrib.framework's small functions of tensors: shapes that are asserted, ranks, sums, graphs, names."""
+"""tf.contrib.framework's small functions of tensors: asserted shapes, ranks, sums, graphs, names."""
 
 import numpy as np
 import tensorflow.compat.v1 as v1
@@ -7,17 +7,17 @@ from tensorflow.python.ops import confusion_matrix
 
 
 def with_same_shape(expected_tensor, tensor):
-    """Returns `tensor`, asserted to be of the other's shape."""
+    """Returns `tensor`, asserted to have the shape of `expected_tensor`."""
     with v1.name_scope(f"{tensor.op.name}/"):
         shape = expected_tensor.get_shape()
         return with_shape(shape.as_list() if shape.is_fully_defined() else v1.shape(expected_tensor), tensor)
 
 
 def with_shape(expected_shape, tensor):
-    """Returns `tensor` with that shape: checked now where it is known, else by an assertion when it runs.
+    """Returns `tensor` with that shape. It is checked now where it is known, else by an assertion when the op runs.
 
-    expected_shape: a list, a TensorShape (an unknown size fits any), a vector of int32, or a tensor of int32. Raises
-    ValueError where the shapes do not fit, for a SparseTensor and for an expected shape of another kind.
+    expected_shape: a list, a TensorShape (an unknown size fits any), or a tensor of int32.
+    Raises ValueError when the shapes do not fit, for a SparseTensor, and for an expected shape of another kind.
     """
     if isinstance(tensor, v1.SparseTensor):
         raise ValueError("SparseTensor not supported.")
@@ -62,7 +62,7 @@ def _assertion(expected, tensor):
             expected = [-1 if size is None else size for size in expected.as_list()]
         actual = v1.shape(tensor, name="actual")
         same_rank = v1.equal(v1.size(expected), v1.rank(tensor))
-        # Without the same rank the sizes cannot be compared.
+        # Sizes can only be compared when the ranks are equal.
         same = v1.cond(
             same_rank,
             lambda: v1.reduce_all(v1.logical_or(v1.equal(expected, -1), v1.equal(expected, actual))),
@@ -72,7 +72,7 @@ def _assertion(expected, tensor):
 
 
 def assert_scalar_int(tensor, name=None):
-    """Returns the tensor. Raises ValueError when it is no scalar of an integer type."""
+    """Returns the tensor. Raises ValueError when it is not a scalar of an integer type."""
     with v1.name_scope(name, "assert_scalar_int", [tensor]) as scope:
         tensor = v1.convert_to_tensor(tensor)
         if not tensor.dtype.base_dtype.is_integer:
@@ -81,7 +81,7 @@ def assert_scalar_int(tensor, name=None):
 
 
 def reduce_sum_n(tensors, name=None):
-    """Returns the sum of all elements of all tensors, a scalar. Raises ValueError for no tensors."""
+    """Returns the sum of all elements of all tensors, a scalar. Raises ValueError for an empty list."""
     if not tensors:
         raise ValueError("No tensors provided.")
     with v1.name_scope(name, "reduce_sum_n", tensors) as scope:
@@ -90,13 +90,13 @@ def reduce_sum_n(tensors, name=None):
 
 
 def remove_squeezable_dimensions(predictions, labels, name=None):
-    """Returns (predictions, labels); a last axis of 1 goes where one of them has one axis more."""
+    """Returns (predictions, labels). When one has one more axis than the other, its last axis of size 1 is removed."""
     labels, predictions = confusion_matrix.remove_squeezable_dimensions(labels, predictions, name=name)
     return predictions, labels
 
 
 def convert_to_tensor_or_sparse_tensor(value, dtype=None, name=None):
-    """Returns a Tensor, or a SparseTensor of one or its value. Raises RuntimeError for another dtype."""
+    """Returns a Tensor or a SparseTensor from a value of either. Raises RuntimeError for another dtype."""
     if dtype is not None:
         dtype = v1.as_dtype(dtype)
     if isinstance(value, v1.SparseTensorValue):
@@ -109,12 +109,12 @@ def convert_to_tensor_or_sparse_tensor(value, dtype=None, name=None):
 
 
 def get_name_scope():
-    """Returns the name scope that is open, without its closing slash."""
+    """Returns the current name scope without its closing slash."""
     return v1.get_default_graph().get_name_scope()
 
 
 def get_graph_from_inputs(op_input_list, graph=None):
-    """Returns the graph that the inputs are of, else `graph`, else the default one. Raises ValueError for several."""
+    """Returns the graph of the inputs, else `graph`, else the default graph. Raises ValueError for several graphs."""
     found = graph
     for value in op_input_list:
         of = getattr(value, "graph", None)

@@ -1,4 +1,4 @@
-"""tf.contrib.framework's assignments: variables by name from arrays and from checkpoints."""
+"""tf.contrib.framework's assignments: variables by name, from arrays and from checkpoints."""
 
 import numpy as np
 import tensorflow.compat.v1 as v1
@@ -12,9 +12,9 @@ load_embedding_initializer = checkpoint_ops._load_embedding_initializer
 
 
 def assign_from_values(var_names_to_values):
-    """Returns (op, feed_dict) that assign arrays to variables by name.
+    """Returns (op, feed_dict), which assign arrays to variables by name.
 
-    Raises ValueError for a name that no variable has, and an array of another number of elements.
+    Raises ValueError for a name that no variable has, and for an array with another number of elements.
     """
     ops, feed = [], {}
     for name, value in var_names_to_values.items():
@@ -28,16 +28,16 @@ def assign_from_values(var_names_to_values):
 
 
 def assign_from_values_fn(var_names_to_values):
-    """Returns a function of a session that does what assign_from_values says."""
+    """Returns a function of a session that assigns as assign_from_values does."""
     op, feed = assign_from_values(var_names_to_values)
     return lambda session: session.run(op, feed)
 
 
 def assign_from_checkpoint(model_path, var_list, ignore_missing_vars=False):
-    """Returns (op, feed_dict) that assign a checkpoint's arrays.
+    """Returns (op, feed_dict), which assign the arrays of a checkpoint.
 
-    var_list: variables, or {name in the checkpoint: variable, or a list of one's parts}. Raises ValueError for a name
-    the checkpoint lacks (unless ignore_missing_vars) or an array of another shape.
+    var_list: variables, or {name in the checkpoint: variable, or a list of a variable's parts}. Raises ValueError for a
+    name that the checkpoint lacks (unless ignore_missing_vars) and for an array of another shape.
     """
     named = var_list
     if not isinstance(var_list, dict):
@@ -66,7 +66,7 @@ def assign_from_checkpoint(model_path, var_list, ignore_missing_vars=False):
 
 
 def _part(whole, var):
-    """Returns the rows of an array that a part of a partitioned variable holds; all, where it is no part."""
+    """Returns the rows of an array that belong to a part of a partitioned variable. For another variable: all rows."""
     info = getattr(var, "_save_slice_info", None)
     if not info:
         return whole
@@ -74,7 +74,7 @@ def _part(whole, var):
 
 
 def assign_from_checkpoint_fn(model_path, var_list, ignore_missing_vars=False, reshape_variables=False):
-    """Returns a function of a session that restores `var_list`, or None where nothing of it is in the checkpoint.
+    """Returns a function of a session that restores `var_list`, or None when the checkpoint has nothing of it.
 
     Raises ValueError for an empty var_list.
     """

@@ -1,4 +1,4 @@
-"""tf.contrib.framework's variables: made in collections and on devices, found by name."""
+"""tf.contrib.framework's variables: made in collections and on devices, and found by name."""
 
 import re
 
@@ -24,9 +24,9 @@ def variable(
     synchronization=v1.VariableSynchronization.AUTO,
     aggregation=v1.VariableAggregation.NONE,
 ):
-    """get_variable with a device. collections: None is GLOBAL_VARIABLES; a list is all, without it if it is not there.
+    """get_variable with a device. collections: None means GLOBAL_VARIABLES; a list replaces it.
 
-    device: a name, or a function of the op that is to be placed, such as VariableDeviceChooser's.
+    device: a name, or a function of the op to be placed, such as a VariableDeviceChooser.
     """
     collections = list(collections if collections is not None else [v1.GraphKeys.GLOBAL_VARIABLES])
     getter = v1.get_variable if custom_getter is None else _partial(custom_getter, v1.get_variable)
@@ -68,9 +68,10 @@ def model_variable(
     synchronization=v1.VariableSynchronization.AUTO,
     aggregation=v1.VariableAggregation.NONE,
 ):
-    """`variable` that is in MODEL_VARIABLES too."""
+    """A `variable` that is in MODEL_VARIABLES, too."""
     collections = [*(collections or []), v1.GraphKeys.GLOBAL_VARIABLES, v1.GraphKeys.MODEL_VARIABLES]
-    # By name: an arg_scope may have defaults for `variable` too, and the call's own win.
+    # The call goes by name: an arg_scope may have defaults for `variable`, too, and the call's own arguments come
+    # first.
     return variable(
         name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer, trainable=trainable,
         collections=collections, caching_device=caching_device, device=device, partitioner=partitioner,
@@ -80,12 +81,12 @@ def model_variable(
 
 
 def local_variable(initial_value, validate_shape=True, name=None, use_resource=None):
-    """Returns a variable in LOCAL_VARIABLES that is not trained."""
+    """Returns a variable in LOCAL_VARIABLES. It is not trained."""
     return _untrained(v1.GraphKeys.LOCAL_VARIABLES, initial_value, validate_shape, name, use_resource)
 
 
 def global_variable(initial_value, validate_shape=True, name=None, use_resource=None):
-    """Returns a variable in GLOBAL_VARIABLES that is not trained."""
+    """Returns a variable in GLOBAL_VARIABLES. It is not trained."""
     return _untrained(v1.GraphKeys.GLOBAL_VARIABLES, initial_value, validate_shape, name, use_resource)
 
 
@@ -101,13 +102,13 @@ def _untrained(collection, initial_value, validate_shape, name, use_resource):
 
 
 def add_model_variable(var):
-    """Adds a variable to MODEL_VARIABLES, unless it is there."""
+    """Adds a variable to MODEL_VARIABLES, unless it is there already."""
     if all(var is not known for known in v1.get_collection(v1.GraphKeys.MODEL_VARIABLES)):
         v1.add_to_collection(v1.GraphKeys.MODEL_VARIABLES, var)
 
 
 def get_variables(scope=None, suffix=None, collection=v1.GraphKeys.GLOBAL_VARIABLES):
-    """Returns the variables of a collection below `scope` (a name or VariableScope) whose name ends in `suffix`."""
+    """Returns the variables of a collection below `scope` (a name or VariableScope) whose names end in `suffix`."""
     scope = scope.name if isinstance(scope, v1.VariableScope) else scope
     if suffix is not None:
         suffix = suffix if ":" in suffix else suffix + ":"
@@ -116,32 +117,35 @@ def get_variables(scope=None, suffix=None, collection=v1.GraphKeys.GLOBAL_VARIAB
 
 
 def get_model_variables(scope=None, suffix=None):
-    """get_variables of MODEL_VARIABLES."""
+    """Calls get_variables with the collection MODEL_VARIABLES."""
     return get_variables(scope, suffix, v1.GraphKeys.MODEL_VARIABLES)
 
 
 def get_local_variables(scope=None, suffix=None):
-    """get_variables of LOCAL_VARIABLES."""
+    """Calls get_variables with the collection LOCAL_VARIABLES."""
     return get_variables(scope, suffix, v1.GraphKeys.LOCAL_VARIABLES)
 
 
 def get_trainable_variables(scope=None, suffix=None):
-    """get_variables of TRAINABLE_VARIABLES."""
+    """Calls get_variables with the collection TRAINABLE_VARIABLES."""
     return get_variables(scope, suffix, v1.GraphKeys.TRAINABLE_VARIABLES)
 
 
 def get_variables_by_suffix(suffix, scope=None):
-    """get_variables by the end of the name."""
+    """Returns the global variables whose names end in `suffix`."""
     return get_variables(scope, suffix)
 
 
 def get_variables_by_name(given_name, scope=None):
-    """Returns the variables whose last part of the name is `given_name`."""
+    """Returns the variables whose names have `given_name` as their last part."""
     return get_variables(scope, f"/{given_name}:|^{given_name}:")
 
 
 def get_unique_variable(var_op_name):
-    """Returns the variable of that op name. Raises ValueError when there is none, or more than one begins with it."""
+    """Returns the variable of that op name.
+
+    Raises ValueError when it does not exist, or several names begin with it.
+    """
     found = get_variables(var_op_name)
     if not found:
         raise ValueError(f"Couldn't find variable {var_op_name}")
@@ -152,14 +156,14 @@ def get_unique_variable(var_op_name):
 
 
 def get_variable_full_name(var):
-    """Returns the op's name; of a part of a variable, the name of the whole."""
+    """Returns the name of the variable's op. For a part of a variable, it returns the name of the whole."""
     return var._save_slice_info.full_name if getattr(var, "_save_slice_info", None) else var.op.name
 
 
 def get_variables_to_restore(include=None, exclude=None):
-    """Returns the global variables below the scopes of `include` (all) and below none of `exclude`.
+    """Returns the global variables below the scopes of `include` (default: all) and not below those of `exclude`.
 
-    Raises TypeError for scopes that are no list.
+    Raises TypeError for scopes that are not in a list.
     """
     for what, scopes in (("include", include), ("exclude", exclude)):
         if scopes is not None and not isinstance(scopes, (list, tuple)):
@@ -170,7 +174,7 @@ def get_variables_to_restore(include=None, exclude=None):
 
 
 def filter_variables(var_list, include_patterns=None, exclude_patterns=None, reg_search=True):
-    """Returns the variables whose op name matches any pattern of `include_patterns` and none of `exclude_patterns`."""
+    """Returns the variables whose op names match a pattern of `include_patterns` and none of `exclude_patterns`."""
     match = re.search if reg_search else re.match
     if include_patterns:
         var_list = [v for v in var_list if any(match(pattern, v.op.name) for pattern in include_patterns)]
@@ -178,7 +182,7 @@ def filter_variables(var_list, include_patterns=None, exclude_patterns=None, reg
 
 
 class VariableDeviceChooser:
-    """Places variables on parameter servers in turn, or on one device. Called with an op, it gives a device's name."""
+    """Places variables on the parameter servers in turn, or on one device. Called with an op, it returns a device."""
 
     def __init__(self, num_tasks=0, job_name="ps", device_type="CPU", device_index=0, replica=None):
         self._job, self._kind, self._index, self._replica = job_name, device_type, device_index, replica
@@ -193,6 +197,7 @@ class VariableDeviceChooser:
 
 
 def zero_initializer(ref, use_locking=True, name="zero_initializer"):
-    """Returns an op that assigns zeros to a variable and gives it; for large variables without a copy of zeros."""
-    del use_locking  # an assignment to a resource variable takes none
+    """Returns an op that fills a variable with zeros and returns it. A large variable needs no copy of the zeros."""
+    # An assignment to a resource variable has no lock.
+    del use_locking
     return v1.assign(ref, v1.zeros(ref.shape, ref.dtype.base_dtype), name=name)

@@ -1,4 +1,4 @@
-"""tf.contrib.layers, which tf.contrib.slim is made of: layers in scopes of their own, with defaults from arg_scope."""
+"""tf.contrib.layers, the base of tf.contrib.slim: layers with scopes of their own and defaults from arg_scope."""
 
 import functools
 
@@ -101,9 +101,9 @@ __all__ = [
 @add_arg_scope
 @weighted
 def fully_connected(inputs, num_outputs, *, common):
-    """inputs @ weights + biases over the last axis; variables in scope fully_connected.
+    """Computes inputs @ weights + biases over the last axis. The scope is fully_connected.
 
-    Raises ValueError when num_outputs is not an integer, and for inputs whose last axis is unknown.
+    Raises ValueError when num_outputs is not an integer, and when the last axis of the inputs is unknown.
     """
     if not isinstance(num_outputs, int):
         raise ValueError(f"num_outputs type should be one of int, got {type(num_outputs)}.")
@@ -136,7 +136,7 @@ def bias_add(
     data_format="NHWC",
     scope=None,
 ):
-    """Adds `biases` along the channels; scope BiasAdd."""
+    """Adds `biases` along the channels. The scope is BiasAdd."""
     inputs = v1.convert_to_tensor(inputs)
     with v1.variable_scope(scope, "BiasAdd", [inputs], reuse=reuse) as sc:
         size = inputs.get_shape().as_list()[1 if data_format == "NCHW" else -1]
@@ -150,7 +150,7 @@ def bias_add(
 
 @add_arg_scope
 def dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_collections=None, scope=None, seed=None):
-    """Keeps each element with keep_prob, scaled by its inverse, while training; scope Dropout."""
+    """Keeps each element with probability keep_prob and scales it by 1 / keep_prob while training. Scope: Dropout."""
     with v1.variable_scope(scope, "Dropout", [inputs]) as sc:
         inputs = v1.convert_to_tensor(inputs)
         layer = core.Dropout(1 - keep_prob, noise_shape, seed, name=sc.name, _scope=sc)
@@ -159,14 +159,14 @@ def dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_c
 
 @add_arg_scope
 def flatten(inputs, outputs_collections=None, scope=None):
-    """(n, ...) to (n, the product of the rest)."""
+    """Reshapes [n, ...] to [n, product of the other sizes]."""
     with v1.name_scope(scope, "Flatten", [inputs]) as sc:
         return collect_named_outputs(outputs_collections, sc, core.flatten(v1.convert_to_tensor(inputs)))
 
 
 @add_arg_scope
 def one_hot_encoding(labels, num_classes, on_value=1.0, off_value=0.0, outputs_collections=None, scope=None):
-    """(n,) integers to (n, num_classes)."""
+    """Turns integers [n] into one-hot rows [n, num_classes]."""
     with v1.name_scope(scope, "OneHotEncoding", [labels, num_classes]) as sc:
         labels = v1.cast(labels, v1.int64) if v1.convert_to_tensor(labels).dtype == v1.int32 else labels
         outputs = v1.one_hot(labels, num_classes, on_value=on_value, off_value=off_value)
@@ -175,7 +175,7 @@ def one_hot_encoding(labels, num_classes, on_value=1.0, off_value=0.0, outputs_c
 
 @add_arg_scope
 def softmax(logits, scope=None):
-    """Softmax over the last axis, of any rank. Raises ValueError where its size is unknown."""
+    """Softmax over the last axis of a tensor of any rank. Raises ValueError when the size of that axis is unknown."""
     with v1.variable_scope(scope, "softmax", [logits]):
         classes = last_dimension(logits.get_shape(), min_rank=2)
         outputs = v1.reshape(v1.nn.softmax(v1.reshape(logits, [-1, classes])), v1.shape(logits))
@@ -185,7 +185,7 @@ def softmax(logits, scope=None):
 
 @add_arg_scope
 def unit_norm(inputs, dim, epsilon=1e-7, scope=None):
-    """Divides by the Euclidean length along `dim`, epsilon added below the root."""
+    """Divides by the Euclidean length along `dim`. epsilon is added under the root."""
     with v1.variable_scope(scope, "UnitNorm", [inputs]):
         inputs = v1.convert_to_tensor(inputs)
         rank = inputs.get_shape().ndims
@@ -199,7 +199,7 @@ def unit_norm(inputs, dim, epsilon=1e-7, scope=None):
 
 @add_arg_scope
 def maxout(inputs, num_units, axis=-1, scope=None):
-    """The largest of each group along `axis`, which becomes num_units long (Goodfellow et al., 2013)."""
+    """Takes the largest of each group along `axis`, which becomes num_units long (Goodfellow et al., 2013)."""
     with v1.variable_scope(scope, "MaxOut", [inputs]):
         inputs = v1.convert_to_tensor(inputs)
         shape = inputs.get_shape().as_list()
@@ -213,7 +213,7 @@ def maxout(inputs, num_units, axis=-1, scope=None):
 
 @add_arg_scope
 def repeat(inputs, repetitions, layer, *args, **kwargs):
-    """Applies `layer` that often, each with variables of its own: scope/scope_1, scope_2 ..."""
+    """Applies `layer` `repetitions` times, each time with new variables, in scope/scope_1, scope/scope_2 ..."""
     scope = kwargs.pop("scope", None)
     with v1.variable_scope(scope, "Repeat", [inputs]):
         scope = scope or getattr(layer, "__name__", None) or layer.func.__name__
@@ -224,7 +224,7 @@ def repeat(inputs, repetitions, layer, *args, **kwargs):
 
 @add_arg_scope
 def stack(inputs, layer, stack_args, **kwargs):
-    """Applies `layer` with each of `stack_args` in turn: scope/scope_1, scope_2 ..."""
+    """Applies `layer` with each of `stack_args` in turn, in scope/scope_1, scope/scope_2 ..."""
     scope = kwargs.pop("scope", None)
     with v1.variable_scope(scope, "Stack", [inputs]):
         scope = scope or getattr(layer, "__name__", None) or layer.func.__name__

@@ -1,4 +1,4 @@
-"""tf.contrib.layers' convolutions: weights, biases, a normalizer in place of the biases, an activation."""
+"""tf.contrib.layers' convolutions: weights, then a normalizer or biases, then an activation."""
 
 import tensorflow.compat.v1 as v1
 
@@ -17,9 +17,10 @@ def _place(data_format, rank):
 def convolution(
     inputs, num_outputs, kernel_size, stride=1, padding="SAME", data_format=None, rate=1, *, common, conv_dims=None
 ):
-    """Convolution over 1, 2 or 3 axes, by the rank of the inputs; variables `weights` and `biases` in scope Conv.
+    """Convolution over 1, 2 or 3 axes, which the rank of the inputs tells. Variables: Conv/weights, Conv/biases.
 
-    Raises ValueError for inputs of another rank, a stride together with a rate, an unknown data_format.
+    Raises ValueError for inputs of another rank, for a stride above 1 together with a rate above 1, and for an unknown
+    data_format.
     """
     return _convolve(inputs, num_outputs, kernel_size, stride, padding, data_format, rate, common, conv_dims)
 
@@ -52,7 +53,8 @@ def _of_rank(name, dims):
     ):  # fmt: skip
         return _convolve(inputs, num_outputs, kernel_size, stride, padding, data_format, rate, common, dims)
 
-    # Each has a name, and so defaults of its own in an arg_scope. A default for conv2d does not apply to conv1d.
+    # Each function has a name of its own, and therefore its own defaults in an arg_scope. A default for conv2d does
+    # not apply to conv1d.
     convolve.__name__ = convolve.__qualname__ = name
     convolve.__doc__ = f"`convolution` of inputs of rank {dims + 2}."
     return add_arg_scope(weighted(convolve))
@@ -65,7 +67,7 @@ conv1d, conv2d, conv3d = convolution1d, convolution2d, convolution3d
 @add_arg_scope
 @weighted
 def convolution2d_in_plane(inputs, kernel_size, stride=1, padding="SAME", *, common):
-    """The same kernel over each channel of (n, height, width, channels); scope ConvInPlane."""
+    """Applies the same kernel to each channel of [n, height, width, channels]. The scope is ConvInPlane."""
     inputs = v1.convert_to_tensor(inputs)
     with common.open("ConvInPlane", inputs) as sc:
         channels = inputs.get_shape().as_list()[-1]
@@ -84,7 +86,10 @@ conv2d_in_plane = convolution2d_in_plane
 def convolution2d_transpose(
     inputs, num_outputs, kernel_size, stride=1, padding="SAME", data_format="NHWC", *, common
 ):  # fmt: skip
-    """Transposed convolution: (n, height, width, channels) to strides times as large; scope Conv2d_transpose."""
+    """Transposed convolution of [n, height, width, channels]: the result is larger by the stride.
+
+    The scope is Conv2d_transpose.
+    """
     return _transposed(2, inputs, num_outputs, kernel_size, stride, padding, data_format, common)
 
 
@@ -93,7 +98,7 @@ def convolution2d_transpose(
 def convolution3d_transpose(
     inputs, num_outputs, kernel_size, stride=1, padding="SAME", data_format="NDHWC", *, common
 ):  # fmt: skip
-    """The same over three axes: (n, depth, height, width, channels); scope Conv3d_transpose."""
+    """Transposed convolution of [n, depth, height, width, channels]. The scope is Conv3d_transpose."""
     return _transposed(3, inputs, num_outputs, kernel_size, stride, padding, data_format, common)
 
 
@@ -125,7 +130,10 @@ def separable_convolution2d(
     inputs, num_outputs, kernel_size, depth_multiplier=1, stride=1, padding="SAME", data_format="NHWC", rate=1, *,
     common, pointwise_initializer=None,
 ):  # fmt: skip
-    """Depthwise, then pointwise convolution; with num_outputs None the depthwise one alone. Scope SeparableConv2d."""
+    """Depthwise convolution, then a pointwise one. With num_outputs None only the depthwise one is computed.
+
+    The scope is SeparableConv2d.
+    """
     inputs = v1.convert_to_tensor(inputs)
     place = _place(data_format, 4)
     with common.open("SeparableConv2d", inputs) as sc:

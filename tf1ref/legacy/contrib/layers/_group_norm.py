@@ -10,7 +10,7 @@ INITIALIZERS = {"beta": v1.zeros_initializer(), "gamma": v1.ones_initializer()}
 
 
 def _scale_and_shift(inputs, size, center, scale, given, trainable, collections):
-    """Returns (beta, gamma), None for the one that is not wanted; each of shape (size,)."""
+    """Returns (beta, gamma), each of [size]. One that is not wanted is None."""
     made = {}
     for name, wanted in (("beta", center), ("gamma", scale)):
         if wanted:
@@ -42,7 +42,7 @@ def instance_norm(
     data_format="NHWC",
     scope=None,
 ):
-    """Normalizes each example and channel over its other axes (Ulyanov et al., 2016); same shape as `inputs`.
+    """Normalizes each example and channel over its other axes (Ulyanov et al., 2016). The shape stays the same.
 
     Raises ValueError for an unknown data_format, rank or number of channels.
     """
@@ -84,10 +84,10 @@ def group_norm(
     scope=None,
     mean_close_to_zero=False,
 ):
-    """Normalizes each example over `reduction_axes` and groups of channels (Wu and He, 2018); shape of `inputs`.
+    """Normalizes each example over `reduction_axes` and groups of channels (Wu and He, 2018). The shape is kept.
 
-    mean_close_to_zero: the variance is the mean of squares less the mean squared. Raises ValueError for axes that are
-    no axes, and for a number of channels that `groups` does not divide.
+    mean_close_to_zero: computes the variance as the mean of squares minus the square of the mean. Raises ValueError for
+    axes that do not exist, and for a number of channels that `groups` does not divide.
     """
     inputs = v1.convert_to_tensor(inputs)
     rank = inputs.shape.ndims
@@ -107,11 +107,11 @@ def group_norm(
 
 
 def _by_groups(inputs, groups, axis, reduced, shifts, epsilon, mean_close_to_zero):
-    """Returns `inputs`, normalized over the axes `reduced` and within each of the groups of channels at `axis`."""
+    """Returns `inputs` normalized over the axes `reduced` and within each group of channels on `axis`."""
     rank, dynamic, size = inputs.shape.ndims, v1.shape(inputs), _channels(inputs, axis)
     split = [dynamic[i] for i in range(rank)]
     split[axis : axis + 1] = [groups, size // groups]
-    # An axis behind the channels moves by one: the group has an axis of its own.
+    # The groups get an axis of their own, so that an axis behind the channels moves by one.
     over = [a + (a > axis) for a in reduced] + [axis + 1]
     grouped = v1.reshape(inputs, split)
     if mean_close_to_zero:

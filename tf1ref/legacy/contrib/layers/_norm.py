@@ -1,8 +1,8 @@
 """tf.contrib.layers.batch_norm (BatchNorm/beta, gamma, moving_mean, moving_variance) and layer_norm.
 
-contrib's batch_norm has three ways, which differ in the last bits and in what moves: tf.layers' layer (rank 4, updates
-in UPDATE_OPS), the fused kernel with updates of one's own (rank 2, or updates that are forced or collected elsewhere),
-and single ops (other ranks, batch_weights, fused=False).
+contrib's batch_norm has three ways, which differ in the last bits and in what they update. For rank 4 with updates in
+UPDATE_OPS it is tf.layers' layer. For rank 2, or for updates that are forced or collected elsewhere, it is the fused
+kernel with updates of its own. For other ranks, batch_weights or fused=False it is single ops.
 """
 
 from typing import NamedTuple
@@ -47,11 +47,11 @@ def batch_norm(
     renorm_decay=0.99,
     adjustment=None,
 ):
-    """Normalizes by the batch's moments in training, else by the moving ones.
+    """Normalizes by the moments of the batch while training, else by the moving averages.
 
-    updates_collections: where the updates go; None: they happen with the output. is_training: a bool or a tensor.
-    Raises NotImplementedError for renorm and adjustment, ValueError for an unknown rank, number of channels or
-    data_format.
+    updates_collections: the collections of the updates; with None they run together with the output.
+    is_training: a bool or a tensor. Raises NotImplementedError for renorm and adjustment. Raises ValueError for an
+    unknown rank, number of channels or data_format.
     """
     if renorm or adjustment is not None:
         raise NotImplementedError("batch_norm without renorm and adjustment only: tf1ref does not give them back")
@@ -68,7 +68,7 @@ def batch_norm(
     with v1.variable_scope(scope, "BatchNorm", [inputs], reuse=reuse, custom_getter=_placed) as sc:
         plain = batch_weights is None and updates_collections == UPDATE_OPS and not zero_debias_moving_mean
         if plain and not (fused and rank == 2):
-            # Of another rank than four the layer takes no demand for the fused kernel.
+            # The layer accepts `fused` only for inputs of rank 4.
             outputs = _by_layer(inputs, axis, fused if rank == 4 else False, reuse, sc, made=made, moving=moving)
         else:
             variables = _variables(inputs, axis, made)
@@ -82,7 +82,7 @@ def batch_norm(
 
 
 class _Moving(NamedTuple):
-    """How the moving averages move."""
+    """How the moving averages are updated."""
 
     decay: object
     epsilon: float
@@ -112,7 +112,7 @@ class _Variables(NamedTuple):
 
 
 def _placed(getter, *args, **kwargs):
-    """Makes a variable of the layer's where an arg_scope puts those that model_variable makes."""
+    """Makes a variable of the layer where an arg_scope puts those that model_variable makes."""
     device = defaults_of(model_variable).get("device") or defaults_of(variable).get("device")
     with v1.device(device or ""):
         return getter(*args, **kwargs)
@@ -157,7 +157,8 @@ def _variables(inputs, axis, made):
     beta = make("beta", ZEROS) if made.center else None
     gamma = make("gamma", ONES) if made.scale else None
     with v1.variable_scope(v1.get_variable_scope()) as unparted:
-        unparted.set_partitioner(None)  # a moving average cannot be in parts
+        # A moving average cannot be in parts.
+        unparted.set_partitioner(None)
         return _Variables(beta, gamma, make("moving_mean", ZEROS, False), make("moving_variance", ONES, False))
 
 
@@ -223,7 +224,7 @@ def _by_ops(inputs, axis, variables, batch_weights, moving):
         else:
             weights = v1.reshape(v1.convert_to_tensor(batch_weights), [-1] + [1] * (rank - 1))
             mean, variance = v1.nn.weighted_moments(inputs, axes, weights)
-        # Before the choice below: what moves is the batch's, whatever is used.
+        # This comes before the choice below: the updates take the moments of the batch, whichever moments are used.
         mean = _updated(mean, variables, mean, variance, moving)
         batch, kept = (mean, variance), (moving_mean, moving_variance)
         mean, variance = smart_cond(
@@ -249,7 +250,7 @@ def layer_norm(
     begin_params_axis=-1,
     scope=None,
 ):
-    """Normalizes each example over its axes from begin_norm_axis on (Ba et al., 2016); scope LayerNorm.
+    """Normalizes each example over its axes from begin_norm_axis on (Ba et al., 2016). The scope is LayerNorm.
 
     Raises ValueError for an axis that the inputs do not have, and for inputs of unknown rank.
     """

@@ -1,4 +1,4 @@
-"""tf.contrib.layers' forms of before slim: a dense layer with variables `weights` and `bias`, and a sequence of ids."""
+"""tf.contrib.layers' functions from before slim: a dense layer with `weights` and `bias`, and embedded sequences."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
@@ -19,7 +19,7 @@ def embed_sequence(
     scope=None,
     reuse=None,
 ):
-    """(n, length) ids to (n, length, embed_dim), from the variable EmbedSequence/embeddings."""
+    """Turns ids [n, length] into [n, length, embed_dim], by the variable EmbedSequence/embeddings."""
     if not (reuse or (vocab_size and embed_dim)):
         raise ValueError(
             f"Must specify vocab size and embedding dimension when not reusing. Got {vocab_size}, {embed_dim}"
@@ -27,7 +27,7 @@ def embed_sequence(
     with v1.variable_scope(scope, "EmbedSequence", [ids], reuse=reuse):
         shape = [vocab_size, embed_dim] if vocab_size else None
         embeddings = model_variable("embeddings", shape, v1.float32, initializer, regularizer, trainable)
-        # Looking up each id once costs a sort, and saves memory where few ids repeat often.
+        # To look up each id once costs a sort. It saves memory when few ids repeat often.
         lookup = embedding_lookup_unique if unique else v1.nn.embedding_lookup
         return lookup(embeddings, ids)
 
@@ -46,9 +46,9 @@ def legacy_fully_connected(
     weight_regularizer=None,
     bias_regularizer=None,
 ):
-    """The form of before slim: variables `weights` and `bias` in scope fully_connected.
+    """A dense layer from before slim. The variables are `weights` and `bias` in the scope fully_connected.
 
-    Raises ValueError for inputs of rank below 2 and those whose last axis is unknown.
+    Raises ValueError for inputs of a rank below 2, and when the last axis is unknown.
     """
     with v1.variable_scope(name, "fully_connected", [x]):
         x = v1.convert_to_tensor(x)

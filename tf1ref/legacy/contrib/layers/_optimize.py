@@ -1,4 +1,4 @@
-"""tf.contrib.layers.optimize_loss: rate, optimizer, clipping, noise, update ops and summaries in one; and summaries."""
+"""tf.contrib.layers.optimize_loss (rate, optimizer, clipping, noise, update ops and summaries), and summaries."""
 
 import re
 
@@ -31,12 +31,15 @@ def optimize_loss(
     colocate_gradients_with_ops=False,
     increment_global_step=True,
 ):
-    """Adds a training op; returns a tensor of the loss that makes the step when it is run.
+    """Adds a training op. Returns a tensor of the loss, which makes a step when it runs.
 
-    learning_rate: a float, a scalar tensor, or None, when the optimizer knows its own. optimizer: a name of
-    OPTIMIZER_CLS_NAMES, a class, a function of the rate, or an instance. clip_gradients: a global norm, or a function
-    of (gradient, variable) pairs. gradient_multipliers: {variable or its name: factor}. update_ops: run before the loss
-    (default: UPDATE_OPS). summaries: some of OPTIMIZER_SUMMARIES. Raises ValueError for an argument of another kind.
+    learning_rate: a float, a scalar tensor, or None when the optimizer has its own.
+    optimizer: a name in OPTIMIZER_CLS_NAMES, a class, a function of the rate, or an instance.
+    clip_gradients: a global norm, or a function of (gradient, variable) pairs.
+    gradient_multipliers: {variable or its name: factor}.
+    update_ops: ops that run before the loss (default: UPDATE_OPS).
+    summaries: some of OPTIMIZER_SUMMARIES.
+    Raises ValueError for arguments of another kind.
     """
     loss = v1.convert_to_tensor(loss)
     if loss.get_shape().ndims:
@@ -161,16 +164,17 @@ def _summarize(loss, gradients, summaries, clip):
 
 
 def summarize_tensor(tensor, tag=None):
-    """Adds a scalar summary of a scalar, a histogram of anything larger; returns it."""
+    """Adds a scalar summary for a scalar, and a histogram for a larger tensor. Returns it."""
     tag = tag or f"{tensor.op.name}_summary"
     kind = v1.summary.scalar if tensor.get_shape().ndims == 0 else v1.summary.histogram
     return kind(tag, tensor)
 
 
 def summarize_activation(op):
-    """Adds a histogram of an activation, and the shares of its zeros and of relu6's sixes; returns the histogram."""
+    """Adds a histogram of an activation, and the shares of its zeros and of relu6's sixes. Returns the histogram."""
     if op.op.type in ("Relu", "Softplus", "Relu6"):
-        before = op.op.inputs[0]  # exact, where the outputs would need a margin
+        # This is exact; the outputs would need a margin.
+        before = op.op.inputs[0]
         _share(f"{op.op.name}/zeros", v1.less(before, v1.cast(0.0, before.dtype)))
     if op.op.type == "Relu6":
         _share(f"{op.op.name}/sixes", v1.greater(before, v1.cast(6.0, before.dtype)))
@@ -187,7 +191,7 @@ def summarize_tensors(tensors, summarizer=summarize_tensor):
 
 
 def summarize_collection(collection, name_filter=None, summarizer=summarize_tensor):
-    """Applies `summarizer` to the tensors of a collection whose op names match."""
+    """Applies `summarizer` to the tensors of a collection whose op names match `name_filter`."""
     tensors = v1.get_collection(collection)
     return summarize_tensors(
         [t for t in tensors if name_filter is None or re.match(name_filter, t.op.name)], summarizer

@@ -1,4 +1,4 @@
-"""What the functions of contrib.layers share: initializers, collections of variables, aliases of outputs."""
+"""What the functions of contrib.layers share: initializers, collections of variables, names of outputs."""
 
 import math
 import weakref
@@ -6,12 +6,12 @@ from collections import OrderedDict
 
 import tensorflow.compat.v1 as v1
 
-# Names of outputs that were collected; graph tensors take no attributes of others' in every version.
+# The names of outputs that were collected. Not every version lets graph tensors have other attributes.
 _ALIASES = weakref.WeakKeyDictionary()
 
 
 def xavier_initializer(uniform=True, seed=None, dtype=v1.float32):
-    """Glorot and Bengio (2010): variance 2 / (fan_in + fan_out)."""
+    """Returns an initializer with variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
     return variance_scaling_initializer(factor=1.0, mode="FAN_AVG", uniform=uniform, seed=seed, dtype=dtype)
 
 
@@ -19,10 +19,11 @@ xavier_initializer_conv2d = xavier_initializer
 
 
 def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=None, dtype=v1.float32):
-    """Variance factor / n, where n is FAN_IN, FAN_OUT or their mean, FAN_AVG; the default is He et al. (2015).
+    """Returns an initializer with variance factor / n. n is FAN_IN, FAN_OUT, or FAN_AVG, the mean of both.
 
-    Not uniform: a normal cut at two deviations, scaled by sqrt(1.3) for what is cut off, as TF1's contrib has it.
-    Raises TypeError for a dtype or mode it does not know.
+    The default is that of He et al. (2015). uniform=False draws from a normal distribution that is cut at two standard
+    deviations, scaled by sqrt(1.3) for what is cut off, as TF1's contrib does.
+    Raises TypeError for an unknown dtype or mode.
     """
     if not v1.as_dtype(dtype).is_floating:
         raise TypeError("Cannot create initializer for non-floating point type.")
@@ -45,7 +46,7 @@ def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=
 
 
 def get_variable_collections(variables_collections, name):
-    """Returns the collections for variable `name`: of a dict its entry, else the list itself."""
+    """Returns the collections for variable `name`: its entry when they are a dict, else the list itself."""
     return variables_collections.get(name) if isinstance(variables_collections, dict) else variables_collections
 
 
@@ -58,19 +59,19 @@ def collect_named_outputs(collections, alias, outputs):
 
 
 def append_tensor_alias(tensor, alias):
-    """Adds one more name to a tensor. Returns it."""
+    """Gives a tensor one more name. Returns it."""
     alias = alias[:-1] if alias.endswith("/") else alias
     _ALIASES.setdefault(tensor.op, {}).setdefault(tensor.name, []).append(alias)
     return tensor
 
 
 def get_tensor_aliases(tensor):
-    """Returns the names a tensor was given, or its op's."""
+    """Returns the names that a tensor was given, or the name of its op."""
     return _ALIASES.get(tensor.op, {}).get(tensor.name) or [tensor.name.partition(":")[0]]
 
 
 def convert_collection_to_dict(collection, clear_collection=False):
-    """Returns {name: tensor} of a collection of outputs, in the order they were collected."""
+    """Returns {name: tensor} of a collection of outputs, in the order in which they were collected."""
     found = OrderedDict(
         (alias, value) for value in v1.get_collection(collection) for alias in get_tensor_aliases(value)
     )
@@ -80,7 +81,10 @@ def convert_collection_to_dict(collection, clear_collection=False):
 
 
 def channels_axis(data_format, rank):
-    """Returns the axis of the channels: "NHWC" and the like, None, or "NCHW" and its like. Raises ValueError."""
+    """Returns the axis of the channels. Raises ValueError for an unknown data_format.
+
+    data_format: "NCHW" or another one with the channels first; "NHWC" or another with them last; None means last.
+    """
     if data_format in (None, "NHWC", "NWC", "NDHWC"):
         return rank - 1
     if data_format in ("NCHW", "NCW", "NCDHW"):

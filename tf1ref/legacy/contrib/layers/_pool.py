@@ -1,4 +1,4 @@
-"""tf.contrib.layers' pools: like tf.nn's, with a stride of 2 and VALID as defaults."""
+"""tf.contrib.layers' pools. They are tf.nn's, with a stride of 2 and VALID padding by default."""
 
 import tensorflow.compat.v1 as v1
 
@@ -13,7 +13,7 @@ def _place(inputs, data_format):
 
 
 def _pool(name, function, doc, default_format):
-    """Returns the layer `name`, whose op is tf.nn's `function`."""
+    """Returns the layer `name`, whose op is `function` of tf.nn."""
     default_scope = {"max": "MaxPool", "avg": "AvgPool"}[name[:3]] + name[-2:].upper()
 
     def pooled(
@@ -43,7 +43,7 @@ def pool(
     inputs, kernel_size, pooling_type, padding="VALID", data_format=None, dilation_rate=1, stride=1,
     outputs_collections=None, scope=None,
 ):  # fmt: skip
-    """tf.nn.pool over the axes between the first and the channels; pooling_type "AVG" or "MAX"."""
+    """tf.nn.pool over the axes between the first and the channels. pooling_type: "AVG" or "MAX"."""
     inputs = v1.convert_to_tensor(inputs)
     rank, place = _place(inputs, data_format)
     with v1.name_scope(scope, f"{pooling_type.lower()}_pool", [inputs]) as sc:

@@ -6,17 +6,17 @@ import tensorflow.compat.v1 as v1
 
 
 def l1_regularizer(scale, scope=None):
-    """Returns a function weights -> scale * sum(|weights|), a scalar op; of None for scale 0.
+    """Returns a function weights -> scale * sum(|weights|), a scalar op. For a scale of 0 the function returns None.
 
-    A scale may be a tensor. Raises ValueError for a negative one and for an integer, as contrib's did.
+    scale: a float or a tensor. Raises ValueError for a negative number and for an integer, as contrib did.
     """
     return _regularizer(scale, scope, "l1_regularizer", lambda weights: v1.reduce_sum(v1.abs(weights)))
 
 
 def l2_regularizer(scale, scope=None):
-    """Returns a function weights -> scale * sum(weights^2) / 2, a scalar op; of None for scale 0.
+    """Returns a function weights -> scale * sum(weights^2) / 2, a scalar op. For a scale of 0 it returns None.
 
-    A scale may be a tensor. Raises ValueError for a negative one and for an integer, as contrib's did.
+    scale: a float or a tensor. Raises ValueError for a negative number and for an integer, as contrib did.
     """
     return _regularizer(scale, scope, "l2_regularizer", v1.nn.l2_loss)
 
@@ -24,8 +24,8 @@ def l2_regularizer(scale, scope=None):
 def l1_l2_regularizer(scale_l1=1.0, scale_l2=1.0, scope=None):
     """Returns a function weights -> scale_l1 * sum(|weights|) + scale_l2 * sum(weights^2) / 2, a scalar op.
 
-    Two scales, not one and its complement. With one of them 0 only the other's op is added, under the same name;
-    with both 0 none. Raises ValueError as the two regularizers do.
+    The two scales are independent. When one is 0, only the op of the other is added, under the same name. When both are
+    0, no op is added. Raises ValueError as the two regularizers do.
     """
     scope = scope or "l1_l2_regularizer"
     l1, l2 = l1_regularizer(scale_l1), l2_regularizer(scale_l2)
@@ -37,9 +37,9 @@ def l1_l2_regularizer(scale_l1=1.0, scale_l2=1.0, scope=None):
 
 
 def sum_regularizer(regularizer_list, scope=None):
-    """Returns a function weights -> the sum of what the regularizers of the list give; None for an empty list.
+    """Returns a function weights -> sum of the regularizers' penalties. For an empty list it returns None.
 
-    Those that are None, or give None, are passed over.
+    Regularizers that are None, or return None, are skipped.
     """
     regularizers = [regularizer for regularizer in regularizer_list if regularizer is not None]
     if not regularizers:
@@ -73,7 +73,7 @@ def _regularizer(scale, scope, default, penalty):
 def apply_regularization(regularizer, weights_list=None):
     """Returns the sum of the penalties of `weights_list` (default: the collection WEIGHTS), a scalar op.
 
-    The sum goes to REGULARIZATION_LOSSES. Raises ValueError when there is nothing to regularize.
+    The sum goes to REGULARIZATION_LOSSES. Raises ValueError when the list of weights is empty.
     """
     weights_list = weights_list or v1.get_collection(v1.GraphKeys.WEIGHTS)
     if not weights_list:

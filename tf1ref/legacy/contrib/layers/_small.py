@@ -11,7 +11,7 @@ def safe_embedding_lookup_sparse(
     embedding_weights, sparse_ids, sparse_weights=None, combiner=None, default_id=None, name=None,
     partition_strategy="div", max_norm=None,
 ):  # fmt: skip
-    """tf.nn.safe_embedding_lookup_sparse; combiner None is "mean"."""
+    """tf.nn.safe_embedding_lookup_sparse, where a combiner of None means "mean"."""
     return v1.nn.safe_embedding_lookup_sparse(
         embedding_weights,
         sparse_ids,
@@ -25,7 +25,10 @@ def safe_embedding_lookup_sparse(
 
 
 def embedding_lookup_unique(params, ids, partition_strategy="mod", name=None):
-    """tf.nn.embedding_lookup that looks each id up once. ids: of any shape; returns it with the embedding's behind."""
+    """tf.nn.embedding_lookup that looks each id up only once.
+
+    ids: a tensor of any shape. Returns a tensor of that shape with the embedding as further axes.
+    """
     with v1.name_scope(name, "EmbeddingLookupUnique", [params, ids]):
         ids = v1.convert_to_tensor(ids)
         found, places = v1.unique(v1.reshape(ids, [-1]))
@@ -39,10 +42,10 @@ def bow_encoder(
     ids, vocab_size, embed_dim, sparse_lookup=True, initializer=None, regularizer=None, trainable=True, scope=None,
     reuse=None,
 ):  # fmt: skip
-    """(n, length) ids to (n, embed_dim), the mean of their embeddings; variable BowEncoder/embeddings.
+    """Turns ids [n, length] into [n, embed_dim], the mean of their embeddings in BowEncoder/embeddings.
 
-    sparse_lookup: ids are a SparseTensor, or become one, with id 0 for what is absent. Raises TypeError for a
-    SparseTensor without it.
+    sparse_lookup: ids may be a SparseTensor; a dense one is made sparse, where id 0 means a missing word.
+    Raises TypeError for a SparseTensor when sparse_lookup is False.
     """
     with v1.variable_scope(scope, "BowEncoder", [ids], reuse=reuse):
         embeddings = model_variable(
@@ -58,7 +61,7 @@ def bow_encoder(
 
 @add_arg_scope
 def dense_to_sparse(tensor, eos_token=0, outputs_collections=None, scope=None):
-    """A SparseTensor of the elements that are not `eos_token`, such as labels for tf.nn.ctc_loss."""
+    """Returns a SparseTensor of the elements that are not `eos_token`, such as labels for tf.nn.ctc_loss."""
     with v1.variable_scope(scope, "dense_to_sparse", [tensor]) as sc:
         tensor = v1.convert_to_tensor(tensor)
         places = v1.where(v1.not_equal(tensor, v1.constant(eos_token, tensor.dtype)))
@@ -72,10 +75,10 @@ def dense_to_sparse(tensor, eos_token=0, outputs_collections=None, scope=None):
 def spatial_softmax(
     features, temperature=None, name=None, variables_collections=None, trainable=True, data_format="NHWC"
 ):
-    """(n, height, width, channels) to (n, 2 * channels): the expected place of each channel, x and y from -1 to 1.
+    """Returns [n, 2 * channels], the expected place (x and y from -1 to 1) in each channel of the features.
 
-    temperature: of the softmax over the places; None is a variable that starts at 1 (Levine et al., arXiv:1504.00702).
-    Raises ValueError for another rank than 4.
+    features: [n, height, width, channels]. temperature: that of the softmax over all places; None makes it a variable
+    that starts at 1 (Levine et al., arXiv:1504.00702). Raises ValueError for a rank other than 4.
     """
     with v1.variable_scope(name, "spatial_softmax"):
         features = v1.convert_to_tensor(features)
@@ -99,7 +102,7 @@ def spatial_softmax(
 
 
 def scale_gradient(inputs, gradient_multiplier):
-    """Returns the inputs; their gradient is multiplied."""
+    """Returns the inputs. Their gradient is multiplied by gradient_multiplier."""
 
     @v1.custom_gradient
     def scaled(x):

@@ -15,7 +15,7 @@ __all__ = [
 
 
 def last_dimension(shape, min_rank=1):
-    """Returns the last size of a TensorShape. Raises ValueError where it is unknown or the rank too small."""
+    """Returns the last size of a TensorShape. Raises ValueError when it is unknown or the rank is too small."""
     sizes = shape.as_list()
     if len(sizes) < min_rank or sizes[-1] is None:
         raise ValueError(f"rank of at least {min_rank} and a known last dimension are needed, not {shape}")
@@ -23,7 +23,7 @@ def last_dimension(shape, min_rank=1):
 
 
 def two_element_tuple(int_or_tuple):
-    """Returns a pair of one integer, or the pair given."""
+    """Returns a pair: an integer is repeated, a pair is kept."""
     if isinstance(int_or_tuple, int):
         return int_or_tuple, int_or_tuple
     if len(int_or_tuple) != 2:

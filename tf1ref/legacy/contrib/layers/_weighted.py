@@ -1,4 +1,4 @@
-"""The arguments that every layer with weights has. They stand here once, with what the layers do with them."""
+"""The arguments that all layers with weights share, and what the layers do with them."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ XAVIER, ZEROS = xavier_initializer(), v1.zeros_initializer()
 
 @dataclasses.dataclass(frozen=True)
 class Weighted:
-    """What a caller said about the weights, the biases and what comes behind them, in TF1's order."""
+    """The caller's arguments for the weights, the biases and what follows them, in TF1's order."""
 
     activation_fn: object = v1.nn.relu
     normalizer_fn: object = None
@@ -31,7 +31,7 @@ class Weighted:
     scope: object = None
 
     def open(self, default, inputs):
-        """Returns the variable scope, to be entered: the caller's, or `default` made unique."""
+        """Returns the variable scope to enter: the caller's, or `default` made unique."""
         return v1.variable_scope(self.scope, default, [inputs], reuse=self.reuse)
 
     def weights(self, name, shape, dtype, initializer=None):
@@ -51,14 +51,15 @@ class Weighted:
         )
         parts = list(variable) if hasattr(variable, "as_tensor") else [variable]
         if regularizer is not None and not any(id(part) in known for part in parts):
-            # Beneath, TF1 had tf.layers' layers, which call their variables otherwise: it shows in the op's name.
+            # In TF1 these were tf.layers' layers, which name their variables differently. The name of the op shows
+            # it.
             inner = name.replace("weights", "kernel").replace("biases", "bias")
             for penalty in penalties(inner, parts, regularizer):
                 v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, penalty)
         return variable
 
     def biased(self, outputs, size):
-        """Adds the variable `biases`, unless a normalizer has biases of its own or there is no initializer."""
+        """Adds the variable `biases`, unless a normalizer has its own biases or there is no initializer for them."""
         if self.normalizer_fn is not None or self.biases_initializer is None:
             return outputs
         initializer, regularizer = self.biases_initializer, self.biases_regularizer
@@ -66,7 +67,7 @@ class Weighted:
         return v1.nn.bias_add(outputs, biases)
 
     def finished(self, outputs, alias):
-        """Normalizes, activates and collects."""
+        """Normalizes the outputs, applies the activation, and collects them."""
         if self.normalizer_fn is not None:
             outputs = self.normalizer_fn(outputs, **(self.normalizer_params or {}))
         if self.activation_fn is not None:
@@ -78,9 +79,9 @@ _FIELDS = {field.name: field.default for field in dataclasses.fields(Weighted)}
 
 
 def weighted(func=None, *, after="scope"):
-    """Gives `func` the fields of Weighted in place of its keyword argument `common`.
+    """Replaces `func`'s keyword argument `common` by the fields of Weighted.
 
-    Further keyword arguments of `func` come behind the field `after`, as they did in TF1.
+    Further keyword arguments of `func` follow the field `after`, as they did in TF1.
     """
     if func is None:
         return functools.partial(weighted, after=after)

@@ -1,1 +1,1 @@
-"""tf.contrib.learn: its data sets."""
+"""tf.contrib.learn: its data sets and its preprocessing."""

@@ -2,12 +2,12 @@
 
 
 class ModeKeys:
-    """What a model function is called for; the third is `infer`, not `predict`."""
+    """The modes in which a model function is called. The third one is `infer`, not `predict`."""
 
     TRAIN, EVAL, INFER = "train", "eval", "infer"
 
     @classmethod
     def validate(cls, key):
-        """Raises ValueError for what is none of the three."""
+        """Raises ValueError for a key that is not one of the three."""
         if key not in (cls.TRAIN, cls.EVAL, cls.INFER):
             raise ValueError(f"Invalid mode {key}.")

@@ -1,4 +1,4 @@
-"""tf.contrib.learn.preprocessing: documents of words become rows of word numbers."""
+"""tf.contrib.learn.preprocessing: turns documents of words into rows of word numbers."""
 
 import pickle
 import re
@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = ["ByteProcessor", "CategoricalVocabulary", "VocabularyProcessor", "tokenizer"]
 
-# Capitals together, a capitalized word before another, else letters, digits, ' and -.
+# A word is a run of capitals, a capitalized word before another one, or a run of letters, digits, ' and -.
 TOKENS = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|['\w\-]+", re.UNICODE)
 
 
@@ -18,7 +18,7 @@ def tokenizer(iterator):
 
 
 class CategoricalVocabulary:
-    """Words and their numbers, in the order they came; 0 is `unknown_token`."""
+    """Words and their numbers, in the order in which they came. Number 0 is `unknown_token`."""
 
     def __init__(self, unknown_token="<UNK>", support_reverse=True):
         self._unknown_token, self._support_reverse = unknown_token, support_reverse
@@ -29,11 +29,11 @@ class CategoricalVocabulary:
         return len(self._mapping)
 
     def freeze(self, freeze=True):
-        """From now on unknown words are 0, and not added."""
+        """After this, an unknown word has the number 0 and is not added."""
         self._freeze = freeze
 
     def get(self, category):
-        """Returns the number of a word; adds it where the vocabulary is not frozen."""
+        """Returns the number of a word. A new word is added unless the vocabulary is frozen."""
         if category not in self._mapping:
             if self._freeze:
                 return 0
@@ -50,7 +50,7 @@ class CategoricalVocabulary:
     def trim(self, min_frequency, max_frequency=-1):
         """Keeps words that occurred more than min_frequency times, and not more than max_frequency unless that is -1.
 
-        They are numbered anew: by how often they occurred, then by spelling.
+        The kept words get new numbers, ordered by how often they occurred and then by spelling.
         """
         kept = sorted(sorted(self._freq.items(), key=lambda pair: str(pair[0])), key=lambda pair: pair[1], reverse=True)
         kept = [(w, n) for w, n in kept if n > min_frequency and (max_frequency <= 0 or n < max_frequency)]
@@ -58,16 +58,16 @@ class CategoricalVocabulary:
         self._freq, self._reverse_mapping = dict(kept), [self._unknown_token, *(word for word, _ in kept)]
 
     def reverse(self, class_id):
-        """Returns the word of a number. Raises ValueError without support_reverse."""
+        """Returns the word that has a number. Raises ValueError without support_reverse."""
         if not self._support_reverse:
             raise ValueError("This vocabulary wasn't initialized with support_reverse to support reverse() function.")
         return self._reverse_mapping[class_id]
 
 
 class VocabularyProcessor:
-    """Rows of word numbers (int64) of max_document_length: longer documents are cut, shorter filled with 0.
+    """Turns documents into rows of max_document_length word numbers (int64). A row is cut, or filled with 0.
 
-    min_frequency: words that occur no more than that are unknown. tokenizer_fn: from documents to lists of words.
+    min_frequency: words that do not occur more often are unknown. tokenizer_fn: turns documents into lists of words.
     """
 
     def __init__(self, max_document_length, min_frequency=0, vocabulary=None, tokenizer_fn=None):
@@ -76,7 +76,7 @@ class VocabularyProcessor:
         self._tokenizer = tokenizer_fn or tokenizer
 
     def fit(self, raw_documents, unused_y=None):
-        """Learns the words of documents. Returns itself."""
+        """Learns the words of documents. Returns the processor."""
         for tokens in self._tokenizer(raw_documents):
             for token in tokens:
                 self.vocabulary_.add(token)
@@ -104,7 +104,7 @@ class VocabularyProcessor:
             yield " ".join(self.vocabulary_.reverse(number) for number in row)
 
     def save(self, filename):
-        """Writes itself; `restore` reads it."""
+        """Writes the processor to a file, which `restore` reads."""
         with open(filename, "wb") as file:
             pickle.dump(self, file)
 
@@ -116,13 +116,13 @@ class VocabularyProcessor:
 
 
 class ByteProcessor:
-    """Rows of the bytes of documents, cut or filled with 0 to max_document_length."""
+    """Turns documents into rows of their bytes, cut or filled with 0 to max_document_length."""
 
     def __init__(self, max_document_length):
         self.max_document_length = max_document_length
 
     def fit(self, x):
-        """There is nothing to learn. Returns itself."""
+        """Does nothing, since there is nothing to learn. Returns the processor."""
         return self
 
     def fit_transform(self, x):
@@ -143,7 +143,7 @@ class ByteProcessor:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes vocabularies and plain data alone: a file cannot name what is called."""
+    """Unpickles only vocabularies and plain data, so that a file cannot name a function to call."""
 
     def find_class(self, module, name):
         allowed = {"VocabularyProcessor": VocabularyProcessor, "CategoricalVocabulary": CategoricalVocabulary}
@@ -157,4 +157,4 @@ class _Unpickler(pickle.Unpickler):
             return lambda kind, base, state: kind.__new__(kind)
         if name == "object":
             return object
-        raise pickle.UnpicklingError(f"{module}.{name}: no vocabulary")
+        raise pickle.UnpicklingError(f"{module}.{name}: not a vocabulary")

@@ -1,4 +1,4 @@
-"""tf.contrib.metrics and slim.metrics: tf.metrics with the predictions first, as (value, update) pairs; and in maps."""
+"""tf.contrib.metrics and slim.metrics: tf.metrics with the predictions first, as (value, update) pairs, and in maps."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.ops import metrics_impl
@@ -42,12 +42,12 @@ streaming_percentage_less = v1.metrics.percentage_below
 
 
 def confusion_matrix(labels, predictions, num_classes=None, dtype=v1.int32, name=None, weights=None):
-    """[num_classes, num_classes]: how many of each label, by row, were predicted as each class."""
+    """Returns [num_classes, num_classes]: how often each label (row) was predicted as each class (column)."""
     return v1.confusion_matrix(labels, predictions, num_classes, weights, dtype, name)
 
 
 def aggregate_metrics(*value_update_tuples):
-    """((value, update), ...) to ([values], [updates]). Raises ValueError for none."""
+    """Turns ((value, update), ...) into ([values], [updates]). Raises ValueError for an empty list."""
     if not value_update_tuples:
         raise ValueError("Expected at least one value_tensor/update_op pair")
     values, updates = zip(*value_update_tuples)
@@ -55,13 +55,13 @@ def aggregate_metrics(*value_update_tuples):
 
 
 def aggregate_metric_map(names_to_tuples):
-    """{name: (value, update)} to ({name: value}, {name: update})."""
+    """Turns {name: (value, update)} into ({name: value}, {name: update})."""
     values = {name: pair[0] for name, pair in names_to_tuples.items()}
     return values, {name: pair[1] for name, pair in names_to_tuples.items()}
 
 
 def _swapped(metric, name=None):
-    """Returns the streaming_ form of one of tf.metrics; what comes behind the two has the same order in both."""
+    """Returns the streaming_ form of a function of tf.metrics. Arguments after the first two keep their order."""
     name = f"streaming_{name or metric.__name__}"
 
     def streaming(predictions, labels, *args, **kwargs):
@@ -102,19 +102,19 @@ streaming_true_positives_at_thresholds = _swapped(v1.metrics.true_positives_at_t
 
 
 def streaming_sparse_precision_at_top_k(top_k_predictions, labels, class_id=None, weights=None, **kwargs):
-    """tf.metrics.precision_at_top_k: the predictions are the places of the k largest already."""
+    """tf.metrics.precision_at_top_k: the predictions are the indices of the k largest."""
     labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(top_k_predictions)
     return metrics_impl.precision_at_top_k(labels, predictions, class_id=class_id, weights=weights, **kwargs)
 
 
 def sparse_recall_at_top_k(labels, top_k_predictions, class_id=None, weights=None, **kwargs):
-    """tf.metrics.recall_at_top_k: the predictions are the places of the k largest already."""
+    """tf.metrics.recall_at_top_k: the predictions are the indices of the k largest."""
     labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(top_k_predictions)
     return v1.metrics.recall_at_top_k(labels, predictions, class_id=class_id, weights=weights, **kwargs)
 
 
 def streaming_sparse_average_precision_at_top_k(top_k_predictions, labels, weights=None, **kwargs):
-    """The same for average_precision_at_k."""
+    """tf.metrics.average_precision_at_k, for predictions that are the indices of the k largest."""
     return metrics_impl._streaming_sparse_average_precision_at_top_k(
         labels=labels, predictions_idx=top_k_predictions, weights=weights, **kwargs
     )

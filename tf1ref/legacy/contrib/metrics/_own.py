@@ -1,14 +1,14 @@
-"""contrib.metrics that tf.metrics has not: rates of errors, counts, f1, and values put one behind the other."""
+"""Metrics of contrib.metrics that tf.metrics lacks: error rates, counts, f1, and concatenated values."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.ops import metrics_impl
 
-# Below a quotient of counts, as in tf.metrics.
+# A small number in the denominator of a quotient of counts, as in tf.metrics.
 EPSILON = 1e-7
 
 
 def collected(value, update, metrics_collections, updates_collections):
-    """Adds a metric's two tensors to the collections. Returns them."""
+    """Adds the two tensors of a metric to the collections. Returns them."""
     if metrics_collections:
         v1.add_to_collections(metrics_collections, value)
     if updates_collections:
@@ -17,7 +17,7 @@ def collected(value, update, metrics_collections, updates_collections):
 
 
 def accuracy(predictions, labels, weights=None, name=None):
-    """The share of predictions that equal the labels; a tensor, not a pair."""
+    """Returns the share of predictions that equal the labels, as one tensor."""
     if not (labels.dtype.is_integer or labels.dtype in (v1.bool, v1.string)):
         raise ValueError(f"Labels should have bool, integer, or string dtype, given: {labels.dtype}")
     if labels.dtype != predictions.dtype:
@@ -38,7 +38,7 @@ def streaming_recall_at_k(
 
 
 def _rate(wrong, right, predictions, labels, weights, collections, name):
-    """wrong / (wrong + right) of two metrics that count; 0 where both are."""
+    """Returns wrong / (wrong + right) of two counting metrics, or 0 where both are 0."""
     with v1.variable_scope(name[0], name[1], (predictions, labels, weights)):
         pairs = [metric(labels, predictions, weights) for metric in (wrong, right)]
 
@@ -53,7 +53,7 @@ def _rate(wrong, right, predictions, labels, weights, collections, name):
 def streaming_false_positive_rate(
     predictions, labels, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """False positives over all that are negative."""
+    """The number of false positives divided by the number of negatives."""
     collections = metrics_collections, updates_collections
     wrong, right = v1.metrics.false_positives, v1.metrics.true_negatives
     return _rate(wrong, right, predictions, labels, weights, collections, (name, "false_positive_rate"))
@@ -62,7 +62,7 @@ def streaming_false_positive_rate(
 def streaming_false_negative_rate(
     predictions, labels, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """False negatives over all that are positive."""
+    """The number of false negatives divided by the number of positives."""
     collections = metrics_collections, updates_collections
     wrong, right = v1.metrics.false_negatives, v1.metrics.true_positives
     return _rate(wrong, right, predictions, labels, weights, collections, (name, "false_negative_rate"))
@@ -78,7 +78,7 @@ def _rate_at(kinds, predictions, labels, thresholds, weights, collections, name)
 def streaming_false_positive_rate_at_thresholds(
     predictions, labels, thresholds, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """False positives over all that are negative, for each threshold."""
+    """The number of false positives divided by the number of negatives, for each threshold."""
     names, collections = (name, "false_positive_rate_at_thresholds"), (metrics_collections, updates_collections)
     return _rate_at(("fp", "tn"), predictions, labels, thresholds, weights, collections, names)
 
@@ -86,13 +86,13 @@ def streaming_false_positive_rate_at_thresholds(
 def streaming_false_negative_rate_at_thresholds(
     predictions, labels, thresholds, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """False negatives over all that are positive, for each threshold."""
+    """The number of false negatives divided by the number of positives, for each threshold."""
     names, collections = (name, "false_negative_rate_at_thresholds"), (metrics_collections, updates_collections)
     return _rate_at(("fn", "tp"), predictions, labels, thresholds, weights, collections, names)
 
 
 def count(values, weights=None, metrics_collections=None, updates_collections=None, name=None):
-    """How many values there were; with weights, their sum."""
+    """The number of values, or the sum of the weights."""
     with v1.variable_scope(name, "count", (values, weights)):
         total = metrics_impl.metric_variable([], v1.float32, name="count")
         if weights is None:
@@ -134,9 +134,9 @@ def f1_score(
 def streaming_concat(
     values, axis=0, max_size=None, metrics_collections=None, updates_collections=None, name=None
 ):  # fmt: skip
-    """All values of all batches, one behind the other along `axis`, up to max_size.
+    """The values of all batches, concatenated along `axis`, up to max_size.
 
-    Raises ValueError for an axis the values do not have, and for other axes whose size is unknown.
+    Raises ValueError for an axis that the values do not have, and when the size of another axis is unknown.
     """
     with v1.variable_scope(name, "streaming_concat", (values,)):
         values = v1.convert_to_tensor(values)

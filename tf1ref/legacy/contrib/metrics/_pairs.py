@@ -1,7 +1,7 @@
-"""Covariance and Pearson's correlation of predictions and labels, batch by batch.
+"""Covariance and Pearson correlation of predictions and labels, batch by batch.
 
-Each batch has a count, two means and a comoment, the sum of the products of the deviations; two batches are joined by
-the formula of Chan, Golub and LeVeque (1983), which loses no digits where the means are large.
+Each batch has a count, two means and a comoment, the sum of the products of the deviations. Two batches are joined by
+the formula of Chan, Golub and LeVeque (1983), which loses no digits when the means are large.
 """
 
 import tensorflow.compat.v1 as v1
@@ -18,7 +18,7 @@ def _quotient(numerator, denominator):
 def streaming_covariance(
     predictions, labels, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """The sample covariance: the comoment over the count less one; 0 for fewer than two values."""
+    """The sample covariance: the comoment divided by the count minus 1. It is 0 for fewer than two values."""
     with v1.variable_scope(name, "covariance", (predictions, labels, weights)):
         predictions, labels, weights = metrics_impl._remove_squeezable_dimensions(predictions, labels, weights)
         predictions.get_shape().assert_is_compatible_with(labels.get_shape())
@@ -37,7 +37,7 @@ def streaming_covariance(
         here_l = _quotient(v1.reduce_sum(labels * share), batch)
         delta_p = _quotient((here_p - mean_p) * batch, total)
         delta_l = _quotient((here_l - mean_l) * batch, total)
-        # The products of the deviations from the batch's own means, and what the means lie apart.
+        # The first term has the deviations from the batch's own means, the second one the distance of the means.
         own = v1.reduce_sum(share * (predictions - here_p) * (labels - here_l))
         apart = (here_p - mean_p) * (here_l - mean_l) * _quotient(before * batch, total)
         with v1.control_dependencies([before, delta_p, delta_l, own, apart]):
@@ -56,7 +56,7 @@ def streaming_covariance(
 def streaming_pearson_correlation(
     predictions, labels, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """The covariance over the root of the two variances."""
+    """The covariance divided by the root of the two variances."""
     with v1.variable_scope(name, "pearson_r", (predictions, labels, weights)):
         predictions, labels, weights = metrics_impl._remove_squeezable_dimensions(predictions, labels, weights)
         predictions.get_shape().assert_is_compatible_with(labels.get_shape())

@@ -4,9 +4,9 @@ import tensorflow.compat.v1 as v1
 
 
 class DecoupledWeightDecayExtension:
-    """A class to be named before an optimizer's: class AdamW(DecoupledWeightDecayExtension, AdamOptimizer).
+    """A class to name before an optimizer's class: class AdamW(DecoupledWeightDecayExtension, AdamOptimizer).
 
-    weight_decay: a number, a tensor or a function without arguments; it is not multiplied by the learning rate.
+    weight_decay: a number, a tensor, or a function without arguments. The learning rate does not scale it.
     """
 
     def __init__(self, weight_decay, **kwargs):
@@ -14,12 +14,12 @@ class DecoupledWeightDecayExtension:
         super().__init__(**kwargs)
 
     def minimize(self, loss, *args, decay_var_list=None, **kwargs):
-        """As Optimizer.minimize; decay_var_list: the variables that decay, all of them by default."""
+        """Does what Optimizer.minimize does. decay_var_list: the variables that decay (default: all)."""
         self._remember(decay_var_list)
         return super().minimize(loss, *args, **kwargs)
 
     def apply_gradients(self, grads_and_vars, global_step=None, name=None, decay_var_list=None):
-        """As Optimizer.apply_gradients; decay_var_list: the variables that decay, all of them by default."""
+        """Does what Optimizer.apply_gradients does. decay_var_list: the variables that decay (default: all)."""
         if decay_var_list is not None:
             self._remember(decay_var_list)
         return super().apply_gradients(grads_and_vars, global_step, name)
@@ -42,7 +42,8 @@ class DecoupledWeightDecayExtension:
         return v1.raw_ops.ResourceScatterSub(resource=var.handle, indices=indices, updates=rows)
 
     def _resource_apply_dense(self, grad, var):
-        with v1.control_dependencies([grad]):  # else it might be of weights that decayed already
+        # Otherwise the gradient might be that of weights that have decayed already.
+        with v1.control_dependencies([grad]):
             decayed = self._decayed(var)
         with v1.control_dependencies([decayed]):
             return super()._resource_apply_dense(grad, var)

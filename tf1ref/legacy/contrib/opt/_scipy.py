@@ -1,14 +1,14 @@
-"""Minimizers outside of the graph: SciPy's, which ask a session for the loss and its gradient."""
+"""Minimizers outside of the graph, such as SciPy's. They ask a session for the loss and its gradient."""
 
 import numpy as np
 import tensorflow.compat.v1 as v1
 
 
 class ExternalOptimizerInterface:
-    """A minimizer in Python: a subclass's _minimize gets vectors; the variables are set at the end.
+    """A minimizer in Python. A subclass's _minimize works on vectors; at the end the variables are set.
 
-    loss: a scalar tensor. var_list: the trainable variables by default. equalities, inequalities: tensors to be 0, or
-    not less than 0. var_to_bounds: {variable: (low, high)}.
+    loss: a scalar tensor. var_list: the variables (default: the trainable ones). equalities: tensors that must be 0.
+    inequalities: tensors that must not be below 0. var_to_bounds: {variable: (low, high)}.
     """
 
     def __init__(self, loss, var_list=None, equalities=None, inequalities=None, var_to_bounds=None, **optimizer_kwargs):
@@ -36,7 +36,7 @@ class ExternalOptimizerInterface:
     def minimize(
         self, session=None, feed_dict=None, fetches=None, step_callback=None, loss_callback=None, **run_kwargs
     ):
-        """Minimizes, and sets the variables. loss_callback gets the values of `fetches` with each loss."""
+        """Minimizes the loss, then sets the variables. loss_callback gets the values of `fetches` for each loss."""
         session = session or v1.get_default_session()
         ask = _Asking(
             self, session, feed_dict or {}, fetches or [], loss_callback or (lambda *values: None), run_kwargs
@@ -65,7 +65,7 @@ class ExternalOptimizerInterface:
 
     def _minimize(self, initial_val, loss_grad_func, equality_funcs, equality_grad_funcs, inequality_funcs,
                   inequality_grad_funcs, packed_bounds, step_callback, optimizer_kwargs):  # fmt: skip
-        """Returns the vector at the minimum. Subclasses say how."""
+        """Returns the vector at the minimum. Subclasses implement this."""
         raise NotImplementedError("To use ExternalOptimizerInterface, subclass from it and implement _minimize().")
 
     def _unpacked(self, vector):
@@ -75,7 +75,7 @@ class ExternalOptimizerInterface:
 
 
 class _Asking:
-    """Asks a session for tensors at a vector of the variables' values."""
+    """Evaluates tensors in a session for a vector of the variables' values."""
 
     def __init__(self, owner, session, feed, fetches, callback, run_kwargs):
         self.owner, self.session, self.feed = owner, session, feed
@@ -87,13 +87,13 @@ class _Asking:
         return self.session.run(tensors, self.feed, **self.run_kwargs)
 
     def loss_and_gradient(self, vector):
-        """Returns (loss, gradient) as float64, and tells the callback."""
+        """Returns (loss, gradient) as float64, and calls the callback."""
         loss, gradient, values = self._run([self.owner._loss, self.owner._loss_grad, self.fetches], vector)
         self.callback(*values)
         return float(np.asarray(loss).reshape(())), gradient.astype("float64")
 
     def function(self, tensor):
-        """Returns the function from a vector to the tensor's value, float64."""
+        """Returns the function from a vector to the tensor's value (float64)."""
         return lambda vector: np.asarray(self._run(tensor, vector), dtype="float64")
 
 
@@ -107,9 +107,10 @@ def _packed_bounds(variables, var_to_bounds):
 
 
 class ScipyOptimizerInterface(ExternalOptimizerInterface):
-    """scipy.optimize.minimize: `method` ("L-BFGS-B" by default, "SLSQP" with constraints) and `options` go to it.
+    """Calls scipy.optimize.minimize with `method` and `options`.
 
-    Raises ImportError without SciPy, ValueError for constraints that the method does not take.
+    method: "L-BFGS-B" by default, "SLSQP" by default with constraints.
+    Raises ImportError without SciPy, and ValueError for constraints that the method does not take.
     """
 
     _DEFAULT_METHOD = "L-BFGS-B"

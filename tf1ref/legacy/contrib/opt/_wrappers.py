@@ -1,12 +1,12 @@
-"""Optimizers around another: moving averages that can be saved in place of the weights, tasks with no gradient."""
+"""Optimizers around another one: moving averages saved in place of the weights, and tasks without a gradient."""
 
 import tensorflow.compat.v1 as v1
 
 
 class MovingAverageOptimizer(v1.train.Optimizer):
-    """Keeps exponential moving averages of what the wrapped optimizer moves.
+    """Keeps exponential moving averages of the variables that the wrapped optimizer changes.
 
-    sequential_update: the averages take in the new values, else they may take the old ones.
+    sequential_update: True lets the averages take the new values. With False they may take the old ones.
     """
 
     def __init__(self, opt, average_decay=0.9999, num_updates=None, sequential_update=True):
@@ -16,11 +16,11 @@ class MovingAverageOptimizer(v1.train.Optimizer):
         super().__init__(opt._use_locking, "MovingAverageOptimizer")
 
     def compute_gradients(self, *args, **kwargs):
-        """The wrapped optimizer's."""
+        """Returns the wrapped optimizer's gradients."""
         return self._optimizer.compute_gradients(*args, **kwargs)
 
     def apply_gradients(self, grads_and_vars, global_step=None, name=None):
-        """The wrapped optimizer's step, then the averages'."""
+        """Adds the wrapped optimizer's step, then the averages' update."""
         grads_and_vars = list(grads_and_vars)
         train_op = self._optimizer.apply_gradients(grads_and_vars, global_step=global_step, name=name)
         variables = [var for gradient, var in grads_and_vars if gradient is not None]
@@ -32,7 +32,7 @@ class MovingAverageOptimizer(v1.train.Optimizer):
     def swapping_saver(self, var_list=None, name="swapping_saver", **kwargs):
         """Returns a Saver that writes each average under its variable's name, and the variable under the average's.
 
-        Raises RuntimeError before apply_gradients was called, ValueError when var_list lacks one of a pair.
+        Raises RuntimeError before apply_gradients was called, and ValueError when var_list lacks one of a pair.
         """
         if self._swapped is None:
             raise RuntimeError("Must call apply_gradients or minimize before creating the swapping_saver")
@@ -47,7 +47,7 @@ class MovingAverageOptimizer(v1.train.Optimizer):
 
 
 class MultitaskOptimizerWrapper:
-    """An optimizer that leaves a variable and its slots alone where the gradient is all zeros."""
+    """An optimizer that leaves a variable and its slots unchanged when its gradient is all zeros."""
 
     def __init__(self, opt):
         if not isinstance(opt, v1.train.Optimizer):
@@ -69,10 +69,10 @@ def _unless_zero(apply):
 
 
 def clip_gradients_by_global_norm(gradients_variables, clip_norm=20.0):
-    """Returns [(gradient, variable)], clipped together; where all are zeros they stay zeros."""
+    """Returns [(gradient, variable)], clipped together. Gradients stay zeros when all of them are zeros."""
     gradients, variables = zip(*gradients_variables)
     norm = v1.global_norm(gradients)
-    # Of zeros the norm is 0, by which nothing can be divided.
+    # The norm of zeros is 0, and a division by it would give NaN.
     norm = v1.where(v1.equal(norm, 0.0), v1.ones_like(norm), norm)
     clipped, _ = v1.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
     return list(zip(clipped, variables))

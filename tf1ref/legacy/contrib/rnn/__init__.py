@@ -1,5 +1,5 @@
 """tf.contrib.rnn: the cells of tf.nn.rnn_cell and contrib's own, and the functions that unroll them."""
-# ruff: noqa: F401, F403 - a module of other modules' names, as it was
+# ruff: noqa: F401, F403 - this module re-exports names, as in TF1
 
 from tensorflow.compat.v1.nn import static_bidirectional_rnn, static_rnn, static_state_saving_rnn
 

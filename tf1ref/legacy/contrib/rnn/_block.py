@@ -1,7 +1,7 @@
-"""Cells that are one kernel of TensorFlow's: contrib.rnn's LSTMBlockCell, LSTMBlockFusedCell and GRUBlockCell.
+"""Cells that are one kernel of TensorFlow: contrib.rnn's LSTMBlockCell, LSTMBlockFusedCell and GRUBlockCell.
 
-Their variables fit the plain cells': a checkpoint of one can be restored into the other under the same scope. The
-kernels' gradients pass through cell_clip as if there were none; the plain cells' stop there.
+Their variables have the shapes of the plain cells': a checkpoint of one restores the other in the same scope. The
+kernels' gradients ignore cell_clip, while the plain cells' gradients are 0 where c is clipped.
 """
 
 import tensorflow.compat.v1 as v1
@@ -11,7 +11,7 @@ from tf1ref.legacy.nn.rnn_cell._base import LayerRNNCell, LSTMStateTuple
 
 
 class _LSTMVariables(Layer):
-    """kernel, bias and the peepholes, as tf.nn.rnn_cell.LSTMCell has them; no clipping is -1."""
+    """Makes kernel, bias and peepholes as tf.nn.rnn_cell.LSTMCell has them. A cell_clip of -1 does not clip."""
 
     def _set(self, num_units, forget_bias, cell_clip, use_peephole):
         self._num_units, self._forget_bias = num_units, forget_bias
@@ -34,7 +34,7 @@ class _LSTMVariables(Layer):
 
 
 class LSTMBlockCell(_LSTMVariables, LayerRNNCell):
-    """BasicLSTMCell, with use_peephole and cell_clip, as one kernel a step. Its scope is lstm_cell."""
+    """BasicLSTMCell with use_peephole and cell_clip, as one kernel for each step. The scope is lstm_cell."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class LSTMBlockCell(_LSTMVariables, LayerRNNCell):
 
 
 class LSTMBlockFusedCell(_LSTMVariables):
-    """A whole LSTM layer, all steps in one kernel: called with [time, batch, depth], or a list of [batch, depth].
+    """A whole LSTM layer as one kernel for all steps. Call it with [time, batch, depth], or a list of [batch, depth].
 
-    Returns (outputs [time, batch, units], or a list of them; LSTMStateTuple of the last step). Beyond its
-    sequence_length a row's outputs are 0, and its state is the last valid one. Needs initial_state or dtype.
+    Returns outputs [time, batch, units], or a list of them, and the LSTMStateTuple of the last step. After its
+    sequence_length a row's outputs are 0 and its state stays the last valid one. It needs initial_state or dtype.
     """
 
     def __init__(
@@ -125,10 +125,11 @@ class LSTMBlockFusedCell(_LSTMVariables):
 
 
 def block_lstm(x, c, h, w, wci, wcf, wco, b, use_peephole, **options):
-    """BlockLSTM over all of x [time, batch, depth], time known; returns (outputs [time, batch, units], last c).
+    """Runs BlockLSTM over x [time, batch, depth], whose time is known. Returns (outputs [time, batch, units], last c).
 
-    Its gradient is not BlockLSTMGrad, which multiplies matrices without FMA (a training step takes 1.7 times as long),
-    but a step's kernel for the gates and plain products: one a step for h, one for the whole series for w.
+    The gradient is not BlockLSTMGrad: that kernel multiplies matrices without FMA, and a training step takes 1.7 times
+    as long. Instead a kernel computes the gates of each step, and plain products do the rest. There is one product for
+    each step for h, and one for the whole series for w.
     """
 
     @v1.custom_gradient
@@ -160,7 +161,10 @@ def block_lstm(x, c, h, w, wci, wcf, wco, b, use_peephole, **options):
 
 
 def _block_lstm_gradients(x, h_prev, w, steps, c_grad, h_grad):
-    """Gradients by x, c, h, w, the peepholes and b, from the kernels' steps, the last one first."""
+    """Returns the gradients of x, c, h, w, the peepholes and b.
+
+    `steps` has the kernels' results, the last step first.
+    """
     depth = x.get_shape().as_list()[2]
     dicfo = v1.concat([step.dicfo for step in reversed(steps)], 0)
     both = v1.concat([x, h_prev], 2)
@@ -171,7 +175,10 @@ def _block_lstm_gradients(x, h_prev, w, steps, c_grad, h_grad):
 
 
 class GRUBlockCell(LayerRNNCell):
-    """GRUCell as one kernel a step, with the variables w_ru, b_ru, w_c, b_c. cell_size: num_units' older name."""
+    """GRUCell as one kernel for each step. Its variables are w_ru, b_ru, w_c and b_c.
+
+    cell_size: the older name of num_units.
+    """
 
     _names = ("w_ru", "b_ru", "w_c", "b_c")
 
@@ -209,7 +216,7 @@ class GRUBlockCellV2(GRUBlockCell):
 
 @v1.RegisterGradient("LSTMBlockCell")
 def _lstm_block_cell_grad(op, *grads):
-    """Contrib registered it; TensorFlow 2 has the kernels and leaves this out."""
+    """Computes a gradient that contrib registered. TensorFlow 2 has the kernels, but does not register it."""
     x, c_prev, h_prev, w, wci, wcf, wco, b = op.inputs
     i, cs, f, o, ci, co, _ = op.outputs
     step = v1.raw_ops.LSTMBlockCellGrad(

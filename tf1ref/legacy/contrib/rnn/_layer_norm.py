@@ -1,4 +1,4 @@
-"""contrib.rnn's LayerNormBasicLSTMCell: an LSTM whose gates and memory are normalised, each example on its own."""
+"""contrib.rnn's LayerNormBasicLSTMCell: an LSTM whose gates and memory are normalized for each example."""
 
 import tensorflow.compat.v1 as v1
 
@@ -9,9 +9,10 @@ from tf1ref.turns import Turn
 class LayerNormBasicLSTMCell(RNNCell):
     """BasicLSTMCell with layer normalization (Ba et al., 2016) and recurrent dropout (Semeniuta et al., 2016).
 
-    Each of input, transform, forget, output and state has its gamma (norm_gain at first) and beta (norm_shift); with
-    layer_norm=False there is a bias instead, which starts from the scope's initializer, not from 0.
-    dropout_keep_prob: of the new input, a float or a scalar tensor.
+    Each of input, transform, forget, output and state has a gamma (norm_gain at first) and a beta (norm_shift at
+    first).
+    With layer_norm=False it has a bias instead, which starts from the scope's initializer and not from 0.
+    dropout_keep_prob: the keep probability of the new input, a float or a scalar tensor.
     """
 
     def __init__(
@@ -64,6 +65,6 @@ class LayerNormBasicLSTMCell(RNNCell):
             gamma = v1.get_variable("gamma", size, dtype, v1.constant_initializer(self._gain))
             beta = v1.get_variable("beta", size, dtype, v1.constant_initializer(self._shift))
             mean, variance = v1.nn.moments(inputs, [1], keep_dims=True)
-            # contrib.layers.layer_norm's epsilon
+            # the epsilon of contrib.layers.layer_norm
             epsilon = 1e-3 if dtype == v1.float16 else 1e-12
             return v1.nn.batch_normalization(inputs, mean, variance, beta, gamma, epsilon)

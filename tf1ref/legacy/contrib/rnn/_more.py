@@ -1,4 +1,4 @@
-"""contrib.rnn's cells that papers brought and few programs used: UGRNNCell and NASCell."""
+"""contrib.rnn's cells that few programs used: UGRNNCell and NASCell."""
 
 import tensorflow.compat.v1 as v1
 
@@ -6,9 +6,9 @@ from tf1ref.legacy.nn.rnn_cell._base import LayerRNNCell, LSTMStateTuple, RNNCel
 
 
 class UGRNNCell(RNNCell):
-    """Update gate network (Collins et al., 2017): next = g * state + (1 - g) * c, of one matrix of [inputs, state].
+    """Update gate network (Collins et al., 2017): next = g * state + (1 - g) * c, by one matrix for [inputs, state].
 
-    forget_bias is added to the gate, not kept in a variable. Raises ValueError for inputs of unknown depth.
+    forget_bias is added to the gate. It is not part of a variable. Raises ValueError for inputs of unknown depth.
     """
 
     def __init__(self, num_units, initializer=None, forget_bias=1.0, activation=v1.tanh, reuse=None):
@@ -32,9 +32,9 @@ class UGRNNCell(RNNCell):
 
 
 class NASCell(LayerRNNCell):
-    """The cell that a search found (Zoph and Le, 2017): eight gates in a tree; its memory is not tanh's.
+    """The cell that a search found (Zoph and Le, 2017): eight gates in a tree. Its memory does not go through a tanh.
 
-    num_proj: size of the projected output. use_bias: a bias on the state's side.
+    num_proj: the size of the projected output. use_bias: adds a bias on the state's side.
     """
 
     def __init__(self, num_units, num_proj=None, use_bias=False, reuse=None, **kwargs):
@@ -64,7 +64,7 @@ class NASCell(LayerRNNCell):
             from_state = v1.nn.bias_add(from_state, self._bias)
         s = v1.split(from_state, 8, axis=1)
         i = v1.split(v1.matmul(inputs, self._kernel), 8, axis=1)
-        # The fourth pair is multiplied, the others are added.
+        # The fourth pair is multiplied. The others are added.
         left = tanh(tanh(sigmoid(i[0] + s[0]) * relu(i[1] + s[1])) + c)
         next_c = left * tanh(sigmoid(i[2] + s[2]) + relu(i[3] * s[3]))
         third = tanh(tanh(i[4] + s[4]) * sigmoid(i[5] + s[5]))

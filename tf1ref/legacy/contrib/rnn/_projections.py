@@ -8,7 +8,7 @@ from tf1ref.legacy.nn.rnn_cell._base import RNNCell
 
 
 def _projected(x, size, activation):
-    """x @ kernel + bias, variables of the scope that is open."""
+    """Returns x @ kernel + bias, with variables of the current scope."""
     depth = x.get_shape().as_list()[1]
     kernel = v1.get_variable("kernel", [depth, size], x.dtype.base_dtype)
     bias = v1.get_variable("bias", [size], x.dtype.base_dtype, v1.zeros_initializer())
@@ -17,10 +17,10 @@ def _projected(x, size, activation):
 
 
 class OutputProjectionWrapper(RNNCell):
-    """A cell whose outputs, [batch, units], go through a matrix to [batch, output_size].
+    """A cell whose outputs, [batch, units], a matrix turns into [batch, output_size].
 
-    Raises ValueError for an output_size below 1. The recurrence itself is not projected: a matrix over all outputs at
-    once, after dynamic_rnn, computes the same faster.
+    The recurrence itself is not projected. One matrix for all outputs, after dynamic_rnn, computes the same faster.
+    Raises ValueError for an output_size below 1.
     """
 
     def __init__(self, cell, output_size, activation=None, reuse=None):
@@ -41,7 +41,7 @@ class OutputProjectionWrapper(RNNCell):
 
 
 class InputProjectionWrapper(RNNCell):
-    """A cell whose inputs, [batch, depth], go through a matrix to [batch, num_proj] first."""
+    """A cell whose inputs, [batch, depth], a matrix turns into [batch, num_proj] first."""
 
     def __init__(self, cell, num_proj, activation=None, input_size=None, reuse=None):
         super().__init__(_reuse=reuse)
@@ -60,7 +60,7 @@ class InputProjectionWrapper(RNNCell):
 
 
 class EmbeddingWrapper(RNNCell):
-    """A cell whose inputs are ids, [batch] or [batch, 1]: each is the row of the variable `embedding`.
+    """A cell whose inputs are ids, [batch] or [batch, 1]. Each id is a row of the variable `embedding`.
 
     Raises ValueError for a number of classes or a size below 1.
     """
@@ -78,7 +78,7 @@ class EmbeddingWrapper(RNNCell):
         return self._cell.zero_state(batch_size, dtype)
 
     def call(self, inputs, state):
-        # A variance of 1, as rows of a matrix of inputs would have.
+        # The variance is 1, as that of the rows of an input would be.
         start = self._initializer or v1.get_variable_scope().initializer
         start = start or v1.random_uniform_initializer(-math.sqrt(3), math.sqrt(3))
         dtype = (state[0] if isinstance(state, tuple) else state).dtype

@@ -1,4 +1,4 @@
-"""contrib.rnn's bidirectional networks of several layers: each layer sees both directions of the one below."""
+"""contrib.rnn's bidirectional networks of several layers. Each layer reads both directions of the one below."""
 
 import tensorflow.compat.v1 as v1
 
@@ -13,10 +13,11 @@ def stack_bidirectional_rnn(
     sequence_length=None,
     scope=None,
 ):
-    """static_bidirectional_rnn for each pair of cells; inputs: a list of [batch, depth].
+    """Applies static_bidirectional_rnn for each pair of cells. inputs: a list of [batch, depth].
 
     Returns (list of [batch, forward + backward], tuple of the layers' forward states, tuple of the backward ones).
-    Raises ValueError unless there are as many cells in both lists, and a state for each where states are given.
+    Raises ValueError when the lists of cells differ in length, or when the states given are fewer or more than the
+    layers.
     """
     _check(cells_fw, cells_bw, initial_states_fw, initial_states_bw)
     states_fw, states_bw = [], []
@@ -45,8 +46,9 @@ def stack_bidirectional_dynamic_rnn(
     scope=None,
     swap_memory=False,
 ):
-    """bidirectional_dynamic_rnn for each pair of cells; inputs: [batch, time, depth], time first with time_major.
+    """Applies bidirectional_dynamic_rnn for each pair of cells.
 
+    inputs: [batch, time, depth], or [time, batch, depth] with time_major.
     Returns and raises what stack_bidirectional_rnn does, with one tensor of outputs instead of a list.
     """
     _check(cells_fw, cells_bw, initial_states_fw, initial_states_bw)

@@ -1,5 +1,5 @@
-"""tf.contrib.seq2seq."""
-# ruff: noqa: F401, F403 - a module of other modules' names, as it was
+"""tf.contrib.seq2seq: decoders, helpers, attention and beam search for sequence models."""
+# ruff: noqa: F401, F403 - this module re-exports names, as in TF1
 
 from tf1ref.legacy.contrib.seq2seq._attention import (
     AttentionMechanism,

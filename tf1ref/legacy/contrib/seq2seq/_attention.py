@@ -1,4 +1,4 @@
-"""tf.contrib.seq2seq's attention mechanisms: how well each step of a memory fits a query.
+"""tf.contrib.seq2seq's attention mechanisms, which compute how well each step of a memory fits a query.
 
 Bahdanau et al. (2015): v . tanh(keys + query layer(query)). Luong et al. (2015): keys . query.
 """
@@ -15,15 +15,16 @@ from tf1ref.legacy.nn.rnn_cell._base import zeros
 
 
 class AttentionMechanism:
-    """Base class: mechanism(query, state) -> (alignments, next state), [batch, memory's time] both."""
+    """The base class: mechanism(query, state) -> (alignments, next state), both [batch, time of the memory]."""
 
 
 class BaseAttentionMechanism(AttentionMechanism):
-    """A mechanism with a memory, [batch, time, depth]: `values` (0 past their length) and `keys`, the memory layer's.
+    """A mechanism with a memory of [batch, time, depth]. It has `values`, 0 after their lengths, and `keys`.
 
-    probability_fn(score, state) makes alignments of scores; scores past memory_sequence_length are score_mask_value
-    (-inf). custom_key_value_fn(keys, values) returns what stands for both. Raises TypeError for layers that are none
-    and a probability_fn that cannot be called, ValueError for a memory whose depth is unknown.
+    The memory layer computes the keys. probability_fn(score, state) turns scores into alignments. Scores after
+    memory_sequence_length are score_mask_value (default: -inf). custom_key_value_fn(keys, values) returns replacements
+    for both. Raises TypeError for a layer that is not a Layer and for a probability_fn that cannot be called, and
+    ValueError for a memory of unknown depth.
     """
 
     def __init__(
@@ -73,17 +74,18 @@ class BaseAttentionMechanism(AttentionMechanism):
         return self._given_fn(score, state)
 
     def initial_alignments(self, batch_size, dtype):
-        """Returns zeros, [batch_size, memory's time]."""
+        """Returns zeros of [batch_size, time of the memory]."""
         return zeros(self._alignments_size, batch_size, dtype)
 
     def initial_state(self, batch_size, dtype):
+        """Returns the state to start from, which is the initial alignments."""
         return self.initial_alignments(batch_size, dtype)
 
 
 class BahdanauAttention(BaseAttentionMechanism):
-    """Additive attention: query and memory go through a matrix of num_units each, and are compared by `attention_v`.
+    """Additive attention. Query and memory each go through a matrix of num_units, and `attention_v` compares them.
 
-    normalize: v is g * v / |v|, and a bias is added within the tanh (Salimans and Kingma, 2016).
+    normalize: v is g * v / |v|, and a bias is added inside the tanh (Salimans and Kingma, 2016).
     """
 
     def __init__(
@@ -119,9 +121,10 @@ class BahdanauAttention(BaseAttentionMechanism):
 
 
 class LuongAttention(BaseAttentionMechanism):
-    """Multiplicative attention: the memory goes through a matrix of num_units, which must be the query's depth.
+    """Multiplicative attention. The memory goes through a matrix of num_units, which must be the query's depth.
 
-    scale: scores are multiplied by the variable `attention_g`, 1 at first. A call raises ValueError for another depth.
+    scale: scores are multiplied by the variable `attention_g`, which starts at 1. A call raises ValueError for another
+    depth.
     """
 
     def __init__(
@@ -182,7 +185,7 @@ def multiplicative_score(query, keys, scale):
 
 
 def hardmax(logits, name=None):
-    """Returns 1 where the last axis of logits is largest (the first of several), 0 elsewhere."""
+    """Returns 1 where the last axis of logits is largest (first of equals), and 0 elsewhere."""
     with v1.name_scope(name, "Hardmax", [logits]):
         logits = v1.convert_to_tensor(logits, name="logits")
         known = logits.get_shape().as_list()[-1]
@@ -192,9 +195,9 @@ def hardmax(logits, name=None):
 
 
 def safe_cumprod(x, *args, **kwargs):
-    """Returns cumprod of x in [0, 1], as exp(cumsum(log(x))): small factors do not make the gradient 0 / 0.
+    """Returns cumprod of x in [0, 1] as exp(cumsum(log(x))), so that small factors do not make a gradient of 0 / 0.
 
-    Arguments: cumprod's.
+    The other arguments are those of cumprod.
     """
     with v1.name_scope(None, "SafeCumprod", [x]):
         x = v1.convert_to_tensor(x, name="x")
@@ -213,7 +216,7 @@ def _check_callable(probability_fn):
 
 
 def _masked_memory(memory, lengths, check_inner_dims_defined):
-    """Returns the memory with zeros past the lengths."""
+    """Returns the memory with zeros after the lengths."""
     memory = nest.map_structure(lambda each: v1.convert_to_tensor(each, name="memory"), memory)
     for each in nest.flatten(memory) if check_inner_dims_defined else ():
         if not each.get_shape()[2:].is_fully_defined():

@@ -1,4 +1,4 @@
-"""tf.contrib.seq2seq.BeamSearchDecoder: decodes by keeping the best `beam_width` sequences of each example."""
+"""tf.contrib.seq2seq.BeamSearchDecoder keeps the best `beam_width` sequences of each example."""
 
 from collections import namedtuple
 
@@ -18,13 +18,13 @@ class BeamSearchDecoderState(
         "BeamSearchDecoderState", ("cell_state", "log_probs", "finished", "lengths", "accumulated_attention_probs")
     )
 ):
-    """State of a beam search; everything is [batch, beam_width, ...]. lengths: int64, the end token counted."""
+    """The state of a beam search, all [batch, beam_width, ...]. lengths: int64, including the end token."""
 
     __slots__ = ()
 
 
 class BeamSearchDecoderOutput(namedtuple("BeamSearchDecoderOutput", ("scores", "predicted_ids", "parent_ids"))):
-    """One step: the scores and ids of the best continuations, and which beam each of them continues."""
+    """One step: the scores and ids of the best continuations, and the beam that each of them continues."""
 
     __slots__ = ()
 
@@ -32,13 +32,13 @@ class BeamSearchDecoderOutput(namedtuple("BeamSearchDecoderOutput", ("scores", "
 class FinalBeamSearchDecoderOutput(
     namedtuple("FinalBeamDecoderOutput", ("predicted_ids", "beam_search_decoder_output"))
 ):
-    """predicted_ids: [batch, time, beam_width], the best beam first, end tokens after the end."""
+    """predicted_ids: [batch, time, beam_width], with the best beam first, and end tokens after the end."""
 
     __slots__ = ()
 
 
 def tile_batch(t, multiplier, name=None):
-    """Returns the tensors, [batch, ...] each, with every row `multiplier` times, one after the other.
+    """Repeats each row of the tensors, [batch, ...], `multiplier` times in a row.
 
     Raises ValueError for a tensor of unknown rank and for a scalar.
     """
@@ -58,14 +58,16 @@ def tile_batch(t, multiplier, name=None):
 
 
 class BeamSearchDecoder(Decoder):
-    """Beam search over the cell's outputs as logits, through output_layer where there is one.
+    """Beam search. The logits are the cell's outputs, or output_layer's for these.
 
-    start_tokens: [batch]; initial_state and what an attention looks at: of batch * beam_width rows, by tile_batch.
-    Scores are log probabilities over ((5 + length) / 6) ** length_penalty_weight, plus coverage_penalty_weight times
-    the coverage penalty of sequences that are finished (Wu et al., 2016). reorder_tensor_arrays: TensorArrays of the
-    last state, such as alignment_history, come back as tensors in the order of the beams. Raises TypeError for what is
-    no cell or Layer, ValueError for start_tokens that are no vector, an end_token that is no scalar, states that do not
-    have batch * beam_width rows, and a coverage penalty without attention.
+    start_tokens: [batch]. initial_state and the memory of an attention have batch * beam_width rows, by tile_batch.
+    A score is the log probability divided by ((5 + length) / 6) ** length_penalty_weight. A finished sequence gets
+    coverage_penalty_weight times its coverage penalty in addition (Wu et al., 2016).
+    reorder_tensor_arrays: returns TensorArrays of the last state, such as alignment_history, as tensors in the order of
+    the beams.
+    Raises TypeError for an object that is not a cell or a Layer. Raises ValueError for start_tokens that are not a
+    vector, an end_token that is not a scalar, states without batch * beam_width rows, and a coverage penalty without
+    attention.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class BeamSearchDecoder(Decoder):
     def initialize(self, name=None):
         dtype = nest.flatten(self._initial_cell_state)[0].dtype
         first = v1.one_hot(v1.zeros([self._batch_size], v1.int32), self._beam_width, on_value=True, off_value=False)
-        # All beams are alike at the start: only the first has a chance, the others count as finished.
+        # All beams are equal at the start. Only the first one may continue; the others count as finished.
         start = v1.where(first, v1.zeros_like(first, dtype), v1.cast(v1.fill(v1.shape(first), -np.inf), dtype))
         state = BeamSearchDecoderState(
             cell_state=self._initial_cell_state,
@@ -120,7 +122,7 @@ class BeamSearchDecoder(Decoder):
         return state.finished, self._start_inputs, state
 
     def _attention(self, cell_state):
-        """Returns the alignments' mean, [batch, beam_width, time], or () where they cost nothing."""
+        """Returns the mean of the alignments, [batch, beam_width, time], or () when there is no coverage penalty."""
         if self._coverage_penalty_weight == 0.0:
             return ()
         states = cell_state if type(cell_state) is tuple else (cell_state,)
@@ -130,7 +132,7 @@ class BeamSearchDecoder(Decoder):
         return _mean([_mean(each) if isinstance(each, tuple) else each for each in found])
 
     def finalize(self, outputs, final_state, sequence_lengths):
-        # Beams change their places: the loop's own lengths are not theirs.
+        # Beams change places, so the loop's own lengths are not those of the beams.
         longest = v1.cast(v1.reduce_max(final_state.lengths, axis=1), v1.int32)
         ids = gather_tree(outputs.predicted_ids, outputs.parent_ids, longest, self._end_token)
         if self._reorder_tensor_arrays:
@@ -158,7 +160,7 @@ class BeamSearchDecoder(Decoder):
         return output, state, inputs, state.finished
 
     def _best(self, logits, cell_state, state):
-        """Returns the step's output and next state for logits of [batch, beam_width, words]."""
+        """Returns the output and next state of a step, from logits of [batch, beam_width, words]."""
         words = logits.get_shape().as_list()[-1]
         words = v1.shape(logits)[-1] if words is None else words
         going = v1.cast(v1.logical_not(state.finished), v1.int64)
@@ -197,7 +199,7 @@ class BeamSearchDecoder(Decoder):
             scores = log_probs / v1.div((5.0 + v1.cast(lengths, log_probs.dtype)) ** weight, 6.0**weight)
         if self._coverage_penalty_weight == 0.0:
             return scores
-        # What was never looked at is padding.
+        # Steps that got no attention at all are padding.
         attended = v1.where(v1.equal(attended, 0.0), v1.ones_like(attended), attended)
         penalty = v1.reduce_sum(v1.log(v1.minimum(attended, 1.0)), 2) * v1.cast(finished, attended.dtype)
         return scores + v1.expand_dims(penalty * self._coverage_penalty_weight, 2)
@@ -235,7 +237,7 @@ class BeamSearchDecoder(Decoder):
 
 
 def _masked(log_probs, is_end, finished):
-    """Returns the log probabilities, with all of it on the end token for sequences that are finished."""
+    """Returns the log probabilities. For finished sequences, all probability is on the end token."""
     only_end = v1.where(is_end, v1.zeros_like(log_probs[0, 0]), v1.fill(v1.shape(is_end), log_probs.dtype.min))
     shape = v1.shape(log_probs)
     ended = v1.tile(v1.expand_dims(finished, 2), [1, 1, shape[2]])
@@ -247,7 +249,7 @@ def _mean(tensors):
 
 
 def _rank(each):
-    """Returns a tensor's rank, 0 for a TensorArray. Raises ValueError where it is unknown."""
+    """Returns the rank of a tensor, or 0 for a TensorArray. Raises ValueError when it is unknown."""
     if isinstance(each, v1.TensorArray):
         return 0
     if each.get_shape().ndims is None:

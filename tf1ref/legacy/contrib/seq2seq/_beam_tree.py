@@ -1,4 +1,4 @@
-"""tf.contrib.seq2seq.gather_tree: reads the sequences of a beam search backwards, from child to parent."""
+"""tf.contrib.seq2seq.gather_tree reads the sequences of a beam search backwards, from child to parent."""
 
 import tensorflow.compat.v1 as v1
 
@@ -6,9 +6,9 @@ import tensorflow.compat.v1 as v1
 def gather_tree(step_ids, parent_ids, max_sequence_lengths, end_token, name=None):
     """Returns the beams, [time, batch, beam_width] int32: the ids on the way to each id of the last step.
 
-    step_ids, parent_ids: of the same shape. max_sequence_lengths: [batch]; where each example's last step is. From the
-    first end_token on, and after the last step, there are end tokens. Raises ValueError for other ranks, and
-    InvalidArgumentError for a parent that is no beam.
+    step_ids, parent_ids: of the same shape. max_sequence_lengths: [batch], the last step of each example. From the
+    first end_token on, and after the last step, all ids are end tokens. Raises ValueError for other ranks, and
+    InvalidArgumentError for a parent that is not a beam.
     """
     with v1.name_scope(name, "GatherTree"):
         steps = v1.convert_to_tensor(step_ids, v1.int32, name="step_ids")
@@ -37,9 +37,11 @@ def gather_tree(step_ids, parent_ids, max_sequence_lengths, end_token, name=None
 
 
 def sorted_array(array, parent_ids, lengths):
-    """Returns the elements of a TensorArray, [time, *element], in the order of the beams; anything else as it is.
+    """Returns the elements of a TensorArray, [time, *element], in the order of the beams.
 
-    Its elements are [batch * beam_width, ...] or [batch, beam_width, ...]; of others it warns and leaves the array.
+    Other values are returned as they are.
+    The elements are [batch * beam_width, ...] or [batch, beam_width, ...]. For other shapes it warns and returns the
+    array.
     """
     if not isinstance(array, v1.TensorArray):
         return array
@@ -58,9 +60,10 @@ def sorted_array(array, parent_ids, lengths):
 
 
 def gather_tree_from_array(t, parent_ids, sequence_length):
-    """Returns t, [time, batch * beam_width or batch, beam_width, ...], with each step's rows where their beam ends up.
+    """Returns t with the rows of each step where their beams end.
 
-    sequence_length: [batch, beam_width]; later steps stay as they are.
+    t: [time, batch * beam_width, ...] or [time, batch, beam_width, ...]. sequence_length: [batch, beam_width]; later
+    steps are not changed.
     """
     time, batch, width = v1.unstack(v1.shape(parent_ids))
     own = v1.tile(v1.reshape(v1.range(width), [1, 1, -1]), [time, batch, 1])

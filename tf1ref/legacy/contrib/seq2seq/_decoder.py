@@ -13,47 +13,53 @@ from tf1ref.legacy.nn.rnn_cell._base import assert_like_rnncell, zeros
 
 
 class Decoder:
-    """Base class: initialize() -> (finished, inputs, state), step(...) -> (outputs, state, inputs, finished).
+    """The base class: initialize() -> (finished, inputs, state), step(...) -> (outputs, state, inputs, finished).
 
-    output_size and output_dtype: nests like the outputs. finalize(outputs, final_state, sequence_lengths), where there
-    is one, has the last word on outputs and state.
+    output_size and output_dtype are nests like the outputs. If finalize(outputs, final_state, sequence_lengths) exists,
+    it makes the final outputs and state.
     """
 
     @property
     def batch_size(self):
+        """The batch size, a scalar tensor."""
         raise NotImplementedError
 
     @property
     def output_size(self):
+        """The sizes of the outputs, without the batch: a nest like the outputs."""
         raise NotImplementedError
 
     @property
     def output_dtype(self):
+        """The dtypes of the outputs: a nest like the outputs."""
         raise NotImplementedError
 
     @property
     def tracks_own_finished(self):
-        """Whether `finished` of a step is all there is to know: it is where sequences change their places."""
+        """True when `finished` of a step holds for all sequences, as in a decoder whose sequences change places."""
         return False
 
     def initialize(self, name=None):
+        """Returns (finished, inputs, state) before the first step."""
         raise NotImplementedError
 
     def step(self, time, inputs, state, name=None):
+        """Computes one step. Returns (outputs, state, inputs of the next step, finished)."""
         raise NotImplementedError
 
     def finalize(self, outputs, final_state, sequence_lengths):
+        """Returns (outputs, final_state) after the last step."""
         raise NotImplementedError
 
 
 class BasicDecoderOutput(namedtuple("BasicDecoderOutput", ("rnn_output", "sample_id"))):
-    """rnn_output: the cell's output, through output_layer where there is one; sample_id: what the helper made of it."""
+    """rnn_output: the cell's output, or output_layer's for it. sample_id: the helper's sample."""
 
     __slots__ = ()
 
 
 class BasicDecoder(Decoder):
-    """A cell that reads what its helper gives it. Raises TypeError for what is no cell, Helper or Layer."""
+    """A cell that reads what its helper gives it. Raises TypeError for objects of other types."""
 
     def __init__(self, cell, helper, initial_state, output_layer=None):
         check_cell_and_layer(cell, output_layer)
@@ -90,14 +96,14 @@ class BasicDecoder(Decoder):
 
 
 def check_cell_and_layer(cell, output_layer):
-    """Raises TypeError for what is no rnn cell, and for an output layer that is no tf.layers.Layer."""
+    """Raises TypeError for a cell that is not an RNN cell, and for an output layer that is not a tf.layers.Layer."""
     assert_like_rnncell("cell", cell)
     if output_layer is not None and not isinstance(output_layer, Layer):
         raise TypeError(f"output_layer must be a Layer, received: {type(output_layer)}")
 
 
 def rnn_output_size(cell, output_layer):
-    """Returns the size of the cell's output, or of output_layer's for it: a nest of integers or TensorShapes."""
+    """Returns the size of the cell's output, or of output_layer's for it, as a nest of integers or TensorShapes."""
     if output_layer is None:
         return cell.output_size
     return nest.map_structure(
@@ -114,12 +120,12 @@ def dynamic_decode(
     swap_memory=False,
     scope=None,
 ):
-    """Steps a decoder until all sequences are finished, or maximum_iterations times.
+    """Runs the steps of a decoder until all sequences are finished, or maximum_iterations times.
 
-    impute_finished: sequences that are finished keep their state and give zeros, so that gradients do not pass through
-    what comes after their end. Returns (outputs, [batch, time, ...] each or time first with output_time_major, the last
-    state, the lengths [batch]). Raises TypeError for what is no Decoder, ValueError for maximum_iterations that is no
-    scalar.
+    impute_finished: finished sequences keep their state and give zeros, so that no gradient passes through later steps.
+    Returns (outputs, the last state, the lengths [batch]). Outputs are [batch, time, ...], or time first with
+    output_time_major. Raises TypeError for an object that is not a Decoder, and ValueError for maximum_iterations that
+    is not a scalar.
     """
     if not isinstance(decoder, Decoder):
         raise TypeError(f"Expected decoder to be type Decoder, but saw: {type(decoder)}")
@@ -168,7 +174,7 @@ def _body(decoder, impute_finished):
 
 
 def _kept(finished, new, old):
-    """Returns `old` for the sequences that are finished, `new` for the rest; scalars and TensorArrays stay new."""
+    """Returns `old` for finished sequences, and `new` for the rest. Scalars and TensorArrays are always new."""
     if isinstance(old, v1.TensorArray):
         return new
     new.set_shape(old.get_shape())
@@ -185,14 +191,14 @@ def _limit(maximum_iterations):
 
 
 def _for_outputs(decoder, make):
-    """Returns what make(size, batch size, dtype) makes for each of the decoder's outputs."""
+    """Returns what make(size, batch size, dtype) returns for each output of the decoder."""
     return nest.map_structure(
         lambda size, dtype: make(size, decoder.batch_size, dtype), decoder.output_size, decoder.output_dtype
     )
 
 
 def _array(size, batch_size, dtype):
-    # What is no TensorShape may not be true: helpers of one's own say [] and give rows.
+    # A size that is not a TensorShape may be wrong: some helpers say [] and return rows.
     if isinstance(size, v1.TensorShape) and size.ndims != 0:
         shape = v1.TensorShape([tensor_util.constant_value(v1.convert_to_tensor(batch_size))]).concatenate(size)
     else:

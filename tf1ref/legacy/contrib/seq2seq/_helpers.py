@@ -1,11 +1,11 @@
-"""tf.contrib.seq2seq's helpers: what a decoder samples from its outputs, and what it reads next: its own symbols."""
+"""tf.contrib.seq2seq's helpers, which decide what a decoder samples and reads next. Here it reads its own symbols."""
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
 
 
 def transpose_batch_time(x):
-    """Returns x with its first two axes changed; a vector or scalar as it is."""
+    """Returns x with its first two axes swapped. A vector or scalar is returned as it is."""
     known = x.get_shape()
     if known.rank is not None and known.rank < 2:
         return x
@@ -15,7 +15,7 @@ def transpose_batch_time(x):
 
 
 def embedding_function(embedding):
-    """Returns `embedding` if it can be called, else the look-up of ids in it."""
+    """Returns `embedding` when it is a function, else a function that looks ids up in it."""
     return embedding if callable(embedding) else lambda ids: v1.nn.embedding_lookup(embedding, ids)
 
 
@@ -31,35 +31,45 @@ def start_and_end(start_tokens, end_token):
 
 
 class Helper:
-    """Base class: initialize() -> (finished, inputs), sample(...) -> ids, next_inputs(...) -> (finished, inputs, state)
+    """The base class, which decides what is sampled and read. `next_inputs` returns (finished, inputs, state).
 
-    batch_size: a scalar; sample_ids_shape, sample_ids_dtype: of one sequence's sample.
+    initialize() -> (finished, inputs). sample(...) -> ids. batch_size: a scalar. sample_ids_shape, sample_ids_dtype:
+    those of one sequence's sample.
     """
 
     @property
     def batch_size(self):
+        """The batch size, a scalar tensor."""
         raise NotImplementedError("batch_size has not been implemented")
 
     @property
     def sample_ids_shape(self):
+        """The shape of one sequence's sample in one step."""
         raise NotImplementedError("sample_ids_shape has not been implemented")
 
     @property
     def sample_ids_dtype(self):
+        """The dtype of the samples."""
         raise NotImplementedError("sample_ids_dtype has not been implemented")
 
     def initialize(self, name=None):
+        """Returns (finished, inputs) before the first step."""
         raise NotImplementedError("initialize has not been implemented")
 
     def sample(self, time, outputs, state, name=None):
+        """Returns the samples of a step."""
         raise NotImplementedError("sample has not been implemented")
 
     def next_inputs(self, time, outputs, state, sample_ids, name=None):
+        """Returns (finished, inputs of the next step, state)."""
         raise NotImplementedError("next_inputs has not been implemented")
 
 
 class CustomHelper(Helper):
-    """A helper of three functions, called with time, outputs and state by name, the last with sample_ids too."""
+    """A helper made of three functions.
+
+    They get time, outputs and state by name. The last one gets sample_ids, too.
+    """
 
     def __init__(self, initialize_fn, sample_fn, next_inputs_fn, sample_ids_shape=None, sample_ids_dtype=None):
         self._initialize_fn, self._sample_fn, self._next_inputs_fn = initialize_fn, sample_fn, next_inputs_fn
@@ -93,7 +103,7 @@ class CustomHelper(Helper):
 
 
 class GreedyEmbeddingHelper(Helper):
-    """Reads its own likeliest symbol, embedded, until that is end_token; starts with start_tokens, [batch]."""
+    """Reads its own most likely symbol, embedded, until that is end_token. It starts with start_tokens, [batch]."""
 
     def __init__(self, embedding, start_tokens, end_token):
         self._embedding_fn = embedding_function(embedding)
@@ -113,7 +123,7 @@ class GreedyEmbeddingHelper(Helper):
 
     def next_inputs(self, time, outputs, state, sample_ids, name=None):
         finished = v1.equal(sample_ids, self._end_token)
-        # What is read after the end does not matter.
+        # The value that is read after the end has no effect.
         inputs = v1.cond(
             v1.reduce_all(finished), lambda: self._start_inputs, lambda: self._embedding_fn(sample_ids)
         )  # fmt: skip
@@ -121,7 +131,7 @@ class GreedyEmbeddingHelper(Helper):
 
 
 class SampleEmbeddingHelper(GreedyEmbeddingHelper):
-    """GreedyEmbeddingHelper that draws the symbol. softmax_temperature: what the logits are divided by before."""
+    """GreedyEmbeddingHelper that draws the symbol. softmax_temperature: divides the logits before the draw."""
 
     def __init__(self, embedding, start_tokens, end_token, softmax_temperature=None, seed=None):
         super().__init__(embedding, start_tokens, end_token)
@@ -135,9 +145,9 @@ class SampleEmbeddingHelper(GreedyEmbeddingHelper):
 
 
 class InferenceHelper(Helper):
-    """Reads its own samples: sample_fn(outputs), until end_fn(sample_ids) says, [batch], which are finished.
+    """Reads its own samples, sample_fn(outputs). end_fn(sample_ids) tells which sequences are finished, [batch].
 
-    next_inputs_fn(sample_ids) makes the next inputs of them; without it they are the inputs.
+    next_inputs_fn(sample_ids) makes the next inputs. Without it the samples are the inputs.
     """
 
     def __init__(self, sample_fn, sample_shape, sample_dtype, start_inputs, end_fn, next_inputs_fn=None):
@@ -162,7 +172,7 @@ class InferenceHelper(Helper):
 
 
 def categorical(logits, seed):
-    """Returns one int32 id for each row of logits [batch, classes], drawn by their softmax."""
+    """Returns one int32 id for each row of logits [batch, classes], drawn from their softmax."""
     return v1.reshape(v1.multinomial(logits, 1, seed=seed, output_dtype=v1.int32), [-1])
 
 

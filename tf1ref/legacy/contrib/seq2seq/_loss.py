@@ -14,10 +14,10 @@ def sequence_loss(
     sum_over_timesteps=False,
     sum_over_batch=False,
 ):
-    """The weighted cross entropy of logits [batch, steps, classes] and targets [batch, steps].
+    """Returns the weighted cross entropy of logits [batch, steps, classes] and targets [batch, steps].
 
-    Averaged (by the weights, plus 1e-12) or summed over either axis, or neither. Raises ValueError for other ranks, and
-    for an axis that is to be averaged and summed.
+    Each of the two axes is averaged (divided by the sum of the weights plus 1e-12), summed, or kept.
+    Raises ValueError for other ranks, and for an axis that is both averaged and summed.
     """
     if len(logits.get_shape()) != 3:
         raise ValueError("Logits must be a [batch_size x sequence_length x logits] tensor")

@@ -1,4 +1,4 @@
-"""tf.contrib.seq2seq's monotonic attention (Raffel et al., 2017): what was passed is not looked at again."""
+"""tf.contrib.seq2seq's monotonic attention (Raffel et al., 2017), which never looks back at earlier steps."""
 
 import tensorflow.compat.v1 as v1
 
@@ -12,15 +12,15 @@ from tf1ref.legacy.layers import Dense
 
 
 def monotonic_attention(p_choose_i, previous_attention, mode):
-    """Returns the attention [batch, time]: where a walk from the last place stops, that stops at i with p_choose_i.
+    """Returns the attention [batch, time]: where a walk from the last place stops, if it stops at i with p_choose_i.
 
-    mode: "recursive", exact and step by step; "parallel", in closed form, which is not exact for long memories and
-    probabilities near 0 and 1; "hard", for probabilities of 0 and 1. Raises ValueError for another.
+    mode: "recursive" is exact and goes step by step. "parallel" is a closed form, and is not exact for long memories
+    and probabilities near 0 and 1. "hard" is for probabilities of 0 and 1. Raises ValueError for another mode.
     """
     p = v1.convert_to_tensor(p_choose_i, name="p_choose_i")
     before = v1.convert_to_tensor(previous_attention, name="previous_attention")
     if mode == "recursive":
-        # q[i] = (1 - p[i - 1]) q[i - 1] + before[i], the chance to come to i
+        # q[i] = (1 - p[i - 1]) q[i - 1] + before[i] is the probability to reach i.
         passed = v1.concat([v1.ones_like(p[:, :1]), 1 - p[:, :-1]], 1)
         come = v1.scan(
             lambda q, step: step[0] * q + step[1], (v1.transpose(passed), v1.transpose(before)), v1.zeros_like(p[:, 0])
@@ -36,9 +36,10 @@ def monotonic_attention(p_choose_i, previous_attention, mode):
 
 
 class _MonotonicAttention(BaseAttentionMechanism):
-    """A mechanism whose scores, plus the variable `attention_score_bias`, are the chances (by sigmoid) to stop.
+    """A mechanism that stops at a step with probability sigmoid(score + `attention_score_bias`).
 
-    sigmoid_noise: standard deviation of what is added to the scores before. It starts at the memory's first step.
+    sigmoid_noise: the standard deviation of noise that is added to the scores first. It starts at the memory's first
+    step.
     """
 
     def __init__(self, query_layer, memory, lengths, noise, seed, bias, mode, mask_value, num_units, dtype, name):

@@ -1,4 +1,4 @@
-"""tf.contrib.seq2seq's helpers for training: what is read is the answers, or now and then the output."""
+"""tf.contrib.seq2seq's helpers for training. The decoder reads the given answers, or sometimes its own output."""
 
 import tensorflow.compat.v1 as v1
 
@@ -7,9 +7,9 @@ from tf1ref.legacy.contrib.seq2seq._helpers import Helper, categorical, embeddin
 
 
 class TrainingHelper(Helper):
-    """Reads the inputs that are given, [batch, time, ...] (time first with time_major); samples are the likeliest ids.
+    """Reads the given inputs, [batch, time, ...] (time first with time_major). Samples are the most likely ids.
 
-    sequence_length: [batch]; a sequence is finished after so many steps. Raises ValueError unless it is a vector.
+    sequence_length: [batch], after which a sequence is finished. Raises ValueError unless it is a vector.
     """
 
     def __init__(self, inputs, sequence_length, time_major=False, name=None):
@@ -37,7 +37,7 @@ class TrainingHelper(Helper):
             return finished, self._read(0, finished)
 
     def _read(self, time, finished):
-        # There is no step to read where all are finished.
+        # When all sequences are finished, there is no step to read.
         return v1.cond(v1.reduce_all(finished), lambda: self._zero_inputs, lambda: self._steps.read(time))
 
     def sample(self, time, outputs, name=None, **unused):
@@ -60,7 +60,7 @@ class _ScheduledTrainingHelper(TrainingHelper):
             )
 
     def _scattered(self, sampled, base, values):
-        """Returns base, [batch, ...], with values(rows) in its rows where `sampled`."""
+        """Returns base, [batch, ...], with values(rows) in the rows where `sampled` is True."""
         rows = v1.cast(v1.where(sampled), v1.int32)
         others = v1.cast(v1.where(v1.logical_not(sampled)), v1.int32)
         shape = v1.shape(base)
@@ -70,9 +70,9 @@ class _ScheduledTrainingHelper(TrainingHelper):
 
 
 class ScheduledEmbeddingTrainingHelper(_ScheduledTrainingHelper):
-    """TrainingHelper that now and then reads a symbol drawn from the outputs instead (Bengio et al., 2015).
+    """TrainingHelper that sometimes reads a symbol drawn from the outputs instead (Bengio et al., 2015).
 
-    sampling_probability: a scalar, or one for each sequence. Samples are -1 where nothing was drawn.
+    sampling_probability: a scalar, or one number for each sequence. A sample is -1 where no symbol was drawn.
     """
 
     def __init__(
@@ -110,10 +110,10 @@ class ScheduledEmbeddingTrainingHelper(_ScheduledTrainingHelper):
 
 
 class ScheduledOutputTrainingHelper(_ScheduledTrainingHelper):
-    """TrainingHelper that now and then reads the outputs themselves, through next_inputs_fn where there is one.
+    """TrainingHelper that sometimes reads the outputs themselves, or next_inputs_fn(outputs).
 
-    next_inputs_fn: a function of outputs; next_input_layer, its older name, is a Layer. auxiliary_inputs: like inputs
-    but for the last axis; put behind each input. Samples say where outputs are read.
+    next_input_layer: a Layer, the older form of next_inputs_fn. auxiliary_inputs: tensors like the inputs except for
+    the last axis, appended to each input. Samples tell where outputs are read.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""tf.contrib.seq2seq.AttentionWrapper: a cell that looks at a memory after each step."""
+"""tf.contrib.seq2seq.AttentionWrapper: a cell that reads from a memory after each step."""
 
 from collections import namedtuple
 
@@ -21,7 +21,7 @@ class AttentionWrapperState(
         ("cell_state", "attention", "time", "alignments", "alignment_history", "attention_state"),
     )
 ):
-    """State of an AttentionWrapper; the last three and alignments are tuples where it has a list of mechanisms.
+    """The state of an AttentionWrapper. With a list of mechanisms, the last three and alignments are tuples.
 
     alignment_history: a TensorArray of each step's alignments, time first, or ().
     """
@@ -29,19 +29,21 @@ class AttentionWrapperState(
     __slots__ = ()
 
     def clone(self, **kwargs):
-        """Returns a state with other parts, by name: of the same structure and shapes, else raises ValueError."""
+        """Returns a state with other parts, given by name. Raises ValueError when their structure or shapes differ."""
         return nest.map_structure(_with_same_shape, self, self._replace(**kwargs))
 
 
 class AttentionWrapper(RNNCell):
-    """A cell whose inputs are [inputs, last attention], and whose output is the attention to a memory.
+    """A cell whose inputs are [inputs, last attention], and whose output is the attention.
 
-    attention_mechanism: one or a list. The attention is the alignments' mean of the memory, or where there is an
-    attention_layer_size (of the layers `attention_layer`) or an attention_layer, that layer of [output, mean].
-    output_attention=False: the output is the cell's. cell_input_fn(inputs, attention) makes other inputs;
-    attention_fn(mechanism, output, state, layer) -> (attention, alignments, next state) another attention. Raises
-    TypeError for what is no cell or mechanism, ValueError for layers that do not fit, InvalidArgumentError where the
-    batch size is not the memory's.
+    attention_mechanism: one, or a list. The attention is the mean of the memory, weighted by the alignments.
+    attention_layer_size: a dense layer `attention_layer` of that size is applied to [output, mean]; its result is the
+    attention.
+    attention_layer: a Layer in place of that one. output_attention=False: the output is the cell's own.
+    cell_input_fn(inputs, attention): makes other inputs.
+    attention_fn(mechanism, output, state, layer): returns another (attention, alignments, next state).
+    Raises TypeError for an object that is not a cell or mechanism, ValueError for layers that do not fit, and
+    InvalidArgumentError when the batch size is not the memory's.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class AttentionWrapper(RNNCell):
         self._attention_layer_size = sum(depths)
 
     def _checked(self, values, batch_size, what):
-        """Returns the values, which are there only if the batch size is the memory's."""
+        """Returns the values. A run fails when the batch size is not the memory's."""
         message = f"The batch size of {what} is not that of the memory of AttentionWrapper {self.name}. {_TILED}"
         checks = [
             v1.assert_equal(batch_size, mechanism.batch_size, message=message)
@@ -137,7 +139,7 @@ class AttentionWrapper(RNNCell):
         )
 
     def zero_state(self, batch_size, dtype):
-        """Returns the state to start from: zeros, but for initial_cell_state. batch_size: that of the memory."""
+        """Returns the initial state: zeros, or initial_cell_state where it is given. batch_size: the memory's."""
         with v1.name_scope(f"{type(self).__name__}ZeroState"):
             cell_state = self._initial_cell_state
             if cell_state is None:

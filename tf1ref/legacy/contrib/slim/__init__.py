@@ -1,5 +1,5 @@
-"""tf.contrib.slim: contrib.layers under one roof, with losses, learning, evaluation, metrics and variables."""
-# ruff: noqa: F401, F403 - a module of other modules' names, as it was
+"""tf.contrib.slim: contrib.layers together with losses, learning, evaluation, metrics and variables."""
+# ruff: noqa: F401, F403 - this module re-exports names, as in TF1
 
 from tf1ref.legacy.contrib import framework as variables
 from tf1ref.legacy.contrib import layers, losses, metrics

@@ -1,4 +1,4 @@
-"""slim.evaluation: a checkpoint's metrics, once or as the checkpoints come. Every wait is bounded by what is asked."""
+"""slim.evaluation: the metrics of a checkpoint, once or for each new one. The arguments bound every wait."""
 
 import tensorflow.compat.v1 as v1
 
@@ -27,9 +27,9 @@ def evaluate_once(
     session_config=None,
     hooks=None,
 ):
-    """Restores one checkpoint, runs eval_op `num_evals` times, then final_op, whose values are returned.
+    """Restores one checkpoint, runs eval_op `num_evals` times, then final_op. Returns final_op's values.
 
-    The summaries go to `logdir` at the checkpoint's step. The input's end ends the evaluation.
+    The summaries go to `logdir` at the checkpoint's step. When the input ends, the evaluation ends.
     """
     return training.evaluate_once(
         checkpoint_path,
@@ -80,10 +80,10 @@ def evaluation_loop(
     timeout_fn=None,
     hooks=None,
 ):
-    """Evaluates each new checkpoint of a folder as evaluate_once does; returns the last values of final_op.
+    """Evaluates each new checkpoint of a folder as evaluate_once does. Returns the last values of final_op.
 
-    Ends after max_number_of_evaluations, or when `timeout` seconds brought no checkpoint and timeout_fn, if given,
-    returns True.
+    It ends after max_number_of_evaluations. It also ends when `timeout` seconds bring no checkpoint and timeout_fn, if
+    it is given, returns True.
     """
     return training.evaluate_repeatedly(
         checkpoint_dir,

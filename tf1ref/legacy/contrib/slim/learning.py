@@ -1,4 +1,4 @@
-"""slim.learning: a training op with update ops and checks, and the loop that runs it under a Supervisor."""
+"""slim.learning: a training op with update ops and checks, and a loop that runs it under a Supervisor."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ _USE_DEFAULT = 0
 
 
 def add_gradients_summaries(grads_and_vars):
-    """Adds a histogram and a norm for each gradient; returns the summaries."""
+    """Adds a histogram and a norm for each gradient. Returns the summaries."""
     return summarized_gradients(grads_and_vars, "/")
 
 
@@ -37,10 +37,10 @@ def create_train_op(
     gradient_multipliers=None,
     check_numerics=True,
 ):
-    """Adds a training op that first runs `update_ops` (default: UPDATE_OPS); running it gives the loss.
+    """Adds a training op that first runs `update_ops` (default: UPDATE_OPS). Running it returns the loss.
 
-    clip_gradient_norm: for each gradient by itself; 0 is none. check_numerics: a loss that is no number is an error.
-    gradient_multipliers: {variable or its op's name: factor}, applied before the clipping.
+    clip_gradient_norm: the largest norm of each gradient; 0 (the default) does not clip. check_numerics: a loss that is
+    NaN or infinite is an error. gradient_multipliers: {variable or its op's name: factor}, applied before the clipping.
     """
 
     def transform(pairs):
@@ -69,10 +69,10 @@ def create_train_op(
 
 
 def train_step(sess, train_op, global_step, train_step_kwargs):
-    """Runs one step; returns (the loss, whether to stop).
+    """Runs one step. Returns (the loss, whether to stop).
 
-    train_step_kwargs: `should_stop`, `should_log` and `should_trace`, tensors; with the last, `logdir` and, if any,
-    `summary_writer`, where the trace goes.
+    train_step_kwargs: the tensors `should_stop`, `should_log` and `should_trace`. With the last one, the trace goes to
+    `logdir` and to `summary_writer`, if there is one.
     """
     started = time.time()
     options = metadata = None
@@ -130,11 +130,11 @@ def train(
     trace_every_n_steps=None,
     ignore_live_threads=False,
 ):
-    """Trains until `number_of_steps`, or the input ends: a Supervisor restores, saves, summarizes. Returns the loss.
+    """Trains until `number_of_steps`, or until the input ends. Returns the loss.
 
-    sync_optimizer: a SyncReplicasOptimizer, or a list. startup_delay_steps: how many steps of the chief's a worker
-    waits for. trace_every_n_steps: a Chrome trace of such steps goes to `logdir`. Raises ValueError without a train op,
-    for a negative number of steps, and for options that need a logdir, or exclude one another.
+    A Supervisor restores, saves and summarizes. sync_optimizer: a SyncReplicasOptimizer, or a list of them.
+    startup_delay_steps: how many steps of the chief a worker waits. trace_every_n_steps: how often a Chrome trace goes
+    to `logdir`. Raises ValueError for options that are missing, negative, without their logdir, or exclude one another.
     """
     if train_op is None:
         raise ValueError("train_op cannot be None.")
@@ -173,7 +173,7 @@ def train(
 
 
 def _init_ops(init_op, ready_op, local_init_op, syncs, is_chief):
-    """Returns what a Supervisor runs before the first step, as its arguments; an op that was not given is made."""
+    """Returns the Supervisor's arguments for the ops before the first step. An op that is not given is made."""
     with v1.name_scope("init_ops"):
         options = {
             "init_op": v1.global_variables_initializer() if init_op is _USE_DEFAULT else init_op,

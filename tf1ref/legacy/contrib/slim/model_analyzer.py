@@ -1,10 +1,10 @@
-"""tf.contrib.slim.model_analyzer: how large variables and tensors are."""
+"""tf.contrib.slim.model_analyzer: the sizes of variables and tensors."""
 
 __all__ = ["analyze_ops", "analyze_vars", "tensor_description"]
 
 
 def tensor_description(var):
-    """Returns such as "(float32_ref 2x3)"; variables are references as they were in TensorFlow 1."""
+    """Returns a text such as "(float32_ref 2x3)". Variables are references, as they were in TensorFlow 1."""
     dtype = (
         var.dtype.name
         if not hasattr(var, "initializer") or var.dtype.name.endswith("_ref")
@@ -15,7 +15,7 @@ def tensor_description(var):
 
 
 def analyze_ops(graph, print_info=False):
-    """Returns how many elements the outputs of all ops of a graph have together, known shapes alone."""
+    """Returns the number of elements in the outputs of all ops of a graph whose shapes are known."""
     total = 0
     for op in graph.get_operations():
         size = sum(output.get_shape().num_elements() or 0 for output in op.outputs)
@@ -27,7 +27,7 @@ def analyze_ops(graph, print_info=False):
 
 
 def analyze_vars(variables, print_info=False):
-    """Returns (number of elements, bytes) of all variables together; print_info: a line each, and the sums."""
+    """Returns (number of elements, bytes) of all variables. print_info: prints a line for each, and the sums."""
     if print_info:
         print("---------\nVariables: name (type shape) [size]\n---------")
     total_size = total_bytes = 0

@@ -1,4 +1,4 @@
-"""tf.contrib.training's evaluation: TensorFlow's own of one checkpoint, and of each that comes."""
+"""tf.contrib.training's evaluation: of one checkpoint, which is TensorFlow's own, and of each new one."""
 
 import time
 
@@ -13,7 +13,7 @@ get_or_create_eval_step = evaluation._get_or_create_eval_step
 class SummaryAtEndHook(v1.train.SessionRunHook):
     """Writes the summaries once, when a session ends, at the global step.
 
-    Without a summary_writer one of `log_dir` is used. summary_op: None is all that were collected.
+    Without a summary_writer it uses that of `log_dir`. summary_op: None (the default) means all collected summaries.
     """
 
     def __init__(self, log_dir=None, summary_writer=None, summary_op=None, feed_dict=None):
@@ -24,15 +24,18 @@ class SummaryAtEndHook(v1.train.SessionRunHook):
             raise ValueError("log_dir and summary_writer are both None: give one")
 
     def begin(self):
+        """Adds the op of the summaries to the graph."""
         if self._replaced_op:
             self._summary_op = v1.summary.merge_all()
         self._global_step = None if self._summary_op is None else v1.train.get_or_create_global_step()
 
     def after_create_session(self, session, coord):
+        """Opens the writer of the summaries."""
         if self._summary_writer is None:
             self._summary_writer = v1.summary.FileWriterCache.get(self._log_dir)
 
     def end(self, session):
+        """Runs the summaries and writes them."""
         if self._summary_op is not None:
             step = session.run(self._global_step)
             self._summary_writer.add_summary(session.run(self._summary_op, self._feed_dict), step)
@@ -66,12 +69,12 @@ def evaluate_repeatedly(
     timeout=None,
     timeout_fn=None,
 ):
-    """Runs evaluate_once for each new checkpoint; returns the last values of final_ops.
+    """Runs evaluate_once for each new checkpoint. Returns the last values of final_ops.
 
-    Ends after max_number_of_evaluations, or when `timeout` seconds brought no checkpoint and timeout_fn, if given,
-    returns True. The input's end ends one evaluation.
+    It ends after max_number_of_evaluations. It also ends when `timeout` seconds bring no checkpoint and timeout_fn, if
+    it is given, returns True. When the input ends, one evaluation ends.
     """
-    # One counter for all evaluations: a hook of this list takes up the tensor that it is given first.
+    # All evaluations share one counter, because a hook of this list keeps the tensor that it gets first.
     if max_number_of_evaluations == 0:
         return None
     values = None

@@ -1,4 +1,4 @@
-"""tf.contrib.training's training op: gradients changed on their way, update ops first, checks; and the loop."""
+"""tf.contrib.training's training op (gradient transforms, update ops, checks) and its training loop."""
 
 import tensorflow.compat.v1 as v1
 
@@ -6,7 +6,7 @@ _USE_GLOBAL_STEP = 0
 
 
 def clip_gradient_norms(gradients_to_variables, max_norm):
-    """Clips each gradient of (gradient, variable) pairs to that norm, by itself."""
+    """Clips each gradient of (gradient, variable) pairs to the norm max_norm."""
     clipped = []
     for gradient, variable in gradients_to_variables:
         if isinstance(gradient, v1.IndexedSlices):
@@ -19,14 +19,15 @@ def clip_gradient_norms(gradients_to_variables, max_norm):
 
 
 def clip_gradient_norms_fn(max_norm):
-    """Returns clip_gradient_norms to that norm, for create_train_op's transform_grads_fn."""
+    """Returns a function that calls clip_gradient_norms, for create_train_op's transform_grads_fn."""
     return lambda gradients_to_variables: clip_gradient_norms(gradients_to_variables, max_norm)
 
 
 def multiply_gradients(grads_and_vars, gradient_multipliers):
-    """Multiplies the gradients of (gradient, variable) pairs by a dict of factors, by variable or by its op's name.
+    """Multiplies the gradients of (gradient, variable) pairs by factors: {variable or its op's name: factor}.
 
-    Raises ValueError for pairs that are no list, factors that are no dict or none, and a gradient that is None.
+    Raises ValueError for pairs that are not a list, factors that are an empty dict or not a dict, and a gradient that
+    is None.
     """
     if not isinstance(grads_and_vars, list):
         raise ValueError("`grads_and_vars` must be a list.")
@@ -34,7 +35,7 @@ def multiply_gradients(grads_and_vars, gradient_multipliers):
         raise ValueError("`gradient_multipliers` is empty.")
     if not isinstance(gradient_multipliers, dict):
         raise ValueError("`gradient_multipliers` must be a dict.")
-    # By identity: a variable may not be hashed, and its == may be an op.
+    # Variables are compared by identity. They may not have a hash, and their == may be an op.
     factors = {key if isinstance(key, str) else _identity(key): value for key, value in gradient_multipliers.items()}
     multiplied = []
     for gradient, variable in grads_and_vars:
@@ -56,12 +57,12 @@ def _identity(key):
 
 
 def add_gradients_summaries(grads_and_vars):
-    """Adds a histogram and a norm for each gradient; returns the summaries."""
+    """Adds a histogram and a norm for each gradient. Returns the summaries."""
     return summarized_gradients(grads_and_vars, "_")
 
 
 def summarized_gradients(grads_and_vars, joint):
-    """The same with tags such as `w/gradient_norm`, where the joint is "/"."""
+    """Does so with tags such as `w/gradient_norm`, where `joint` is "/"."""
     summaries = []
     for gradient, variable in grads_and_vars:
         if gradient is None:
@@ -87,9 +88,10 @@ def create_train_op(
     check_numerics=True,
     summarize=add_gradients_summaries,
 ):
-    """Adds a training op that first runs `update_ops` (default: UPDATE_OPS); running it gives the loss.
+    """Adds a training op that first runs `update_ops` (default: UPDATE_OPS). Running it returns the loss.
 
-    check_numerics: a loss that is no number is an error. summarize: what adds the summaries of the gradients.
+    check_numerics: a loss that is NaN or infinite is an error. summarize: a function that adds summaries of the
+    gradients.
     """
     if global_step is _USE_GLOBAL_STEP:
         global_step = v1.train.get_or_create_global_step()
@@ -149,7 +151,7 @@ def train(
 ):
     """Runs `train_op` in a MonitoredTrainingSession until a hook stops it or the input ends. Returns the last loss.
 
-    Raises ValueError without a logdir on the chief that saves or summarizes, and where nothing would stop it.
+    Raises ValueError without a logdir on a chief that saves or summarizes, and when nothing would stop the loop.
     """
     if logdir is None and is_chief:
         if save_summaries_steps:

@@ -1,4 +1,4 @@
-"""tf.contrib.training.HParams: a bag of typed hyperparameters, with the text form of the command line."""
+"""tf.contrib.training.HParams: typed hyperparameters, which a text such as "a=1,b=[1,2]" can set."""
 
 import contextlib
 import functools
@@ -9,8 +9,8 @@ import re
 class HParams:
     """Hyperparameters as attributes: HParams(learning_rate=0.1, units=[3, 4]).
 
-    Every value keeps its type: `parse("learning_rate=0.3,units=[5,6]")` and `override_from_dict` raise ValueError for
-    another one, and for a name that is not there.
+    Every value keeps its type. `parse("learning_rate=0.3,units=[5,6]")` and `override_from_dict` raise ValueError for a
+    value of another type, and for an unknown name.
     """
 
     def __init__(self, hparam_def=None, model_structure=None, **kwargs):
@@ -20,7 +20,7 @@ class HParams:
             self.add_hparam(name, value)
 
     def add_hparam(self, name, value):
-        """Adds one. Raises ValueError where the name is taken, or an empty list leaves the type open."""
+        """Adds a hyperparameter. Raises ValueError when the name exists, and for an empty list, which has no type."""
         if getattr(self, name, None) is not None:
             raise ValueError(f"Hyperparameter name is reserved: {name}")
         if isinstance(value, (list, tuple)):
@@ -32,7 +32,7 @@ class HParams:
         setattr(self, name, value)
 
     def set_hparam(self, name, value):
-        """Gives one another value of its own type. Raises ValueError, or KeyError for an unknown name."""
+        """Sets a value of the same type. Raises ValueError for another type, and KeyError for an unknown name."""
         kind, many = self._types[name]
         if isinstance(value, list) != many:
             must = "pass" if many else "not pass"
@@ -40,13 +40,13 @@ class HParams:
         setattr(self, name, [_cast(name, kind, v) for v in value] if many else _cast(name, kind, value))
 
     def del_hparam(self, name):
-        """Removes one, if it is there."""
+        """Removes a hyperparameter if it exists."""
         if hasattr(self, name):
             delattr(self, name)
             del self._types[name]
 
     def parse(self, values):
-        """Sets what "name=value,other=[1,2],third[1]=3" says; returns itself."""
+        """Sets the values of "name=value,other=[1,2],third[1]=3". Returns the HParams."""
         found = parse_values(values, {name: kind for name, (kind, _) in self._types.items()})
         for name, value in found.items():
             if isinstance(value, dict):
@@ -55,13 +55,13 @@ class HParams:
         return self
 
     def override_from_dict(self, values_dict):
-        """Sets what a dict says; returns itself."""
+        """Sets the values of a dict. Returns the HParams."""
         for name, value in values_dict.items():
             self.set_hparam(name, value)
         return self
 
     def parse_json(self, values_json):
-        """Sets what a JSON object says; returns itself."""
+        """Sets the values of a JSON object. Returns the HParams."""
         return self.override_from_dict(json.loads(values_json))
 
     def values(self):
@@ -69,12 +69,12 @@ class HParams:
         return {name: getattr(self, name) for name in self._types}
 
     def to_json(self, indent=None, separators=None, sort_keys=False):
-        """Returns the values as a JSON object, functions left out."""
+        """Returns the values as a JSON object, without functions."""
         found = {name: value for name, value in self.values().items() if not callable(value)}
         return json.dumps(found, indent=indent, separators=separators, sort_keys=sort_keys)
 
     def get(self, key, default=None):
-        """Returns a value, or `default` where there is none. Raises ValueError for a default of another type."""
+        """Returns a value, or `default` for an unknown name. Raises ValueError for a default of another type."""
         if key not in self._types:
             return default
         kind, many = self._types[key]
@@ -89,7 +89,7 @@ class HParams:
         return key in self._types
 
     def __str__(self):
-        """The form that `parse` reads."""
+        """Returns the text that `parse` reads."""
         return ",".join(f"{name}={value}" for name, value in self.values().items())
 
     def __repr__(self):
@@ -102,8 +102,8 @@ _ITEM = re.compile(r"\s*([A-Za-z][\w.]*)\s*(?:\[\s*(\d+)\s*\])?\s*=\s*(?:\[([^\]
 def parse_values(values, type_map, ignore_unknown=False):
     """Returns {name: value}, {name: [values]} and {name: {index: value}} of "a=1,b=[1,2],c[0]=3".
 
-    type_map: {name: type}. Raises ValueError for a text of another form, an unknown name, a value that is not of its
-    type, and a name that is assigned twice.
+    type_map: {name: type}. Raises ValueError for a text of another form, an unknown name, a value of another type, and
+    a name that is assigned twice.
     """
     found, position = {}, 0
     while position < len(values):
@@ -130,7 +130,7 @@ def parse_values(values, type_map, ignore_unknown=False):
 
 
 def _take(found, name, index, values):
-    """Raises ValueError where the name, or that index of it, has its value already."""
+    """Raises ValueError when the name, or that index of it, has a value already."""
     old = found.get(name)
     if name in found and (index is None or not isinstance(old, dict) or index in old):
         shown = name if index is None or not isinstance(old, dict) else f"{name}[{index}]"
@@ -138,7 +138,7 @@ def _take(found, name, index, values):
 
 
 def _parsed(name, kind, values, text):
-    """Returns the value that a text means."""
+    """Returns the value that a text stands for."""
     if kind is bool:
         words = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
         if text in words:
@@ -152,7 +152,7 @@ def _parsed(name, kind, values, text):
 
 
 def _cast(name, kind, value, what="value"):
-    """Returns `value` in the parameter's type: a whole number as a float, but no text and no bool as a number."""
+    """Returns `value` in the parameter's type. A whole number may become a float; a text or bool never a number."""
     if kind is type(None) or isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     text, number = (str, bytes), (int, float)

@@ -1,4 +1,4 @@
-"""Batches of examples of like length, by queues: an example waits in the bucket of its length until that is full."""
+"""Batches of examples of similar length, by queues. An example waits in the bucket of its length until that is full."""
 
 import numpy as np
 import tensorflow.compat.v1 as v1
@@ -21,11 +21,12 @@ def bucket(
     shared_name=None,
     name=None,
 ):
-    """Batches `tensors` (a list or dict) by the bucket of each, a scalar int32 `which_bucket` below num_buckets.
+    """Batches `tensors` (a list or dict) by `which_bucket`, a scalar int32 below num_buckets.
 
-    Returns (the bucket of the batch, the batch in the form of `tensors`). batch_size: a number, or one for each bucket.
-    Queue runners fill the buckets, and one more the queue of the batches. Raises ValueError for a number of batch
-    sizes or capacities that is not the buckets', and TypeError for an empty list.
+    Returns (the bucket of the batch, the batch in the structure of `tensors`). batch_size: a number, or one for each
+    bucket.
+    Queue runners fill the buckets, and another one fills the queue of batches. Raises ValueError when the number of
+    batch sizes or capacities is not num_buckets, and TypeError for an empty list.
     """
     batch_sizes = batch_size if isinstance(batch_size, (list, tuple)) else [batch_size] * num_buckets
     if len(batch_sizes) != num_buckets:
@@ -36,7 +37,7 @@ def bucket(
     if not isinstance(tensors, dict) and not tensors:
         raise ValueError("Cannot bucket an empty list of tensors")
     given = [v1.convert_to_tensor_or_sparse_tensor(each) for each in nest.flatten(tensors)]
-    # A sparse tensor is a string in a queue.
+    # In a queue, a sparse tensor is a string.
     flat, sparse = input_ops._store_sparse_tensors(given, False, v1.convert_to_tensor(keep_input))
     with v1.name_scope(name, "bucket", flat) as name:
         shapes = [each.shape for each in flat] if shapes is None else [v1.TensorShape(each) for each in shapes]
@@ -59,7 +60,7 @@ def _queue(capacity, tensors, shapes, dynamic_pad, shared_name, name):
 
 
 def _fill(queues, tensors, which, keep_input, num_threads):
-    """Adds the runner that puts each example into its bucket, unless it is not kept."""
+    """Adds the queue runner that puts each example into its bucket, unless keep_input is False for it."""
 
     def enqueue():
         cases = [(v1.equal(which, i), lambda q=q: v1.group(q.enqueue(tensors))) for i, q in enumerate(queues)]
@@ -78,7 +79,7 @@ def _fill(queues, tensors, which, keep_input, num_threads):
 
 
 def _top(queues, batch_sizes, tensors, shapes, capacity, dynamic_pad, smaller, shared_name):
-    """Returns the queue of (bucket, batch); a thread for each bucket moves full batches there."""
+    """Returns the queue of (bucket, batch). One thread for each bucket moves full batches there."""
     types = [v1.int32, *(each.dtype for each in tensors)]
     known = None if len(set(batch_sizes)) > 1 or smaller else batch_sizes[0]
     full = [v1.TensorShape([]), *(v1.TensorShape([known]).concatenate(shape) for shape in shapes)]
@@ -111,10 +112,10 @@ def bucket_by_sequence_length(
     shared_name=None,
     name=None,
 ):
-    """Batches examples whose length lies between the same two boundaries; one bucket more than boundaries.
+    """Batches examples whose lengths lie between the same two boundaries. There is one more bucket than boundaries.
 
-    Returns (the lengths [batch], the batch in the form of `tensors`). Raises TypeError for boundaries that are no list
-    of integers, ValueError where they do not increase.
+    Returns (the lengths [batch], the batch in the structure of `tensors`). Raises TypeError for boundaries that are not
+    a list of integers, and ValueError when they do not increase.
     """
     tensors_form = tensors
     if not isinstance(bucket_boundaries, (list, tuple)):

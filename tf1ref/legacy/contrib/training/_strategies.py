@@ -1,4 +1,4 @@
-"""The strategies by which replica_device_setter spreads variables over ps tasks."""
+"""Strategies by which replica_device_setter distributes variables over ps tasks."""
 
 import hashlib
 from collections.abc import Callable
@@ -8,9 +8,10 @@ import tensorflow.compat.v1 as v1
 
 
 class GreedyLoadBalancingStrategy:
-    """A ps_strategy: each op goes to the ps task with the smallest load so far, `load_fn(op)` being its own.
+    """A ps_strategy: each op goes to the ps task with the smallest load so far. load_fn(op) is the load of the op.
 
-    num_tasks: number of ps tasks; the first of equals is taken. load_fn: returns a number, such as byte_size_load_fn.
+    num_tasks: the number of ps tasks; the first of equals is taken. load_fn: returns a number; an example is
+    byte_size_load_fn.
     """
 
     def __init__(self, num_tasks: int, load_fn: Callable[[v1.Operation], float]):
@@ -23,7 +24,7 @@ class GreedyLoadBalancingStrategy:
 
 
 class RandomStrategy:
-    """A ps_strategy: each op goes to the ps task that the MD5 sum of its name and `seed` says: the same everywhere."""
+    """A ps_strategy: the MD5 sum of an op's name and `seed` selects its ps task, so that all tasks agree."""
 
     def __init__(self, num_ps_tasks: int, seed: int = 0):
         self._num_tasks, self._seed = num_ps_tasks, seed
@@ -34,10 +35,10 @@ class RandomStrategy:
 
 
 def byte_size_load_fn(op: v1.Operation) -> int:
-    """Returns the bytes that a variable's values take.
+    """Returns how many bytes the values of a variable take.
 
-    Raises ValueError for a shape that is not fully known, and for an op that is no variable: its outputs, one tensor,
-    have the shape, or, of a resource variable, its attributes.
+    The shape is that of the op's only output, or an attribute of the op for a resource variable. Raises ValueError for
+    a shape that is not fully known, and for an op that is not a variable.
     """
     if len(op.outputs) != 1:
         raise ValueError(f"Op {op} must have a single output")

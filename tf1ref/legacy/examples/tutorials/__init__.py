@@ -1,1 +1,1 @@
-"""The tutorials by their subject."""
+"""tensorflow.examples.tutorials: the tutorials by their subject."""

@@ -1,1 +1,1 @@
-"""tf.keras.datasets."""
+"""tf.keras.datasets: the data sets that need no Keras."""

@@ -1,10 +1,10 @@
-"""tf.keras.datasets.mnist, which TF1 programs without a layer of Keras in them use too. Nothing is downloaded."""
+"""tf.keras.datasets.mnist, which TF1 programs without any layer of Keras use, too. Nothing is downloaded."""
 
 from tf1ref.data import mnist
 
 
 def load_data(path="mnist.npz"):
-    """Returns ((x_train, y_train), (x_test, y_test)): uint8 (60000, 28, 28), (60000,), (10000, 28, 28), (10000,)."""
+    """Returns ((x_train, y_train), (x_test, y_test)): uint8 [60000, 28, 28], [60000], [10000, 28, 28], [10000]."""
     del path
     import numpy as np
 

@@ -1,1 +1,1 @@
-"""tf.keras.utils."""
+"""tf.keras.utils: the functions that need no Keras."""

@@ -1,1 +1,1 @@
-"""The recurrent models."""
+"""tensorflow.models.rnn: the recurrent models."""

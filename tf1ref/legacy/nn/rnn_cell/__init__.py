@@ -1,4 +1,4 @@
-"""tf.nn.rnn_cell: one step of a recurrent network, for static_rnn, dynamic_rnn and their like in tf.nn."""
+"""tf.nn.rnn_cell: cells that compute one step of a recurrent network, for static_rnn, dynamic_rnn and others."""
 
 import tensorflow.compat.v1 as v1
 
@@ -53,7 +53,7 @@ class GRUCell(LayerRNNCell):
 
     def build(self, inputs_shape):
         depth, units = self._depth(inputs_shape) + self._num_units, self._num_units
-        # A GRU starts by keeping its state: the gates' bias is 1.
+        # A GRU starts by keeping its state, so the bias of its gates is 1.
         ones, zeros = v1.constant_initializer(1.0), v1.zeros_initializer()
         kernel, bias = self._kernel_initializer, self._bias_initializer
         self._gate_kernel = self.add_weight("gates/kernel", [depth, 2 * units], initializer=kernel)
@@ -75,8 +75,8 @@ class GRUCell(LayerRNNCell):
 class BasicLSTMCell(LayerRNNCell):
     """LSTM without peepholes, clipping or projection (Zaremba et al., 2014).
 
-    forget_bias is added to the forget gate, not kept in a variable. state_is_tuple=False: the state is [c, h] in one
-    tensor of [batch, 2 * units].
+    forget_bias is added to the forget gate. It is not part of a variable. state_is_tuple=False: the state is [c, h] in
+    one tensor of [batch, 2 * units].
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class BasicLSTMCell(LayerRNNCell):
 
 
 class LSTMCell(LayerRNNCell):
-    """LSTM with peepholes (Sak et al., 2014), clipping of c, and a projection of the output where they are asked for.
+    """LSTM (Sak et al., 2014) that can have peepholes, clip c, and project the output.
 
-    num_proj: size of the projected output, with proj_clip. num_unit_shards, num_proj_shards: how many parts the kernels
-    are cut into, by rows; a partitioner of the variable scope is the newer way.
+    num_proj: the size of the projected output, which proj_clip bounds. num_unit_shards, num_proj_shards: the number of
+    parts into which the rows of the kernels are cut. A partitioner of the variable scope is the newer way.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the rnn cells have in common: the state's shape, zero states, and the rules of their variable scopes."""
+"""What the RNN cells share: the shape of the state, zero states, and the rules of variable scopes."""
 
 from collections import namedtuple
 
@@ -10,30 +10,32 @@ from tf1ref.legacy._layer import InputSpec, Layer, activation
 
 
 class LSTMStateTuple(namedtuple("LSTMStateTuple", ("c", "h"))):
-    """State of an LSTM: c, the memory, and h, the output; both [batch, units]."""
+    """The state of an LSTM: c, the memory, and h, the output, both [batch, units]."""
 
     __slots__ = ()
 
     @property
     def dtype(self):
-        """The dtype of both. Raises TypeError where they differ."""
+        """The dtype of both. Raises TypeError when they differ."""
         if self.c.dtype != self.h.dtype:
             raise TypeError(f"Inconsistent internal state: {self.c.dtype} vs {self.h.dtype}")
         return self.c.dtype
 
 
 class RNNCell(Layer):
-    """Base class: call(inputs, state) -> (output, next state), where `call` may use tf.get_variable.
+    """The base class: call(inputs, state) -> (output, next state), where `call` may use tf.get_variable.
 
-    Subclasses have state_size (an integer, a TensorShape, or a nest of them) and output_size.
+    A subclass has state_size (an integer, a TensorShape, or a nest of them) and output_size.
     """
 
     @property
     def state_size(self):
+        """The size of the state: an integer, a TensorShape, or a nest of them."""
         raise NotImplementedError("Abstract method")
 
     @property
     def output_size(self):
+        """The size of the output: an integer or a TensorShape."""
         raise NotImplementedError("Abstract method")
 
     def __call__(self, inputs, state, scope=None):
@@ -44,19 +46,22 @@ class RNNCell(Layer):
             return super().__call__(inputs, state)
 
     def _getter(self, getter, *args, **kwargs):
-        """Keeps note of the variables that `call` gets."""
+        """Makes a variable for `call` and remembers it."""
         variable = getter(*args, **kwargs)
         if all(variable is not known for known in self._trainable_weights + self._non_trainable_weights):
             self._remember(variable, list(variable) if hasattr(variable, "as_tensor") else [variable], True)
         return variable
 
     def zero_state(self, batch_size, dtype):
-        """Returns zeros of state_size: [batch_size, size] each. batch_size: an integer or a scalar tensor."""
+        """Returns zeros of [batch_size, size] for each state_size. batch_size: an integer or a scalar tensor."""
         with v1.name_scope(f"{type(self).__name__}ZeroState"):
             return nest.map_structure(lambda size: zeros(size, batch_size, dtype), self.state_size)
 
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
-        """Returns zero_state for inputs of [batch, ...], or for batch_size and dtype. Raises ValueError for neither."""
+        """Returns zero_state for inputs of [batch, ...], or for batch_size and dtype.
+
+        Raises ValueError without both.
+        """
         if inputs is not None:
             inputs = v1.convert_to_tensor(inputs, name="inputs")
             known = inputs.get_shape().as_list()[0]
@@ -78,7 +83,7 @@ class LayerRNNCell(RNNCell):
         return Layer.__call__(self, inputs, state, *args, scope=scope, **kwargs)
 
     def _depth(self, input_shape):
-        """Returns the inputs' depth, which later calls must have too: one cell object is one layer."""
+        """Returns the depth of the inputs. Later calls need the same depth, because one cell object is one layer."""
         depth = v1.TensorShape(input_shape).as_list()[-1]
         if depth is None:
             raise ValueError(f"Expected inputs.shape[-1] of {self.name} to be known, saw shape: {input_shape}")
@@ -97,7 +102,7 @@ class LayerRNNCell(RNNCell):
 
 
 def cell_activation(identifier):
-    """Returns the function that `activation` names; tanh for None."""
+    """Returns the function that `activation` names, or tanh for None."""
     return activation(identifier) if identifier else v1.tanh
 
 
@@ -111,7 +116,7 @@ def zeros(size, batch_size, dtype):
 
 
 def assert_like_rnncell(what, cell):
-    """Raises TypeError for what has not all that an rnn cell has."""
+    """Raises TypeError for an object that lacks a method or attribute of an RNN cell."""
     needed = ("output_size", "state_size", "zero_state", "__call__")
     missing = [name for name in needed if not hasattr(cell, name)]
     if missing:

@@ -1,4 +1,4 @@
-"""Cells made of cells: stacked, with dropout, with a residual connection, on a device."""
+"""Cells made of other cells: stacked, with dropout, residual, and on a device."""
 
 import hashlib
 import numbers
@@ -13,10 +13,10 @@ from tf1ref.turns import Turn
 
 
 class MultiRNNCell(RNNCell):
-    """Cells one on top of the other: the output of each is the input of the next; scopes cell_0, cell_1...
+    """Stacks cells: the output of each one is the input of the next. Their scopes are cell_0, cell_1 and so on.
 
-    The state is a tuple of the cells' states; with state_is_tuple=False one tensor of them all. Give each layer a cell
-    object of its own: [cell] * 2 is one cell, with one set of variables.
+    The state is a tuple of the cells' states; with state_is_tuple=False it is one tensor of them all. Each layer needs
+    its own cell object: [cell] * 2 is one cell with one set of variables.
     """
 
     def __init__(self, cells, state_is_tuple=True):
@@ -39,6 +39,7 @@ class MultiRNNCell(RNNCell):
 
     @property
     def trainable_weights(self):
+        """The trained variables of all cells."""
         own = [w for cell in self._cells if isinstance(cell, Layer) for w in cell.trainable_weights]
         return own if self.trainable else []
 
@@ -67,7 +68,7 @@ class MultiRNNCell(RNNCell):
 
 
 class _Wrapper(RNNCell):
-    """A cell that stands for another, and has no scope of its own."""
+    """A cell that wraps another one and has no scope of its own."""
 
     def __init__(self, cell, **kwargs):
         super().__init__(**kwargs)
@@ -86,7 +87,7 @@ class _Wrapper(RNNCell):
 
 
 class ResidualWrapper(_Wrapper):
-    """Adds the inputs to the output; residual_fn(inputs, outputs) instead where it is given."""
+    """Adds the inputs to the output, or returns residual_fn(inputs, outputs) where that is given."""
 
     def __init__(self, cell, residual_fn=None, **kwargs):
         super().__init__(cell, **kwargs)
@@ -98,7 +99,7 @@ class ResidualWrapper(_Wrapper):
 
 
 class DeviceWrapper(_Wrapper):
-    """Builds the cell, and its zero state, on a device."""
+    """Builds the cell and its zero state on a device."""
 
     def __init__(self, cell, device, **kwargs):
         super().__init__(cell, **kwargs)
@@ -114,12 +115,13 @@ class DeviceWrapper(_Wrapper):
 
 
 class DropoutWrapper(_Wrapper):
-    """Drops inputs, outputs and next states; never the memory c of an LSTMStateTuple.
+    """Drops inputs, outputs and next states, but never the memory c of an LSTMStateTuple.
 
-    The keep probabilities are floats or scalar tensors; 1 is no dropout. variational_recurrent: the mask is drawn once
-    a run and shared by all steps and the whole batch (Gal and Ghahramani, 2015); it needs dtype, and input_size where
-    inputs are dropped. seed: an integer; each place gets its own of it. The steps of a loop draw their masks in order,
-    in TF1 only with parallel_iterations=1. Raises ValueError for probabilities outside [0, 1] and for what is missing.
+    The keep probabilities are floats or scalar tensors (default: 1, which drops nothing). variational_recurrent: draws
+    the mask once in a run, for all steps and the whole batch (Gal and Ghahramani, 2015). It needs dtype, and input_size
+    when inputs are dropped. seed: an integer, from which each mask gets its own seed. The steps of a loop draw in order
+    here; in TF1 they do so only with parallel_iterations=1. Raises ValueError for probabilities outside of 0 to 1 and
+    for missing arguments.
     """
 
     def __init__(
@@ -173,7 +175,7 @@ class DropoutWrapper(_Wrapper):
     def _place_seed(self, place, number):
         if self._seed is None:
             return None
-        # TF1's own: programs with a seed must get the masks they got.
+        # TF1 computes seeds in this way, and a program with a seed must get the masks that it got.
         digest = hashlib.md5(f"{self._seed}{place}_{number}".encode()).hexdigest()
         return int(digest[:8], 16) & 0x7FFFFFFF
 
@@ -207,7 +209,7 @@ class DropoutWrapper(_Wrapper):
 
 
 def _probability(value, what):
-    """Returns a float where the value is known, else a tensor."""
+    """Returns a float when the value is known, else a tensor."""
     known = float(value) if isinstance(value, numbers.Real) else tensor_util.constant_value(v1.convert_to_tensor(value))
     if known is None:
         return v1.convert_to_tensor(value)

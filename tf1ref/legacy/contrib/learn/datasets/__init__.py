@@ -1,4 +1,4 @@
-"""tf.contrib.learn.datasets: iris and MNIST as they were handed out, and the csv readers. Nothing is downloaded."""
+"""tf.contrib.learn.datasets: iris and MNIST as contrib returned them, and readers of csv. Nothing is downloaded."""
 
 import collections
 import csv
@@ -14,7 +14,7 @@ Datasets = mnist.Datasets
 
 
 def load_iris(data_path=None):
-    """Returns Dataset(data float64 (150, 4), target int64 (150,)); `data_path`: a csv with header of the same form."""
+    """Returns Dataset(data float64 [150, 4], target int64 [150]). data_path: a csv with a header of the same form."""
     if data_path:
         return load_csv_with_header(data_path, target_dtype=np.int64, features_dtype=np.float64)
     data, target = iris.load()
@@ -22,12 +22,12 @@ def load_iris(data_path=None):
 
 
 def load_mnist(train_dir="MNIST-data"):
-    """Returns Datasets(train, validation, test) with labels (n,)."""
+    """Returns Datasets(train, validation, test) with labels [n]."""
     return mnist.read_data_sets(train_dir)
 
 
 def load_dataset(name, size="small", test_with_fake_data=False):
-    """Returns the data set of that name: "iris" or "mnist". Raises ValueError for another."""
+    """Returns the data set of that name: "iris" or "mnist". Raises ValueError for another name."""
     del size, test_with_fake_data
     known = {"iris": load_iris, "mnist": load_mnist}
     if name not in known:
@@ -38,7 +38,7 @@ def load_dataset(name, size="small", test_with_fake_data=False):
 def load_csv_with_header(filename, target_dtype, features_dtype, target_column=-1):
     """Reads a csv whose first line begins with the numbers of rows and of columns. Returns a Dataset.
 
-    Raises InputError with file and line for rows that are no such numbers or are missing.
+    Raises InputError, with file and line, for rows that are missing or do not hold such numbers.
     """
     rows = _rows(filename)
     try:
@@ -54,7 +54,7 @@ def load_csv_with_header(filename, target_dtype, features_dtype, target_column=-
 
 
 def load_csv_without_header(filename, target_dtype, features_dtype, target_column=-1):
-    """Reads a csv of numbers alone. Returns a Dataset. Raises InputError with file and line."""
+    """Reads a csv that holds only numbers. Returns a Dataset. Raises InputError with file and line."""
     return _parsed(filename, _rows(filename), 1, target_dtype, features_dtype, target_column)
 
 

@@ -1,7 +1,7 @@
-"""tensorflow.examples.tutorials.mnist.input_data: read_data_sets(train_dir, one_hot=True) of every MNIST tutorial.
+"""tensorflow.examples.tutorials.mnist.input_data, the module of the tutorials' read_data_sets(train_dir).
 
-Nothing is downloaded: the files are looked for in `train_dir`, then where tf1ref keeps data sets; generated digits
-stand in, and say so.
+Nothing is downloaded. The files are looked for in `train_dir`, then in the folder of tf1ref's data sets. If they are in
+neither, generated digits stand in, and a message says so.
 """
 
 import numpy as np
@@ -15,10 +15,11 @@ Datasets = mnist.Datasets
 
 
 class DataSet(mnist.DataSet):
-    """Pictures (n, rows, columns, 1) uint8 and their labels, with TF1's constructor; see tf1ref.data.mnist.DataSet."""
+    """Pictures [n, rows, columns, 1] uint8 and their labels, with TF1's constructor; see tf1ref.data.mnist.DataSet."""
 
     def __init__(self, images, labels, fake_data=False, one_hot=False, dtype=v1.float32, reshape=True, seed=None):
-        del fake_data, one_hot  # the labels come as they shall be
+        # The labels arrive in their final form.
+        del fake_data, one_hot
         if len(images) != len(labels):
             raise ValueError(f"images.shape: {images.shape} labels.shape: {labels.shape}")
         super().__init__(np.asarray(images), labels, "given", dtype, reshape, _numpy_seed(seed))
@@ -34,12 +35,13 @@ def read_data_sets(
     seed=None,
     source_url=None,
 ):
-    """MNIST as Datasets(train, validation, test); see tf1ref.data.mnist.read_data_sets.
+    """Returns MNIST as Datasets(train, validation, test); see tf1ref.data.mnist.read_data_sets.
 
-    train_dir: a folder with the four official files; where it has none, $TF1REF_DATA is looked at. fake_data: 10,000
-    pictures of ones labelled 0, as TF1's own self test has them. Raises InputError for damaged files.
+    train_dir: a folder with the four official files. When it has none of them, $TF1REF_DATA is searched.
+    fake_data: 10,000 pictures of ones with label 0, as in TF1's own self test. Raises InputError for damaged files.
     """
-    del source_url  # nothing is downloaded
+    # Nothing is downloaded.
+    del source_url
     if fake_data:
         return Datasets(*(_fake(one_hot, dtype, seed) for _ in range(3)))
     here = train_dir and mnist_files.read(str(train_dir))
@@ -54,7 +56,10 @@ def read_data_sets(
 
 
 def _numpy_seed(seed):
-    """TF1 seeds NumPy with the op seed, or with the graph's where there is none: `set_random_seed` fixes batches."""
+    """Returns the seed for NumPy: the op seed, or the graph's.
+
+    `set_random_seed` therefore fixes the batches, as in TF1.
+    """
     graph_seed, op_seed = v1.get_seed(seed)
     return graph_seed if seed is None else op_seed
 
@@ -65,16 +70,16 @@ def _fake(one_hot, dtype, seed):
 
 
 def extract_images(f):
-    """Returns the pictures of an open idx.gz file as uint8 (n, rows, columns, 1). Raises InputError."""
+    """Returns the pictures of an open idx.gz file as uint8 [n, rows, columns, 1]. Raises InputError."""
     return read_idx(f.name)[..., np.newaxis]
 
 
 def extract_labels(f, one_hot=False, num_classes=10):
-    """Returns the labels of an open idx.gz file: uint8 (n,), or float64 (n, num_classes) with one_hot."""
+    """Returns the labels of an open idx.gz file: uint8 [n], or float64 [n, num_classes] with one_hot."""
     labels = read_idx(f.name)
     return dense_to_one_hot(labels, num_classes) if one_hot else labels
 
 
 def dense_to_one_hot(labels_dense, num_classes):
-    """(n,) integers to float64 (n, num_classes)."""
+    """Turns integers [n] into one-hot rows, float64 [n, num_classes]."""
     return np.eye(num_classes)[np.asarray(labels_dense)]

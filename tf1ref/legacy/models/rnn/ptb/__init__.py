@@ -1,1 +1,1 @@
-"""The language model of the Penn Treebank tutorial."""
+"""tensorflow.models.rnn.ptb: the language model of the Penn Treebank tutorial."""

@@ -1,4 +1,4 @@
-"""tensorflow.models.rnn.ptb.reader, tutorials/rnn/ptb: the Penn Treebank as ids, and its batches out of a queue."""
+"""tensorflow.models.rnn.ptb.reader (tutorials/rnn/ptb): the Penn Treebank as ids, and batches from a queue."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from tf1ref.data import ptb
 
 
 def ptb_raw_data(data_path=None):
-    """Returns (train, valid, test, vocabulary size): lists of the ids of ptb.train.txt and its like in `data_path`.
+    """Returns (train, valid, test, vocabulary size): the lists of ids in ptb.train.txt and the other two files.
 
-    Words that the training text does not have are passed over. Raises InputError for files that cannot be used.
+    data_path: the folder of the files. Words that the training text does not have are skipped. Raises InputError for
+    files that cannot be used.
     """
     folder = Path(data_path or "").expanduser()
     ids = ptb.vocabulary(ptb.words_of(folder / "ptb.train.txt"))
@@ -19,10 +20,11 @@ def ptb_raw_data(data_path=None):
 
 
 def ptb_producer(raw_data, batch_size, num_steps, name=None):
-    """Adds a queue of places in `raw_data` (ids); returns (x, y), [batch_size, num_steps] int32, of the next place.
+    """Adds a queue of positions in `raw_data` (ids).
 
-    The ids lie in batch_size rows of equal length; y is one word ahead of x. It starts anew after an epoch, and fails
-    when it is run where the ids are too few for a batch. Its queue runner has to be started.
+    Returns (x, y) of the next one, both int32 [batch_size, num_steps].
+    The ids lie in batch_size rows of equal length, and y is one word ahead of x. The queue starts anew after an epoch.
+    Its queue runner must be started. A run fails when there are too few ids for a batch.
     """
     with v1.name_scope(name, "PTBProducer", [raw_data, batch_size, num_steps]):
         raw_data = v1.convert_to_tensor(raw_data, name="raw_data", dtype=v1.int32)
