@@ -230,7 +230,7 @@ def test_flowers_that_cannot_be_used_are_one_line(flowers):
     with pytest.raises(InputError, match="flower_photos: no .jpg in class folders"):
         _pictures.jpeg()
     (flowers / "a.jpg").write_bytes(b"\xff\xd8 not a picture")
-    with pytest.raises(InputError, match="a.jpg: no picture that can be read") as error:
+    with pytest.raises(InputError, match="a.jpg: not a picture that can be read") as error:
         _pictures.jpeg()
     assert "\n" not in str(error.value)
 

@@ -2,7 +2,7 @@
 
     python -m tf1ref.examples.convnets._cifar10_eval FOLDER --steps 2000
 
-prints precision@1 from the averages of every checkpoint in FOLDER as it appears, up to the last step.
+The command prints precision@1 for each new checkpoint in FOLDER, from its averages, up to the last step.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tf1ref.examples.convnets import cifar10
 
 
 def main(arguments=None):
-    """The graph half evaluates, whichever half trains."""
+    """Follows the checkpoints of a training. The graph half evaluates, whichever half trains."""
     parser = argparse.ArgumentParser(description="Follows the checkpoints of convnets.cifar10.")
     parser.add_argument("folder", help="where the training writes its checkpoints")
     parser.add_argument("--steps", type=int, default=cifar10.STEPS, help="the last checkpoint's step (%(default)s)")

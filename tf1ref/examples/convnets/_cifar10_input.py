@@ -1,10 +1,10 @@
-"""cifar10_input.py of the tutorial: distorted pictures to train on, plain ones to evaluate on.
+"""cifar10_input.py of the tutorial: distorted pictures for training, plain ones for evaluation.
 
-TF1's shuffle_batch takes pictures out of its queue in an order that depends on how full the queue is, that is on the
-timing of threads; with the 16 of the tutorial no run is like another. Here one thread reads and distorts, and a batch
-is taken only when the queue is full again. Then the seeds alone decide, and tf.function code with the same queue
-(tf.queue.RandomShuffleQueue is the same kernel) trains on the same batches. It costs nothing as long as one thread
-fills 128 places within a training step. tf.data's own `shuffle` does the same work in another order.
+TF1's shuffle_batch takes pictures out of its queue in an order that depends on how full the queue is. This depends on
+the timing of threads, so with the tutorial's 16 threads no two runs are alike. Here one thread reads and distorts, and
+a batch is taken only when the queue is full again. Then the seeds alone decide. tf.function code with the same queue
+(tf.queue.RandomShuffleQueue is the same kernel) trains on the same batches. This costs nothing as long as one thread
+adds 128 pictures within a training step. tf.data's own `shuffle` does the same work in another order.
 """
 
 import time
@@ -16,11 +16,15 @@ import tensorflow.compat.v1 as v1
 from tf1ref.data.cifar10 import CHANNELS, RECORD, SIDE
 from tf1ref.errors import InputError
 
-FILL_SECONDS = 300  # without a single new picture, until waiting for a full queue is given up
+# Waiting for a full queue ends after this many seconds without a new picture.
+FILL_SECONDS = 300
 
 
 class Distortion(NamedTuple):
-    """What `distorted_inputs` does, and its batches: crops of `size` pixels, brightness of 0 to 255 either way."""
+    """The distortions of `distorted_inputs` and its batches.
+
+    size: pixels of a crop. brightness: the largest change, of 0 to 255, in either direction.
+    """
 
     size: int
     max_brightness: float
@@ -30,7 +34,7 @@ class Distortion(NamedTuple):
 
     @property
     def capacity(self):
-        """Pictures in the full shuffle queue."""
+        """The number of pictures in a full shuffle queue."""
         return self.min_queue + 3 * self.batch
 
 
@@ -45,9 +49,10 @@ def read_cifar10(filename_queue):
 
 
 def distorted_inputs(files, distortion, threads=1):
-    """Adds files -> queue of names -> records -> distortion -> shuffle queue -> images, labels, and the queue's size.
+    """Adds files -> queue of names -> records -> distortion -> shuffle queue.
 
-    threads: more than one bring another order in every run. images: float32 (batch, size, size, 3), standardized;
+    Returns images, labels and the queue's size.
+    threads: with more than one, each run has another order. images: float32 (batch, size, size, 3), standardized.
     labels: int32 (batch,).
     """
     size, lower_upper = distortion.size, distortion.contrast
@@ -72,9 +77,9 @@ def distorted_inputs(files, distortion, threads=1):
 
 
 def inputs(files, batch, size):
-    """Adds the evaluation's input: every record once, in file order, its middle cropped and standardized.
+    """Adds the evaluation's input: every record once, in file order, with its middle cropped and standardized.
 
-    images: float32 (n, size, size, 3), labels: int32 (n,); n is `batch`, fewer in the last one.
+    images: float32 (n, size, size, 3). labels: int32 (n,). n is `batch`, and smaller in the last batch.
     """
     filename_queue = v1.train.string_input_producer(files, num_epochs=1, shuffle=False)
     image, label = read_cifar10(filename_queue)
@@ -84,7 +89,7 @@ def inputs(files, batch, size):
 
 
 def wait_until_full(sess, size, capacity, coord):
-    """Returns once the queue holds `capacity` pictures, or its threads stopped (the next run then says why).
+    """Returns when the queue holds `capacity` pictures, or when its threads stopped. The next run then says why.
 
     Raises InputError when no picture arrives for FILL_SECONDS.
     """
@@ -98,14 +103,17 @@ def wait_until_full(sess, size, capacity, coord):
 
 
 def parse(record):
-    """One record as image float32 (32, 32, 3), from 0 to 255, and label int32 ()."""
+    """Turns one record into an image float32 (32, 32, 3), from 0 to 255, and a label int32 ()."""
     record = tf.io.decode_raw(record, tf.uint8)
     depth_major = tf.reshape(record[1:], [CHANNELS, SIDE, SIDE])
     return tf.cast(tf.transpose(depth_major, [1, 2, 0]), tf.float32), tf.cast(record[0], tf.int32)
 
 
 def distorted(files, distortion):
-    """The endless dataset of distorted pictures and labels, in the order of the files, which are shuffled each time."""
+    """Returns the endless dataset of distorted pictures and labels.
+
+    The files are shuffled each time; within a file the order is kept.
+    """
 
     def distort(record):
         image, label = parse(record)

@@ -12,9 +12,10 @@ from tf1ref.errors import InputError
 from tf1ref.examples.convnets import _cifar10_input as pictures
 from tf1ref.modules import checkpoints
 
-PATIENCE = 600  # seconds without a new checkpoint, until following ends
+# Following ends after this many seconds without a new checkpoint.
+PATIENCE = 600
 POLL = 0.5  # seconds
-EXAMPLES = 10_000  # all of the test file
+EXAMPLES = 10_000  # all pictures of the test file
 
 
 def follow(folder, last_step, get_checkpoint_state, evaluate, patience=PATIENCE):
@@ -52,17 +53,18 @@ def as_trace(followed, of_weights):
 
 
 class GraphEvaluator:
-    """The network on the test file, built once; every checkpoint gets a session of its own."""
+    """The network on the test file. It is built once, and every checkpoint gets a session of its own."""
 
     def __init__(self, test_file, inference, batch, size, examples=EXAMPLES, averages=True):
         self.graph, self.batches = v1.Graph(), math.ceil(examples / batch)
         with self.graph.as_default():
             images, labels = pictures.inputs([test_file], batch, size)
             self.top_k = v1.nn.in_top_k(inference(images), labels, 1)
-            # The decay matters only where averages move.
+            # The decay matters only where averages are updated.
             names = v1.train.ExponentialMovingAverage(1.0).variables_to_restore() if averages else None
             self.saver = v1.train.Saver(names)
-            self.start = v1.local_variables_initializer()  # the count of epochs
+            # This sets the count of epochs.
+            self.start = v1.local_variables_initializer()
 
     def __call__(self, prefix):
         """Returns precision@1: the share of pictures whose highest logit is the label's."""
@@ -72,7 +74,8 @@ class GraphEvaluator:
             coord, right = v1.train.Coordinator(), []
             with self.graph.as_default():
                 threads = v1.train.start_queue_runners(sess, coord)
-            with coord.stop_on_exception():  # the end of the file is OutOfRangeError, which join passes over
+            # The end of the file is OutOfRangeError, which join ignores.
+            with coord.stop_on_exception():
                 while not coord.should_stop() and len(right) < self.batches:
                     right.append(sess.run(self.top_k))
             coord.request_stop()
@@ -92,7 +95,7 @@ def follow_graph(evaluator, folder, last_step):
 
 
 def graph_evaluators(test_file, inference, batch, size, examples=EXAMPLES):
-    """Returns the evaluator of the averages and the one of the weights as they are."""
+    """Returns an evaluator of the averages and one of the weights themselves."""
     return [GraphEvaluator(test_file, inference, batch, size, examples, averages) for averages in (True, False)]
 
 
@@ -113,7 +116,7 @@ class FunctionEvaluator:
 
     @tf.function(reduce_retracing=True)
     def top_k(self, images, labels):
-        """True for every picture whose highest logit is the label's."""
+        """Returns True for every picture whose highest logit is the label's."""
         return tf.math.in_top_k(labels, self.network.logits(images), 1)
 
     def __call__(self, prefix):
@@ -131,7 +134,7 @@ def follow_function(evaluator, folder, last_step):
 
 
 def function_evaluators(test_file, make_network, batch, size, examples=EXAMPLES):
-    """Returns the evaluator of the averages and the one of the weights as they are."""
+    """Returns an evaluator of the averages and one of the weights themselves."""
     return [FunctionEvaluator(test_file, make_network(), batch, size, examples, averages) for averages in (True, False)]
 
 

@@ -1,4 +1,4 @@
-"""cifar10_train.py of the tutorial: the loop, with examples a second, summaries and checkpoints."""
+"""cifar10_train.py of the tutorial: the loop, with examples per second, summaries and checkpoints."""
 
 import os
 import time
@@ -16,7 +16,7 @@ MODEL_NAME = "model.ckpt"
 
 
 class Schedule(NamedTuple):
-    """How often, in steps: the speed is measured, summaries are written (0: never), a checkpoint is saved."""
+    """How often, in steps, the speed is measured, summaries are written (0: never) and a checkpoint is saved."""
 
     log: int
     summary: int
@@ -24,7 +24,7 @@ class Schedule(NamedTuple):
 
 
 class Log:
-    """The steps of a run: their progress, with the loss and examples a second, and their rows in the trace."""
+    """The steps of a run: their progress, with the loss and examples per second, and their rows in the trace."""
 
     def __init__(self, steps, schedule, batch):
         self.steps, self.schedule, self.batch = steps, schedule, batch
@@ -50,12 +50,12 @@ class Log:
         return {f"steps/{name}": np.array(values) for name, values in self.rows.items()}
 
     def saves_after(self, step):
-        """Returns True when a checkpoint follows `step`: after so many steps each, and after the last."""
+        """Returns True when a checkpoint follows `step`: after so many steps each, and after the last one."""
         return (step + 1) % self.schedule.checkpoint == 0 or step + 1 == self.steps
 
 
 def picture(trace, layers, labels):
-    """Returns a matplotlib Figure: loss and sparsity over the steps, ten pictures of the first batch with `labels`."""
+    """Returns a figure of loss and sparsity over the steps, and of ten pictures of the first batch with `labels`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 7), layout="constrained")
@@ -67,7 +67,8 @@ def picture(trace, layers, labels):
     axes["sparsity"].set(xlabel="step", ylabel="sparsity")
     axes["sparsity"].legend(fontsize=8, ncol=len(layers))
     for i, image in enumerate(trace["images"][:10]):
-        low, high = image.min(), image.max()  # standardized: the grey levels are shown from the least to the greatest
+        # The picture is standardized. Its grey levels are shown from the least to the greatest.
+        low, high = image.min(), image.max()
         axes[str(i)].imshow((image - low) / (high - low), interpolation="nearest")
         axes[str(i)].set_title(labels[i], fontsize=8)
         axes[str(i)].axis("off")
@@ -75,10 +76,10 @@ def picture(trace, layers, labels):
 
 
 def train_graph(build, log, folder, seed):
-    """Trains what `build` adds to a graph, on what its queues hold; files go to `folder`. Returns the trace.
+    """Trains what `build` adds to a graph on what its queues hold. Writes files to `folder`. Returns the trace.
 
     build() returns "train", "shown" {name: tensor of every step}, "first" {trace key: tensor of the first step},
-    "summary", "queued" and "capacity". The first error of a thread that fills the queues is raised.
+    "summary", "queued" and "capacity". An error of a thread that fills the queues is raised; of several, the first one.
     """
     trace = {}
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -91,7 +92,8 @@ def train_graph(build, log, folder, seed):
         trace.update({f"initial/{k}": v for k, v in sess.run(variables).items()})
         coord = v1.train.Coordinator()
         threads = v1.train.start_queue_runners(sess, coord)
-        with coord.stop_on_exception():  # join raises what stopped the first thread, which may be this one
+        # join raises the error that stopped the first thread, and this may be that thread.
+        with coord.stop_on_exception():
             for step in log:
                 pictures.wait_until_full(sess, graph["queued"], graph["capacity"], coord)
                 first = graph["first"] if step == 0 else {}
@@ -111,10 +113,10 @@ def train_graph(build, log, folder, seed):
 
 
 def train_function(training, inputs, log, folder):
-    """Trains `training` on the batches of `inputs`; the same files go to `folder`. Returns the same trace.
+    """Trains `training` on the batches of `inputs`. Writes the same files to `folder`. Returns the same trace.
 
     training.train(images, labels) returns {name: tensor of every step} and the gradients, in the order of
-    training.network.all; training.variables_by_name() is what a checkpoint holds.
+    training.network.all. training.variables_by_name() is what a checkpoint holds.
     """
     variables = training.variables_by_name()
     trace = {f"initial/{k}": v.numpy() for k, v in variables.items()}
@@ -122,7 +124,7 @@ def train_function(training, inputs, log, folder):
     with tf.summary.create_file_writer(os.fspath(folder)).as_default():
         for step in log:
             images, labels = inputs.next_batch()
-            # False itself, not a tensor: then the step is traced without summaries, in half the time.
+            # This is False itself and not a tensor, so that the step is traced without summaries, in half the time.
             summarize = log.schedule.summary > 0 and tf.constant(step % log.schedule.summary == 0)
             with tf.summary.record_if(summarize):
                 tf.summary.image("images", images, step)
@@ -138,10 +140,7 @@ def train_function(training, inputs, log, folder):
 
 
 def write_summaries(step, layers, losses, rate, gradients):
-    """Writes what the graph's merge_all does, but for the pictures.
-
-    layers: (name, activations); losses: (name, loss, average); gradients: (gradient, variable).
-    """
+    """Writes what the graph's merge_all writes, except for the pictures."""
     for name, layer in layers:
         tf.summary.histogram(f"{name}/activations", layer, step)
         tf.summary.scalar(f"{name}/sparsity", tf.nn.zero_fraction(layer), step)

@@ -1,6 +1,6 @@
-"""What S4's six networks on CIFAR-10 share: pictures, counts, and the picture of a training; Keras' fit() in S4.
+"""What S4's six networks on CIFAR-10 share: pictures, counts, and the picture of a training.
 
-The two loops themselves are in _fit_graph.py and _fit_function.py.
+S4 trains by Keras' fit(). The two loops that replace it are in _fit_graph.py and _fit_function.py.
 """
 
 from typing import NamedTuple
@@ -10,15 +10,16 @@ import numpy as np
 from tf1ref.data import cifar10
 
 CLASSES = 10
-# Keras' Adam; TF1's has 1e-8. The rate is .001 in both.
+# These are the numbers of Keras' Adam. TF1's epsilon is 1e-8. The rate is .001 in both.
 ADAM_EPSILON = 1e-7
 EVALUATED_AT_ONCE = 200
 
 
 class Plan(NamedTuple):
-    """How a network is trained: pictures a step, steps an epoch, the checkpoint's name, the seed.
+    """How a network is trained: pictures per step, steps per epoch, the checkpoint's name, the seed.
 
-    `short`: pictures a step in a run of less than an epoch, which proves and does not teach; tests have four times it.
+    short: pictures per step in a run of less than an epoch, which proves equality and teaches nothing. Tests have four
+    times as many.
     """
 
     batch_size: int
@@ -42,7 +43,7 @@ class Pictures(NamedTuple):
 def data(plan, steps):
     """Returns an endless iterator of training batches, and a list of test batches.
 
-    The order is new in each epoch, and the last batch of one has what is left, as in Keras' fit().
+    Each epoch has a new order. Its last batch has what is left, as in Keras' fit().
     """
     train_images, train_labels, test_images, test_labels = cifar10.load()
     size, count = (plan.short, 4 * plan.short) if steps < plan.epoch else (plan.batch_size, len(test_labels))
@@ -70,13 +71,16 @@ def counts(trained, others):
 
 
 class History:
-    """What fit() returns: loss and accuracy by step, and of the test pictures after each epoch."""
+    """What fit() returns: loss and accuracy of each step, and those of the test pictures after each epoch."""
 
     def __init__(self):
         self.steps, self.validation = [], []
 
     def validated(self, losses, correct, penalty):
-        """Notes one evaluation: every picture's loss and whether it was right. Returns whether it is the best yet."""
+        """Notes one evaluation: every picture's loss, and whether it was right.
+
+        Returns whether it is the best so far.
+        """
         now = float(np.mean(losses, dtype=np.float64)) + float(penalty), float(np.mean(correct, dtype=np.float64))
         self.validation.append((len(self.steps), *now))
         return now[0] == min(loss for _, loss, _ in self.validation)
@@ -95,7 +99,10 @@ class History:
 
 
 def plot(trace, name):
-    """Two panels, as S4 shows: accuracy and loss, of the training (its mean since the test before) and of the tests."""
+    """Returns a figure of two panels, as in S4: accuracy and loss, of the training and of the tests.
+
+    For the training it shows the mean since the test before.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

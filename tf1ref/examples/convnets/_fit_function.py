@@ -1,4 +1,4 @@
-"""The same training by tf.function: the network is an object, the step its method."""
+"""The same training by tf.function. The network is an object, and the step is its method."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ LABELS = tf.TensorSpec([None], tf.int32)
 
 
 class Network(tf.Module):
-    """A subclass makes its layers with `add` and says in `logits(x, training)` how they follow one another."""
+    """The base class. A subclass makes its layers with `add`, and calls them in `logits(x, training)`."""
 
     def __init__(self):
         super().__init__()
@@ -26,7 +26,7 @@ class Network(tf.Module):
         return layer
 
     def variables_by_name(self):
-        """Returns {checkpoint name: variable}, the graph's names in the graph's order."""
+        """Returns {checkpoint name: variable}, with the graph's names in the graph's order."""
         return {name: variable for layer in self.layers for name, variable in layer.variables_by_name().items()}
 
     def penalties(self):
@@ -57,7 +57,7 @@ class Training(tf.Module):
 
     @tf.function(input_signature=[PICTURES, LABELS])
     def test(self, x, y_):
-        """Every picture's loss (n,), and whether its answer is right (n,)."""
+        """Returns every picture's loss (n,), and whether its answer is right (n,)."""
         logits = self.network.logits(x, False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_, logits=logits)
         return losses, tf.equal(tf.argmax(logits, 1, output_type=tf.int32), y_)
@@ -70,7 +70,7 @@ class Training(tf.Module):
 
 
 def train(training, plan, steps, path):
-    """Trains; tests after each epoch and at the end, and keeps the weights of the least loss at `path`."""
+    """Trains, and tests after each epoch and at the end. Writes the weights with the least loss to `path`."""
     history, names = _fit.History(), training.network.variables_by_name()
     batches, test = _fit.data(plan, steps)
     if os.path.exists(f"{path}.index"):

@@ -1,4 +1,4 @@
-"""Training and testing one of S4's networks in a session: what compile(), fit() and ModelCheckpoint were."""
+"""Trains and tests one of S4's networks in a session, as compile(), fit() and ModelCheckpoint did."""
 
 import os
 import tempfile
@@ -11,13 +11,13 @@ from tf1ref.legacy import layers
 
 
 def conv2d(x, filters, size, seed, name, **options):
-    """Adds tf.layers' convolution, its kernel glorot uniform from `seed`."""
+    """Adds tf.layers' convolution. Its kernel starts as glorot uniform from `seed`."""
     return layers.conv2d(x, filters, size, kernel_initializer=v1.glorot_uniform_initializer(seed=seed), name=name,
                          **options)  # fmt: skip
 
 
 def dense(x, units, seed, name, **options):
-    """Adds tf.layers' fully connected layer, its kernel glorot uniform from `seed`."""
+    """Adds tf.layers' fully connected layer. Its kernel starts as glorot uniform from `seed`."""
     return layers.dense(x, units, kernel_initializer=v1.glorot_uniform_initializer(seed=seed), name=name, **options)
 
 
@@ -32,7 +32,7 @@ def build_inference(inference):
 
 
 def build_training(inference):
-    """Adds the network to train, its loss and Adam; then the same variables once more, to test."""
+    """Adds the network to train, its loss and Adam. Adds the network once more over the same variables, to test."""
     x = v1.placeholder(v1.float32, [None, 32, 32, 3], name="x")
     y_ = v1.placeholder(v1.int32, [None], name="labels")
     logits = inference(x, True)
@@ -42,7 +42,7 @@ def build_training(inference):
     loss = v1.add_n([v1.reduce_mean(losses), *penalties])
     right = v1.equal(v1.argmax(logits, 1, output_type=v1.int32), y_)
     optimizer = v1.train.AdamOptimizer(epsilon=_fit.ADAM_EPSILON)
-    # The moving averages move only because the step waits for them.
+    # The moving averages change only because the step waits for them.
     with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
         gradients = optimizer.compute_gradients(loss)
         train = optimizer.apply_gradients(gradients)
@@ -57,7 +57,7 @@ def build_training(inference):
 
 
 def train(sess, graph, plan, steps, path):
-    """Trains; tests after each epoch and at the end, and keeps the weights of the least loss at `path`."""
+    """Trains, and tests after each epoch and at the end. Writes the weights with the least loss to `path`."""
     saver, history, trace = v1.train.Saver(graph["model"]), _fit.History(), {}
     batches, test = _fit.data(plan, steps)
     sess.run(v1.global_variables_initializer())
@@ -90,7 +90,7 @@ def evaluate(sess, graph, batches):
 
 
 def run(inference, plan, steps, out):
-    """Trains a network in a graph of its own; returns the trace. The best weights lie at `out`/<name>.ckpt."""
+    """Trains a network in a graph of its own. Returns the trace. The best weights lie at `out`/<name>.ckpt."""
     with tempfile.TemporaryDirectory() as scratch, v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(plan.seed)
         graph = build_training(inference)

@@ -1,10 +1,10 @@
 """AlexNet on CIFAR-10: eight layers, batch norm where the paper has LRN
 
 Source: S4 4090-4284
-TF1: one loop over a table of convolutions: the rows that normalise put batch norm before the relu.
+TF1: one loop over a table of convolutions: the rows that normalize put batch norm before the relu.
 Now: the table makes the layers in the constructor; the call goes over it again.
-Errata: S4 says what it changed (3 x 3 kernels, batch norm, 2048 units) but for the strides and the first kernels
-    of the paper, 11 x 11 with a stride of 4, too large for 32 x 32. Softmax, epochs and short runs: see cbapd.
+Errata: S4 lists what it changed (3 x 3 kernels, batch norm, 2048 units), but not the strides. The paper's first kernels
+    are 11 x 11 with a stride of 4, too large for 32 x 32. Softmax, epochs and short runs: see cbapd.
 See: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, doi:10.1145/3065386
 """
 
@@ -21,8 +21,8 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
-SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
-# Filters, padding, whether batch norm follows, whether a pool of 3 x 3 with stride 2 ends the row.
+SHORT_BATCH_SIZE = 4  # batch size in a run of less than an epoch
+# Filters, padding, whether batch norm follows, whether a pool of 3 x 3 with stride 2 follows.
 CONVOLUTIONS = (
     (96, "valid", True, True),
     (256, "valid", True, True),
@@ -89,7 +89,7 @@ class AlexNet8(_fit_function.Network):
         self.f3 = self.add(Dense(_fit.CLASSES, seed=30, name="f3"), depth)
 
     def logits(self, x, training):
-        """Turns (n, 32, 32, 3) into (n, 10); `training` drops, and normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10). `training` switches dropout on, and batch norm to the batch's moments."""
         for (_, _, normalised, pooled), convolution, norm in zip(CONVOLUTIONS, self.convolutions, self.norms):
             x = convolution(x)
             if normalised:

@@ -1,8 +1,8 @@
 """Convolution, batch norm, activation, pool, dropout: a CIFAR-10 baseline
 
 Source: S4 3786-3935
-TF1: tf.layers, with `training` a Python bool; the network is built twice over the same variables, to train and to
-    test, and the training step has to wait for UPDATE_OPS, or batch norm's averages stay where they start.
+TF1: tf.layers, where `training` is a Python bool. The network is built twice over the same variables, to train and to
+    test. The training step must wait for UPDATE_OPS, or batch norm's averages keep their initial values.
 Now: a layer is an object that is called with `training`; a call while training moves the averages by itself.
 Errata: S4 trains on the softmax's output, from which Keras takes the logits back; here the loss gets them. Its
     "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch is S4's 1563 steps, whatever
@@ -22,7 +22,7 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
-SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
+SHORT_BATCH_SIZE = 4  # batch size in a run of less than an epoch
 FILTERS = 6
 KERNEL_SIZE = 5
 UNITS = 128
@@ -75,7 +75,7 @@ class Baseline(_fit_function.Network):
         self.f2 = self.add(Dense(_fit.CLASSES, seed=5, name="f2"), UNITS)
 
     def logits(self, x, training):
-        """Turns (n, 32, 32, 3) into (n, 10); `training` drops, and normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10). `training` switches dropout on, and batch norm to the batch's moments."""
         x = tf.nn.relu(self.b1(self.c1(x), training))
         x = self.d1(tf.nn.max_pool(x, 2, 2, padding="SAME"), training)
         x = self.f1(tf.reshape(x, [-1, POOLED]))

@@ -30,7 +30,7 @@ BATCH_SIZE = 128
 IMAGE_SIZE = 24
 NUM_CLASSES = 10
 EXAMPLES_PER_EPOCH = 50000
-NUM_EXAMPLES = 10000  # that are evaluated
+NUM_EXAMPLES = 10000  # number of pictures to evaluate
 MIN_FRACTION_IN_QUEUE = 0.4
 MAX_BRIGHTNESS = 63.0
 CONTRAST_LOWER = 0.2
@@ -64,7 +64,7 @@ EXPECTED = {"parameters": exactly(1068298), "final/precision_at_1": at_least(0.4
 
 
 def variables(shape, deviation, seed, bias_start, weight_decay=None):
-    """Adds weights and biases to the scope that is open, on the CPU; `weight_decay` adds a penalty to "losses"."""
+    """Adds weights and biases to the current scope, on the CPU. `weight_decay` adds a penalty to "losses"."""
     with v1.device("/cpu:0"):
         start = v1.truncated_normal_initializer(stddev=deviation, seed=seed)
         weights = v1.get_variable("weights", shape, initializer=start)
@@ -139,9 +139,11 @@ def build_training(files):
     global_step = v1.train.get_or_create_global_step()
     losses = [*v1.get_collection("losses"), total_loss]
     loss_averages = v1.train.ExponentialMovingAverage(LOSS_AVERAGE_DECAY, name="avg")
-    # Their sum first: AddN begins with a term that nothing else waits for, and its last bit would be a race's.
+    # The sum comes first: AddN begins with a term for which nothing else waits, and otherwise its last bit would
+    # depend on a race.
     with v1.control_dependencies([total_loss]):
-        loss_averages_op = loss_averages.apply(losses)  # from 0: the first few averages are too low
+        # The averages start from 0, so the first few are too low.
+        loss_averages_op = loss_averages.apply(losses)
     for loss in losses:
         v1.summary.scalar(f"{loss.op.name}_raw", loss)
         v1.summary.scalar(f"{loss.op.name}_average", loss_averages.average(loss))
@@ -152,7 +154,8 @@ def build_training(files):
     with v1.control_dependencies([loss_averages_op]):
         gradients = optimizer.compute_gradients(total_loss)
     for gradient, variable in gradients:
-        v1.summary.histogram(f"{variable.op.name}/values", variable)  # the variable has taken the plain name
+        # The variable has taken the plain name.
+        v1.summary.histogram(f"{variable.op.name}/values", variable)
         v1.summary.histogram(f"{variable.op.name}/gradients", gradient)
     apply_gradients = optimizer.apply_gradients(gradients, global_step=global_step)
     averages = v1.train.ExponentialMovingAverage(MOVING_AVERAGE_DECAY, global_step)
@@ -170,7 +173,7 @@ def build_training(files):
 
 
 def run_graph(steps=STEPS, out=None):
-    """Between the training and its evaluator only the checkpoints pass; either could be a process of its own."""
+    """Only the checkpoints pass from the training to its evaluator. Either could be a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         train_files, test_file = data.binary_files(scratch)
         log = training.Log(steps, SCHEDULE, BATCH_SIZE)
@@ -199,7 +202,7 @@ class Network(tf.Module):
 
     @staticmethod
     def lrn(x):
-        """Local response normalization."""
+        """Computes local response normalization."""
         return tf.nn.lrn(x, LRN_RADIUS, bias=LRN_BIAS, alpha=LRN_ALPHA / (2 * LRN_RADIUS + 1), beta=LRN_BETA)
 
     def activations(self, images):
@@ -251,13 +254,13 @@ class Training(tf.Module):
         return schedules.exponential_decay(*schedule, staircase=True)
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         own = [*self.network.all, self.global_step, *self.loss_averages]
         return {**{v.name.partition(":")[0]: v for v in own}, **self.averages.variables_by_name()}
 
     @tf.function
     def train(self, images, labels, summarize):
-        """Makes one step, then the averages. Returns what every step shows, and the gradients."""
+        """Makes one step, then updates the averages. Returns what every step shows, and the gradients."""
         rate, keep = self.learning_rate(), 1.0 - tf.constant(LOSS_AVERAGE_DECAY)
         with tf.GradientTape() as tape:
             layers = self.network.activations(images)
@@ -276,7 +279,7 @@ class Training(tf.Module):
 
 
 def run_function(steps=STEPS, out=None):
-    """Here, too; and the checkpoints are the graph's, name for name."""
+    """Only the checkpoints pass here, too. They have the same names as the graph's."""
     tf.random.set_seed(SEED)
     with tempfile.TemporaryDirectory() as scratch:
         train_files, test_file = data.binary_files(scratch)

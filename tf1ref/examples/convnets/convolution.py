@@ -28,7 +28,7 @@ EDGES = ((-1, 0, 1), (-1, 0, 1), (-1, 0, 1))
 SIZES = ((5, 3, 1), (5, 5, 1), (5, 3, 2), (28, 5, 2), (32, 3, 3), (7, 2, 2))
 # Height, width, input channels and filters of S3's layer and of S4's three kernels.
 LAYERS = ((2, 2, 3, 5), (3, 3, 1, 1), (3, 3, 3, 1), (5, 5, 3, 1))
-SIDE = 11  # of the input of two kernels of 3 x 3, or one of 5 x 5
+SIDE = 11  # side of the input of two kernels of 3 x 3, or one of 5 x 5
 
 EXPECTED = {
     "forward/scipy": exactly([[10, 18, 23, 16], [27, 40, 46, 28], [22, 25, 28, 11]]),
@@ -73,7 +73,8 @@ def inputs():
     random = np.random.RandomState(SEED)
     return {
         "values": picture(VALUES),
-        "turned": kernel(KERNEL)[::-1, ::-1],  # convolution is correlation with the kernel turned by 180 degrees
+        # A convolution is a correlation with the kernel turned by 180 degrees.
+        "turned": kernel(KERNEL)[::-1, ::-1],
         "layer": np.arange(48, dtype=np.float32).reshape(1, 4, 4, 3),
         "field": random.randn(1, SIDE, SIDE, 1).astype(np.float32),
         "small": random.randn(2, 3, 3, 1, 1).astype(np.float32),
@@ -82,12 +83,12 @@ def inputs():
 
 
 def formula(side, size, stride, padding):
-    """The side of what comes out, S0's formula; both divisions are rounded up."""
+    """Returns the side of the output by S0's formula. Both divisions are rounded up."""
     return -(-(side if padding == "SAME" else side - size + 1) // stride)
 
 
 def composed(small):
-    """The kernel of 5 x 5 that two of 3 x 3 (2, 3, 3, 1, 1) are, one after the other, in numpy."""
+    """Returns the kernel of 5 x 5 that equals two of 3 x 3, (2, 3, 3, 1, 1), one after the other, in numpy."""
     result = np.zeros((5, 5, 1, 1), np.float32)
     for i, j in np.ndindex(3, 3):
         result[i : i + 3, j : j + 3] += small[0, i, j] * small[1]
@@ -95,7 +96,7 @@ def composed(small):
 
 
 def finish(results, arrays):
-    """Adds what numpy says of the results: gaps, the side of the field, S4's costs, S0's sizes."""
+    """Adds what numpy computes from the results: gaps, the side of the field, S4's costs, S0's sizes."""
     trace = {key: value for key, value in results.items() if not key.startswith("raw/")}
     for padding in ("SAME", "VALID"):
         trace[f"sizes/formula_{padding.lower()}"] = np.array([formula(*row, padding) for row in SIZES])
@@ -112,7 +113,10 @@ def finish(results, arrays):
 
 
 def add_layer(x, shape, scope, strides=1, padding="SAME"):
-    """Adds S3's layer: convolution, one bias a filter, relu. Returns what comes before the biases, and the end."""
+    """Adds S3's layer: convolution, one bias for each filter, relu.
+
+    Returns the values before the biases, and the output.
+    """
     with v1.variable_scope(scope):
         start = v1.truncated_normal_initializer(stddev=DEVIATION, seed=SEED)
         weights = v1.get_variable("weights", shape, initializer=start)
@@ -142,7 +146,7 @@ def add_sizes(padding):
 
 
 def add_field(x, small, large):
-    """Adds two kernels of 3 x 3 and one of 5 x 5, and what the middle of each result sees of the input."""
+    """Adds two kernels of 3 x 3 and one of 5 x 5, and what the middle of each result depends on in the input."""
 
     def conv(x, weights):
         return v1.nn.conv2d(x, weights, [1, 1, 1, 1], "VALID")
@@ -157,14 +161,14 @@ def add_field(x, small, large):
 
 
 def build_graph():
-    """Adds all of it; placeholders for S3's values and for a layer whose height and width are open."""
+    """Adds all of it. There are placeholders for S3's values and for a layer of unknown height and width."""
     arrays = inputs()
     values = v1.placeholder(v1.float32, [1, None, None, 1], name="values")
     x = v1.placeholder(v1.float32, [1, None, None, 3], name="input")
     conv, layer = add_layer(x, [5, 5, 3, 16], "layer")
     strided = add_layer(x, [5, 5, 3, 16], "strided", strides=2)[1]
     weights = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES, "layer/")[0]
-    # What conv2d does, one step after the other: patches, a matrix of the kernel, one product.
+    # This computes what conv2d does, one step after the other: patches, a matrix of the kernel, one product.
     patches = v1.image.extract_patches(x, [1, 5, 5, 1], [1, 1, 1, 1], [1, 1, 1, 1], "SAME")
     dense = v1.reshape(x, [-1, 3]) @ v1.reshape(weights[0, 0], [3, 16])
 
@@ -206,13 +210,14 @@ class Layer(tf.Module):
 
     def __init__(self, shape, scope="layer"):
         super().__init__()
-        # A function of its own: eagerly, a second draw with this seed would go on where the first one ended.
+        # This is a function of its own. When code runs eagerly, a second draw with this seed would continue the
+        # sequence.
         start = tf.function(lambda: tf.random.truncated_normal(shape, stddev=DEVIATION, seed=SEED))()
         self.weights = tf.Variable(start, name=f"{scope}/weights")
         self.biases = tf.Variable(tf.fill(shape[-1:], BIAS), name=f"{scope}/biases")
 
     def conv(self, x, strides=1, padding="SAME"):
-        """(n, height, width, channels), before the biases."""
+        """Convolves (n, height, width, channels). Returns the values before the biases."""
         return tf.nn.conv2d(x, self.weights, strides, padding)
 
     @tf.function
@@ -222,13 +227,13 @@ class Layer(tf.Module):
 
 
 def side(size, kernel_side, stride, padding):
-    """Returns the side of what conv2d gives of zeros."""
+    """Returns the side of conv2d's output for zeros."""
     x, weights = tf.zeros([1, size, size, 1]), tf.zeros([kernel_side, kernel_side, 1, 1])
     return tf.nn.conv2d(x, weights, stride, padding).shape[1]
 
 
 def field(x, small, large):
-    """Returns what add_field adds; a tape watches the input."""
+    """Returns what add_field adds. A tape watches the input."""
     middle = (SIDE - 4) // 2
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)

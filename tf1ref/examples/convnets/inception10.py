@@ -4,8 +4,8 @@ Source: S4 4619-4929
 TF1: a branch is a row of convolutions; concat joins the four along the channels, and global averages replace the
     dense layers.
 Now: a block is an object with four lists of layers.
-Errata: S4's ConvBNRelu passes training=False, also to train: batch norm never sees a batch, its averages stay 0 and 1,
-    and it only scales and shifts; S4 takes this to mean averages over the whole training set. The figures S4 prints
+Errata: S4's ConvBNRelu passes training=False in training, too. Batch norm never sees a batch, its averages stay 0 and
+    1, and it only scales and shifts. S4 takes this to mean averages over the whole training set. The figures S4 prints
     (.4645) are those. NORMALIZE_BY_BATCH is that flag. S4 gives dense layers 90 % of VGG's parameters: true of the
     paper's network, of S4's own it is 3.5 %. Softmax, epochs and short runs: see cbapd.
 See: Szegedy et al., Going Deeper with Convolutions, arXiv:1409.4842
@@ -24,11 +24,12 @@ SEED = 1
 STEPS = 245
 EPOCHS = 5
 BATCH_SIZE = 1024
-SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
+SHORT_BATCH_SIZE = 4  # batch size in a run of less than an epoch
 INITIAL_CHANNELS = 16
 # The channels of each of a block's branches, and the block's stride.
 BLOCKS = ((16, 2), (16, 1), (32, 2), (32, 1))
-# Four branches: whether a max pool of 3 x 3 comes first, then the sizes of the kernels. The first one strides.
+# Four branches: whether a max pool of 3 x 3 comes first, then the sizes of the kernels. The first kernel has the
+# stride.
 BRANCHES = ((False, (1,)), (False, (1, 3)), (False, (1, 5)), (True, (1,)))
 NORMALIZE_BY_BATCH = False
 
@@ -113,7 +114,8 @@ class Inception10(_fit_function.Network):
     @staticmethod
     def through(x, pairs, training, scope):
         """Calls pairs of layers one after the other."""
-        # The scopes matter: a graph's optimizer sorts what it adds up by name, here the gradients of four branches.
+        # The scopes matter: a graph's optimizer sorts by name what it sums, which here are the gradients of four
+        # branches.
         with tf.name_scope(scope):
             for convolution, norm in pairs:
                 x = tf.nn.relu(norm(convolution(x), training and NORMALIZE_BY_BATCH))

@@ -3,7 +3,7 @@
 Source: S3 2755-2803
 TF1: variable scopes name the paths as the released checkpoint does; arg_scope sets stride and padding of all layers.
 Now: a table of the nine convolutions makes the variables under the same names; the call says how they are joined.
-Errata: S3's placeholder is a picture of 28 x 28 x 1; the block stands behind Mixed_7b, whose output is 8 x 8 x 2048.
+Errata: S3's placeholder is a picture of 28 x 28 x 1; the block follows Mixed_7b, whose output is 8 x 8 x 2048.
     The network S3 names has batch norm in each convolution in place of the biases; S3's block has biases.
 See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
@@ -41,7 +41,7 @@ EXPECTED = {
 
 
 def features():
-    """What could come out of Mixed_7b: float32 (2, 8, 8, 2048), nothing below zero."""
+    """Returns an array such as Mixed_7b could give: float32 (2, 8, 8, 2048), with nothing below zero."""
     return np.maximum(np.random.RandomState(SEED).randn(BATCH, SIDE, SIDE, DEPTH), 0).astype(np.float32)
 
 
@@ -52,7 +52,7 @@ def conv2d(net, filters, size, path, scope):
 
 
 def mixed_7c(net):
-    """Adds the block: (n, h, w, c) to the outputs of its four paths."""
+    """Adds the block. Returns the outputs of its four paths for (n, h, w, c)."""
     with slim.arg_scope([slim.conv2d, slim.max_pool2d, slim.avg_pool2d], stride=1, padding="SAME"):
         with v1.variable_scope("Branch_0"):
             branch_0 = conv2d(net, 320, 1, "Branch_0", "Conv2d_0a_1x1")
@@ -78,7 +78,7 @@ def mixed_7c(net):
 
 
 def build_graph():
-    """Adds the block on a placeholder; height and width may be any."""
+    """Adds the block on a placeholder of any height and width."""
     net = v1.placeholder(v1.float32, [None, None, None, DEPTH], name="Mixed_7b")
     with v1.variable_scope("Mixed_7c"):
         branches = mixed_7c(net)
@@ -86,7 +86,7 @@ def build_graph():
 
 
 def finish(branches, output, variables):
-    """Returns the trace: the variables as they start, the paths, what they are joined to, shapes and counts."""
+    """Returns the trace: the variables as they start, the paths, their join, shapes and counts."""
     trace = {f"initial/{name}": value for name, value in variables.items()}
     trace |= {f"forward/Branch_{i}": branch for i, branch in enumerate(branches)} | {"forward/Mixed_7c": output}
     trace["forward/shape"] = np.array(output.shape)
@@ -112,19 +112,20 @@ class Mixed7c(tf.Module):
         super().__init__()
         self.pairs = {}
         for scope, inputs, filters, (height, width) in LAYERS:
-            limit = float(np.sqrt(6.0 / (height * width * (inputs + filters))))  # Glorot's, which slim calls Xavier's
+            # Glorot's limit, which slim calls Xavier's
+            limit = float(np.sqrt(6.0 / (height * width * (inputs + filters))))
             start = tf.random.uniform([height, width, inputs, filters], -limit, limit, seed=SEEDS[scope])
             weights = tf.Variable(start, name=f"Mixed_7c/{scope}/weights")
             self.pairs[scope] = weights, tf.Variable(tf.zeros([filters]), name=f"Mixed_7c/{scope}/biases")
 
     def conv(self, x, scope):
-        """Returns the convolution of that name, and relu."""
+        """Computes the convolution of that name, and relu."""
         weights, biases = self.pairs[scope]
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), biases))
 
     @tf.function
     def __call__(self, x):
-        """Turns (n, h, w, 2048) into the four paths, and to their join (n, h, w, 2048)."""
+        """Turns (n, h, w, 2048) into the outputs of the four paths and their join (n, h, w, 2048)."""
         branch_0 = self.conv(x, "Branch_0/Conv2d_0a_1x1")
         branch_1 = self.conv(x, "Branch_1/Conv2d_0a_1x1")
         parts = self.conv(branch_1, "Branch_1/Conv2d_0b_1x3"), self.conv(branch_1, "Branch_1/Conv2d_0c_3x1")

@@ -4,10 +4,10 @@ Source: S3 2755-2803, S0 1259-1271
 TF1: slim's layers read the table row by row; arg_scope gives every convolution its batch norm. The names are those
     of the released checkpoint.
 Now: the same table makes the variables; a call goes over it again.
-Errata: S3 counts 46 layers, and gives the 96 convolutions without saying what they are: 94 lead to the logits, two to
-    the auxiliary ones; the two of 1 x 1 that give the logits themselves are not among them. In S0's list one of the
-    kernels is 5 x 5 everywhere; here most of these are two of 3 x 3, or 1 x 7 and 7 x 1. Shown is the answer of a
-    network that nobody has trained: dropout and the averages' decay, which only training has, are left out.
+Errata: S3 counts 46 layers and 96 convolutions, without saying which. 94 lead to the logits, and two to the auxiliary
+    ones. The two of 1 x 1 that give the logits themselves are not among them. In S0's list one of the kernels is 5 x 5
+    everywhere; here most of these are two of 3 x 3, or 1 x 7 and 7 x 1. The network here is not trained. Dropout and
+    the averages' decay, which only training has, are left out.
 See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 
@@ -25,7 +25,7 @@ from tf1ref.modules.layers_norm import BatchNormalization
 SEED = 1
 BATCH = 1
 SIDE = 299
-CLASSES = 1001  # a thousand, and one for the background
+CLASSES = 1001  # a thousand classes, and one for the background
 EPSILON = 0.001
 ROOT = "InceptionV3"
 
@@ -40,7 +40,7 @@ EXPECTED = {
 
 
 class Row(NamedTuple):
-    """One layer; without filters it is a pool."""
+    """One layer. A row without filters is a pool."""
 
     scope: str
     filters: int | None
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
     @property
     def largest(self):
-        """Whether a pool takes the largest number, not the mean."""
+        """Returns whether a pool takes the largest number instead of the mean."""
         return self.scope.startswith("Max")
 
 
@@ -65,12 +65,12 @@ def chain(*words):
 
 
 def fork(*words):
-    """Convolutions side by side, all on one input."""
+    """Returns convolutions side by side, all on one input."""
     return (chain(*words),)
 
 
 def pooled(filters):
-    """The path that begins with a pool."""
+    """Returns the path that begins with a pool."""
     return Row("AvgPool_0a_3x3", None, (3, 3)), *chain(f"0b_1x1 {filters}")
 
 
@@ -153,7 +153,7 @@ def finish(results, variables):
 
 
 def add_row(net, row, path):
-    """Adds one layer of the table, or a fork of some."""
+    """Adds one layer of the table, or a fork."""
     if isinstance(row, tuple) and not isinstance(row, Row):
         return v1.concat([add_row(net, each, path) for each in row], 3)
     if row.filters is None:
@@ -217,7 +217,7 @@ def run_graph():
 
 
 class InceptionV3(tf.Module):
-    """The network; an eager call makes the variables, named as in the graph, as it comes to them."""
+    """The network. An eager call makes the variables, named as in the graph, when it comes to them."""
 
     def __init__(self):
         super().__init__()
@@ -225,9 +225,9 @@ class InceptionV3(tf.Module):
         self.ends(tf.zeros([1, SIDE, SIDE, 3]))
 
     def made(self, scope, size, depth, filters, biases=False):
-        """Returns the weights of a convolution, made when they are first asked for; and its norm or its biases."""
+        """Returns the weights of a convolution, and its norm or its biases. They are made at the first call."""
         if scope not in self.weights:
-            deviation = float(np.sqrt(1.3 * 2.0 / (size[0] * size[1] * depth)))  # He's, as slim scales it
+            deviation = float(np.sqrt(1.3 * 2.0 / (size[0] * size[1] * depth)))  # He's deviation, as slim scales it
             start = tf.random.truncated_normal([*size, depth, filters], stddev=deviation, seed=seed_of(scope))
             self.weights[scope] = tf.Variable(start, name=f"{scope}/weights")
             if biases:
@@ -238,7 +238,7 @@ class InceptionV3(tf.Module):
         return self.weights[scope], self.biases[scope] if biases else self.norms[scope]
 
     def row(self, x, row, path):
-        """One layer of the table, or a fork of some."""
+        """Computes one layer of the table, or a fork."""
         if isinstance(row, tuple) and not isinstance(row, Row):
             return tf.concat([self.row(x, each, path) for each in row], 3)
         if row.filters is None:
@@ -248,7 +248,7 @@ class InceptionV3(tf.Module):
         return tf.nn.relu(norm(tf.nn.conv2d(x, weights, row.stride, row.padding)))
 
     def path(self, x, rows, path):
-        """The rows one after the other."""
+        """Computes the rows one after the other."""
         for row in rows:
             x = self.row(x, row, path)
         return x

@@ -20,13 +20,14 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
-SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
+SHORT_BATCH_SIZE = 4  # batch size in a run of less than an epoch
 KERNEL_SIZE = 5
 FILTERS = (6, 16)
 UNITS = (120, 84)
 
 PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "LeNet5", SEED)
-POOLED = 5 * 5 * FILTERS[-1]  # 32, 28, 14, 10, 5: a convolution takes 4 off, a pool halves
+# Sides: 32, 28, 14, 10, 5. A convolution takes 4 off, and a pool halves.
+POOLED = 5 * 5 * FILTERS[-1]
 
 EXPECTED = {
     "parameters/total": exactly(62006),

@@ -3,9 +3,9 @@
 Source: S3 2211-2242, S4 3630-3684, S0 1191-1236
 TF1: ksize and strides have four numbers, the first and the last of which are 1.
 Now: two numbers do; a global average is a mean over height and width.
-Errata: S3 says that the window moves along the depth as well: each channel has windows of its own, which reach into
-    no other. S4 gives a pool the quarter of a picture's size, true of 2 x 2 with a stride of 2. None of them says
-    that the zeros of SAME are no part of a mean, nor of a maximum: they are left out.
+Errata: S3 says that the window moves along the depth as well: each channel has windows of its own. S4 gives a pool the
+    quarter of a picture's size, true of 2 x 2 with a stride of 2. None of them says that a mean or a maximum leaves out
+    the zeros of SAME.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ SEED = 1
 DEVIATION = 0.1
 BIAS = 0.1
 FILTERS = 16
-# One channel of 4 x 4 whose pools one can see at a glance; the first window is below zero.
+# One channel of 4 x 4, whose pools are easy to see. The first window is below zero.
 PICTURE = ((-4, -3, 1, 2), (-2, -1, 3, 4), (5, 9, 0, 0), (6, 8, 0, 1))
 
 EXPECTED = {
@@ -38,12 +38,12 @@ EXPECTED = {
 
 
 def picture():
-    """PICTURE as float32 (1, 4, 4, 1)."""
+    """Returns PICTURE as float32 (1, 4, 4, 1)."""
     return np.array(PICTURE, np.float32)[None, :, :, None]
 
 
 def features():
-    """Returns S3's input: float32 (1, 4, 4, 3), counted through."""
+    """Returns S3's input, float32 (1, 4, 4, 3), as consecutive numbers."""
     return np.arange(48, dtype=np.float32).reshape(1, 4, 4, 3)
 
 
@@ -110,7 +110,7 @@ class Layer(tf.Module):
 
 @tf.function
 def pools_of_the_picture(small):
-    """The pools, and the gradients of two of them: float32 (1, 4, 4, 1) to a dict."""
+    """Returns the pools and the gradients of two of them, by name. small: float32 (1, 4, 4, 1)."""
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(small)
         largest, average = tf.nn.max_pool2d(small, 2, 2, "VALID"), tf.nn.avg_pool2d(small, 2, 2, "VALID")

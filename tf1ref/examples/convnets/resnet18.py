@@ -1,11 +1,11 @@
 """ResNet18 on CIFAR-10: residual blocks
 
 Source: S4 4930-5163
-TF1: a block is a function that adds two convolutions and the path past them; L2 of the last kernel goes to the
+TF1: a block is a function that adds two convolutions and a shortcut around them; L2 of the last kernel goes to the
     collection of regularization losses.
 Now: a block is a tuple of layers; the penalty is returned by a method and added to the loss.
 Errata: The comment beside S4's inner loop says "which convolution"; it counts blocks, of two convolutions each. The
-    eighteen layers leave out the three convolutions of 1 x 1 on the paths past. S4's regularizers.l2() is .01 times
+    eighteen layers do not count the three convolutions of 1 x 1 on the shortcuts. S4's regularizers.l2() is .01 times
     the sum of squares, twice what TF1's l2_regularizer(.01) gives. Softmax, epochs and short runs: see cbapd.
 See: He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385
 """
@@ -23,13 +23,13 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
-SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
+SHORT_BATCH_SIZE = 4  # batch size in a run of less than an epoch
 # Four groups of blocks: filters, blocks, and the stride of the first one.
 GROUPS = ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2))
 L2 = 0.01
 
 PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "ResNet18", SEED)
-# (scope, filters, stride) of every block, in order; its seeds start from 10 times its number.
+# (scope, filters, stride) of every block, in order. The seeds of a block start from 10 times its number.
 BLOCKS = [
     (f"block{group}_{number}", filters, stride if number == 1 else 1)
     for group, (filters, count, stride) in enumerate(GROUPS, 1)
@@ -45,7 +45,7 @@ EXPECTED = {
 
 
 def conv_bn(x, filters, size, stride, training, seed, convolution, norm):
-    """Adds a convolution without bias, which batch norm would take off again, and batch norm."""
+    """Adds a convolution and batch norm. The convolution has no bias, which batch norm would subtract again."""
     x = _fit_graph.conv2d(x, filters, size, seed, convolution, strides=stride, padding="same", use_bias=False)
     return layers.batch_normalization(x, training=training, name=norm)
 
@@ -109,11 +109,11 @@ class ResNet18(_fit_function.Network):
         return c1, c2, self.conv_bn(depth, filters, 1, stride, seed + 2, f"{scope}/down_c1", f"{scope}/down_b1")
 
     def penalties(self):
-        """L2 of the last kernel."""
+        """Returns the L2 penalty of the last kernel."""
         return [L2 * tf.reduce_sum(tf.square(self.f1.kernel))]
 
     def logits(self, x, training):
-        """Turns (n, 32, 32, 3) into (n, 10); `training` normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10). `training` switches batch norm to the batch's moments."""
 
         def through(x, pair):
             convolution, norm = pair

@@ -4,9 +4,9 @@ Source: S3 2368-2455
 TF1: slim.conv2d makes its variables, adds the biases and the relu; arg_scope gives many calls the same arguments.
 Now: there is no slim; a function makes a layer, and functools.partial gives it other defaults.
 Errata: S3 sets SAME in raw ops beside VALID in slim's, and calls the variable "weight", which slim calls "weights":
-    the two columns are not the same layer. S3 doubts arg_scope's form with a dict, rightly: a dict is a scope that
-    was kept by `with ... as scope`, and one of functions sets nothing, without a word. slim.avg_pool2d stands under
-    slim.max_pool2d. slim has no lrn: what S3 shows is tf.nn.lrn, to the last default.
+    the two columns are not the same layer. S3 rightly doubts arg_scope's form with a dict. A dict is a scope that was
+    kept by `with ... as scope`; a dict of functions sets nothing and gives no error. Its text puts slim.avg_pool2d
+    under slim.max_pool2d. There is no lrn in slim: what S3 shows is tf.nn.lrn, to the last default.
 """
 
 import functools
@@ -74,7 +74,7 @@ def defaults(x):
     """Adds S3's scopes: what a pool and a convolution do within and without them."""
 
     def conv(**options):
-        # Its own scope by name and the same variables each time.
+        # This reuses its own scope by name, with the same variables each time.
         start = slim.xavier_initializer(seed=1)
         return slim.conv2d(x, FILTERS, 3, weights_initializer=start, scope="default", reuse=v1.AUTO_REUSE, **options)
 
@@ -120,7 +120,7 @@ def finish(results, variables):
 
 
 def run_graph():
-    """One run: two dropouts of one seed drop the same."""
+    """In one run, two dropouts with one seed drop the same elements."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
@@ -136,7 +136,8 @@ class Layer(tf.Module):
         super().__init__()
         fans = np.prod(shape[:-2]) * (shape[-2] + shape[-1])
         limit = float(np.sqrt(6.0 / fans))
-        # A function of its own: eagerly, a second draw with this seed would go on where the first one ended.
+        # This is a function of its own. When code runs eagerly, a second draw with this seed would continue the
+        # sequence.
         start = tf.function(lambda: tf.random.uniform(shape, -limit, limit, seed=seed))()
         self.weights = tf.Variable(start, name=f"{scope}/weights")
         self.biases = tf.Variable(tf.zeros(shape[-1:]), name=f"{scope}/biases")
@@ -152,7 +153,7 @@ class Layer(tf.Module):
 
 
 class Network(tf.Module):
-    """The network, once more for raw ops and for slim: with partial in place of arg_scope there is no difference."""
+    """The network, for raw ops and for slim. With functools.partial in place of arg_scope there is no difference."""
 
     def __init__(self, scope):
         super().__init__()

@@ -21,7 +21,7 @@ SEED = 1
 STEPS = 7815
 EPOCHS = 5
 BATCH_SIZE = 32
-SHORT_BATCH_SIZE = 4  # of a run of less than an epoch
+SHORT_BATCH_SIZE = 4  # batch size in a run of less than an epoch
 # Filters, and how many convolutions of 3 x 3 come before the pool.
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 UNITS = (512, 512)
@@ -89,7 +89,7 @@ class VGG16(_fit_function.Network):
         self.f3 = self.add(Dense(_fit.CLASSES, seed=50, name="f3"), depth)
 
     def logits(self, x, training):
-        """Turns (n, 32, 32, 3) into (n, 10); `training` drops, and normalises by the batch."""
+        """Turns (n, 32, 32, 3) into (n, 10). `training` switches dropout on, and batch norm to the batch's moments."""
         for pairs, dropout in self.blocks:
             for convolution, norm in pairs:
                 x = tf.nn.relu(norm(convolution(x), training))

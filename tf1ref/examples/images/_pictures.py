@@ -1,4 +1,4 @@
-"""The picture that this chapter works on, 400 x 600 as the source's cup of coffee, and sheets of results."""
+"""The picture of this chapter, 400 x 600 like the source's cup of coffee, and sheets of results."""
 
 import io
 
@@ -12,9 +12,9 @@ HEIGHT, WIDTH = 400, 600
 
 
 def jpeg():
-    """Returns a JPEG file's bytes: a flower of folder("flower_photos") cut to size, else a generated still life.
+    """Returns a JPEG file's bytes: a flower of folder("flower_photos"), cut to size, or a generated still life.
 
-    Raises InputError when the folder holds no .jpg in class folders, or the first one is no picture.
+    Raises InputError when the folder has no .jpg in class folders, or when the first one is not a picture.
     """
     return _encoded("JPEG", quality=95)
 
@@ -25,7 +25,7 @@ def png():
 
 
 def still_life():
-    """Returns a cup seen from above on a striped cloth, uint8 (400, 600, 3): edges, ramps, every colour, grain."""
+    """Returns a cup seen from above on a striped cloth, uint8 (400, 600, 3), with edges, ramps, colours and grain."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     cloth = np.where(((x + 0.3 * y) // 40 % 2 == 0)[..., None], (198, 60, 52), (238, 226, 200))
     cloth = cloth * (0.6 + 0.4 * y / HEIGHT)[..., None]
@@ -41,7 +41,7 @@ def still_life():
 
 
 def sheet(pictures, title, columns=4):
-    """Returns a matplotlib Figure of {name: picture}; floats are clipped to 0 ... 1, as a screen would."""
+    """Returns a matplotlib Figure of {name: picture}. Floats are clipped to 0 ... 1, as on a screen."""
     from matplotlib.figure import Figure
 
     rows = -(-len(pictures) // columns)
@@ -75,4 +75,4 @@ def _picture():
         with Image.open(paths[0]) as picture:
             return ImageOps.fit(picture.convert("RGB"), (WIDTH, HEIGHT))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{paths[0]}: no picture that can be read ({error}): replace it") from error
+        raise InputError(f"{paths[0]}: not a picture that can be read ({error}): replace it") from error

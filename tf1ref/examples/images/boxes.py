@@ -3,8 +3,8 @@
 Source: S3 3211-3253
 TF1: sample_distorted_bounding_box takes both seeds itself (seed, seed2): without them set_random_seed has no effect.
 Now: tf.image.sample_distorted_bounding_box takes one seed beside the global one: together they are seed2 and seed.
-Errata: S3 evaluates begin, size and the box one after the other: three runs, three draws, and the numbers that it
-    prints do not belong together (its begin of 140 / 300 is not the box's 0.2267). One run fetches all of them.
+Errata: S3 evaluates begin, size and the box one after the other. These are three runs with three draws, so its printed
+    numbers do not belong together (its begin of 140 / 300 is not the box's 0.2267). One run fetches all of them.
 """
 
 import numpy as np
@@ -52,7 +52,7 @@ def build_graph():
 
 
 def as_trace(forward, draws, distorted, with_box):
-    """Returns the results; the draws a row each; what share of the object the smallest crop covers."""
+    """Returns the results, the draws as one row each, and the share of the object that the smallest crop covers."""
     trace = {f"forward/{name}": np.asarray(value) for name, value in forward.items()}
     trace.update({f"steps/{name}": np.array([draw[name] for draw in draws]) for name in draws[0]})
     boxes = trace["steps/box"].reshape(-1, 4).astype(np.float64)
@@ -65,7 +65,7 @@ def as_trace(forward, draws, distorted, with_box):
 
 
 def run_graph():
-    """The crop and its box come out of one run: another run would be another draw."""
+    """The crop and its box come from one run. Another run would draw another crop."""
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         feed = {graph.pop("jpeg"): _pictures.jpeg()}
@@ -78,7 +78,7 @@ def run_graph():
 def draw_boxes(jpeg):
     """Returns the picture, 300 x 300, and the one with two boxes."""
     image = tf.image.convert_image_dtype(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)
-    # tf.image.resize(method="nearest") would take the pixels nearest to the middles: others than TF1's.
+    # tf.image.resize(method="nearest") would take other pixels than TF1: those nearest to the middles.
     batched = tf.raw_ops.ResizeNearestNeighbor(images=image[None], size=SIZE)
     return batched, tf.image.draw_bounding_boxes(batched, tf.constant(BOXES), colors=None)
 
@@ -97,7 +97,7 @@ def sample(batched):
 
 
 def run_function():
-    """Every call draws once, and all that it returns belongs to that draw."""
+    """Every call draws once, and all of its results belong to that draw."""
     tf.random.set_seed(SEED)
     batched, drawn = draw_boxes(tf.constant(_pictures.jpeg()))
     draws = []

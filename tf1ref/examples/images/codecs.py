@@ -4,8 +4,8 @@ Source: S3 3041-3089, S0 1878-1900
 TF1: a file is read in Python (gfile) and decoded by an op; the decoded shape is unknown while the graph is built.
 Now: tf.io.read_file, tf.io.decode_jpeg, tf.io.encode_png ...: the same kernels under tf.io, the bytes at once.
 Errata: S3 asks is_jpeg and then decodes as JPEG in either branch; here the other one is decode_png (which also reads
-    JPEG: the ops go by the bytes, not by their names). decode_image's result has no static shape, even its rank is
-    open, and cannot be resized; expand_animations=False leaves animations out and gives it three axes.
+    JPEG: the ops go by the bytes, not by their names). The result of decode_image has no static shape or rank, and
+    cannot be resized. expand_animations=False excludes animations and gives it three axes.
     S0's range "[0, 1)" includes 1. S0 and S3 save a picture again as JPEG: that is not lossless, PNG is.
 """
 
@@ -26,7 +26,7 @@ EXPECTED = {
     "forward/shape": exactly([400, 600, 3]),
     "forward/png_again_differs": exactly(0),
     "forward/as_uint8_differs": exactly(0),
-    "forward/jpeg_again_differs": at_most(3.0),  # of 255 in the mean: lossy, but not to be seen
+    "forward/jpeg_again_differs": at_most(3.0),  # the mean difference of 255: lossy, but invisible
     "forward/is_jpeg": exactly([True, False]),
 }
 
@@ -55,7 +55,8 @@ def build_graph():
         "coarse": v1.image.decode_jpeg(v1.image.encode_jpeg(img_data, quality=QUALITY)),
         "half": v1.image.decode_jpeg(jpeg, ratio=RATIO),
         "gray": v1.image.decode_jpeg(jpeg, channels=1),
-        "accurate": v1.image.decode_jpeg(jpeg, dct_method="INTEGER_ACCURATE"),  # the default is the fast one
+        # The default is the fast method.
+        "accurate": v1.image.decode_jpeg(jpeg, dct_method="INTEGER_ACCURATE"),
         "encoded_png": v1.image.encode_png(img_data),
         "png": v1.image.decode_png(png),
         "imread": imread(png),
@@ -82,7 +83,7 @@ def as_trace(results, saved):
 
 
 def run_graph(out=None):
-    """FastGFile reads and writes, the ops in between know only bytes. `out`: the folder of the files."""
+    """FastGFile reads and writes files. The ops in between only have bytes. `out`: the folder of the files."""
     with tempfile.TemporaryDirectory() as scratch, v1.Graph().as_default(), v1.Session() as sess:
         path = os.path.join(out or scratch, "out.jpg")
         graph = build_graph()
@@ -96,7 +97,7 @@ def run_graph(out=None):
 
 @tf.function
 def imread(contents):
-    """The branch is an if of Python, which AutoGraph turns into the cond."""
+    """Decodes a picture of either kind. The branch is an if of Python, which AutoGraph turns into a cond."""
     if tf.io.is_jpeg(contents):
         image = tf.io.decode_jpeg(contents, channels=3)
     else:

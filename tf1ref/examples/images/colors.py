@@ -18,7 +18,7 @@ from tf1ref.examples.images import _pictures
 
 SEED = 1
 DRAWS = 8
-STRIDE = 4  # the random versions work on every 4th pixel of every 4th row
+STRIDE = 4  # the random ops run on every 4th pixel of every 4th row
 BRIGHTNESS = -0.5
 CONTRAST = -5.0
 HALF = 0.5  # S0's contrast and saturation
@@ -103,7 +103,7 @@ def colors(jpeg):
 
 @tf.function
 def random_colors(small):
-    """The ops by chance."""
+    """Returns the results of the random ops."""
     return {
         "brightness": tf.image.random_brightness(small, MAX_BRIGHTNESS, seed=1),
         "contrast": tf.image.random_contrast(small, LOWER, UPPER, seed=2),

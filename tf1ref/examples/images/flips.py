@@ -50,7 +50,7 @@ def build_graph():
 
 
 def as_trace(forward, draws):
-    """The results, the random ones a row a draw, and the share of draws that flipped."""
+    """Returns the results, the random ones as one row for each draw, and the share of draws that flipped."""
     trace = {f"forward/{name}": np.asarray(value) for name, value in forward.items()}
     for name in draws[0]:
         trace[f"steps/{name}"] = np.array([draw[name] for draw in draws])
@@ -87,7 +87,7 @@ def flips(jpeg):
 
 @tf.function
 def random_flips(small):
-    """The two flips by chance."""
+    """Returns the results of the two random flips."""
     return {
         "left_right": tf.image.random_flip_left_right(small, seed=1),
         "up_down": tf.image.random_flip_up_down(small, seed=2),

@@ -1,11 +1,11 @@
 """The whole preprocessing of a training picture: crop, resize, recolour
 
 Source: S3 3254-3304
-TF1: the random choice of method and order is Python's, made while the graph is built: every run of it is resized alike.
+TF1: Python chooses method and order at random while the graph is built, so every run resizes alike.
 Now: the same for tf.function: a Python value is fixed when it is traced, and each combination is traced once.
-Errata: S3 samples the box twice and throws the first away; it draws method and order from numpy's global generator,
-    without a seed; its loop adds a preprocessor to the graph for every picture that it shows. Here nine are built,
-    with seeds of their own, and then run. Its decode_jpeg leaves the channels open, which a gray file would decide.
+Errata: S3 samples the box twice and throws the first away. It draws method and order from numpy's global generator,
+    without a seed. Its loop adds a preprocessor to the graph for every picture that it shows. Here nine are built, with
+    seeds of their own, and then run. Its decode_jpeg leaves the channels open, which a gray file would decide.
 """
 
 import numpy as np
@@ -61,7 +61,10 @@ def distort_color(image, color_ordering, seed):
 
 
 def preprocess_for_train(image, size, bbox, method, color_ordering, seed):
-    """Adds the preprocessor: a picture of any size to float32 (*size, 3). bbox: (1, n, 4), or None for all of it."""
+    """Adds the preprocessor, which turns a picture of any size into float32 (*size, 3).
+
+    bbox: (1, n, 4), or None for the whole picture.
+    """
     if bbox is None:
         bbox = v1.constant([0.0, 0.0, 1.0, 1.0], shape=[1, 1, 4])
     if image.dtype != v1.float32:
@@ -70,7 +73,8 @@ def preprocess_for_train(image, size, bbox, method, color_ordering, seed):
         v1.shape(image), bounding_boxes=bbox, seed=SEED, seed2=seed, min_object_covered=0.1
     )
     distorted_image = v1.slice(image, begin, extent)
-    distorted_image.set_shape([None, None, 3])  # slice forgets the channels, too
+    # slice loses the channels, too.
+    distorted_image.set_shape([None, None, 3])
     distorted_image = v1.image.resize_images(distorted_image, size, method=method)
     distorted_image = v1.image.random_flip_left_right(distorted_image, seed=seed + 5)
     return distort_color(distorted_image, color_ordering, seed)
@@ -101,7 +105,7 @@ def as_trace(first, second):
 
 
 def run_graph():
-    """Two runs of one graph: other crops and colours, but the same ways of resizing."""
+    """Two runs of one graph have different crops and colours, but the same resizing."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
@@ -116,19 +120,19 @@ class Colors:
         self.seed = seed
 
     def brightness(self, image):
-        """Up to 32 levels of 255 more or less."""
+        """Changes the brightness by up to 32 levels of 255."""
         return tf.image.random_brightness(image, max_delta=MAX_BRIGHTNESS, seed=self.seed + 1)
 
     def saturation(self, image):
-        """Half to one and a half times as colourful."""
+        """Makes the picture half to one and a half times as colourful."""
         return tf.image.random_saturation(image, lower=LOWER, upper=UPPER, seed=self.seed + 2)
 
     def hue(self, image):
-        """Up to a fifth of the colour wheel."""
+        """Turns the hue by up to a fifth of the colour wheel."""
         return tf.image.random_hue(image, max_delta=MAX_HUE, seed=self.seed + 3)
 
     def contrast(self, image):
-        """Half to one and a half times as far from the mean."""
+        """Changes the distances to the mean by a factor of 0.5 to 1.5."""
         return tf.image.random_contrast(image, lower=LOWER, upper=UPPER, seed=self.seed + 4)
 
     def distort(self, image, color_ordering):
@@ -141,7 +145,7 @@ class Colors:
 
 
 def preprocess(image, bbox, method, color_ordering, seed):
-    """A picture of any size to float32 (*SIZE, 3)."""
+    """Turns a picture of any size into float32 (*SIZE, 3)."""
     image = tf.image.convert_image_dtype(image, tf.float32)
     begin, extent, _ = tf.image.sample_distorted_bounding_box(
         tf.shape(image), bounding_boxes=bbox, seed=seed, min_object_covered=0.1
@@ -154,14 +158,14 @@ def preprocess(image, bbox, method, color_ordering, seed):
 
 @tf.function
 def preprocess_all(jpeg):
-    """Nine preprocessors of one picture; the loop is Python's, so each has ops of its own."""
+    """Runs nine preprocessors on one picture. The loop is Python's, so each one has its own ops."""
     img_data = tf.io.decode_jpeg(jpeg, channels=3)
     each = enumerate(choices())
     return [preprocess(img_data, tf.constant(BOXES), *choice, seed=10 * i + 1) for i, choice in each]
 
 
 def run_function():
-    """Two calls of one traced function: other crops and colours, but the same ways of resizing."""
+    """Two calls of one traced function have different crops and colours, but the same resizing."""
     tf.random.set_seed(SEED)
     jpeg = tf.constant(_pictures.jpeg())
     return as_trace(*([picture.numpy() for picture in preprocess_all(jpeg)] for _ in range(2)))

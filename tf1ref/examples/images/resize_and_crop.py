@@ -3,8 +3,9 @@
 Source: S3 3090-3145
 TF1: resize_images(image, size, method) measures from the corners of the pixels: a pixel's place is index * scale.
 Now: tf.image.resize measures from their middles (half_pixel_centers), which shifts every picture by a fraction of a
-    pixel; TF1's numbers come from the raw ops with half_pixel_centers=False, and TF2's, in a graph, with True.
-Errata: S3 calls central_crop's 0.5 a share of the size: it is one of each side, a quarter of the picture.
+    pixel. The raw ops give TF1's numbers with half_pixel_centers=False, and TF2's, in a graph, with True.
+Errata: S3 calls central_crop's 0.5 a share of the size. It is a share of each side, so a quarter of the picture is
+    left.
     crop_and_resize's method "bilinear" is not the only one: "nearest" is there too.
 """
 
@@ -22,7 +23,7 @@ CROP = (100, 150, 100, 200)  # offset_height, offset_width, target_height, targe
 PAD = (50, 100, 500, 800)
 BOX = (0.2, 0.5, 0.5, 1.0)  # y1, x1, y2, x2 as shares of the height and the width
 CROP_SIZE = (160, 160)
-RAMP = ((0.0, 1.0),)  # a picture of two pixels, doubled: the three rules in four numbers each
+RAMP = ((0.0, 1.0),)  # a picture of two pixels, doubled: each of the three rules gives four numbers
 METHODS = ("bilinear", "nearest", "bicubic", "area")
 
 EXPECTED = {
@@ -71,7 +72,7 @@ def run_graph():
 
 
 def resize_images(image, size, method):
-    """tf.compat.v1.image.resize_images(image, size, method) on one picture, by the kernels it calls."""
+    """Computes tf.compat.v1.image.resize_images(image, size, method) on one picture, by the kernels that it calls."""
     batch = tf.expand_dims(image, 0)
     if method == 0:
         return tf.raw_ops.ResizeBilinear(images=batch, size=size, half_pixel_centers=False)[0]
@@ -84,7 +85,7 @@ def resize_images(image, size, method):
 
 @tf.function
 def resize_and_crop(jpeg):
-    """The same ops on one decoded picture; those that did not change have lost the word image in their names."""
+    """Runs the same ops on one decoded picture. Ops that did not change have lost the word image in their names."""
     image = tf.image.convert_image_dtype(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)
     batch = tf.expand_dims(image, 0)
     ramp = tf.constant(RAMP, shape=[1, 1, 2, 1])

@@ -20,7 +20,7 @@ from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers
 
 SEED = 116
-STEPS = 500  # epochs, of four batches each
+STEPS = 500  # epochs of four batches each
 BATCH_SIZE = 32
 VALIDATION_FLOWERS = 30
 VALIDATION_FREQUENCY = 20
@@ -28,8 +28,8 @@ CLASSES = 3
 LEARNING_RATE = 0.1
 L2 = 0.01
 
-# The last line S4 prints. It depends on the order of the flowers in the last epochs: a rate of .1 keeps the weights
-# moving, and six other orders end with .53 to 1.0 on the validation set.
+# This is the last line that S4 prints. It depends on the order of the flowers in the last epochs: a rate of .1 keeps
+# the weights moving, and six other orders end with .53 to 1.0 on the validation set.
 EXPECTED = {
     "parameters": exactly(15),
     "final/loss": about(0.3333, within=0.01),
@@ -40,9 +40,9 @@ EXPECTED = {
 
 
 def flowers():
-    """((x, labels) to train, (x, labels) to validate), shuffled: x float32 (120, 4) and (30, 4), labels int64.
+    """Returns ((x, labels) to train, (x, labels) to validate), shuffled.
 
-    The split is of the last fifth, as validation_split=0.2 makes it.
+    x: float32 (120, 4) and (30, 4). labels: int64. The last fifth is for validation, as with validation_split=0.2.
     """
     x, y = iris.load()
     np.random.RandomState(SEED).shuffle(x)
@@ -52,7 +52,10 @@ def flowers():
 
 
 def epochs(x, labels, count):
-    """Yields `count` epochs, lists of batches (x, labels), each in an order of its own; the last batch is smaller."""
+    """Yields `count` epochs. Each is a list of batches (x, labels) in an order of its own.
+
+    The last batch is smaller.
+    """
     random = np.random.RandomState(SEED)
     for _ in range(count):
         order = random.permutation(len(x))
@@ -69,7 +72,7 @@ def figures(trace, training, validation):
     """Adds the curves, rows of (loss, accuracy), and the last row of each as the final figures."""
     training, validation = np.array(training), np.array(validation)
     trace["steps/loss"], trace["steps/accuracy"] = training.T
-    trace["validation"] = validation  # a row every VALIDATION_FREQUENCY epochs and one at the end
+    trace["validation"] = validation  # one row every VALIDATION_FREQUENCY epochs, and one at the end
     trace["final/loss"], trace["final/accuracy"] = training[-1]
     trace["final/validation_loss"], trace["final/validation_accuracy"] = validation[-1]
     trace["parameters"] = sum(v.size for k, v in trace.items() if k.startswith("final/dense/"))
@@ -100,7 +103,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """A run trains on one batch and measures the weights before it; validation is a run without training."""
+    """A run trains on one batch and measures the weights before it. Validation is a run without training."""
     train, validate = flowers()
     training, validation = [], []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -128,7 +131,7 @@ class Dense(tf.Module):
 
     def __init__(self):
         super().__init__()
-        limit = np.sqrt(6 / (4 + CLASSES))  # Glorot and Bengio: uniform, of variance 2 / (inputs + outputs)
+        limit = np.sqrt(6 / (4 + CLASSES))  # Glorot and Bengio: uniform, with variance 2 / (inputs + outputs)
         self.kernel = tf.Variable(tf.random.uniform([4, CLASSES], -limit, limit, seed=1), name="dense/kernel")
         self.bias = tf.Variable(tf.zeros([CLASSES]), name="dense/bias")
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
@@ -141,7 +144,7 @@ class Dense(tf.Module):
 
     @tf.function
     def gradients(self, x, labels):
-        """Loss, accuracy and gradients of the weights as they are."""
+        """Returns loss, accuracy and gradients for the present weights."""
         with tf.GradientTape() as tape:
             logits, loss = self.logits_and_loss(x, labels)
         correct = tf.equal(tf.argmax(logits, axis=1), labels)
@@ -157,12 +160,12 @@ class Dense(tf.Module):
 
     @tf.function
     def measure(self, x, labels):
-        """Returns loss and accuracy; the gradients are pruned from the function, nobody asks for them."""
+        """Returns loss and accuracy. The gradients are pruned from the function, because nobody asks for them."""
         return self.gradients(x, labels)[:2]
 
 
 def run_function(steps=STEPS):
-    """numpy arrays become tensors before the call: given as they are, every batch would be converted there."""
+    """numpy arrays become tensors before the call. Otherwise every call would convert its batch."""
     tf.random.set_seed(SEED)
     train, validate = flowers()
     training, validation = [], []

@@ -4,9 +4,9 @@ Source: S4 2061-2285, 857-1023
 TF1: the moments m and v are variables beside the weights; all new values are computed before the first assign.
 Now: the same few lines in a tf.function, on tf.Variables. training/optimizers has the kernels that do this.
 Errata: in two of Adagrad's formulas S4 sums g_t^2, the last step's, t times: g_tau is meant. In Adam's it writes
-    V_step-1 for V_t-1. No rule has an epsilon: once RMSProp has learnt the first flower, the V of its weights decays
-    below what a float32 holds, and 0 / 0 makes every weight NaN, with oneDNN on after epoch 369 (--set EPSILON=0);
-    here it has TF1's. S4 shows pictures and times of its programs, not the programs: network, rate and batches are
+    V_step-1 for V_t-1. No rule has an epsilon: once RMSProp has learnt the first flower, the V of its weights decays to
+    0 in float32, and 0 / 0 makes every weight NaN. With oneDNN on this happens after epoch 369 (--set EPSILON=0). Here
+    it has TF1's epsilon. S4 shows pictures and times of its programs, not the programs: network, rate and batches are
     those of its iris program.
 """
 
@@ -19,21 +19,24 @@ from tf1ref.catalog.figures import exactly
 from tf1ref.examples.iris.iris_softmax import batches, flowers
 
 SEED = 116
-STEPS = 500  # epochs, of four batches each
+STEPS = 500  # epochs of four batches each
 CLASSES = 3
 DEVIATION = 0.1
 LEARNING_RATE = 0.1
-BETA = 0.9  # of SGDM and of RMSProp
+BETA = 0.9  # SGDM's and RMSProp's
 BETA1 = 0.9
 BETA2 = 0.999
-EPSILON = 1e-10  # of RMSProp, as in TF1; S4 has none
+EPSILON = 1e-10  # RMSProp's, as in TF1; S4 has none
 MOMENTS = {"sgd": (), "sgdm": ("m",), "adagrad": ("v",), "rmsprop": ("v",), "adam": ("m", "v")}
 
 EXPECTED = {f"final/{rule}/test_accuracy": exactly(1.0) for rule in MOMENTS}
 
 
 def finished(trace, losses, accuracies):
-    """The trace with both curves of every rule: the mean loss of an epoch's batches, the test accuracy after it."""
+    """Returns the trace with both curves of every rule, epoch by epoch.
+
+    They are the mean loss of the epoch's batches, and the test accuracy after it.
+    """
     for rule in MOMENTS:
         loss = np.array([np.mean([batch[rule] for batch in epoch]) for epoch in losses])
         accuracy = np.array([epoch[rule] for epoch in accuracies])
@@ -43,7 +46,10 @@ def finished(trace, losses, accuracies):
 
 
 def rule_in_graph(rule, g, moments, t):
-    """What step t, from 1, takes off a weight of gradient g: learning rate * m / sqrt(V). And the new moments."""
+    """Returns the change of a weight with gradient g in step t (from 1), and the new moments.
+
+    The change is learning rate * m / sqrt(V).
+    """
     if rule == "sgd":
         return LEARNING_RATE * g, []
     if rule == "sgdm":
@@ -98,7 +104,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """One run steps all five; a step of the bar is an epoch: four runs that train and one that tests."""
+    """One run makes a step of all five. A step of the bar is an epoch: four runs that train and one that tests."""
     train, test = flowers()
     losses, accuracies = [], []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -122,7 +128,7 @@ def run_graph(steps=STEPS):
 
 
 def rule_in_function(rule, g, moments, t):
-    """As in the graph: what is taken off the weight, and the new moments."""
+    """Returns the change of a weight and the new moments, as in the graph."""
     if rule == "sgd":
         return LEARNING_RATE * g, []
     if rule == "sgdm":
@@ -165,7 +171,7 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, labels, t):
-        """Step t, from 1; returns the loss before it."""
+        """Makes step t (from 1). Returns the loss before it."""
         loss, gradients = self.loss_and_gradients(x, labels)
         for weight, g, moments in zip(self.weights, gradients, self.moments):
             step, new_moments = rule_in_function(self.rule, g, moments, t)
@@ -182,7 +188,7 @@ class Network(tf.Module):
 
 
 class Networks(tf.Module):
-    """Five networks of one start: it is drawn once, and every network has variables of its own."""
+    """Five networks with the same start. It is drawn once, and every network has its own variables."""
 
     def __init__(self):
         super().__init__()

@@ -5,8 +5,8 @@ TF1: batches are fed; the gradients and both assign_sub are ops, and their order
 Now: GradientTape and assign_sub in a tf.function; the order of the lines is the order of the effects.
 Errata: S4's formula of the mean square error subtracts y from itself; y_ - y is meant. The loss it prints is the
     mean of four batch means although the fourth batch has 24 flowers, not 32; kept. It says the labels are int32
-    (on Linux they are int64). It draws w1 and b1 with one seed: eager mode goes on in one sequence, a graph starts
-    it twice, so b1 repeats the first row of w1; here b1 has a seed of its own.
+    (on Linux they are int64). It draws w1 and b1 with one seed. Eager mode continues one sequence, but a graph starts
+    it twice, so b1 repeats the first row of w1. Here b1 has a seed of its own.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from tf1ref.catalog.figures import exactly
 from tf1ref.data import iris
 
 SEED = 116
-STEPS = 500  # epochs, of four batches each
+STEPS = 500  # epochs of four batches each
 BATCH_SIZE = 32
 TEST_FLOWERS = 30
 CLASSES = 3
@@ -38,9 +38,9 @@ EXPECTED = {
 
 
 def flowers():
-    """((x, y) to train, (x, y) to test), shuffled: x float32 (120, 4) and (30, 4), y int64.
+    """Returns ((x, y) to train, (x, y) to test), shuffled. x: float32 (120, 4) and (30, 4). y: int64.
 
-    Shuffling twice from the same seed keeps every flower beside its label.
+    Two shuffles with the same seed keep every flower beside its label.
     """
     x, y = iris.load()
     np.random.RandomState(SEED).shuffle(x)
@@ -55,7 +55,7 @@ def batches(x, y):
 
 
 def forward_in_graph():
-    """Adds the lesson's forward pass: y (1, 3) and, without the axis of one, its probabilities (3,)."""
+    """Adds the lesson's forward pass: y (1, 3), and its probabilities (3,) without the axis of size 1."""
     y = v1.matmul(v1.constant(FLOWER), v1.constant(WEIGHTS)) + v1.constant(BIASES)
     return {"forward/y": y, "forward/probabilities": v1.nn.softmax(v1.squeeze(y))}
 
@@ -109,7 +109,7 @@ def run_graph(steps=STEPS):
 
 
 def forward():
-    """The lesson's forward pass: (1, 4) to y (1, 3), and its probabilities (3,). Every line computes at once."""
+    """Computes the lesson's forward pass: (1, 4) to y (1, 3), and its probabilities (3,). Every line runs at once."""
     y = tf.matmul(tf.constant(FLOWER), tf.constant(WEIGHTS)) + tf.constant(BIASES)
     return {"forward/y": y.numpy(), "forward/probabilities": tf.nn.softmax(tf.squeeze(y)).numpy()}
 
@@ -149,7 +149,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """Batches of two sizes: tf.function traces `train` once for each."""
+    """There are batches of two sizes, and tf.function traces `train` once for each."""
     tf.random.set_seed(SEED)
     train, test = flowers()
     losses, accuracies = [], []

@@ -32,14 +32,15 @@ BETA1 = 0.9
 BETA2 = 0.999
 EPSILON = 1e-7  # Keras' number; TF1's is 1e-8
 ROTATION = 45.0  # degrees to either side
-SHIFT = 0.15  # of the side, in either direction
-ZOOM = 0.5  # each axis by itself, from 1 - ZOOM to 1 + ZOOM; below 1 the picture grows
-HORIZONTAL_FLIP = False  # half of the pictures
+SHIFT = 0.15  # a share of the side, in either direction
+# Each axis is scaled by itself, from 1 - ZOOM to 1 + ZOOM. Below 1 the picture grows.
+ZOOM = 0.5
+HORIZONTAL_FLIP = False  # True: mirrors half of the pictures
 SHOWN = 10
 
 WEIGHTS = ("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias")
 MIDDLE = (SIDE - 1) / 2
-# What `augment` takes, for each kind of change by itself, for none, and for the source's.
+# The arguments of `augment` for each kind of change by itself, for none, and for the source's.
 KINDS = {
     "unchanged": (0, 0, 0, False),
     "turned": (ROTATION, 0, 0, False),
@@ -61,10 +62,10 @@ def shown(test):
 
 
 def add_augmentation(images, rotation, shift, zoom, flip):
-    """Adds a change of each picture of (n, 28, 28, 1) by numbers of its own, as Keras' ImageDataGenerator draws them.
+    """Changes each picture of (n, 28, 28, 1) by numbers of its own, as Keras' ImageDataGenerator draws them.
 
-    A pixel (row, column) of the result, counted from the middle, comes from rotation * ((zoom * pixel) + shift) of
-    the picture, between its pixels bilinearly, beyond its edge from the nearest one.
+    A pixel (row, column) of the result, counted from the middle, comes from rotation * ((zoom * pixel) + shift) of the
+    picture. Values between pixels are bilinear; beyond the edge they are those of the nearest pixel.
     """
     with v1.name_scope("augment"):
         n = v1.shape(images)[0]
@@ -77,8 +78,8 @@ def add_augmentation(images, rotation, shift, zoom, flip):
             wide *= v1.where(v1.random_uniform([n], seed=8) < 0.5, -v1.ones([n]), v1.ones([n]))
         sine, cosine = v1.sin(angle), v1.cos(angle)
         x_of_x, x_of_y, y_of_x, y_of_y = cosine * wide, sine * high, -sine * wide, cosine * high
-        # One add_n each: a session puts sums of sums in another order than a function does. Of an add_n it sorts the
-        # terms by their names, in which mul_10 comes before mul_9: the scope has the same numbers begin for each kind.
+        # There is one add_n for each sum: a session orders sums of sums differently from a function. add_n's terms
+        # are sorted by name, and mul_10 comes before mul_9, so the scope makes the numbers begin alike for each kind.
         zero, middle = v1.zeros([n]), v1.fill([n], MIDDLE)
         x = v1.add_n([middle, -MIDDLE * x_of_x, -MIDDLE * x_of_y, sine * down, cosine * right])
         y = v1.add_n([middle, -MIDDLE * y_of_x, -MIDDLE * y_of_y, cosine * down, -sine * right])
@@ -111,7 +112,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """The pictures are changed in a run of their own, and what comes out is fed to the training op."""
+    """The pictures are changed in a run of their own. The result is fed to the training op."""
     data, trace = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), Trace()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -215,7 +216,7 @@ def augmenter(rotation, shift, zoom, flip):
 
 
 def run_function(steps=STEPS):
-    """Every augmenter has random ops of its own, which begin again from their seeds."""
+    """Every augmenter has random ops of its own, which start again from their seeds."""
     tf.random.set_seed(SEED)
     data, trace = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED), Trace()
     network, augment = Network(), augmenter(*KINDS["augmented"])

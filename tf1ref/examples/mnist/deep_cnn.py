@@ -2,8 +2,8 @@
 
 Source: S1 365-535, S3 2243-2367
 TF1: keep_prob is a placeholder: .5 is fed to train, 1 to measure. Every run of the one dropout op draws a mask.
-Now: keep_prob and `training` are tensors, so that one trace trains and measures: a second trace would have a random
-    generator of its own, and the masks would no longer be those of the graph, which draws when it measures, too.
+Now: keep_prob and `training` are tensors, so that one trace trains and measures. A second trace would have a random
+    generator of its own. The graph draws masks when it measures, too, so the masks would differ.
 Errata: S1 stops after 12,001 steps and says "about 99.2 %"; that is .9907 from SEED, and .9928 after 20,000.
     S1 takes the logarithm of softmax's output, which is NaN once a probability rounds to 0; the cross entropy comes
     from the logits here, as in S3. S1 adds up the losses of a batch (reduce_sum); here it is their mean, as in S3,
@@ -54,12 +54,12 @@ def parts(data):
 
 
 def weight_variable(shape, seed):
-    """Adds "W": noise, to break the symmetry, within two deviations."""
+    """Adds "W", which starts as noise within two deviations, to break the symmetry."""
     return v1.get_variable("W", shape, initializer=v1.truncated_normal_initializer(stddev=WEIGHT_DEVIATION, seed=seed))
 
 
 def bias_variable(shape):
-    """Adds "b": a small positive number, lest a relu starts dead."""
+    """Adds "b", which starts with a small positive number, so that no relu starts dead."""
     return v1.get_variable("b", shape, initializer=v1.constant_initializer(BIAS_START))
 
 
@@ -74,7 +74,7 @@ def max_pool_2x2(x):
 
 
 def deepnn(x, keep_prob):
-    """Adds the network: (n, 784) to logits (n, 10). The dimensions of a W say what its layer does."""
+    """Adds the network: (n, 784) to logits (n, 10). The dimensions of a W show what its layer does."""
     x_image = v1.reshape(x, [-1, SIDE, SIDE, 1], name="x_image")
     with v1.variable_scope("conv1"):
         W_conv1 = weight_variable([CONV_SIZE, CONV_SIZE, 1, CONV1_DEEP], seed=1)
@@ -129,7 +129,10 @@ def build_graph():
 
 
 def train_graph(sess, graph, data, steps, folder):
-    """Trains in `sess`; after every tenth step, from 0 on, a run for the summaries. Returns losses and accuracies."""
+    """Trains in `sess`. After every tenth step, from 0 on, another run makes the summaries.
+
+    Returns losses and accuracies.
+    """
     losses, accuracies = [], []
     writer = v1.summary.FileWriter(folder, sess.graph)
     bar = console.steps(steps)
@@ -147,7 +150,10 @@ def train_graph(sess, graph, data, steps, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """What keep_prob is fed makes the difference. `out`: where the event file goes; None: into a temporary folder."""
+    """keep_prob makes the difference between training and measuring. `out`: the event file's folder, or None.
+
+    None takes a temporary folder.
+    """
     data = mnist.read_data_sets(one_hot=True, seed=SEED)
     with v1.Graph().as_default(), v1.Session() as sess, tempfile.TemporaryDirectory() as scratch:
         v1.set_random_seed(SEED)
@@ -203,7 +209,7 @@ class DeepCNN(tf.Module):
         ]
     )
     def run(self, x, y_, keep_prob, training):
-        """Returns loss and accuracy of a batch, and a step if `training`: all calls draw from one generator."""
+        """Returns loss and accuracy of a batch, and makes a step if `training`. All calls draw from one generator."""
         with tf.GradientTape() as tape:
             y_conv = self.logits(x, keep_prob)
             with tf.name_scope("cross_entropy"):
@@ -223,7 +229,7 @@ class DeepCNN(tf.Module):
 
 
 def train_function(model, data, steps, folder):
-    """The same loop. Returns losses and accuracies."""
+    """Runs the same loop. Returns losses and accuracies."""
     losses, accuracies = [], []
     bar = console.steps(steps)
     with tf.summary.create_file_writer(os.fspath(folder)).as_default():
@@ -241,7 +247,7 @@ def train_function(model, data, steps, folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """One function, four arguments: what the graph's two placeholders and the choice of what to fetch say."""
+    """One function with four arguments replaces the graph's two placeholders and the choice of fetches."""
     tf.random.set_seed(SEED)
     data = mnist.read_data_sets(one_hot=True, seed=SEED)
     model = DeepCNN()

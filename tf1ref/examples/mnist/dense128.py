@@ -20,7 +20,8 @@ from tf1ref.modules import optimizers
 
 SEED = 1
 BATCH_SIZE = 32
-EPOCH_STEPS = 1875  # 60,000 pictures: none is set aside
+# An epoch has 60,000 pictures: none is kept back for validation.
+EPOCH_STEPS = 1875
 STEPS = 9375  # five epochs
 SIDE = 28
 DENSE = 128
@@ -28,9 +29,9 @@ CLASSES = 10
 LEARNING_RATE = 0.001
 EPSILON = 1e-7  # Keras' own; v1.train.AdamOptimizer's is 1e-8
 
-# What S4 prints after five epochs, of the Sequential model and of the class: loss .0478 and .0439, accuracy .9854
-# and .9866, test loss .0730 and .0752, test accuracy .9776 and .9766. The widths take in the generated digits:
-# .0610, .9805, .0746, .9781; MNIST gives .0456, .9860, .0703, .9786.
+# S4 prints these after five epochs, for the Sequential model and for the class: loss .0478 and .0439, accuracy .9854
+# and .9866, test loss .0730 and .0752, test accuracy .9776 and .9766. The widths include the generated digits: .0610,
+# .9805, .0746, .9781. MNIST gives .0456, .9860, .0703, .9786.
 EXPECTED = {
     "parameters": exactly(101770),
     "final/loss": about(0.0459, within=0.02),
@@ -41,12 +42,12 @@ EXPECTED = {
 
 
 def figures(trace, measured, tests):
-    """Adds the curves, the means over each epoch (the last may be a part of one), and the last of all as final."""
+    """Adds the curves, the mean over each epoch (the last may be a part of one), and the last values as final."""
     measured = np.array(measured)
     trace["steps/loss"], trace["steps/accuracy"] = measured.T
     epochs = [measured[i : i + EPOCH_STEPS].mean(axis=0) for i in range(0, len(measured), EPOCH_STEPS)]
-    trace["epochs"] = np.array(epochs)  # a row (loss, accuracy) an epoch
-    trace["epochs_test"] = np.array(tests)  # the same of the test set, after the epoch
+    trace["epochs"] = np.array(epochs)  # one row (loss, accuracy) for each epoch
+    trace["epochs_test"] = np.array(tests)  # the same for the test set, after each epoch
     trace["final/loss"], trace["final/accuracy"] = epochs[-1]
     trace["final/test_loss"], trace["final/test_accuracy"] = tests[-1]
     trace["parameters"] = sum(v.size for k, v in trace.items() if k.startswith("initial/"))
@@ -84,7 +85,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """A run trains on one batch and measures the weights before it; a test is a run without training."""
+    """A run trains on one batch and measures the weights before it. A test is a run without training."""
     data = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED)
     measured, tests = [], []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -114,7 +115,7 @@ class Dense(tf.Module):
 
     def __init__(self, inputs, units, seed, name):
         super().__init__(name=name)
-        limit = np.sqrt(6 / (inputs + units))  # Glorot and Bengio: uniform, of variance 2 / (inputs + outputs)
+        limit = np.sqrt(6 / (inputs + units))  # Glorot and Bengio: uniform, with variance 2 / (inputs + outputs)
         self.kernel = tf.Variable(tf.random.uniform([inputs, units], -limit, limit, seed=seed), name=f"{name}/kernel")
         self.bias = tf.Variable(tf.zeros([units]), name=f"{name}/bias")
 
@@ -135,7 +136,7 @@ class MnistModel(tf.Module):
 
     @tf.function
     def gradients(self, x, labels):
-        """Loss, accuracy and gradients of the weights as they are."""
+        """Returns loss, accuracy and gradients for the present weights."""
         with tf.GradientTape() as tape:
             logits = self.d2(tf.nn.relu(self.d1(tf.reshape(x, [-1, SIDE * SIDE]))))
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
@@ -151,12 +152,12 @@ class MnistModel(tf.Module):
 
     @tf.function
     def measure(self, x, labels):
-        """Returns loss and accuracy; the gradients are pruned from the function, nobody asks for them."""
+        """Returns loss and accuracy. The gradients are pruned from the function, because nobody asks for them."""
         return self.gradients(x, labels)[:2]
 
 
 def run_function(steps=STEPS):
-    """The labels are bytes in the files; int64 is said here, where a placeholder said it in the graph."""
+    """The labels are bytes in the files. int64 is stated here; in the graph a placeholder stated it."""
     tf.random.set_seed(SEED)
     data = mnist.read_data_sets(reshape=False, validation_size=0, seed=SEED)
     model = MnistModel()

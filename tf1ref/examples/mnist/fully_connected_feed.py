@@ -7,7 +7,7 @@ Errata: S1 shows parts only: evaluation() and do_eval() are not among them, nor 
     are the ones of the tutorial that S1 translates, TensorFlow's fully_connected_feed.py. Its code calls
     placeholders_inputs() what its text calls placeholder_inputs(). Its fake_data is for tests, and is left out.
     tf.to_int64 and tf.scalar_summary are gone: cast, summary.scalar. The tutorial's do_eval takes the next 550 training
-    batches, which in the middle of an epoch are not all pictures once, and moves on what training meets next; here each
+    batches. In the middle of an epoch these are not all pictures once, and training then continues elsewhere. Here each
     set is read in file order.
 """
 
@@ -36,8 +36,8 @@ SUMMARY_EVERY = 100
 EVALUATE_EVERY = 1000
 MODEL_NAME = "model.ckpt"
 
-# S1 prints no accuracy: the sizes of its three sets, and the name that it spells out. MNIST gives .90, the generated
-# digits .87.
+# S1 prints no accuracy, so the figures are the sizes of its three sets and the name that it spells out. MNIST gives
+# .90, the generated digits .87.
 EXPECTED = {
     "num_examples": exactly([55000, 5000, 10000]),
     "weights": exactly([b"hidden1/weights", b"hidden2/weights", b"softmax_linear/weights"]),
@@ -46,7 +46,7 @@ EXPECTED = {
 
 
 def epoch(data):
-    """Yields all of a set in file order, a batch at a time; what does not fill a batch is left out."""
+    """Yields all of a set in file order, one batch at a time. A remainder that does not fill a batch is left out."""
     for i in range(0, data.num_examples - BATCH_SIZE + 1, BATCH_SIZE):
         yield data.images[i : i + BATCH_SIZE], data.labels[i : i + BATCH_SIZE]
 
@@ -63,7 +63,7 @@ def figures(trace, data, correct, losses):
 
 
 def placeholder_inputs(batch_size):
-    """Adds the placeholders; their shapes are those of a whole batch."""
+    """Adds the placeholders. Their shapes are those of a whole batch."""
     images = v1.placeholder(v1.float32, shape=(batch_size, IMAGE_PIXELS), name="images")
     return images, v1.placeholder(v1.int32, shape=(batch_size,), name="labels")
 
@@ -126,7 +126,7 @@ def build_graph():
 
 
 def do_eval(sess, graph, data):
-    """Counts the right answers over one epoch, a batch at a time: the placeholders take no more."""
+    """Counts the right answers over one epoch, one batch at a time, since the placeholders take no more."""
     feeds = ({graph["images"]: xs, graph["labels"]: ys} for xs, ys in epoch(data))
     return sum(int(sess.run(graph["eval_correct"], feed_dict=feed)) for feed in feeds)
 
@@ -162,14 +162,14 @@ def train_graph(data, steps, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """One graph serves training and evaluation; do_eval goes through all three sets."""
+    """One graph serves training and evaluation. do_eval goes through all three sets."""
     data = mnist.read_data_sets(seed=SEED)
     with tempfile.TemporaryDirectory() as scratch:
         return train_graph(data, steps, os.fspath(out or scratch))
 
 
 class Mnist(tf.Module):
-    """The four functions; variables named as in the graph."""
+    """The four functions. The variables are named as in the graph."""
 
     def __init__(self, hidden1_units, hidden2_units):
         super().__init__()
@@ -186,7 +186,7 @@ class Mnist(tf.Module):
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         return {v.name.partition(":")[0]: v for v in [*self.all, self.global_step]}
 
     def inference(self, images):
@@ -246,7 +246,7 @@ def train_function(data, steps, folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """A batch of any size would do; the evaluation goes in batches because the graph's must."""
+    """A batch of any size would do. The evaluation goes in batches because the graph's must."""
     data = mnist.read_data_sets(seed=SEED)
     with tempfile.TemporaryDirectory() as scratch:
         return train_function(data, steps, os.fspath(out or scratch))

@@ -59,7 +59,7 @@ def batches(data):
 
 
 def add_variables(shape, seed, bias_start):
-    """Adds a layer's weight (`shape`) and bias (its last dimension) to the scope that is open."""
+    """Adds a layer's weight (`shape`) and bias (its last dimension) to the current scope."""
     start = v1.truncated_normal_initializer(stddev=WEIGHT_DEVIATION, seed=seed)
     weight = v1.get_variable("weight", shape, initializer=start)
     return weight, v1.get_variable("bias", shape[-1:], initializer=v1.constant_initializer(bias_start))
@@ -111,7 +111,7 @@ def build_training():
     y = inference(x, DROPOUT, l2_regularizer(REGULARIZATION_RATE))
     global_step = v1.train.get_or_create_global_step()
     cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=y, labels=v1.argmax(y_, 1))
-    # One add_n of all: a sum of sums is re-associated by the graph optimizer, in a session not as in a function.
+    # One add_n sums all: the graph optimizer regroups a sum of sums, in a session differently from a function.
     loss = v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses")])
     learning_rate = v1.train.exponential_decay(
         LEARNING_RATE_BASE, global_step, DECAY_STEPS, LEARNING_RATE_DECAY, staircase=True
@@ -172,7 +172,7 @@ def evaluate_graph(data, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """Training knows nothing of evaluation: all that passes between the two graphs is the checkpoint in `out`."""
+    """Training knows nothing of evaluation. Only the checkpoint in `out` passes between the two graphs."""
     data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
     with tempfile.TemporaryDirectory() as scratch:
         trace = train_graph(data, steps, out or scratch)
@@ -232,13 +232,13 @@ class Training(tf.Module):
         return schedules.exponential_decay(*args, staircase=True)
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         own = {v.name.partition(":")[0]: v for v in [*self.network.all, self.global_step]}
         return {**own, **self.averages.variables_by_name()}
 
     @tf.function
     def train(self, x, y_):
-        """Makes one step, then the averages. Returns the loss before the step, its rate and its gradients."""
+        """Makes one step, then updates the averages. Returns the loss before the step, its rate and its gradients."""
         network, rate = self.network, self.learning_rate()
         with tf.GradientTape() as tape:
             logits, labels = network.logits(x, DROPOUT), tf.argmax(y_, 1)
@@ -286,7 +286,7 @@ def evaluate_function(data, folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """Between the two objects, too, only the checkpoint passes; it is the graph's, name for name."""
+    """Only the checkpoint passes between the two objects, too. It has the same names as the graph's."""
     data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
     with tempfile.TemporaryDirectory() as scratch:
         trace = train_function(data, steps, out or scratch)

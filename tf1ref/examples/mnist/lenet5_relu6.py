@@ -33,9 +33,9 @@ CONV1_DEEP = 32
 CONV2_DEEP = 64
 FC_SIZE = 512
 NUM_LABELS = 10
-WEIGHT_DEVIATION = 0.05  # of weights and biases; S0: 1
+WEIGHT_DEVIATION = 0.05  # standard deviation of weights and biases; S0: 1
 RELU6_ON_LOGITS = False  # S0: True
-L2 = 0.00005  # of sum(w^2), as Keras counts: twice l2_loss
+L2 = 0.00005  # times sum(w^2), as Keras counts: twice l2_loss
 LEARNING_RATE_BASE = 0.1  # S0: .99
 LEARNING_RATE_DECAY = 0.9
 DECAY_STEPS = 5000
@@ -46,7 +46,7 @@ EXPECTED = {"final/test_accuracy": at_least(0.97)}  # S0 prints nothing
 
 
 def batches(data, count):
-    """Yields `count` batches, each drawn from the whole set without repeats in itself; the next may repeat it."""
+    """Yields `count` batches. Each is drawn from the whole set without repeats; the next one may repeat pictures."""
     random = np.random.default_rng(SEED)
     for _ in range(count):
         picked = random.choice(data.num_examples, BATCH_SIZE, replace=False)
@@ -115,7 +115,8 @@ def build_graph():
     )
     optimizer = v1.train.GradientDescentOptimizer(learning_rate)
     gradients = optimizer.compute_gradients(loss)
-    # Not argmax(y): the graph optimizer takes relu6 from before an argmax, as if it kept the order; it levels it.
+    # This is not argmax(y): the graph optimizer removes relu6 from before an argmax as if it kept the order, but
+    # relu6 makes values equal.
     correct = v1.equal(v1.argmax(v1.nn.softmax(y), 1), v1.argmax(y_, 1))
     return {
         "x": x,
@@ -130,7 +131,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """A run trains and gives the loss before the step; the first also gives the gradients."""
+    """A run trains and returns the loss before the step. The first run also returns the gradients."""
     data = mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=SEED)
     losses = []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -152,7 +153,7 @@ def run_graph(steps=STEPS):
 
 
 class Layer(tf.Module):
-    """Weights and biases; called, it gives its output and its penalty."""
+    """Weights and biases. A call returns the layer's output and its penalty."""
 
     def __init__(self, scope, shape, bias_shape, active_function, seed):
         super().__init__()
@@ -167,7 +168,7 @@ class Layer(tf.Module):
 
 
 class Dense(Layer):
-    """(n, in_size) to (n, out_size)."""
+    """A layer from (n, in_size) to (n, out_size)."""
 
     def combine(self, inputs):
         """Multiplies the rows of `inputs` by the weights and adds the biases."""
@@ -175,7 +176,7 @@ class Dense(Layer):
 
 
 class Convolution(Layer):
-    """Keeps height and width; then halves them."""
+    """A convolution that keeps height and width, and a pool that halves them."""
 
     def combine(self, inputs):
         """Convolves `inputs` with the weights at stride 1 and adds the biases."""
@@ -226,13 +227,13 @@ class LeNet5(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """Returns the share of right answers; softmax is for the graph optimizer, see above."""
+        """Returns the share of right answers. The softmax is there for the graph optimizer, see above."""
         correct = tf.equal(tf.argmax(tf.nn.softmax(self.inference(x)[0]), 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
 
 def run_function(steps=STEPS):
-    """Every call returns the gradients; that costs nothing, since the step needs them."""
+    """Every call returns the gradients. That costs nothing, since the step needs them."""
     tf.random.set_seed(SEED)
     data = mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=SEED)
     network = LeNet5()

@@ -30,16 +30,16 @@ INPUT_NODE = 784
 LAYER1_NODE = 500
 OUTPUT_NODE = 10
 OUTPUT_RELU6 = False
-L2 = 0.00005  # of sum(w^2), as Keras counts: twice l2_loss
+L2 = 0.00005  # times sum(w^2), as Keras counts: twice l2_loss
 LEARNING_RATE_BASE = 0.9
 LEARNING_RATE_DECAY = 0.9
 DECAY_STEPS = 5000
 EVALUATE_EVERY = 100
 
-# The last line S0 prints: accuracy=0.942600, loss=3.831594. Most of the loss is the penalty, and that hardly
-# depends on chance: 397,000 weights of deviation 1, each smaller by rate * 2 * L2 a step, 3.60 at the end. The rest is
-# the cross entropy, .23 in S0 and less where no relu6 keeps the logits within 6. MNIST gives .9446 and .9429; the
-# generated digits, harder for weights of such a start, .857 and .859.
+# The last line that S0 prints is accuracy=0.942600, loss=3.831594. Most of the loss is the penalty, which hardly
+# depends on chance: each of 397,000 weights of deviation 1 shrinks by rate * 2 * L2 in a step, to 3.60 at the end.
+# The rest is the cross entropy, .23 in S0 and less where no relu6 keeps the logits within 6. MNIST gives .9446 and
+# .9429; the generated digits, harder for such weights, .857 and .859.
 EXPECTED = {
     "final/validation_accuracy": at_least(0.84),
     "final/test_accuracy": at_least(0.84),
@@ -48,7 +48,7 @@ EXPECTED = {
 
 
 def batches(data, count):
-    """Yields `count` batches, each drawn from the whole set without repeats in itself; the next may repeat it."""
+    """Yields `count` batches. Each is drawn from the whole set without repeats; the next one may repeat pictures."""
     random = np.random.default_rng(SEED)
     for _ in range(count):
         picked = random.choice(data.num_examples, BATCH_SIZE, replace=False)
@@ -61,7 +61,7 @@ def whole(data):
 
 
 def evaluated(trace, rows):
-    """Adds the rows (validation accuracy, loss over the training set), one every EVALUATE_EVERY steps."""
+    """Adds rows of (validation accuracy, loss over the training set), one every EVALUATE_EVERY steps."""
     trace["validation_accuracy"], trace["training_loss"] = np.array(rows).T
     trace["final/validation_accuracy"], trace["final/training_loss"] = rows[-1]
     return trace
@@ -89,7 +89,7 @@ def build_graph():
     y_ = v1.placeholder(v1.float32, [None, OUTPUT_NODE], name="y-input")
     y = v1.identity(inference(x), name="y")
     cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(logits=y, labels=y_)
-    # The graph optimizer sorts add_n's terms by name, which can change the last bit: this name comes after layer2.
+    # The graph optimizer sorts add_n's terms by name, which can change the last bit. This name comes after layer2.
     v1.add_to_collection("losses", v1.reduce_mean(cross_entropy, name="xentropy_mean"))
     loss = v1.add_n(v1.get_collection("losses"))
     global_step = v1.train.get_or_create_global_step()
@@ -114,7 +114,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """The loss is S0's: over all 55,000 training pictures, after the step."""
+    """The loss is S0's: that of all 55,000 training pictures, after the step."""
     data = mnist.read_data_sets(one_hot=True, dtype=np.uint8, seed=SEED)
     train, validate, test = whole(data.train), whole(data.validation), whole(data.test)
     rates, rows = [], []
@@ -141,7 +141,7 @@ def run_graph(steps=STEPS):
 
 
 class Layer(tf.Module):
-    """Weights and biases; called, it gives its output and its penalty."""
+    """Weights and biases. A call returns the layer's output and its penalty."""
 
     def __init__(self, scope, in_size, out_size, active_function, seed):
         super().__init__()
@@ -197,7 +197,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """Loss and accuracy come from one function; what nobody asks for in it is pruned."""
+    """Loss and accuracy come from one function. What nobody asks for in it is pruned."""
     tf.random.set_seed(SEED)
     data = mnist.read_data_sets(one_hot=True, dtype=np.uint8, seed=SEED)
     train, validate, test = (

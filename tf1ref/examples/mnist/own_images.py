@@ -29,7 +29,7 @@ from tf1ref.parity import Trace
 SEED = 1
 STEPS = 940  # 5 epochs
 BATCH_SIZE = 32
-TRAIN_PICTURES = 6000  # S4: 60,000, and 9375 steps; removing so many files again takes minutes on some disks
+TRAIN_PICTURES = 6000  # S4: 60,000, and 9375 steps. To remove so many files again takes minutes on some disks.
 TEST_PICTURES = 1000  # S4: 10,000
 SIDE = 28
 INPUT_NODE = 784
@@ -39,7 +39,8 @@ LEARNING_RATE = 0.001
 BETA1 = 0.9
 BETA2 = 0.999
 EPSILON = 1e-7  # Keras' number; TF1's is 1e-8
-# Folders of pictures of 28 x 28 and their texts, a line `name label` a picture; none: MNIST's, written as .jpg files.
+# Folders of pictures of 28 x 28, and their texts with a line `name label` for each picture. "" stands for MNIST's,
+# which are written as .jpg files.
 TRAIN_PATH = ""
 TRAIN_TXT = ""
 TEST_PATH = ""
@@ -50,12 +51,12 @@ WEIGHTS = ("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias")
 EXPECTED = {
     "forward/train_pictures": exactly(6000),
     "forward/test_pictures": exactly(1000),
-    "final/test_accuracy": at_least(0.88),  # with S4's numbers .9775
+    "final/test_accuracy": at_least(0.88),  # S4's number of pictures gives .9775
 }
 
 
 def write_pictures(data, folder, kind):
-    """Writes a data set as .jpg files in a folder, with their labels in a text, as S4 has MNIST."""
+    """Writes a data set as .jpg files in a folder, with their labels in a text file, as S4 has MNIST."""
     path = os.path.join(folder, f"mnist_{kind}_jpg_{data.num_examples}")
     os.makedirs(path, exist_ok=True)
     lines = []
@@ -63,7 +64,8 @@ def write_pictures(data, folder, kind):
         lines.append(f"{number}_{label}.jpg {label}\n")
         content = io.BytesIO()
         Image.fromarray(image[..., 0]).save(content, "JPEG")
-        # Plainly: to make sure of thousands of files on disk one by one takes minutes. The text comes last, and is.
+        # These files are not synced one by one: for thousands of files that takes minutes. The text comes last and is
+        # synced.
         with open(os.path.join(path, f"{number}_{label}.jpg"), "wb") as file:
             file.write(content.getvalue())
     files.write(f"{path}.txt", "".join(lines).encode())
@@ -76,10 +78,10 @@ def limited(data, count):
 
 
 def read_pictures(folder, steps):
-    """((x, y) to train, (x, y) to test): float32 (n, 28, 28) from 0 to 1, int64 (n,); .npy files go to `folder`.
+    """Returns ((x, y) to train, (x, y) to test): x float32 (n, 28, 28) from 0 to 1, y int64 (n,).
 
-    Of MNIST no more training pictures are written than `steps` use. Raises InputError for pictures or labels that
-    cannot be used, and when only some of the four constants are set.
+    The .npy files go to `folder`. No more of MNIST's training pictures are written than `steps` use. Raises InputError
+    for pictures or labels that cannot be used, and when only some of the four constants are set.
     """
     given = {"train": (TRAIN_PATH, TRAIN_TXT), "test": (TEST_PATH, TEST_TXT)}
     named = [bool(word) for pair in given.values() for word in pair]
@@ -221,7 +223,7 @@ def run_function(steps=STEPS, out=None):
 
 
 def plot(trace):
-    """The first ten pictures as they are read back from their files, with their labels, and the loss."""
+    """Returns a figure of the first ten pictures, as read back from their files, with their labels, and the loss."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")

@@ -1,12 +1,12 @@
-"""A digit on a picture, drawn by Pillow or any file, is recognised
+"""A digit on a picture, drawn by Pillow or from any file, is recognized
 
-Source: S4 3142-3333
-TF1: the application is a second graph that restores the checkpoint; a picture is fed with an axis of one before it.
+Source: S4 3142-3333 TF1: the application is a second graph that restores the checkpoint; a picture is fed with an axis
+    of one before it.
 Now: a second object whose variables are restored by name; a call takes the stack of pictures.
-Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 for ink: a thin pen vanishes, light ink
-    on dark paper turns inside out (0 of 10 drawn digits right). MNIST's digits were cut out, scaled to 20 and centred;
-    `final/answer` is for pictures prepared like that, `final/answer_of_threshold` for S4's way. Its comments have
-    black and white exchanged, its inner loop takes the outer one's i, and Pillow's ANTIALIAS is LANCZOS now.
+Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 for ink. A thin pen vanishes, and light
+    ink on dark paper turns inside out (0 of 10 drawn digits are right). MNIST's digits were cut out, scaled to 20 and
+    centred. `final/answer` is for pictures prepared like that, `final/answer_of_threshold` for S4's way. Its comments
+    have black and white exchanged, its inner loop takes the outer one's i, and Pillow's ANTIALIAS is LANCZOS now.
 """
 
 import io
@@ -37,12 +37,12 @@ BETA1 = 0.9
 BETA2 = 0.999
 EPSILON = 1e-7  # Keras' number; TF1's is 1e-8
 MODEL_NAME = "mnist.ckpt"
-PICTURE = ""  # a picture file; none: all ten digits are drawn
-THRESHOLD = 200  # of 255: what is darker is ink to S4
+PICTURE = ""  # a picture file; "": all ten digits are drawn
+THRESHOLD = 200  # S4 takes what is darker for ink; of 255
 SHEET = 200  # pixels of a side of a drawn picture
 PEN = 14
 
-# How a pen goes over the sheet, x right and y down in pixels; "|" lifts it.
+# The way of a pen over the sheet, x right and y down in pixels. "|" lifts it.
 STROKES = (
     "100,35 70,50 58,100 70,150 100,165 130,150 142,100 130,50 100,35",
     "80,65 108,35 102,165",
@@ -72,15 +72,15 @@ def drawn(digit):
     for stroke in STROKES[digit].split("|"):
         points = [tuple(int(n) for n in pair.split(",")) for pair in stroke.split()]
         pen.line(points, fill=0, width=PEN, joint="curve")
-        for x, y in points:  # round ends
+        for x, y in points:  # makes round ends
             pen.ellipse((x - PEN / 2, y - PEN / 2, x + PEN / 2, y + PEN / 2), fill=0)
     return sheet
 
 
 def read_pictures(folder):
-    """What PICTURE holds, else ten drawings saved to `folder`: (centred, squeezed), uint8 (n, 28, 28) each.
+    """Returns (centred, squeezed), uint8 (n, 28, 28) each, of PICTURE, or of ten drawings that are saved to `folder`.
 
-    Raises InputError for a file that is no picture, or a blank one.
+    Raises InputError for a file that is not a picture, or is blank.
     """
     names = [PICTURE] if PICTURE else [os.path.join(folder, f"digit_{digit}.png") for digit in range(10)]
     if not PICTURE:
@@ -92,7 +92,7 @@ def read_pictures(folder):
 
 
 def add_answers(trace, squeezed):
-    """Adds the digits that the probabilities speak for, and the squeezed sheets for the picture of the trace."""
+    """Adds the most likely digits to the trace, and the squeezed sheets for its picture."""
     for name, key in (("centred", "answer"), ("thresholded", "answer_of_threshold")):
         trace[f"final/{key}"] = trace[f"forward/{name}/probabilities"].argmax(axis=1)
     trace["final/probability"] = trace["forward/centred/probabilities"].max(axis=1)
@@ -165,7 +165,7 @@ def apply_graph(centred, squeezed, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """The pictures are read first: a bad one is known before training is."""
+    """The pictures are read first, so that a bad one is found before the training."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         centred, squeezed = read_pictures(folder)
@@ -221,13 +221,13 @@ class Network(tf.Module):
 
 @tf.function
 def prepare(centred, squeezed):
-    """Turns uint8 into what the network is fed: grey by 255, and ink where the sheet is darker than the threshold."""
+    """Returns what the network is fed for uint8 pictures: grey levels, and ink where a sheet is below THRESHOLD."""
     high_contrast = tf.cast(tf.less(squeezed, THRESHOLD), tf.float32)
     return {"centred": tf.cast(centred, tf.float32) / 255, "thresholded": high_contrast}
 
 
 def run_function(steps=STEPS, out=None):
-    """One object trains, another one applies; the checkpoint is the graph's, name for name."""
+    """One object trains, and another one applies. The checkpoint has the same names as the graph's."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         centred, squeezed = read_pictures(folder)

@@ -1,13 +1,13 @@
 """Going on from the last checkpoint, and weights as text
 
 Source: S4 2898-3007
-TF1: a Saver keeps every global variable, the optimizer's slots and the step among them; whoever finds a
+TF1: a Saver keeps every global variable, including the optimizer's slots and the step. A program that finds a
     checkpoint restores it instead of starting anew.
 Now: a checkpoint holds what it is given by name: weights, slots, powers and the step have to be handed over.
-Errata: S4 keeps the epoch of the lowest validation loss only, so what goes on is not the last state, and after a
-    restart its callback has forgotten that loss and replaces the file whatever comes. Here the last state is kept,
-    and the batches seen already are passed over. Its text has eight decimals where numpy writes no exponents: 77 of
-    the trained network's 138 biases read back as other numbers; here as many digits as name one float32.
+Errata: S4 keeps only the epoch with the lowest validation loss, so training does not continue from the last state.
+    After a restart its callback has forgotten that loss and replaces the file in any case. Here the last state is kept,
+    and the batches seen already are passed over. Its text has eight decimals where numpy writes no exponents: 77 of the
+    trained network's 138 biases read back as other numbers; here as many digits as name one float32.
 """
 
 import math
@@ -28,7 +28,7 @@ from tf1ref.modules import checkpoints, optimizers
 SEED = 1
 STEPS = 9375  # 5 epochs of 60,000 pictures
 BATCH_SIZE = 32
-SAVE_EVERY = 1875  # once an epoch
+SAVE_EVERY = 1875  # once in each epoch
 INPUT_NODE = 784
 HIDDEN_NODE = 128
 OUTPUT_NODE = 10
@@ -50,13 +50,13 @@ EXPECTED = {
 
 
 def weights_as_text(weights):
-    """Returns {name: array} as S4 writes them: name, shape and every value, in digits that name one float32 each."""
+    """Returns {name: array} as S4 writes them: name, shape and every value, with enough digits for a float32."""
     whole = {"threshold": sys.maxsize, "floatmode": "unique"}
     return "".join(f"{k}\n{v.shape}\n{np.array2string(v, **whole)}\n" for k, v in weights.items())
 
 
 def weights_of_text(text):
-    """Returns {name: array} out of what weights_as_text wrote."""
+    """Returns {name: array} from a text that weights_as_text wrote."""
     found, lines = {}, iter(text.splitlines())
     for name in lines:
         shape = [int(n) for n in next(lines).strip("(,)").split(",")]
@@ -68,14 +68,14 @@ def weights_of_text(text):
 
 
 def differing(one, other):
-    """Returns how many arrays of {name: array} have other bits than those of the same name in `other`."""
+    """Returns how many arrays of {name: array} differ in their bits from those of the same name in `other`."""
     return sum(np.asarray(value).tobytes() != np.asarray(other[name]).tobytes() for name, value in one.items())
 
 
 def trace_of(straight, before, after, folder):
-    """The trace of one half, out of what its three trainings returned: without a stop, up to it, and from there on.
+    """Returns the trace of one half from its three trainings: without a stop, up to a stop, and after it.
 
-    Writes the weights to `folder`/weights.txt and reads them back.
+    It writes the weights to `folder`/weights.txt and reads them back.
     """
     path = os.path.join(folder, TEXT_NAME)
     weights = {name: after["variables"][name] for name in WEIGHTS}
@@ -96,7 +96,7 @@ def trace_of(straight, before, after, folder):
 
 
 def too_far(folder, start, steps):
-    """The error for a checkpoint in `folder` that is past the steps asked for."""
+    """Returns the error for a checkpoint in `folder` that is past the number of steps."""
     return InputError(f"{folder}: its checkpoint is at step {start}, past the {steps} asked for: ask for more steps")
 
 
@@ -129,12 +129,12 @@ def build_graph():
 
 
 def restore_graph(sess, saver, folder):
-    """Restores the last checkpoint of `folder`, if it is there. Raises InputError where it is of another network."""
+    """Restores the last checkpoint of `folder`, if it is there. Raises InputError when it is of another network."""
     prefix = v1.train.latest_checkpoint(folder)
     if prefix:
         try:
             shapes = v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
-            # The Saver would not say so: it gives a resource variable whatever shape the file has.
+            # The Saver would not report this: it gives a resource variable whatever shape the file has.
             if any(shapes.get(v.op.name) != v.shape.as_list() for v in v1.global_variables()):
                 raise ValueError("other variables")
             saver.restore(sess, prefix)
@@ -143,7 +143,7 @@ def restore_graph(sess, saver, folder):
 
 
 def train_graph(steps, folder=None):
-    """Trains up to step `steps`; with a `folder`, from its last checkpoint on, leaving checkpoints there."""
+    """Trains up to step `steps`. With a `folder`, it starts from the last checkpoint there and writes checkpoints."""
     data, losses = mnist.read_data_sets(validation_size=0, seed=SEED), []
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -156,7 +156,8 @@ def train_graph(steps, folder=None):
             restore_graph(sess, saver, folder)
         start = sess.run(graph["global_step"].read_value())
         for _ in range(min(start, steps)):
-            data.train.next_batch(BATCH_SIZE)  # the checkpoint knows the step, but no place in the data
+            # The checkpoint has the step, but not the place in the data.
+            data.train.next_batch(BATCH_SIZE)
         bar = console.steps(max(0, steps - start))
         for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
@@ -172,7 +173,7 @@ def train_graph(steps, folder=None):
 
 
 def run_graph(steps=STEPS, out=None):
-    """Three sessions: to half of the steps, from its checkpoint to the end, and all the way. `out` is gone on from."""
+    """Three sessions run: to half of the steps, from that checkpoint to the end, and all the way."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         before = train_graph(steps // 2, folder)
@@ -201,7 +202,7 @@ class Training(tf.Module):
         self.optimizer.create(self.weights)
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         own = dict(zip(WEIGHTS, self.weights))
         return {**own, "global_step": self.global_step, **self.optimizer.variables_by_name()}
 
@@ -226,7 +227,10 @@ class Training(tf.Module):
 
 
 def train_function(steps, folder=None):
-    """Trains an object up to step `steps`; with a `folder`, from its last checkpoint on, leaving checkpoints there."""
+    """Trains an object up to step `steps`.
+
+    With a `folder`, it starts from the last checkpoint there and writes some.
+    """
     tf.random.set_seed(SEED)
     data, losses, training = mnist.read_data_sets(validation_size=0, seed=SEED), [], Training()
     variables = training.variables_by_name()
@@ -251,7 +255,7 @@ def train_function(steps, folder=None):
 
 
 def run_function(steps=STEPS, out=None):
-    """Three objects; between the first two only the checkpoint passes, and it is the graph's, name for name."""
+    """Only the checkpoint passes between the first two of three objects. It has the same names as the graph's."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         before = train_function(steps // 2, folder)

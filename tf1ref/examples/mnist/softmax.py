@@ -131,9 +131,9 @@ class Model(tf.Module):
 
     @tf.function
     def train_batches(self, xs, ys):
-        """Steps over (steps, batch, 784) and (steps, batch, 10) in one call; returns the losses (steps,).
+        """Makes steps over (steps, batch, 784) and (steps, batch, 10) in one call. Returns the losses (steps,).
 
-        A call costs some 150 us more than Session.run: a loop inside pays it once.
+        A call costs some 150 us more than Session.run. A loop inside pays this once.
         """
         losses = tf.TensorArray(tf.float32, size=tf.shape(xs)[0])
         for i in tf.range(tf.shape(xs)[0]):
@@ -142,14 +142,14 @@ class Model(tf.Module):
 
     @tf.function
     def accuracy(self, x, y_):
-        """The share of pictures whose likeliest digit is the right one."""
+        """Returns the share of pictures whose most likely digit is the right one."""
         y = tf.nn.softmax(tf.nn.bias_add(tf.matmul(x, self.W), self.b))
         correct = tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1))
         return tf.reduce_mean(tf.cast(correct, tf.float32))
 
 
 def run_function(steps=STEPS):
-    """The batch is an argument; float32 is said here, where a placeholder said it in the graph."""
+    """The batch is an argument. float32 is stated here; in the graph a placeholder stated it."""
     trace = {}
     for variant in VARIANTS:
         data = mnist.read_data_sets(one_hot=True, seed=SEED)

@@ -2,14 +2,14 @@
 
 Source: S2 149-155
 TF1: a summary is an op among the others, a name scope its box in the graph and the front of its tag.
-Now: summaries are written outside of the tf.function, from what it returns, under tags of one's choice: within it they
-    would be ops, and its graph, written by itself, full of their functions.
+Now: summaries are written outside of the tf.function, from what it returns, under any tags. Inside they would be ops,
+    and the graph that is written would be full of their functions.
 Errata: S2 declares label_y, feeds all 55,000 pictures a hundred times, never a label, and trains nothing: its hundred
     records are equal. Here batches of 100, the number in its comments, and the labels train the net. S2 summarizes
-    weight and bias under the same names, which become mean_2 and mean_5 (see monitoring.scalars), and the ops of
-    both lie side by side in the layer's box; here each has a box of its own.
-    Not the same in both: v1 makes a tag of every picture (input/image/0 to 2) and its brightest pixel white;
-    tf.summary has one tag with three samples, and leaves the pixels as they are.
+    weight and bias under the same names, which become mean_2 and mean_5 (see monitoring.scalars). The ops of both lie
+    side by side in the layer's box. Here each has a box of its own.
+    The halves differ in one point. v1 makes a tag of every picture (input/image/0 to 2) and its brightest pixel white.
+    In tf.summary it is one tag with three samples, and the pixels stay as they are.
 """
 
 import os
@@ -34,7 +34,7 @@ CLASSES = 10
 BIAS_START = 0.1
 LEARNING_RATE = 0.01  # S2 has none
 
-# S2 prints nothing; it draws 784 * 20 and 20 * 10 weights of deviation 1 and fills the biases.
+# S2 prints nothing. It draws 784 * 20 and 20 * 10 weights of deviation 1 and fills the biases.
 EXPECTED = {
     "first/layer1/weights/mean": about(0.0, within=0.03),
     "first/layer1/weights/stddev": about(1.0, within=0.03),
@@ -44,7 +44,7 @@ EXPECTED = {
 
 
 def as_trace(rows):
-    """Returns the trace of what the steps summarized, a dict by tag a step: all of them, and the first apart."""
+    """Returns the trace of what the steps summarized, a dict by tag for each step: all steps, and the first apart."""
     steps = {f"steps/{tag}": np.array([row[tag] for row in rows]) for tag in rows[0]}
     return {**{f"first/{tag}": value for tag, value in rows[0].items()}, **steps}
 
@@ -52,7 +52,7 @@ def as_trace(rows):
 def add_statistics(tensor, name):
     """Adds the summaries of a variable under `name`. Returns the four numbers by tag."""
     with v1.name_scope(name) as scope:
-        # A summary's tag is its op's name: the ops beside it must leave "mean", "max" and "min" free.
+        # The tag of a summary is its op's name, so the ops beside it must leave "mean", "max" and "min" free.
         mean = v1.reduce_mean(tensor, name="average")
         variance = v1.reduce_mean(v1.square(tensor - mean), name="variance")
         numbers = {
@@ -73,7 +73,7 @@ def add_layer(inputs, units, name, output, seed):
         start = v1.random_normal_initializer(seed=seed)
         weight = v1.get_variable("weight", [inputs.shape[1], units], initializer=start)
         bias = v1.get_variable("bias", [units], initializer=v1.constant_initializer(BIAS_START))
-        # Not "weight": a scope of that name exists, the variable's, and the second would become weight_1.
+        # The name is not "weight": the variable's scope has that name, and a second one would become weight_1.
         numbers = {**add_statistics(weight, "weights"), **add_statistics(bias, "biases")}
         with v1.name_scope("wx_add_b"):
             outputs = v1.add(v1.matmul(inputs, weight), bias)
@@ -98,7 +98,7 @@ def build_graph():
         accuracy = v1.reduce_mean(v1.cast(correct, v1.float32))
         v1.summary.scalar("of_batch", accuracy)
     merged = v1.summary.merge_all()
-    # A run has no order but this: the summaries must see the weights that the loss has seen.
+    # A run has only this order: the summaries must see the weights that the loss has seen.
     with v1.name_scope("train"), v1.control_dependencies([merged]):
         optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
         pairs = optimizer.compute_gradients(loss)
@@ -116,7 +116,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS, out=None):
-    """What a run returns is written; nothing else is. `out`: where the event file goes; None: a temporary folder."""
+    """Only what a run returns is written. `out`: the event file's folder, or None for a temporary one."""
     data, rows = mnist.read_data_sets(one_hot=True, seed=SEED), []
     with v1.Graph().as_default(), v1.Session() as sess, tempfile.TemporaryDirectory() as scratch:
         v1.set_random_seed(SEED)
@@ -140,7 +140,7 @@ def run_graph(steps=STEPS, out=None):
 
 
 class Layer(tf.Module):
-    """inputs * weight + bias, in its box."""
+    """Computes inputs * weight + bias, in a box of its own."""
 
     def __init__(self, inputs, units, name, seed):
         super().__init__(name=name)
@@ -153,7 +153,7 @@ class Layer(tf.Module):
 
 
 class Net(tf.Module):
-    """784 - 20 - 10, without anything between."""
+    """The network 784 - 20 - 10, with nothing in between."""
 
     def __init__(self):
         super().__init__()
@@ -164,7 +164,10 @@ class Net(tf.Module):
 
     @tf.function
     def train(self, input_x, label_y):
-        """Makes one step. Returns what was before it: both layers (n, 20) and (n, 10), loss, accuracy and gradients."""
+        """Makes one step.
+
+        Returns the values before it: both layers (n, 20) and (n, 10), loss, accuracy and gradients.
+        """
         with tf.GradientTape() as tape:
             layer_out = self.layer1(input_x)
             pre = self.layer2(layer_out)
@@ -190,7 +193,10 @@ def write_statistics(tensor, name, step):
 
 
 def train_and_write(net, input_x, label_y, step):
-    """One step and its summaries; returns the numbers by tag, and the gradients. The variables are read before it."""
+    """Makes one step and writes its summaries. Returns the numbers by tag, and the gradients.
+
+    The variables are read before the step.
+    """
     numbers = {}
     for layer in (net.layer1, net.layer2):
         numbers |= write_statistics(layer.weight, f"{layer.name}/weights", step)
@@ -207,7 +213,7 @@ def train_and_write(net, input_x, label_y, step):
 
 
 def run_function(steps=STEPS, out=None):
-    """The writer is a context; what is reached within it is written."""
+    """The writer is a context. Summaries inside it are written."""
     tf.random.set_seed(SEED)
     data, rows = mnist.read_data_sets(one_hot=True, seed=SEED), []
     net = Net()

@@ -1,8 +1,8 @@
 """Training and evaluation as two programs that share a checkpoint folder
 
 Source: S3 1923-2100
-TF1: inference() is built once to train and once, in a graph of its own, to evaluate; variables_to_restore gives a
-    Saver that reads the moving averages into the weights; the step stands in the checkpoint's name.
+TF1: inference() is built once to train and once, in a graph of its own, to evaluate. variables_to_restore gives a Saver
+    that reads the moving averages into the weights. The checkpoint's name has the step.
 Now: two objects; the evaluating one reads the averages by name from the same kind of checkpoint.
 Errata: S3 saves after steps 1, 1001 ... 9001: the last 999 steps of 10,000 are trained and lost. Its evaluator sleeps
     ten seconds and looks again for ever, meeting a checkpoint twice or, on a fast machine, never; here it looks once
@@ -55,7 +55,7 @@ def step_of(checkpoint, folder):
 
 
 def evaluated(trace, rows):
-    """Adds the rows (step, validation accuracy), one a checkpoint."""
+    """Adds rows of (step, validation accuracy), one for each checkpoint."""
     steps, accuracies = zip(*rows)
     trace["evaluated_steps"], trace["validation_accuracy"] = np.array(steps), np.array(accuracies)
     trace["final/validation_accuracy"] = accuracies[-1]
@@ -63,7 +63,7 @@ def evaluated(trace, rows):
 
 
 def add_variables(shape, seed, regularizer):
-    """Adds a layer's weights (`shape`) and biases to the scope that is open, the penalty to the collection."""
+    """Adds a layer's weights (`shape`) and biases to the current scope, and the penalty to the collection."""
     start = v1.truncated_normal_initializer(stddev=WEIGHT_DEVIATION, seed=seed)
     weights = v1.get_variable("weights", shape, initializer=start)
     if regularizer:
@@ -98,7 +98,7 @@ def build_training():
     y = inference(x, l2_regularizer(REGULARIZATION_RATE))
     global_step = v1.train.get_or_create_global_step()
     cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=y, labels=v1.argmax(y_, 1))
-    # One add_n of all: a sum of sums is re-associated by the graph optimizer, in a session not as in a function.
+    # One add_n sums all: the graph optimizer regroups a sum of sums, in a session differently from a function.
     loss = v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses")])
     learning_rate = v1.train.exponential_decay(
         LEARNING_RATE_BASE, global_step, TRAIN_EXAMPLES / BATCH_SIZE, LEARNING_RATE_DECAY
@@ -117,7 +117,7 @@ def build_training():
 
 
 def train_graph(data, steps, folder, saved=lambda: None):
-    """Trains in one session; writes checkpoints to `folder` and calls `saved` after each. Returns the trace."""
+    """Trains in one session. Writes checkpoints to `folder` and calls `saved` after each. Returns the trace."""
     losses, trace = [], {}
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -155,7 +155,7 @@ def evaluate_graph(data, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """Training knows nothing of evaluation: all that passes between the two graphs is the checkpoint in `out`."""
+    """Training knows nothing of evaluation. Only the checkpoint in `out` passes between the two graphs."""
     data = mnist.read_data_sets(one_hot=True, seed=SEED)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -209,13 +209,13 @@ class Training(tf.Module):
         )
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         own = {v.name.partition(":")[0]: v for v in [*self.network.all, self.global_step]}
         return {**own, **self.averages.variables_by_name()}
 
     @tf.function
     def train(self, x, y_):
-        """Makes one step, then the averages. Returns the loss before the step and its gradients."""
+        """Makes one step, then updates the averages. Returns the loss before the step and its gradients."""
         network = self.network
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -261,7 +261,7 @@ def evaluate_function(data, folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """Between the two objects, too, only the checkpoint passes; it is the graph's, name for name."""
+    """Only the checkpoint passes between the two objects, too. It has the same names as the graph's."""
     data = mnist.read_data_sets(one_hot=True, seed=SEED)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:

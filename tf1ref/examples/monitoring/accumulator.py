@@ -32,7 +32,7 @@ EXPECTED = {
 
 
 def as_trace(events, steps):
-    """Returns {steps/TAG: values} of [(tag, step, value)]; asserts that each tag was written at every step once."""
+    """Returns {steps/TAG: values} of [(tag, step, value)]. Asserts that each tag was written once at every step."""
     values = {}
     for tag, step, value in events:
         assert step == len(values.setdefault(tag, []))
@@ -43,7 +43,7 @@ def as_trace(events, steps):
 
 def build_graph():
     """Adds x, its update, the product and both summaries to the default graph."""
-    # get_variable passes name scopes by: the variable is input_x, the ops and the tags are y_mult_x/...
+    # get_variable ignores name scopes: the variable is input_x, but the ops and the tags are y_mult_x/...
     with v1.name_scope("y_mult_x"):
         x = v1.get_variable("input_x", [1], initializer=v1.constant_initializer(X_START))
         y = v1.placeholder(v1.float32, [], name="y")
@@ -62,7 +62,7 @@ def read_graph_events(folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """Product and summaries come from one run. `out`: where the event file goes; None: into a temporary folder."""
+    """Product and summaries come from one run. `out`: the event file's folder, or None for a temporary one."""
     with tempfile.TemporaryDirectory() as folder:
         folder = out or folder
         with v1.Graph().as_default(), v1.Session() as sess:
@@ -75,7 +75,7 @@ def run_graph(steps=STEPS, out=None):
                 results.append(result)
                 writer.add_summary(summary, i)
             writer.close()
-            # The bytes are thrown away, the update is not.
+            # The bytes are not used, but the update happens.
             sess.run(graph["summary"], {graph["y"]: 0.0})
             final = sess.run(graph["x"])
         written = as_trace(read_graph_events(folder), steps)
@@ -83,7 +83,7 @@ def run_graph(steps=STEPS, out=None):
 
 
 class Model(tf.Module):
-    """x belongs to the object; the summaries go to the writer that was in scope when the function was traced."""
+    """x belongs to the object. The summaries go to the writer that was in scope when the function was traced."""
 
     def __init__(self):
         super().__init__()
@@ -91,9 +91,9 @@ class Model(tf.Module):
 
     @tf.function
     def accumulate(self, y, step, record):
-        """Adds to x, multiplies it by y; returns the product (1,). Writes both under `step` (int64) if `record`.
+        """Adds to x and multiplies it by y. Returns the product (1,). Writes both under `step` (int64) if `record`.
 
-        The condition comes as a tensor: a record_if around the call would be read once, when tracing.
+        The condition is a tensor. A record_if around the call would be read only once, while tracing.
         """
         with tf.name_scope("y_mult_x"):
             self.x.assign(tf.add(self.x, INCREMENT))
@@ -112,7 +112,7 @@ def read_function_events(folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """The last call writes nothing: x counts all the same."""
+    """The last call writes nothing, but x still counts."""
     model = Model()
     initial, results = model.x.numpy(), []
     with tempfile.TemporaryDirectory() as folder:

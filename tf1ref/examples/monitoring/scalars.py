@@ -4,14 +4,14 @@ Source: S0 199-240, S2 149-155, S3 4398-4411
 TF1: a summary is an op that returns bytes; merge_all gathers them, a FileWriter puts what a run returned into a file.
 Now: tf.summary writes where its line is reached, to the writer in scope, under the step given to it.
 Errata: S0 runs the graph twice a step, once for y and once for the summaries; one run fetches both.
-    S2 summarizes weight and bias of a layer under the same names, which the unnamed Mean, Max and Min ops have
-    taken before (upper case or lower is one): its tags are layer1/mean_2, max_1, min_1 for the weight and
-    mean_5, stddev_1, max_3, min_3 for the bias. Here each has a scope. It puts all 55,000 images through the net
-    a hundred times and changes nothing: a hundred equal records. Here another picture comes at every step.
+    S2 summarizes weight and bias of a layer under the same names, which the unnamed Mean, Max and Min ops have taken
+    before (case does not count). Its tags are layer1/mean_2, max_1, min_1 for the weight, and mean_5, stddev_1, max_3,
+    min_3 for the bias. Here each has a scope. It puts all 55,000 images through the net a hundred times and changes
+    nothing: a hundred equal records. Here another picture comes at every step.
     S3's tf.train.SummaryWriter is older than TF 1.0: FileWriter.
-    Not the same in both: v1 keeps histograms in buckets that grow by a tenth (with their minimum and maximum),
-    tf.summary in 30 of equal width. And v1 names a picture `input/picture/image` and a sound `input/tone/audio`,
-    tf.summary `input/picture` and `input/tone`.
+    The halves differ in two points. v1 keeps histograms in buckets that grow by a tenth (with their minimum and
+    maximum), tf.summary in 30 of equal width. And v1 names a picture `input/picture/image` and a sound
+    `input/tone/audio`, tf.summary `input/picture` and `input/tone`.
 """
 
 import os
@@ -27,7 +27,7 @@ SEED = 7
 STEPS = 100
 SIDE = 4
 UNITS = 3
-SAMPLE_RATE = 8000  # a second
+SAMPLE_RATE = 8000  # samples in a second
 SAMPLES = 80
 K = 5.0
 BIAS = 0.1
@@ -39,7 +39,7 @@ EXPECTED = {
 
 
 def picture(step):
-    """Returns one gray picture, uint8 (1, SIDE, SIDE, 1): a ramp that moves by a pixel a step."""
+    """Returns one grey picture, uint8 (1, SIDE, SIDE, 1): a ramp that moves by one pixel in each step."""
     ramp = np.arange(SIDE * SIDE, dtype=np.uint8) * 16
     return np.roll(ramp, step).reshape(1, SIDE, SIDE, 1)
 
@@ -51,9 +51,9 @@ def tone(step):
 
 
 def as_trace(events, products):
-    """Returns the trace of [(tag, step, value)] and the names of the products in the graph that was written.
+    """Returns the trace of [(tag, step, value)], and the names of the products in the graph that was written.
 
-    tags: in the order written. at/TAG: the steps. steps/TAG: the values, a row a step.
+    tags: in the order written. at/TAG: the steps. steps/TAG: the values, one row for each step.
     """
     values = {}
     for tag, step, value in events:
@@ -68,7 +68,7 @@ def as_trace(events, products):
 def add_statistics(tensor, name):
     """Adds the summaries of one tensor, under `name`: mean, standard deviation, extremes and histogram."""
     with v1.name_scope(name):
-        # A summary's tag is its op's name: it has to be free, and "Mean", the default of reduce_mean, takes "mean".
+        # The tag of a summary is its op's name, which must be free. "Mean", reduce_mean's default, takes "mean".
         mean = v1.reduce_mean(tensor, name="average")
         variance = v1.reduce_mean(v1.square(tensor - mean), name="variance")
         v1.summary.scalar("mean", mean)
@@ -79,7 +79,7 @@ def add_statistics(tensor, name):
 
 
 def build_graph():
-    """Adds the line, the layer and their summaries to the default graph; each scope is a box in TensorBoard."""
+    """Adds the line, the layer and their summaries to the default graph. Each scope is a box in TensorBoard."""
     with v1.name_scope("input"):
         x = v1.placeholder(v1.float32, [1, 1], name="x")
         pixels = v1.placeholder(v1.uint8, [1, SIDE, SIDE, 1], name="pixels")
@@ -96,7 +96,7 @@ def build_graph():
         start = v1.random_normal_initializer(seed=1)
         weight = v1.get_variable("weight", [SIDE * SIDE, UNITS], initializer=start)
         bias = v1.get_variable("bias", [UNITS], initializer=v1.constant_initializer(BIAS))
-        # Not "weight": a scope of that name exists, the variable's, and the second would become weight_1.
+        # The name is not "weight": the variable's scope has that name, and a second one would become weight_1.
         add_statistics(weight, "weights")
         add_statistics(bias, "biases")
         layer = v1.add(v1.matmul(flat, weight, name="product"), bias, name="sum")
@@ -107,7 +107,8 @@ def build_graph():
 def read_graph_events(folder):
     """Returns [(tag, step, value)] of an event file, and the names of the products in its graph.
 
-    Of a histogram: how many values, the least and the greatest. Of a picture: its pixels. Of a sound: its samples.
+    The value of a histogram is the number of values, the least and the greatest. That of a picture is its pixels, and
+    that of a sound its samples.
     """
     events, products = [], []
     (file,) = (os.path.join(folder, name) for name in os.listdir(folder) if "tfevents" in name)
@@ -131,13 +132,13 @@ def read_graph_events(folder):
 
 
 def decode(op, encoded):
-    """Runs a decoder in a graph of its own; returns what it gives."""
+    """Runs a decoder in a graph of its own, and returns the result."""
     with v1.Graph().as_default(), v1.Session() as sess:
         return sess.run(op(encoded))
 
 
 def run_graph(steps=STEPS, out=None):
-    """One run a step fetches y and the summaries. `out`: where the event file goes; None: into a temporary folder."""
+    """One run in each step fetches y and the summaries. `out`: the event file's folder, or None for a temporary one."""
     with tempfile.TemporaryDirectory() as folder:
         folder = out or folder
         with v1.Graph().as_default(), v1.Session() as sess:
@@ -156,7 +157,7 @@ def run_graph(steps=STEPS, out=None):
 
 
 class Model(tf.Module):
-    """The same line and layer; the summaries are lines of the function."""
+    """The same line and layer. The summaries are lines of the function."""
 
     def __init__(self):
         super().__init__()
@@ -194,7 +195,7 @@ class Model(tf.Module):
 
 
 def read_function_events(folder):
-    """Returns what `read_graph_events` returns. Here every value is a tensor; a plugin's name says what it shows."""
+    """Returns what `read_graph_events` returns. Here every value is a tensor, and a plugin's name tells its kind."""
     events, products = [], []
     (file,) = (os.path.join(folder, name) for name in os.listdir(folder) if "tfevents" in name)
     for record in tf.data.TFRecordDataset(file):
@@ -216,7 +217,7 @@ def read_function_events(folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """The writer is a context, and the graph of a traced function is written like any summary."""
+    """The writer is a context. The graph of a traced function is written like any summary."""
     tf.random.set_seed(SEED)
     model = Model()
     layers = []

@@ -3,14 +3,14 @@
 Source: S2 149-150, 156-157
 TF1: RunOptions asks one Session.run for a full trace; RunMetadata holds every op, its times and its device. The
     FileWriter puts it beside the graph, and Timeline turns it into JSON for a browser's trace viewer.
-Now: tf.profiler watches all that happens between start and stop and writes an XSpace file; the same JSON is made
-    from that by hand. tf.summary.trace_on and trace_export keep the graph of a function, without times.
+Now: tf.profiler records all that happens between start and stop, and writes an XSpace file. The same JSON is made from
+    that by hand. The functions tf.summary.trace_on and trace_export keep the graph of a function, without times.
 Errata: S2 has the RunMetadata in comments, and without options=: with neither trace level nor graphs asked for,
     run returns it empty.
-    Without a twin: times never agree, so the trace holds what was executed and how often. RunMetadata lists
-    VarHandleOp (a function gets the handle), Const, _Arg and _Retval, the inputs of each op and allocated memory;
-    this profile does not. trace_export shows a function only where it ran first: here at step 0. After a first
-    trace the process goes on collecting: what ran first before trace_on comes along with the next export.
+    Times never agree, so the trace holds what was executed and how often. RunMetadata lists VarHandleOp (a function
+    gets the handle), Const, _Arg and _Retval, the inputs of each op and allocated memory. This profile does not. A
+    function is in trace_export only where it ran first: here at step 0. After a first trace the process goes on
+    collecting: what ran first before trace_on comes along with the next export.
     Neither Timeline nor the XSpace message is public API: both are imported from inside TensorFlow.
 """
 
@@ -42,9 +42,10 @@ EXPECTED = {
 
 
 def as_trace(products, executed, graph, tags):
-    """Returns the trace of one half: the products, then of the (type, name) of ops those SHOWN, sorted.
+    """Returns the trace of one half: the products, then the (type, name) of those ops that are in SHOWN, sorted.
 
-    executed: every op run, as often as it ran. graph: the ops of the recorded graph. tags: of the recorded runs.
+    executed: every op that ran, as often as it ran. graph: the ops of the recorded graph. tags: those of the recorded
+    runs.
     """
     names, times = np.unique([name for kind, name in executed if kind in SHOWN], return_counts=True)
     return {
@@ -67,9 +68,9 @@ def build_graph():
 
 
 def read_run_metadata(folder):
-    """Reads an event file back: (type, name) of every op executed, the same of the graphs run, the tags.
+    """Reads an event file: the (type, name) of every op that ran, those of the graphs that ran, and the tags.
 
-    The graphs run are what pruning left of the whole one (event.graph_def), a part for each device.
+    The graphs that ran are the pruned parts of the whole one (event.graph_def), one part for each device.
     """
     executed, graph, tags = [], [], []
     for record in v1.python_io.tf_record_iterator(*glob.glob(f"{folder}/*tfevents*")):
@@ -121,7 +122,7 @@ class Model(tf.Module):
 
 
 def read_exported_graph(folder):
-    """Reads an event file back: (type, name) of the ops of all functions that trace_export saw, and the tags."""
+    """Reads an event file: the (type, name) of the ops of all functions that trace_export saw, and the tags."""
     graph, tags = [], []
     for record in tf.data.TFRecordDataset(glob.glob(f"{folder}/*tfevents*")):
         for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
@@ -133,7 +134,7 @@ def read_exported_graph(folder):
 
 
 def read_profile(folder):
-    """Returns the events of the profile in `folder` as the trace viewer wants them: a dict each, times in us."""
+    """Returns the events of the profile in `folder` as the trace viewer takes them: one dict each, times in us."""
     (file,) = glob.glob(f"{folder}/plugins/profile/*/*.xplane.pb")
     with open(file, "rb") as stream:
         planes = xplane_pb2.XSpace.FromString(stream.read()).planes
@@ -148,13 +149,13 @@ def read_profile(folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """One profile over all steps; the files lie where the graph half has them, and plugins/profile beside."""
+    """One profile covers all steps. Its files lie where the graph half has them, and plugins/profile beside them."""
     products, model = [], Model()
     with tempfile.TemporaryDirectory() as folder:
         folder = os.fspath(out or folder)
         writer = tf.summary.create_file_writer(folder)
         levels = tf.profiler.experimental.ProfilerOptions(host_tracer_level=2, python_tracer_level=0)
-        # Without a writer in scope this drops what an earlier trace in this process left behind.
+        # Without a writer in scope, this discards what an earlier trace in this process left.
         tf.summary.trace_on(graph=True)
         tf.summary.trace_export("before", 0)
         tf.profiler.experimental.start(folder, levels)
@@ -168,6 +169,6 @@ def run_function(steps=STEPS, out=None):
         events = read_profile(folder)
         with open(os.path.join(folder, "timeline.json"), "w") as file:
             json.dump({"traceEvents": events}, file)
-        # An op's event is called "name:type"; the others are the runtime's own.
+        # The event of an op is called "name:type". The others are the runtime's own.
         ops = [re.fullmatch(r"([^:]+):(\w+)", event["name"]) for event in events]
         return as_trace(products, [(op[2], op[1]) for op in ops if op], *read_exported_graph(folder))

@@ -1,4 +1,4 @@
-"""Pictures to put into files, for programs whose source has its own on disk."""
+"""Pictures to write into files, for programs whose source has its own on disk."""
 
 import io
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def picture(height, width, kind, seed):
-    """Returns an encoded RGB picture (bytes); kind: "PNG" or "JPEG". A colour gradient with a disc, by `seed`."""
+    """Returns an encoded RGB picture (bytes): a colour gradient with a disc, by `seed`. kind: "PNG" or "JPEG"."""
     random = np.random.RandomState(seed)
     y, x = np.mgrid[0:height, 0:width]
     corners = random.randint(0, 256, (3, 3))

@@ -21,8 +21,9 @@ from tf1ref.catalog.figures import exactly
 SEED = 4
 WORKERS = 5
 STOP_ONE_IN = 10  # S3: np.random.rand() < 0.1
-PAUSE = 10  # ms; the source sleeps a second
-GRACE = 300  # ms that join waits for a thread which does not listen
+PAUSE = 10  # in ms; the source sleeps for a second
+# In ms: join waits this long for a thread that does not listen.
+GRACE = 300
 
 EXPECTED = {
     "final/alive": exactly([False] * 5),
@@ -33,7 +34,10 @@ EXPECTED = {
 
 
 def my_loop(coord, worker_id, meet, work, log):
-    """One worker, the source's MyLoop. `meet`: a Barrier; `work` does one round; `log` gets who stopped, and when."""
+    """Runs one worker, the source's MyLoop.
+
+    meet: a Barrier. work: a function that does one round. log: gets who stopped, and when.
+    """
     random = np.random.RandomState(SEED + worker_id)
     rounds, stop = 0, False
     while not stop:
@@ -46,11 +50,12 @@ def my_loop(coord, worker_id, meet, work, log):
         rounds += 1
         meet.wait()
         stop = coord.should_stop()
-        meet.wait()  # nobody requests a stop of the next round before all have looked
+        # Nobody requests a stop of the next round before all have looked.
+        meet.wait()
 
 
 def stopping(coord, work):
-    """Runs the workers until one of them stops all; returns who did (round, worker) and which threads still live."""
+    """Runs the workers until one of them stops all. Returns which one in which round, and which threads still live."""
     meet, log = threading.Barrier(WORKERS, timeout=30), []
     arguments = [(coord, i, meet, work, log) for i in range(WORKERS)]
     threads = [threading.Thread(target=my_loop, args=each) for each in arguments]
@@ -61,7 +66,7 @@ def stopping(coord, work):
 
 
 def failing(coord):
-    """Worker 2 fails while the others wait; returns the error that join raises."""
+    """Lets worker 2 fail while the others wait. Returns the error that join raises."""
 
     def fail(worker_id):
         with coord.stop_on_exception():
@@ -79,7 +84,7 @@ def failing(coord):
 
 
 def deaf(coord):
-    """A thread that never asks should_stop; returns the name of the error that join raises for it."""
+    """Runs a thread that never asks should_stop. Returns the name of the error that join raises for it."""
     end = threading.Event()
     thread = threading.Thread(target=end.wait, args=(30,))
     thread.start()
@@ -100,7 +105,7 @@ def build_graph():
 
 
 def run_graph():
-    """Five threads run ops in one session. The time-out of a join is 120 s unless it is given."""
+    """Five threads run ops in one session. A join waits 120 s unless another time is given."""
     trace = {}
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
@@ -124,7 +129,7 @@ class Counters(tf.Module):
 
     @tf.function
     def count(self, worker_id):
-        """Counts one round of a worker; traced once for each of them, whatever thread calls."""
+        """Counts one round of a worker. It is traced once for each worker, whichever thread calls."""
         self.rounds[worker_id].assign_add(1)
 
 

@@ -39,7 +39,7 @@ def build_graph():
 
 def run_graph(steps=STEPS):
     """The queue lives in the session's resources. x and q_inc in one run dequeue once, not twice."""
-    # A queue that nobody fills blocks a run for ever; the time-out (in ms) makes it DeadlineExceededError.
+    # A queue that nobody fills blocks a run for ever. The time-out (in ms) raises DeadlineExceededError instead.
     config = v1.ConfigProto(operation_timeout_in_ms=10000)
     trace = {"steps/dequeued": [], "steps/size": []}
     with v1.Graph().as_default(), v1.Session(config=config) as sess:
@@ -49,7 +49,7 @@ def run_graph(steps=STEPS):
             value, _ = sess.run([graph["x"], graph["q_inc"]])
             trace["steps/dequeued"].append(value)
             trace["steps/size"].append(sess.run(graph["size"]))
-        # dequeue_many would need a queue whose shapes were declared; the source's has none.
+        # dequeue_many needs a queue with declared shapes, and the source's has none.
         trace["final/left"] = [sess.run(graph["x"]) for _ in range(CAPACITY)]
         sess.run(graph["close"])
         try:

@@ -4,9 +4,9 @@ Source: S1 780-797
 TF1: the reader cuts its files into records of record_bytes; the key it returns is "file:number". decode_raw makes
     numbers of the bytes. CIFAR-10's layout: one byte is the label, then the picture, a plane a colour.
 Now: FixedLengthRecordDataset; the same decode_raw, slices and transpose inside map.
-Errata: S1's links lead nowhere ("inputs()" is printed as "()"). What neither tells: bytes left over at the end of a
-    file are passed over by the reader without a word; the data set is right to say InvalidArgumentError, unless
-    footer_bytes tells it of them.
+Errata: S1's links lead nowhere ("inputs()" is printed as "()"). Neither says what happens to bytes left over at the end
+    of a file. The reader ignores them silently. The data set raises InvalidArgumentError, unless footer_bytes announces
+    them.
 """
 
 import os
@@ -25,8 +25,8 @@ WIDTH = 32
 DEPTH = 3
 LABEL_BYTES = 1
 FILES = 2
-RECORDS = 5  # a file
-LEFT_OVER = 100  # bytes too many in a third file
+RECORDS = 5  # records in a file
+LEFT_OVER = 100  # superfluous bytes in a third file
 
 IMAGE_BYTES = HEIGHT * WIDTH * DEPTH
 RECORD_BYTES = LABEL_BYTES + IMAGE_BYTES
@@ -39,9 +39,9 @@ EXPECTED = {
 
 
 def write_files(folder):
-    """Writes FILES files of random records, and one of a record with bytes left over.
+    """Writes FILES files of random records, and one with a record and bytes left over.
 
-    Returns the paths, that of the odd one, and all records as uint8 [n, RECORD_BYTES].
+    Returns the paths, the path of the odd one, and all records as uint8 [n, RECORD_BYTES].
     """
     rows = np.random.RandomState(SEED).randint(0, 256, (FILES * RECORDS, RECORD_BYTES)).astype(np.uint8)
     rows[:, 0] %= 10
@@ -54,14 +54,14 @@ def write_files(folder):
 
 
 def as_written(labels, images, rows):
-    """True when labels and images [n, height, width, depth] are those of the rows, over and over."""
+    """Returns True when labels and images [n, height, width, depth] are those of the rows, repeated."""
     again = np.resize(np.arange(len(rows)), len(labels))
     planes = np.array(images).transpose(0, 3, 1, 2).reshape(len(labels), -1)
     return np.array_equal(labels, rows[again, 0]) and np.array_equal(planes, rows[again, 1:])
 
 
 def build_graph(paths=("data_batch_1.bin",), num_epochs=None):
-    """Adds the reader and the decoded record to the default graph, as cifar10_input.py reads it."""
+    """Adds the reader and the decoded record to the default graph, as cifar10_input.py does."""
     filename_queue = v1.train.string_input_producer(paths, shuffle=False, num_epochs=num_epochs)
     reader = v1.FixedLengthRecordReader(record_bytes=RECORD_BYTES)
     key, value = reader.read(filename_queue)
@@ -74,7 +74,7 @@ def build_graph(paths=("data_batch_1.bin",), num_epochs=None):
 
 
 def read_odd(path):
-    """How many records of a file with bytes left over come out before the end, and how it ends."""
+    """Returns how many records come from a file with bytes left over before the end, and how it ends."""
     count = 0
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph([path], num_epochs=1)
@@ -92,7 +92,7 @@ def read_odd(path):
 
 
 def run_graph(steps=STEPS):
-    """Reads record by record; the queue of names starts again from the first file."""
+    """Reads record by record. The queue of names starts again from the first file."""
     trace = {"steps/key": [], "steps/label": [], "steps/uint8image": []}
     with tempfile.TemporaryDirectory() as folder, v1.Graph().as_default(), v1.Session() as sess:
         paths, odd, rows = write_files(folder)
@@ -121,7 +121,7 @@ def decode(value):
 
 
 def read_odd_file(path):
-    """How many records of a file with bytes left over come out once the data set has been told of them."""
+    """Returns how many records come from a file with bytes left over, once the data set knows of them."""
     try:
         return len(list(tf.data.FixedLengthRecordDataset(path, RECORD_BYTES)))
     except tf.errors.InvalidArgumentError:

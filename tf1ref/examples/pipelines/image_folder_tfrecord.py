@@ -9,8 +9,8 @@ Errata: S2's read_and_decode and get_batch read by a session of their own while 
     which has another order on every machine, and makes no RGB of gray pictures, whose bytes then do not fill the
     shape. Image.ANTIALIAS is LANCZOS now. capacity=3 with min_after_dequeue=2 and batches of 2 never fills: it must
     be min_after_dequeue plus the batch at least.
-    The order of a RandomShuffleQueue depends on how full it is when it is asked, which is the threads' chance. Of
-    method 1 one epoch is compared, sorted by label and pixels; of method 2 every batch.
+    The order of a RandomShuffleQueue depends on how full it is, and so on the timing of threads. For method 1 one epoch
+    is compared, sorted by label and pixels; for method 2 every batch is.
 """
 
 import os
@@ -31,7 +31,7 @@ BATCH_SIZE = 5
 MIN_AFTER_DEQUEUE = 20
 CAPACITY = 40
 SHUFFLE_BUFFER = 1024
-BATCHES = 4  # of method 2, which has no end
+BATCHES = 4  # batches of method 2, which has no end
 
 EXPECTED = {
     "forward/classes": exactly([b"daisy", b"dandelion", b"roses", b"sunflowers", b"tulips"]),
@@ -52,7 +52,7 @@ def read_pictures(scratch):
 
 
 def as_trace(classes, rows, plain, batches, method2):
-    """Returns the trace: pictures in file order, and a shuffled epoch sorted, which must be what was written."""
+    """Returns the trace: pictures in file order, and a shuffled epoch, sorted, which must equal what was written."""
     images, labels = zip(*plain)
     shuffled = list(zip(np.concatenate([b[1] for b in batches]), np.concatenate([b[0] for b in batches])))
     shuffled = sorted((int(label), image.tobytes()) for label, image in shuffled)
@@ -72,7 +72,7 @@ def as_trace(classes, rows, plain, batches, method2):
 
 
 def create_record(outpath, rows):
-    """Writes a record a picture: its label, and its pixels as raw bytes."""
+    """Writes a record for each picture: its label, and its pixels as raw bytes."""
     writer = v1.python_io.TFRecordWriter(outpath)
     for image, label in rows:
         feature = {
@@ -96,7 +96,7 @@ def build_graph(filename="tst.tfrecord"):
 
 
 def get_train_batch(graph):
-    """S2's get_train_batch; the last batch holds what is left."""
+    """Adds S2's get_train_batch. The last batch holds what is left."""
     return v1.train.shuffle_batch(
         [graph["image"], graph["label"]],
         batch_size=BATCH_SIZE,
@@ -169,7 +169,7 @@ def parse(serialized):
 
 
 def run_function(out=None):
-    """A shuffle of records costs less memory than one of pictures; both come before the batch."""
+    """Shuffling records needs less memory than shuffling pictures. Both come before the batch."""
     with tempfile.TemporaryDirectory() as scratch:
         classes, rows = read_pictures(scratch)
         path = os.path.join(out or scratch, "tst.tfrecord")

@@ -1,9 +1,9 @@
 """Datasets in a graph: slices of tensors, and four kinds of iterators
 
 Source: S4 631-662, S2 229-232
-TF1: a dataset is a part of the graph, and an iterator has to be asked for its next element by an op, get_next().
-    one-shot: begins by itself, ends for good. initializable: its dataset may have placeholders, fed when it begins.
-    reinitializable: belongs to a structure of elements, begins with any dataset of that structure. feedable: a handle
+TF1: a dataset is a part of the graph, and an op, get_next(), asks an iterator for its next element. A one-shot iterator
+    begins by itself and ends for good. The dataset of an initializable one may have placeholders, which are fed when it
+    begins. A reinitializable one begins with any dataset of one structure of elements. For a feedable one, a handle
     that is fed says which of several iterators answers; each keeps its place.
 Now: `for element in dataset`, or iter() and next(); a dataset made anew is the initialization.
 Errata: none found. (S4's program is TensorFlow 2's; S2's two have one-shot iterators.)
@@ -20,10 +20,10 @@ FEATURES = (12, 23, 10, 17)
 LABELS = (0, 1, 1, 0)
 OTHER_FEATURES = (5, 6)
 OTHER_LABELS = (1, 0)
-TURNS = (0, 1, 0, 1, 0)  # which of two datasets the feedable iterator asks
+TURNS = (0, 1, 0, 1, 0)  # the dataset, of two, that the feedable iterator asks
 
 EXPECTED = {
-    "forward/one_shot": exactly([[12, 0], [23, 1], [10, 1], [17, 0]]),  # S4's four printed pairs
+    "forward/one_shot": exactly([[12, 0], [23, 1], [10, 1], [17, 0]]),  # the four pairs that S4 prints
     "forward/initializable": exactly([[12, 0], [23, 1], [10, 1], [17, 0], [5, 1], [6, 0]]),
     "forward/reinitializable": exactly([[5, 1], [6, 0], [12, 0], [23, 1], [10, 1], [17, 0]]),
     "forward/feedable": exactly([[12, 0], [5, 1], [23, 1], [6, 0], [10, 1]]),
@@ -31,7 +31,7 @@ EXPECTED = {
 
 
 def to_the_end(sess, element):
-    """Runs get_next's pair until the dataset ends, which a graph says by OutOfRangeError; returns the pairs."""
+    """Runs get_next's pair until the dataset ends, which a graph reports by OutOfRangeError. Returns the pairs."""
     pairs = []
     while True:
         try:
@@ -44,7 +44,7 @@ def build_graph():
     """Adds two datasets and an iterator of each kind to the default graph."""
     one = v1.data.Dataset.from_tensor_slices((v1.constant(FEATURES), v1.constant(LABELS)))
     other = v1.data.Dataset.from_tensor_slices((v1.constant(OTHER_FEATURES), v1.constant(OTHER_LABELS)))
-    # What is fed stays out of the GraphDef, which has room for 2 GB.
+    # Fed values stay out of the GraphDef, which has room for 2 GB.
     fed = v1.placeholder(v1.int32, [None]), v1.placeholder(v1.int32, [None])
     initializable = v1.data.make_initializable_iterator(v1.data.Dataset.from_tensor_slices(fed))
     types, shapes = v1.data.get_output_types(one), v1.data.get_output_shapes(one)
@@ -65,7 +65,7 @@ def build_graph():
 
 
 def run_graph():
-    """get_next() is called once, while the graph is built: every call adds an op."""
+    """get_next() is called once, while the graph is built, because every call adds an op."""
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         pairs = {"one_shot": to_the_end(sess, graph["one_shot"])}
@@ -97,7 +97,7 @@ def pairs_of(dataset):
 
 
 def run_function():
-    """A dataset can be gone through again and again; an iterator of Python keeps a place in it."""
+    """A dataset can be read again and again. A Python iterator keeps a place in it."""
     one, other = slices(FEATURES, LABELS), slices(OTHER_FEATURES, OTHER_LABELS)
     iterators = iter(one), iter(other)
     return {

@@ -8,7 +8,7 @@ Now: TFRecordDataset, batch, and parse_example on the batch; interleave reads se
 Errata: S3 stores "pixels", the length of a picture, in every record and prints it; decode_raw already knows. It reads
     labels one-hot to take argmax again. Its threads are never stopped or joined. tostring() is tobytes() now.
     One reader keeps the order of the file, to the bit. Two readers enqueue in whatever order their threads get to it,
-    and interleave has its own: compared is what came in one epoch, sorted.
+    and interleave has its own: so one epoch is compared, sorted.
 """
 
 import os
@@ -23,7 +23,7 @@ from tf1ref.data import mnist, queues
 
 STEPS = 10
 BATCH_SIZE = 100
-READ = 1000  # records a read_up_to, at most
+READ = 1000  # the most records in one read_up_to
 CAPACITY = 4000
 SHARDS = 2
 SHARD_SIZE = 2500
@@ -47,7 +47,10 @@ def path_of(folder, shard=None):
 
 
 def as_trace(plain, batches, shuffled, data):
-    """The trace of plain rows, of batches in order, and of an epoch from two readers, sorted by label and pixels."""
+    """Returns the trace of plain rows, batches in order, and a sorted epoch from two readers.
+
+    The epoch is sorted by label and pixels.
+    """
     images, labels = data
     steps = {f"steps/{name}": np.array([row[name] for row in plain]) for name in ("image", "label", "pixel")}
     batch_images = np.concatenate([batch["image"] for batch in batches])
@@ -79,7 +82,7 @@ def _bytes_feature(value):
 
 
 def write_records(path, images, labels):
-    """Writes a record a picture: its length, label and bytes."""
+    """Writes a record for each picture: its length, label and bytes."""
     pixels = images.shape[1]
     writer = v1.python_io.TFRecordWriter(path)
     for index in range(len(images)):
@@ -93,7 +96,7 @@ def write_records(path, images, labels):
 
 
 def features():
-    """What a record holds."""
+    """Returns the features of a record."""
     return {
         "image_raw": v1.FixedLenFeature([], v1.string),
         "pixels": v1.FixedLenFeature([], v1.int64),
@@ -111,7 +114,7 @@ def decoded(parsed):
 
 
 def build_graph(path="output.tfrecords"):
-    """The plain way: adds the reader and one decoded record a run to the default graph."""
+    """Adds the reader and one decoded record for each run to the default graph: the plain way."""
     reader = v1.TFRecordReader()
     filename_queue = v1.train.string_input_producer([path])
     _, serialized_example = reader.read(filename_queue)
@@ -119,7 +122,7 @@ def build_graph(path="output.tfrecords"):
 
 
 def build_batches(paths, readers=1, num_epochs=None):
-    """The fast way: strings travel through the queue, READ at a time, and are parsed a batch at a time."""
+    """Adds the fast way. Strings travel through the queue, READ at a time, and are parsed in batches."""
     filename_queue = v1.train.string_input_producer(paths, shuffle=False, num_epochs=num_epochs)
     serialized = [[v1.TFRecordReader().read_up_to(filename_queue, READ)[1]] for _ in range(readers)]
     if readers == 1:
@@ -130,7 +133,7 @@ def build_batches(paths, readers=1, num_epochs=None):
 
 
 def read_plain(path, steps):
-    """The source's loop: start the threads, one run an example, stop and join them."""
+    """Runs the source's loop: it starts the threads, makes one run for each example, stops and joins them."""
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph(path)
         coord = v1.train.Coordinator()

@@ -8,7 +8,7 @@ Now: tf.data: Dataset.map makes the elements, prefetch fills a buffer from a thr
 Errata: S3 stops with the queue full of numbers nobody takes. Here the op makes as many as are taken and then is out
     of range (count_up_to), which shows the orderly end. Five threads draw from one random op: it hands out its
     sequence one by one, but which thread is first to enqueue what it drew is chance. The order may differ from run to
-    run, the multiset may not: compared are the sorted values. With one thread the order holds, to the bit.
+    run, but not the values, which are compared sorted. With one thread the order holds, to the bit.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ def build_graph(steps=STEPS, threads=THREADS):
 
 
 def take_all(steps, threads, trace):
-    """Starts the runner's threads, takes values until it ends, joins; returns the values in order."""
+    """Starts the runner's threads, takes values until it ends, and joins. Returns the values in order."""
     config = v1.ConfigProto(operation_timeout_in_ms=60000)
     values = []
     with v1.Graph().as_default(), v1.Session(config=config) as sess:
@@ -48,7 +48,7 @@ def take_all(steps, threads, trace):
         graph = build_graph(steps, threads)
         sess.run(v1.local_variables_initializer())
         coord = v1.train.Coordinator()
-        # One thread more than there are ops: it closes the queue when coord says stop.
+        # There is one more thread than ops: it closes the queue when coord says stop.
         started = v1.train.start_queue_runners(sess=sess, coord=coord)
         try:
             while not coord.should_stop():
@@ -62,7 +62,7 @@ def take_all(steps, threads, trace):
 
 
 def run_graph(steps=STEPS):
-    """One thread, then five. Without coord the runners end with the process, and errors only in its log."""
+    """One thread, then five. Without coord the runners end with the process, and errors are only in its log."""
     trace = {}
     trace["steps/values"] = take_all(steps, 1, trace)
     values = take_all(steps, THREADS, trace)
@@ -79,7 +79,7 @@ def data_set(steps):
 
 
 def run_function(steps=STEPS):
-    """The iterator starts and ends the threads. Its end is StopIteration; get_next's own is OutOfRangeError."""
+    """The iterator starts and ends the threads. It ends with StopIteration; get_next ends with OutOfRangeError."""
     values = np.array(list(data_set(steps).as_numpy_iterator()))
     trace = {"steps/values": values, "final/taken": len(values), "final/sorted": np.sort(values, axis=0)}
     iterator = iter(data_set(1))

@@ -1,17 +1,18 @@
 """Sharded records in batches: batch, shuffle_batch, shuffle_batch_join
 
 Source: S3 3555-3704
-TF1: match_filenames_once keeps a pattern's files in a local variable. batch makes a queue and a runner that enqueues
-    example after example; shuffle_batch a queue that takes them out at random; shuffle_batch_join one thread a reader.
+TF1: match_filenames_once keeps a pattern's files in a local variable. The function batch makes a queue and a runner
+    that enqueues one example after the other. The queue of shuffle_batch takes them out at random. There is one thread
+    for each reader in shuffle_batch_join.
 Now: list_files, TFRecordDataset, batch; shuffle before batch; interleave over files.
 Errata: match_filenames_once gives a resource variable now, which string_input_producer asks for its truth and so
     cannot take: read_value() is its tensor. The batches that S3 prints, [0 1] [0 0] and on, are not what its program
     reads: in a graph that holds the shuffle_batch too, start_queue_runners starts both, and they take the records of
-    one reader away from each other. Alone, batch gives (0 0) (0 1), (1 0) (1 1), (0 0) (0 1), the order of the files:
-    here each pipeline has a graph of its own. min_after_dequeue=1000 waits until the four records have come 250 times
-    over; with num_epochs the queue is closed before, and all come out. The order of a RandomShuffleQueue depends on how
-    full it is when it is asked, which is the threads' chance, and Dataset.shuffle has random numbers of its own:
-    compared are whole epochs, sorted.
+    one reader away from each other. Alone, batch gives (0 0) (0 1), (1 0) (1 1), (0 0) (0 1), the order of the files.
+    Here each pipeline has a graph of its own. With min_after_dequeue=1000 the queue waits until the four records have
+    come 250 times. With num_epochs it is closed before, and all come out. The order of a RandomShuffleQueue depends on
+    how full it is, and so on the timing of threads. Dataset.shuffle has random numbers of its own. Whole epochs are
+    compared, sorted.
 """
 
 import os
@@ -48,7 +49,7 @@ def path_of(folder, shard):
 
 
 def as_trace(files, features, batches, shuffled, joined):
-    """Returns the trace: file names, single examples, batches in order, and two shuffled runs to the end, sorted."""
+    """Returns the trace: file names, single examples, batches in order, and two shuffled runs, sorted."""
     examples, labels = zip(*batches)
     trace = {
         "forward/files": np.array([os.path.basename(name) for name in files]),
@@ -68,7 +69,7 @@ def _int64_feature(value):
 
 
 def write_shards(folder):
-    """Writes the shards: i is the number of the file, j that of the record in it."""
+    """Writes the shards. i is the number of the file, j that of the record in it."""
     for i in range(NUM_SHARDS):
         writer = v1.python_io.TFRecordWriter(path_of(folder, i))
         for j in range(INSTANCES_PER_SHARD):
@@ -78,7 +79,7 @@ def write_shards(folder):
 
 
 def build_graph(pattern="data.tfrecords-*", num_epochs=None, readers=1):
-    """Adds the files and, for each reader, the example [i, j] it reads to the default graph."""
+    """Adds the files to the default graph and, for each reader, the example [i, j] that it reads."""
     files = v1.train.match_filenames_once(pattern)
     filename_queue = v1.train.string_input_producer(files.read_value(), shuffle=False, num_epochs=num_epochs)
     examples = []
@@ -91,7 +92,10 @@ def build_graph(pattern="data.tfrecords-*", num_epochs=None, readers=1):
 
 
 def run_all(fetch, steps=None):
-    """Runs `fetch` for `steps` times, or to the end of the epochs. Both kinds of initializer: epochs are local."""
+    """Runs `fetch` for `steps` times, or to the end of the epochs.
+
+    It runs both initializers, since epochs are local.
+    """
     rows = []
     with v1.Session() as sess:
         sess.run([v1.global_variables_initializer(), v1.local_variables_initializer()])
@@ -102,7 +106,7 @@ def run_all(fetch, steps=None):
 
 
 def run_graph(steps=STEPS):
-    """Each pipeline has a graph of its own, so that none takes another's records away."""
+    """Each pipeline has a graph of its own, so that none takes records from another."""
     capacity = MIN_AFTER_DEQUEUE + 3 * BATCH_SIZE
     with tempfile.TemporaryDirectory() as folder:
         write_shards(folder)
@@ -144,7 +148,7 @@ def parse(serialized):
 
 
 def run_function(steps=STEPS):
-    """Data sets are values: two made of the same files do not disturb each other."""
+    """Data sets are values. Two of them with the same files do not disturb each other."""
     with tempfile.TemporaryDirectory() as folder:
         write_files(folder)
         files = tf.data.Dataset.list_files(os.path.join(folder, "data.tfrecords-*"), shuffle=False)

@@ -5,7 +5,7 @@ TF1: dequeue takes an element at random. min_after_dequeue elements stay in the 
     there is something to choose from: a dequeue that would leave fewer waits.
 Now: tf.queue.RandomShuffleQueue is the same kernel, and equal seeds take the elements out in the same order.
     Dataset.shuffle hands out one of a buffer of its own and puts the next element in its place, with other random
-    numbers: the same multiset in another order. Compared with it are the sorted elements.
+    numbers: the same elements in another order. They are compared sorted.
 Errata: none; both sources name the class without a program. The mixing is as good as the queue is full.
 """
 
@@ -40,8 +40,8 @@ def build_graph():
 
 
 def run_graph():
-    """Empties the queue down to its minimum; what is left comes out once the queue is closed."""
-    # The time-out (in ms) is for a program that is wrong: a dequeue below the minimum would wait for ever.
+    """Empties the queue down to its minimum. The rest comes out once the queue is closed."""
+    # The time-out (in ms) is for a program with a mistake: a dequeue below the minimum would wait for ever.
     config = v1.ConfigProto(operation_timeout_in_ms=10000)
     trace = {"steps/dequeued": [], "steps/size": []}
     with v1.Graph().as_default(), v1.Session(config=config) as sess:
@@ -73,12 +73,12 @@ class Shuffling(tf.Module):
 
     @tf.function
     def dequeue(self):
-        """Takes one element out, an int32 scalar."""
+        """Takes one element out and returns it, an int32 scalar."""
         return self.q.dequeue()
 
 
 def run_function():
-    """The queue's own order from the queue, the multiset from a shuffled data set."""
+    """The order comes from the queue itself. The shuffled data set has the same elements in another order."""
     tf.random.set_seed(SEED)
     trace = {"steps/dequeued": [], "steps/size": []}
     queue = Shuffling()

@@ -21,7 +21,8 @@ import tensorflow.compat.v1 as v1
 from tf1ref.catalog.figures import exactly
 from tf1ref.examples.basics._errors import error_of
 
-VAL = (0.252722, -0.2585403, 1.2365634, 0.84592867)  # S3 draws them at random: these it printed
+# S3 draws these at random. They are what it printed.
+VAL = (0.252722, -0.2585403, 1.2365634, 0.84592867)
 LABELS = (1,)
 NAME = b"aa"
 SHORT_VAL = (7.5,)
@@ -45,7 +46,7 @@ def sparse_parts(name, value, trace):
 
 
 def write_records(path):
-    """Writes the source's record and a shorter one without a name: variable lengths differ from record to record."""
+    """Writes the source's record, and a shorter one without a name, since the lengths of records may vary."""
     features = v1.train.Features(
         feature={
             "val": v1.train.Feature(float_list=v1.train.FloatList(value=VAL)),
@@ -66,7 +67,7 @@ def write_records(path):
 
 
 def parse_example_record(serialized):
-    """Adds what S3 maps over the dataset: SparseTensors, for a record may have any number of values."""
+    """Adds what S3 maps over the dataset. It makes SparseTensors, because a record may have any number of values."""
     features = {
         "val": v1.VarLenFeature(v1.float32),
         "labels": v1.VarLenFeature(v1.int64),
@@ -76,7 +77,7 @@ def parse_example_record(serialized):
 
 
 def build_graph(path="foo.tfrecords"):
-    """Adds the dataset with its iterator, and the reader with its records parsed in several ways, to the graph."""
+    """Adds the dataset with its iterator, and the reader with records that are parsed in several ways, to the graph."""
     dataset = v1.data.TFRecordDataset([path]).map(parse_example_record).batch(1)
     feature_dict = v1.data.make_one_shot_iterator(dataset).get_next()
     reader = v1.TFRecordReader()
@@ -103,7 +104,7 @@ def build_graph(path="foo.tfrecords"):
 
 
 def run_graph():
-    """The iterator needs no runners. Behind the reader each run is one dequeue of its own: the file has two records."""
+    """The iterator needs no runners. Behind the reader each run dequeues once: the file has two records."""
     trace = {}
     with tempfile.TemporaryDirectory() as folder, v1.Graph().as_default(), v1.Session() as sess:
         path = os.path.join(folder, "foo.tfrecords")
@@ -157,7 +158,7 @@ def parse_variable(serialized):
 
 @tf.function
 def parse_fixed(serialized):
-    """Returns dense tensors of a batch: what is missing gets the default, what is short is filled up with it."""
+    """Returns dense tensors of a batch. The default stands for missing features and fills short ones."""
     features = {
         "labels": tf.io.FixedLenFeature([], tf.int64),
         "name": tf.io.FixedLenFeature([], tf.string, default_value="nobody"),
@@ -168,12 +169,12 @@ def parse_fixed(serialized):
 
 @tf.function
 def parse_one(serialized, name, dtype):
-    """A batch of one feature that every record must have."""
+    """Returns a batch of one feature, which every record must have."""
     return tf.io.parse_example(serialized, {name: tf.io.FixedLenFeature([], dtype)})
 
 
 def run_function():
-    """A data set may map each of the two: records, or batches of them."""
+    """A data set may map either: records, or batches of them."""
     trace = {}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "foo.tfrecords")

@@ -47,7 +47,10 @@ def path_of(folder, compression):
 
 
 def as_trace(ways, folder, error):
-    """The trace of {way of reading: three parsed records}; the files' first two bytes tell how they are compressed."""
+    """Returns the trace of {way of reading: three parsed records}.
+
+    It includes the first two bytes of each file, which tell the compression.
+    """
     starts, trace = [], {}
     for compression in FLOATS:
         with open(path_of(folder, compression), "rb") as f:
@@ -62,7 +65,7 @@ def as_trace(ways, folder, error):
 
 
 def write_records(folder, image):
-    """Writes one record a file. Closing the writer puts out what it holds: without it, gzip has no end."""
+    """Writes one record into each file. Closing the writer writes what it still holds; otherwise gzip has no end."""
     kinds = v1.python_io.TFRecordCompressionType
     options = {"NONE": kinds.NONE, "ZLIB": kinds.ZLIB, "GZIP": kinds.GZIP}
     for compression, float_val in FLOATS.items():
@@ -116,7 +119,7 @@ def read_record(path, compression):
 
 
 def read_datasets(folder):
-    """Returns the first record of each file: three datasets in one graph, one run."""
+    """Returns the first record of each file. Three datasets are in one graph, and one run reads them."""
     with v1.Graph().as_default(), v1.Session() as sess:
         elements = []
         for compression in FLOATS:
@@ -127,7 +130,7 @@ def read_datasets(folder):
 
 
 def run_graph(out=None):
-    """Writes the three files, reads each with a reader and with a dataset; then one with the wrong reader."""
+    """Writes the three files, and reads each with a reader and with a dataset. Then it uses the wrong reader."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = out or scratch
         write_records(folder, picture(HEIGHT, WIDTH, "JPEG", SEED))
@@ -137,7 +140,7 @@ def run_graph(out=None):
 
 
 def write_files(folder, image):
-    """Writes the same records; the writer is a context that closes itself."""
+    """Writes the same records. The writer is a context that closes itself."""
     for compression, float_val in FLOATS.items():
         feature = {
             "float_val": tf.train.Feature(float_list=tf.train.FloatList(value=[float_val])),
@@ -171,18 +174,18 @@ def dataset_of(folder, compression):
 
 
 def first_record(dataset):
-    """Returns the first record, a dict of arrays: Python asks for it."""
+    """Returns the first record, a dict of arrays. Python asks for it."""
     return next(dataset.as_numpy_iterator())
 
 
 @tf.function
 def first_inside(dataset):
-    """Returns the first record, a dict of tensors: the iterator is a part of the function's graph."""
+    """Returns the first record, a dict of tensors. The iterator is a part of the function's graph."""
     return next(iter(dataset))
 
 
 def run_function(out=None):
-    """Datasets only: there is no queue to read by. A function takes a dataset as its argument."""
+    """There are only datasets, and no queue. A function takes a dataset as its argument."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = out or scratch
         write_files(folder, picture(HEIGHT, WIDTH, "JPEG", SEED))

@@ -30,13 +30,13 @@ EXPECTED = {
 
 
 def read_data():
-    """Iris: float32 [150, 4] in cm, and the species as int32 [150]."""
+    """Returns iris: float32 [150, 4] in cm, and the species as int32 [150]."""
     x, y = iris.load()
     return x.astype(np.float32), y.astype(np.int32)
 
 
 def write_csv(folder, x, y):
-    """Writes a line a flower; returns the path. %.9g gives every float32 back as it was."""
+    """Writes a line for each flower. Returns the path. %.9g restores every float32 exactly."""
     path = os.path.join(folder, "iris.csv")
     with open(path, "w") as f:
         for row, label in zip(x, y):
@@ -45,14 +45,14 @@ def write_csv(folder, x, y):
 
 
 def batches_of(x, y, steps):
-    """Python's side of feeding: batches in order, from the start again after the last."""
+    """Yields batches in order, from the start again after the last: Python's side of feeding."""
     for step in range(steps):
         rows = (np.arange(BATCH_SIZE) + step * BATCH_SIZE) % len(y)
         yield x[rows], y[rows]
 
 
 def as_trace(ways):
-    """Returns the trace of {way: [(x, y) a step]}; whether each way delivers what feeding does."""
+    """Returns the trace of {way: [(x, y) of each step]}, and whether each way delivers what feeding does."""
     trace = {}
     for way, steps in ways.items():
         trace[f"steps/{way}/x"] = np.array([x for x, _ in steps])
@@ -67,7 +67,10 @@ def as_trace(ways):
 
 
 def build_graph(path="iris.csv", x=((0.0,) * COLUMNS,), y=(0,)):
-    """Adds the four ends to the default graph: "feeding", "file", "constant", "variable", each (x, y) of a batch."""
+    """Adds the four ways to the default graph: "feeding", "file", "constant", "variable".
+
+    Each is the (x, y) of a batch.
+    """
     fed = v1.placeholder(v1.float32, [None, COLUMNS], "x"), v1.placeholder(v1.int32, [None], "y")
     filename_queue = v1.train.string_input_producer([path], shuffle=False)
     _, line = v1.TextLineReader().read(filename_queue)
@@ -93,7 +96,7 @@ def build_graph(path="iris.csv", x=((0.0,) * COLUMNS,), y=(0,)):
 
 
 def run_graph(steps=STEPS):
-    """The four in one session. The variables take their values by feeding, once."""
+    """Runs all four in one session. The variables take their values from one feed."""
     x, y = read_data()
     ways = {"feeding": [], "file": [], "constant": [], "variable": []}
     with tempfile.TemporaryDirectory() as folder, v1.Graph().as_default(), v1.Session() as sess:
@@ -109,12 +112,12 @@ def run_graph(steps=STEPS):
 
 @tf.function(input_signature=[tf.TensorSpec([None, COLUMNS]), tf.TensorSpec([None], tf.int32)])
 def feeding(x, y):
-    """What a program does with its arguments: here it hands them back."""
+    """Returns its arguments, in place of what a program does with them."""
     return tf.identity(x), tf.identity(y)
 
 
 def reading(path):
-    """Returns a data set of a CSV file's batches, over and over."""
+    """Returns a data set of a CSV file's batches, repeated."""
 
     def parse(line):
         *columns, label = tf.io.decode_csv(line, record_defaults=[[0.0]] * COLUMNS + [[0]])
@@ -132,7 +135,7 @@ class Preloaded(tf.Module):
 
     @tf.function
     def batch(self, step):
-        """Batch number `step` (int32 scalar), counted round and round."""
+        """Returns batch number `step` (int32 scalar). After the last batch comes the first."""
         rows = (tf.range(BATCH_SIZE) + step * BATCH_SIZE) % tf.shape(self.y)[0]
         return tf.gather(self.x, rows), tf.gather(self.y, rows)
 

@@ -1,15 +1,15 @@
 """Whole files in a row: string_input_producer and WholeFileReader
 
 Source: S0 178-197
-TF1: string_input_producer is a queue of names with its runner; reader.read takes a name out and gives back name and
-    content. num_epochs counts in a local variable, which local_variables_initializer sets; after the last epoch the
-    queue is closed, and the next read is OutOfRangeError: the end of the data.
+TF1: string_input_producer is a queue of names with its runner. reader.read takes a name out and returns name and
+    content. A local variable counts num_epochs, and local_variables_initializer sets it. After the last epoch the queue
+    is closed, and the next read raises OutOfRangeError: the end of the data.
 Now: a data set of names, map(tf.io.read_file), repeat; its end is the end of the loop.
 Errata: S0 ends on `except Exception`, which takes a missing file for the end as well, and starts the threads without
     a Coordinator, so that nobody stops or joins them. A missing file behind a batch queue looks like the end of the
     data, too: OutOfRangeError from run, and NotFoundError only from join, as `running` of tf1ref.data.queues raises it.
-    Each epoch is shuffled by itself, by string_input_producer as by shuffle before repeat; the random numbers
-    differ, and so does the order: compared is what each epoch holds, sorted.
+    Each epoch is shuffled by itself, by string_input_producer as by shuffle before repeat; the random numbers differ,
+    and so does the order. The contents of each epoch are compared, sorted.
 """
 
 import os
@@ -45,7 +45,7 @@ def write_pictures(folder):
 
 
 def as_trace(plain, shuffled):
-    """Returns the trace of (name, content, pixels) rows in file order, and of shuffled ones sorted epoch by epoch."""
+    """Returns the trace of (name, content, pixels) rows in file order, and of shuffled ones, sorted in each epoch."""
     names, data, pixels = zip(*plain)
     by_epoch = [sorted(shuffled[i : i + len(NAMES)]) for i in range(0, len(shuffled), len(NAMES))]
     return {
@@ -67,7 +67,7 @@ def build_graph(file_names=NAMES, shuffle=False):
 
 
 def read_all(paths, shuffle, trace):
-    """Reads to the end; returns (name, content, pixels) rows in the order in which they came."""
+    """Reads to the end. Returns (name, content, pixels) rows in the order in which they came."""
     rows = []
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -86,7 +86,7 @@ def read_all(paths, shuffle, trace):
 
 
 def read_missing(path, trace):
-    """Reads a file that is not there by way of a batch queue."""
+    """Reads a missing file through a batch queue."""
     with v1.Graph().as_default(), v1.Session() as sess:
         batch = v1.train.batch([build_graph([path])["pixels"]], batch_size=2)
         sess.run(v1.local_variables_initializer())
@@ -115,7 +115,7 @@ def read_file(name):
 
 
 def run_function(out=None):
-    """The same files as data sets; a missing one is NotFoundError where the element should be."""
+    """The same files as data sets. A missing file raises NotFoundError in the place of its element."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         names = tf.data.Dataset.from_tensor_slices(write_pictures(out or scratch))

@@ -1,11 +1,11 @@
-"""The picture that circle and dots share. Needs matplotlib (the extra "plots")."""
+"""The picture that circle and dots share. It needs matplotlib (the extra "plots")."""
 
 
 def boundaries(trace, x, colors, plane):
-    """Returns a figure of two panels, without and with L2: the points, and the line where the network says .5.
+    """Returns a figure of two panels, without and with L2: the points, and the line where the network's output is .5.
 
-    Of `trace`: final/{mse,l2}/grid, the answers at the points of `plane`, and final/{mse,l2}/accuracy. x is (n, 2),
-    `colors` has one for each row of it, `plane` holds the coordinates (2, rows, columns).
+    trace: has final/{mse,l2}/grid, the outputs at the points of `plane`, and final/{mse,l2}/accuracy.
+    x: (n, 2). colors: one for each row of x. plane: the coordinates, (2, rows, columns).
     """
     from matplotlib.figure import Figure
 

@@ -4,9 +4,9 @@ Source: S3 1352-1467
 TF1: penalties gather in the collection "losses" of a graph; two sessions of one graph hold two sets of variables.
 Now: the penalties are added up where they are needed; two objects hold two sets of variables.
 Errata: S3 calls it five layers, counting the input. Its second run prints the plain loss under the name of the
-    regularized one. relu is on the output too: without L2 two of five starts tried fall below 0 everywhere, where
-    there is no gradient, and answer 0 for ever; S3 sets no seed, this one learns. Its remedy for a second run in
-    one process, a new graph each time, is right: a graph's collection keeps the penalties of earlier networks.
+    regularized one. The output has relu, too. Without L2, two of five starts fell below 0 everywhere, where there is no
+    gradient, and gave 0 for ever. S3 sets no seed; this one learns. Its remedy for a second run in one process, a new
+    graph each time, is right: a graph's collection keeps the penalties of earlier networks.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ LEARNING_RATE = 0.001
 REGULARIZATION = 0.003
 NAMES = ("mse", "l2")
 
-# S3 shows a picture of the boundaries: with L2 it is the rounder one, drawn with smaller weights.
+# S3 shows a picture of the boundaries. The one with L2 is rounder, and drawn with smaller weights.
 EXPECTED = {
     "final/mse/accuracy": at_least(0.9),
     "final/l2/accuracy": at_least(0.9),
@@ -39,7 +39,10 @@ EXPECTED = {
 
 
 def points():
-    """x float32 (150, 2), moved by the noise; y (150, 1), given before: 0 inside the circle round (0, 0), else 1."""
+    """Returns x float32 (150, 2) and y (150, 1): 0 inside the circle round (0, 0), else 1.
+
+    y is computed before x gets its noise.
+    """
     random = np.random.RandomState(DATA_SEED)
     x1 = random.uniform(-1, 1, size=POINTS)
     x2 = random.uniform(0, 2, size=POINTS)
@@ -49,7 +52,7 @@ def points():
 
 
 def grid():
-    """Returns (rows of points of the plane float32 (n, 2), the coordinates (2, 121, 121)), for the boundary."""
+    """Returns (points of the plane, float32 (n, 2); their coordinates, (2, 121, 121)), for the boundary."""
     plane = np.mgrid[-1.2:1.2:121j, -0.2:2.2:121j]
     return plane.reshape(2, -1).T.astype(np.float32), plane
 
@@ -96,7 +99,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """Each session is initialized by itself: from one graph's seeds both start with the same weights."""
+    """Each session is initialized by itself. With the seeds of one graph, both start with the same weights."""
     x, y = points()
     losses, trace = [], {}
     with v1.Graph().as_default():
@@ -126,7 +129,7 @@ def run_graph(steps=STEPS):
 
 
 class Network(tf.Module):
-    """Four layers with relu; `regularized` says which of the two losses it learns by."""
+    """Four layers with relu. `regularized` tells which of the two losses it learns by."""
 
     def __init__(self, regularized):
         super().__init__()
@@ -154,7 +157,10 @@ class Network(tf.Module):
 
     @tf.function
     def loss_and_gradients(self, x, y):
-        """The loss before a step, and its gradients. All terms in one add_n: another order would round otherwise."""
+        """Returns the loss before a step, and its gradients.
+
+        All terms are in one add_n, because another order would round differently.
+        """
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.pow(y - self.predict(x), 2)) / POINTS
             if self.regularized:
@@ -171,7 +177,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """The seed is set before each network: both start with the same weights."""
+    """The seed is set before each network, so that both start with the same weights."""
     x, y = points()
     networks, losses, trace = {}, [], {}
     batch = tf.constant(x), tf.constant(y)

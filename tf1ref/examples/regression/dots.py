@@ -20,7 +20,7 @@ from tf1ref.examples.regression import _plots
 from tf1ref.modules import optimizers
 
 SEED = 1
-STEPS = 400  # epochs, of ten batches each
+STEPS = 400  # epochs of ten batches each
 BATCH_SIZE = 32
 HIDDEN_NODES = 11
 BIAS_START = 0.01
@@ -46,13 +46,13 @@ def batches():
 
 
 def grid():
-    """Returns (rows of points of the plane float32 (3600, 2), the coordinates (2, 60, 60)), for the boundary."""
+    """Returns (points of the plane, float32 (3600, 2); their coordinates, (2, 60, 60)), for the boundary."""
     plane = np.mgrid[-3:3:60j, -3:3:60j]
     return plane.reshape(2, -1).T.astype(np.float32), plane
 
 
 def figures(trace, losses, y):
-    """Adds the losses (steps, 2 networks, 10 batches) and what is computed of them and of the predictions."""
+    """Adds the losses (steps, 2 networks, 10 batches), and what is computed from them and from the predictions."""
     losses = np.array(losses)
     trace["steps/loss"], trace["steps/mean_loss"] = losses[:, :, -1], losses.mean(axis=2)
     squares = {}
@@ -74,7 +74,7 @@ def build_graph():
     b2 = v1.get_variable("b2", [1], initializer=v1.constant_initializer(BIAS_START))
     y = v1.matmul(v1.nn.relu(v1.matmul(x, w1) + b1), w2) + b2
     loss_mse = v1.reduce_mean(v1.square(y_ - y))
-    # One add_n of all terms: a sum of sums is put in another order by the session's graph optimizer.
+    # One add_n sums all terms, because the session's graph optimizer regroups a sum of sums.
     loss = v1.add_n([loss_mse, REGULARIZER * v1.nn.l2_loss(w1), REGULARIZER * v1.nn.l2_loss(w2)])
     graph = {"x": x, "y_": y_, "y": v1.identity(y, name="y"), "train": {}, "gradients": {}}
     graph["loss"] = dict(zip(NAMES, (loss_mse, loss)))
@@ -117,7 +117,7 @@ def run_graph(steps=STEPS):
 
 
 class Network(tf.Module):
-    """Eleven relu nodes and one sum; `regularized` says whether the loss has the penalty of both weights."""
+    """Eleven relu nodes and one sum. `regularized`: whether the loss has the penalty of both weights."""
 
     def __init__(self, regularized):
         super().__init__()
@@ -156,7 +156,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """The seed is set before each network: both start with the same weights."""
+    """The seed is set before each network, so that both start with the same weights."""
     epoch = [(tf.constant(xs), tf.constant(ys)) for xs, ys in batches()]
     x, y = (np.concatenate(arrays) for arrays in zip(*batches()))
     networks, losses, trace = {}, [], {}

@@ -3,9 +3,9 @@
 Source: S3 882-977
 TF1: one placeholder for any number of points; the session is asked for the prediction, the loss, the step by turns.
 Now: three methods of one object; the variables are there as soon as it is.
-Errata: the weights S3 prints after training are of another run than the loss and the prediction under them: put
-    into the network they predict [1.32 .31 1.10 .18], a loss of .246, not .036. Without activations two layers are
-    one: no start can go below .036, what least squares leave. S3 seeds nothing; here every draw has a seed.
+Errata: the weights that S3 prints after training come from another run than the loss and the prediction under them. In
+    the network they predict [1.32 .31 1.10 .18], with a loss of .246, not .036. Without activations two layers are one:
+    no start can go below .036, what least squares leave. S3 seeds nothing; here every draw has a seed.
 """
 
 import numpy as np
@@ -16,13 +16,15 @@ from tf1ref import console
 from tf1ref.catalog.figures import about, at_least, at_most, exactly
 from tf1ref.modules import optimizers
 
-SEED = 4  # of 30 starts tried 18 come below .04 in a thousand steps
+# 18 of 30 starts come below .04 in a thousand steps, and this is one of them.
+SEED = 4
 STEPS = 1000
 LEARNING_RATE = 0.01
 POINTS = ((0.7, 0.9), (0.1, 0.4), (0.5, 0.8), (0.2, 0.3))
-THRESHOLD = 0.6  # a point is of class 1 when the sum of its two numbers is not below it
+# A point is of class 1 when the sum of its two numbers is at least this.
+THRESHOLD = 0.6
 
-# What S3 prints of its own, unseeded run.
+# These are S3's printed figures, from its own run without a seed.
 FIRST_PREDICTION = ((-1.8375354,), (-0.14922595,), (-1.2469425,), (-0.5071239,))
 LAST_PREDICTION = ((1.0957603,), (0.0844568,), (0.86833656,), (-0.04860568,))
 PRINTED_W1 = ((-0.15459022, -0.58988345, 0.45714408), (0.2202878, -0.4982153, 1.3863227))
@@ -34,14 +36,14 @@ EXPECTED = {
     "forward/first_loss": exactly(13.379801, 5),
     "forward/last_loss": exactly(0.03600077, 7),
     "forward/printed_weights_loss": about(0.2457, within=1e-4),
-    "steps/loss": at_least(0.036 - 1e-6),  # the best straight plane
+    "steps/loss": at_least(0.036 - 1e-6),  # the loss of the best plane
     "final/loss": at_most(0.04),
     "final/prediction": about(LAST_PREDICTION, within=0.02),
 }
 
 
 def points():
-    """Returns x float32 (4, 2) and the labels (4, 1): the second axis has to be there, or y - labels is (4, 4)."""
+    """Returns x float32 (4, 2) and the labels (4, 1). Without the second axis, y - labels would be (4, 4)."""
     x = np.array(POINTS, np.float32)
     return x, np.array([[0 if x1 + x2 < THRESHOLD else 1] for x1, x2 in POINTS], np.float32)
 
@@ -87,7 +89,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """A run computes what it is asked for and nothing else: the training op is asked for with the loss."""
+    """A run computes only what it is asked for. The training op is fetched together with the loss."""
     x, y = points()
     losses = []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -152,7 +154,7 @@ def printed(x, y):
 
 
 def run_function(steps=STEPS):
-    """The loss after the last step is computed with the gradients it does not need: two results of one function."""
+    """The loss after the last step comes with gradients that are not needed, as results of one function."""
     tf.random.set_seed(SEED)
     x, y = (tf.constant(array) for array in points())
     losses = []

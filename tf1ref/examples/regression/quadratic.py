@@ -25,12 +25,12 @@ TRAIN_POINTS = 2000
 TEST_POINTS = 1500
 LAYERS = ((3, 4), (4, 4), (4, 1))
 
-# The source shows the fit as a picture; a mean square error of 5e-4 is 2 % of the curve's height.
+# The source shows the fit as a picture. A mean square error of 5e-4 is 2 % of the curve's height.
 EXPECTED = {"final/test_mse": at_most(5e-4)}
 
 
 def points(count):
-    """Returns x (count, 3), the same number three times, and y (count, 1), both scaled to [0, 1], float32."""
+    """Returns x (count, 3), three times the same number, and y (count, 1), both scaled to [0, 1], float32."""
     x = np.linspace(-20, 20, count)
     y = 0.2 * (x * x) - x + 1
     x = (x - x.min()) / (x.max() - x.min())
@@ -57,7 +57,8 @@ def build_graph():
     loss = v1.reduce_sum(v1.square(out - y))
     optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
     gradients = optimizer.compute_gradients(loss)
-    v1.summary.scalar("loss", loss)  # the tag is an op's name: were the loss named so, it would become loss_1
+    # The tag is the op's name. If the loss had this name, the tag would become loss_1.
+    v1.summary.scalar("loss", loss)
     return {
         "x": x,
         "y": y,
@@ -70,7 +71,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS, out=None):
-    """One run trains, measures and summarizes. `out`: where the event file goes; None writes none."""
+    """One run trains, measures and summarizes. `out`: the event file's folder; None writes no file."""
     x, y = points(TRAIN_POINTS)
     x_test, y_test = points(TEST_POINTS)
     losses, trace = [], {}
@@ -136,7 +137,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS, out=None):
-    """The points are turned into tensors once: what a feed does at every run."""
+    """The points become tensors once. A feed converts them in every run."""
     tf.random.set_seed(SEED)
     x, y = (tf.constant(a) for a in points(TRAIN_POINTS))
     x_test, y_test = points(TEST_POINTS)

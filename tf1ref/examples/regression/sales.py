@@ -1,12 +1,12 @@
 """Sales: predicting too few costs ten times as much as too many
 
-Source: S3 1289-1351
-TF1: the loss is a v1.where of two weighted differences under a placeholder; Adam's slots hide in the graph.
+Source: S3 1289-1351 TF1: the loss is a v1.where of two weighted differences under a placeholder; Adam's slots hide in
+    the graph.
 Now: the same loss under a GradientTape; Adam is TF1's kernel, whose slots are variables of an object.
-Errata: S3's formula has a = 10 on the side of too many, against its own text and code; its one-line version
-    misspells greater and gives too few a negative loss, which has no lower bound: f(y, y_) is
-    (y - y_) * 1 above and (y_ - y) * 10 below. It imports RandomState alone and then calls np.random; the batches
-    are drawn without a seed, here from one. It runs the weights apart from the step; one run fetches both.
+Errata: S3's formula has a = 10 on the side of too many, against its own text and code. Its one-line version misspells
+    greater and gives too few a negative loss, which has no lower bound. The right f(y, y_) is (y - y_) * 1 above and
+    (y_ - y) * 10 below. It imports RandomState alone and then calls np.random. Its batches are drawn without a seed,
+    here from one. It runs the weights apart from the step; one run fetches both.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from tf1ref import console
 from tf1ref.catalog.figures import about
 from tf1ref.modules import optimizers
 
-# S3 sets no graph seed. TensorFlow then takes this one beside the op's own: the start is S3's.
+# S3 sets no graph seed. TensorFlow then takes this one beside the op's own, so the start is S3's.
 SEED = 87654321
 DATA_SEED = 1
 BATCH_SEED = 2
@@ -28,12 +28,12 @@ LEARNING_RATE = 0.001
 LOSS_LESS = 10.0
 LOSS_MORE = 1.0
 
-# S3 prints [[1.0193471], [1.0428091]] for batches nobody can draw again.
+# S3 prints [[1.0193471], [1.0428091]] for batches that nobody can draw again.
 EXPECTED = {"final/w1": about([[1.019], [1.043]], within=0.02)}
 
 
 def sales():
-    """x float32 (128, 2) and y_ (128, 1), their sum give or take .05."""
+    """Returns x float32 (128, 2) and y_ (128, 1), the sum of both columns plus or minus .05."""
     random = np.random.RandomState(DATA_SEED)
     x = random.rand(EXAMPLES, 2)
     y_ = [[m + n + random.rand() / 10.0 - 0.05] for m, n in x]
@@ -41,7 +41,7 @@ def sales():
 
 
 def batches(steps):
-    """Returns the rows of every step's batch, (steps, 8): eight of 128, none twice."""
+    """Returns the rows of every step's batch, (steps, 8): eight different ones of 128."""
     random = np.random.RandomState(BATCH_SEED)
     return [random.permutation(EXAMPLES)[:BATCH_SIZE] for _ in range(steps)]
 
@@ -62,7 +62,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """A batch is fed; the step's run returns the loss before it and the weights after it."""
+    """A batch is fed. The step's run returns the loss before it and the weights after it."""
     x, y_ = sales()
     losses, weights = [], []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -110,7 +110,7 @@ class Model(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """The batches are cut out of numpy arrays, as they are for a feed."""
+    """The batches are slices of numpy arrays, as they are for a feed."""
     tf.random.set_seed(SEED)
     x, y_ = sales()
     losses, weights = [], []
@@ -131,7 +131,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Returns a figure of both weights on their way, as S3 shows them."""
+    """Returns a figure of both weights during training, as S3 shows them."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")

@@ -19,16 +19,20 @@ SEED = 1
 STEPS = 500
 POINTS = 200
 HIDDEN_NODES = 4
-MARGIN = 0.1  # how far from the axes the points keep: a boundary cannot be drawn to the hair
+# The points keep this distance from the axes, since a boundary is never exact.
+MARGIN = 0.1
 LEARNING_RATE = 0.05
 NAMES = ("perceptron", "hidden")
 
-# The best a straight line can do is to cut one quadrant off: three of four are right then.
+# The best straight line cuts one quadrant off. Three of four are right then.
 EXPECTED = {"final/perceptron/accuracy": at_most(0.75), "final/hidden/accuracy": exactly(1.0)}
 
 
 def points():
-    """x float32 (200, 2) in [-1, 1], as many in every quadrant; y (200, 1): 0 where the signs are equal, else 1."""
+    """Returns x float32 (200, 2) in [-1, 1], with equally many points in each quadrant, and y (200, 1).
+
+    y is 0 where the signs are equal, else 1.
+    """
     sizes = MARGIN + (1 - MARGIN) * np.random.RandomState(SEED).rand(POINTS, 2)
     signs = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)] * (POINTS // 4))
     return (sizes * signs).astype(np.float32), (signs[:, :1] != signs[:, 1:]).astype(np.float32)
@@ -101,7 +105,7 @@ def run_graph(steps=STEPS):
 
 
 class Network(tf.Module):
-    """A perceptron, or one behind a layer of tanh nodes; `variables_by_name` has the graph's names."""
+    """A perceptron, or one behind a layer of tanh nodes. `variables_by_name` has the graph's names."""
 
     def __init__(self, name):
         super().__init__()
@@ -148,7 +152,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """An eager op drawn again with the same seed goes on in its sequence: the seed is set anew for each network."""
+    """The seed is set anew for each network, since an eager op that is called again continues its sequence."""
     x, y = (tf.constant(array) for array in points())
     networks, losses, trace = {}, [], {}
     for name in NAMES:

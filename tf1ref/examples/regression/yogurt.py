@@ -3,9 +3,9 @@
 Source: S4 1479-1640
 TF1: v1.where picks one of two computed branches; three weights are trained in one session, each by its own op.
 Now: tf.where does the same; each loss is a method, each weight an object of one class.
-Errata: the custom losses are sums over 32 days at a rate fit for a mean. To the end a step moves a weight by as
-    much as .5, and the printed weights are where they happened to be then. Kept: with the seed, rate and number
-    of steps of S4 they come out again. S4 prints "after n steps" when n + 1 are done.
+Errata: the custom losses are sums over 32 days at a rate fit for a mean. To the end a step moves a weight by as much as
+    .5, so the printed weights depend on the last step. This is kept: with S4's seed, rate and number of steps the
+    weights are the same. S4 prints "after n steps" when n + 1 are done.
 """
 
 import numpy as np
@@ -16,11 +16,11 @@ from tf1ref import console
 from tf1ref.catalog.figures import exactly
 from tf1ref.modules import optimizers
 
-# S4 sets no global seed. TensorFlow then takes this one beside an op's own: said here, it gives S4's very numbers.
+# S4 sets no global seed. TensorFlow then takes this one beside an op's own, which gives S4's numbers.
 SEED = 87654321
 DATA_SEED = 23455
-STEPS = 15000  # of the mean square error
-PRICE_STEPS = 10000  # of the custom loss
+STEPS = 15000  # steps with the mean square error
+PRICE_STEPS = 10000  # steps with the custom loss
 PRINT_EVERY = 500
 LEARNING_RATE = 0.002
 DEAR = 99.0
@@ -39,7 +39,7 @@ EXPECTED = {
 
 
 def sales():
-    """x (32, 2), what sales depend on, and y_ (32, 1), their sum give or take .05; float32."""
+    """Returns x (32, 2), float32, and y_ (32, 1), the sum of both columns plus or minus .05."""
     random = np.random.RandomState(DATA_SEED)
     x = random.rand(DAYS, 2)
     y_ = [[x1 + x2 + (random.rand() / 10.0 - 0.05)] for x1, x2 in x]
@@ -47,7 +47,7 @@ def sales():
 
 
 def results(history, losses):
-    """Turns the weights after every step into trace keys, among them the last two lines that S4 prints."""
+    """Turns the weights after every step into trace keys. Two of them are the last two lines that S4 prints."""
     trace = {}
     for name in NAMES:
         w = np.array(history[name])[:, :, 0]
@@ -58,7 +58,7 @@ def results(history, losses):
 
 
 def price_loss(y, y_, profit, cost):
-    """Adds the money lost: `cost` for each unit too many, `profit` for each too few, summed."""
+    """Adds the money lost, summed: `cost` for each unit too many, `profit` for each too few."""
     return v1.reduce_sum(v1.where(v1.greater(y, y_), (y - y_) * cost, (y_ - y) * profit))
 
 
@@ -86,7 +86,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """One run moves all three weights; after PRICE_STEPS steps the mean square error goes on alone."""
+    """One run changes all three weights. After PRICE_STEPS steps only the mean square error continues."""
     x, y_ = sales()
     history, losses = {name: [] for name in NAMES}, {name: [] for name in NAMES}
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -109,7 +109,7 @@ def run_graph(steps=STEPS):
 
 
 class Model(tf.Module):
-    """One weight (2, 1) and its optimizer. A subclass says the loss."""
+    """One weight (2, 1) and its optimizer. A subclass defines the loss."""
 
     def __init__(self, start, name):
         super().__init__()
@@ -149,7 +149,7 @@ class PriceModel(Model):
 
 
 def run_function(steps=STEPS):
-    """The start is drawn once: a second call of the same eager op would go on in the sequence."""
+    """The start is drawn once, because a second call of the same eager op would continue its sequence."""
     tf.random.set_seed(SEED)
     x, y_ = (tf.constant(array) for array in sales())
     start = tf.random.normal([2, 1], stddev=1, seed=1)
@@ -174,7 +174,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """The first weight under the three losses, and both weights of each one's last hundred steps."""
+    """Returns a figure of the first weight under the three losses, and of each pair's last hundred steps."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -1,1 +1,1 @@
-"""Savers, meta graphs, frozen graphs."""
+"""Savers, meta graphs and frozen graphs."""

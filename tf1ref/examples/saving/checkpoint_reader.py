@@ -71,7 +71,7 @@ class Model(tf.Module):
 
 
 def run_function(out=None):
-    """A Checkpoint holds its tree of objects too: that key is no variable."""
+    """A Checkpoint also holds its tree of objects. That key is not a variable."""
     trace, ending = {}, "/.ATTRIBUTES/VARIABLE_VALUE"
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
@@ -79,7 +79,8 @@ def run_function(out=None):
         trace["initial/v1"], trace["initial/v2"] = model.first.numpy(), model.second.numpy()
         prefix = tf.train.Checkpoint(v1=model.first, v2=model.second).write(os.path.join(folder, NAME))
         with tf.io.gfile.GFile(os.path.join(folder, "checkpoint"), "w") as f:
-            f.write(f'model_checkpoint_path: "{os.path.basename(prefix)}"\n')  # write() keeps no state, save() numbers
+            # write() keeps no state, and save() numbers.
+            f.write(f'model_checkpoint_path: "{os.path.basename(prefix)}"\n')
         latest = tf.train.latest_checkpoint(folder)
         listed = {name.removesuffix(ending): shape for name, shape in tf.train.list_variables(latest) if shape}
         reader = tf.train.load_checkpoint(latest)

@@ -3,8 +3,8 @@
 Source: S3 1762-1808, S0 1032-1080
 TF1: convert_variables_to_constants prunes the graph to the outputs and puts each variable's value, which it
     asks the session for, in the variable's place; import_graph_def adds the file to any graph.
-Now: a concrete function's graph receives its variables as captured inputs; freezing it is to write their
-    values where it reads them. The file is the same kind; import_graph_def reads it inside a tf.function.
+Now: a concrete function's graph receives its variables as captured inputs. To freeze it, their values are written where
+    it reads them. The file is the same kind; import_graph_def reads it inside a tf.function.
     GFile stands where S3 and S0 read with FastGFile, which is deprecated and the same.
 Errata: S0 names the first variable "vl" (a letter for a digit) and asks for "add :0" with a space in it,
     which is no name. The conversion wants the node, "add"; the import the tensor, "add:0".
@@ -39,7 +39,7 @@ def build_graph():
 
 
 def write_graph(path, trace):
-    """The session holds the values: conversion happens while it is open."""
+    """Writes the frozen graph. The session holds the values, so the conversion needs it open."""
     with v1.Graph().as_default() as graph, v1.Session() as sess:
         nodes = build_graph()
         sess.run(v1.global_variables_initializer())
@@ -85,7 +85,7 @@ class Model(tf.Module):
 
 
 def write_function(path, trace):
-    """A trace captures its variables as inputs of dtype resource: each read of one becomes a constant."""
+    """Writes the frozen function. A trace has its variables as inputs; each read of one becomes a constant."""
     model = Model()
     trace["initial/v1"], trace["initial/v2"] = model.first.numpy(), model.second.numpy()
     trace["forward/result"] = model.result().numpy()
@@ -109,7 +109,7 @@ def write_function(path, trace):
 
 
 def run_function(out=None):
-    """Writes and reads the same file; an empty tf.Graph hands out the message to read it into."""
+    """Writes and reads the same file. An empty tf.Graph makes the message into which it is read."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(out or scratch, FILE)

@@ -21,13 +21,14 @@ from tf1ref.catalog.figures import exactly
 from tf1ref.modules import optimizers
 
 SEED = 1
-STEPS = 40  # of the body; half of them before it is saved. As many of the head
+# The body takes this many steps, half of them before it is saved. The head takes as many.
+STEPS = 40
 INPUTS = 3
 HIDDEN = 8
 CLASSES = 2
 PICTURES = 16
 LEARNING_RATE = 0.2
-STDDEV = 0.05  # of the head's weights: S2's
+STDDEV = 0.05  # S2's deviation of the head's weights
 HEAD_BIAS = 0.05
 
 EXPECTED = {"final/differing": exactly(0), "final/body_moved": exactly(0)}
@@ -50,18 +51,19 @@ def build_graph():
     out = v1.get_variable("out/w", initializer=v1.truncated_normal([HIDDEN, CLASSES], seed=2))
     cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=v1.matmul(hidden, out), labels=labels)
     loss = v1.reduce_mean(cross_entropy, name="the_loss")
-    train = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)  # puts itself into a collection, too
+    # This puts itself into a collection, too.
+    train = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)
     return {"x": x, "labels": labels, "hidden": hidden, "loss": loss, "train": train}
 
 
 def train_graph(sess, data):
-    """Trains whatever graph is there, by the names and the collection it came with; returns the losses."""
+    """Trains the graph that is there, by the names and the collection that came with it. Returns the losses."""
     (train,) = v1.get_collection(v1.GraphKeys.TRAIN_OP)
     return [sess.run(["the_loss:0", train], {"x:0": x, "labels:0": labels})[0] for x, labels in data]
 
 
 def head_graph(sess, graph, data, trace):
-    """A new head on the imported body: only its own two variables move."""
+    """Trains a new head on the imported body. Only the head's own two variables change."""
     hidden = v1.stop_gradient(graph.get_tensor_by_name("body/hidden:0"))
     body = graph.get_tensor_by_name("body/w/Read/ReadVariableOp:0")
     weights = v1.Variable(v1.truncated_normal([hidden.shape[1], CLASSES], stddev=STDDEV, seed=3), name="head/w")
@@ -78,7 +80,7 @@ def head_graph(sess, graph, data, trace):
 
 
 def run_graph(steps=STEPS, out=None):
-    """Trains all the way; and to half of the steps, from there on in an imported graph. Then a head on that."""
+    """Trains all the way, and also to half of the steps and from there in an imported graph. Then trains a head."""
     trace, data = {}, list(batches(steps))
     half = steps // 2
     with tempfile.TemporaryDirectory() as scratch:
@@ -102,7 +104,7 @@ def run_graph(steps=STEPS, out=None):
 
 
 class Body(tf.Module):
-    """A network of one hidden layer and its training, each with a signature: what has none is not saved."""
+    """A network of one hidden layer and its training. Each function has a signature, or it would not be saved."""
 
     BATCH = [tf.TensorSpec([None, INPUTS]), tf.TensorSpec([None], tf.int64)]
 
@@ -149,7 +151,7 @@ class Head(tf.Module):
 
 
 def run_function(steps=STEPS, out=None):
-    """The same trainings; between the halves of the first one lies a SavedModel."""
+    """The same trainings. A SavedModel lies between the two halves of the first one."""
     tf.random.set_seed(SEED)
     trace, data = {}, [(tf.constant(x), tf.constant(y)) for x, y in batches(steps)]
     half = steps // 2

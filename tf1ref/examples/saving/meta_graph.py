@@ -40,7 +40,7 @@ EXPECTED = {
 
 
 def described(meta, nodes, trainable):
-    """Returns what S3 looks up in a MetaGraphDef: who adds, with which arguments, and the names of the variables."""
+    """Returns what S3 looks up in a MetaGraphDef: the adding node, its arguments, and the variables' names."""
     (op,) = [node.op for node in nodes if node.name == "add"]
     (definition,) = [each for each in meta.meta_info_def.stripped_op_list.op if each.name == op]
     return {
@@ -64,7 +64,7 @@ def export_graph(path):
 
 
 def extend_graph(folder, trace):
-    """S2's program: (w1 + w2) * bias, saved; imported, fed other numbers, and multiplied once more."""
+    """Runs S2's program: (w1 + w2) * bias is saved, imported, fed with other numbers, and multiplied again."""
     path = os.path.join(folder, "my_test_model")
     with v1.Graph().as_default(), v1.Session() as sess:
         w1, w2 = v1.placeholder("float", name="w1"), v1.placeholder("float", name="w2")
@@ -83,7 +83,7 @@ def extend_graph(folder, trace):
 
 
 def run_graph(out=None):
-    """A collection of variables holds a VariableDef each, as bytes."""
+    """A collection of variables holds one VariableDef, as bytes, for each."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
@@ -126,12 +126,12 @@ class Extended(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([]), tf.TensorSpec([])])
     def op_to_restore(self, w1, w2):
-        """Returns a scalar of two."""
+        """Returns a scalar for two scalars."""
         return tf.multiply(tf.add(w1, w2), self.bias)
 
 
 def extend_function(folder, trace):
-    """The loaded function is called inside another one: the graph of that one holds both."""
+    """Calls the loaded function inside another one, whose graph holds both."""
     path, extended = os.path.join(folder, "my_test_model"), Extended()
     trace["forward/saved"] = extended.op_to_restore(FIRST, SECOND).numpy()
     tf.saved_model.save(extended, path)
@@ -146,7 +146,7 @@ def extend_function(folder, trace):
 
 
 def run_function(out=None):
-    """The graph of objects says of every variable its name and whether it is trained."""
+    """The graph of objects has the name of each variable, and whether it is trained."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)

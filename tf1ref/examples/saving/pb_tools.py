@@ -39,7 +39,7 @@ EXPECTED = {
 
 
 def own(nodes):
-    """Returns the names of the program's own nodes, sorted: without those that reading and returning values adds."""
+    """Returns the sorted names of the program's own nodes, without those that read and return values."""
     return sorted(node.name for node in nodes if node.name in OWN)
 
 
@@ -93,7 +93,7 @@ def show_graph(folder, add):
 
 
 def run_graph(out=None):
-    """Checkpoint and .meta to `out`, .pb from them, both to TensorBoard."""
+    """Writes a checkpoint and its .meta to `out`, makes a .pb from them, and shows both to TensorBoard."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
@@ -128,7 +128,7 @@ class Model(tf.Module):
 
 
 def frozen_function(values):
-    """Returns the GraphDef of the sum of {name: array}, each a constant of that name."""
+    """Returns the GraphDef of the sum of {name: array}. Each array is a constant of that name."""
 
     @tf.function(input_signature=[])
     def result():
@@ -139,7 +139,7 @@ def frozen_function(values):
 
 
 def read_pb_function(path):
-    """Returns the GraphDef in a .pb: an empty tf.Graph hands out the message to read it into."""
+    """Returns the GraphDef in a .pb. An empty tf.Graph makes the message into which it is read."""
     graph_def = tf.Graph().as_graph_def()
     with tf.io.gfile.GFile(path, "rb") as f:
         graph_def.ParseFromString(f.read())
@@ -155,7 +155,7 @@ def show_function(folder, graph):
 
 
 def run_function(out=None):
-    """SavedModel to `out`, .pb from it, both to TensorBoard."""
+    """Writes a SavedModel to `out`, makes a .pb from it, and shows both to TensorBoard."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder, model = os.fspath(out or scratch), Model()

@@ -4,8 +4,8 @@ Source: S2 240-250, S3 1693-1716
 TF1: save() names its file in `checkpoint`, beside those it still keeps; get_checkpoint_state reads that file,
     latest_checkpoint its first line. A program restores if there is something, and starts anew if not.
 Now: a CheckpointManager writes the same file and restore_or_initialize() decides.
-Errata: S2's loop numbers its checkpoints from 0 in every run, so a second run replaces the first one's and the number
-    says nothing about x; here the step is a variable that is saved too, and the second run goes on counting.
+Errata: S2's loop numbers its checkpoints from 0 in every run, so a second run replaces those of the first, and the
+    number says nothing about x. Here the step is a variable that is saved, too, and the second run continues counting.
     S2 adds 1.0 a step and saves all 100: the five that are kept are the last.
 """
 
@@ -48,7 +48,7 @@ def build_graph():
 
 
 def train_graph(steps, folder):
-    """One run of the program; returns x at its start, after each step, and the state of the folder."""
+    """Runs the program once. Returns x at its start, after each step, and the state of the folder."""
     values = []
     with v1.Graph().as_default(), v1.Session() as sess:
         nodes = build_graph()
@@ -57,7 +57,8 @@ def train_graph(steps, folder):
         state = v1.train.get_checkpoint_state(folder)
         if state and state.model_checkpoint_path:
             saver.restore(sess, state.model_checkpoint_path)
-            saver.recover_last_checkpoints(state.all_model_checkpoint_paths)  # else it forgets to remove them
+            # Otherwise the Saver forgets to remove them.
+            saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
         start = sess.run(nodes["x"])
         bar = console.steps(steps)
         for _ in bar:
@@ -77,7 +78,7 @@ def run_graph(steps=STEPS, out=None):
 
 
 def trace_of(first, second):
-    """Returns the trace of one half, out of its two runs."""
+    """Returns the trace of one half, from its two runs."""
     trace = {"initial/x": first[0], "initial/second_run": second[0]}
     trace |= {"steps/first_run": first[1], "steps/second_run": second[1]}
     trace |= {"final/first_run": first[1][-1], "final/second_run": second[1][-1]}
@@ -101,7 +102,7 @@ class Training(tf.Module):
 
 
 def train_function(steps, folder):
-    """One run of the program; the manager finds what is there, and numbers by the step."""
+    """Runs the program once. The manager finds earlier checkpoints, and numbers new ones by the step."""
     training, values = Training(), []
     checkpoint = tf.train.Checkpoint(x=training.x, global_step=training.global_step)
     manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=MAX_TO_KEEP, checkpoint_name=NAME)
@@ -117,7 +118,7 @@ def train_function(steps, folder):
 
 
 def run_function(steps=STEPS, out=None):
-    """Two runs, two objects; between them only the files."""
+    """Two runs use two objects. Only the files pass between them."""
     with tempfile.TemporaryDirectory() as scratch:
         first, second = (train_function(steps, os.fspath(out or scratch)) for _ in range(2))
     return trace_of(first, second)

@@ -7,10 +7,10 @@ Now: a Checkpoint is told its variables by keyword; a manager keeps the last one
     than all unless assert_consumed asks. A function's graph is saved by saved_model.save, not with every checkpoint.
 Errata: S0's first program loads from model/test.cpkt what it saved to test.cpkt, and feeds {X: 12} for x of [1, 1].
     Keeping one checkpoint every n hours is beside max_to_keep, which counts the others. S0 saves to model.ckpt and
-    imports from "model.ckpt/model.ckpt.meta", a folder that is not there; its list of files has one model.ckpt, where
+    imports from "model.ckpt/model.ckpt.meta", in a folder that does not exist. Its list of files has one model.ckpt;
     S3's four (.index, .data) are right since 0.11. S2 calls what a Saver holds "gradients" too: it holds variables, a
-    gradient is no variable. S2 writes the graph with the first numbered checkpoint only, which max_to_keep removes
-    with its .meta five saves later; here it goes under a name of its own.
+    gradient is no variable. S2 writes the graph with the first numbered checkpoint only, which max_to_keep removes with
+    its .meta five saves later; here it goes under a name of its own.
 See: https://www.tensorflow.org/guide/checkpoint
 """
 
@@ -27,11 +27,12 @@ from tf1ref.catalog.figures import exactly
 
 FIRST = 1.0
 SECOND = 2.0
-OTHER = 1.5  # what the variables of other graphs start at
+OTHER = 1.5  # the start of the variables of other graphs
 SAVES = 7
 MAX_TO_KEEP = 5
 NAME = "test_model"
-KEEP_EVERY_HOURS = 1 / 3_600_000_000  # a microsecond: whatever should be removed is kept
+# This is a microsecond, so that everything is kept that would be removed.
+KEEP_EVERY_HOURS = 1 / 3_600_000_000
 K = 5
 TWELVE = 12
 
@@ -63,14 +64,14 @@ def numbers_in(folder, name):
 
 
 def build_graph(first=FIRST, second=SECOND, prefix=""):
-    """Adds two variables and their sum to the default graph; `prefix` goes before their names."""
+    """Adds two variables and their sum to the default graph. `prefix` comes before their names."""
     one = v1.Variable(v1.constant(first, shape=[1]), name=f"{prefix}v1")
     two = v1.Variable(v1.constant(second, shape=[1]), name=f"{prefix}v2")
     return {"first": one, "second": two, "result": one + two}
 
 
 def save_graph(path, trace):
-    """Saves the model with its graph; then SAVES times by number, without."""
+    """Saves the model with its graph, then saves it SAVES times with a number and without a graph."""
     with v1.Graph().as_default(), v1.Session() as sess:
         nodes = build_graph()
         saver = v1.train.Saver()
@@ -85,7 +86,7 @@ def save_graph(path, trace):
 
 
 def keep_graph(folder):
-    """Saves SAVES times by a Saver that is to keep the last one, and one for every so many hours."""
+    """Saves SAVES times by a Saver that keeps the last checkpoint, and one for every so many hours."""
     with v1.Graph().as_default(), v1.Session() as sess:
         build_graph()
         sess.run(v1.global_variables_initializer())
@@ -96,7 +97,7 @@ def keep_graph(folder):
 
 
 def kx_graph(path, trace):
-    """S0's first program: y = k * x; another session restores into the same graph, and needs no initializer."""
+    """Runs S0's first program, y = k * x. Another session restores into the same graph, without an initializer."""
     with v1.Graph().as_default():
         x = v1.placeholder(v1.float32, [1, 1])
         k = v1.Variable([[float(K)]])
@@ -116,14 +117,15 @@ def restore_graph(path, fetch, prefix="", saved=None, initialize=False):
     with v1.Graph().as_default(), v1.Session() as sess:
         nodes = build_graph(OTHER, OTHER, prefix)
         saver = v1.train.Saver(saved(nodes) if saved else None)
-        if initialize:  # else what is not restored has no value
+        # Otherwise variables that are not restored have no value.
+        if initialize:
             sess.run(v1.global_variables_initializer())
         saver.restore(sess, path)
         return sess.run(nodes[fetch])
 
 
 def import_graph(path):
-    """Builds the graph from the .meta file: no variable has to be declared again."""
+    """Builds the graph from the .meta file, so that no variable has to be declared again."""
     with v1.Graph().as_default() as graph, v1.Session() as sess:
         saver = v1.train.import_meta_graph(f"{path}.meta")
         saver.restore(sess, path)
@@ -131,7 +133,7 @@ def import_graph(path):
 
 
 def key_missing_graph(path):
-    """True when a plain Saver does not find "other-v1"."""
+    """Returns True when a plain Saver does not find "other-v1"."""
     try:
         restore_graph(path, "result", prefix="other-")
     except v1.errors.NotFoundError as e:
@@ -140,7 +142,7 @@ def key_missing_graph(path):
 
 
 def run_graph(out=None):
-    """Saves to `out`/test_model, and restores it, each way in a graph of its own."""
+    """Saves to `out`/test_model and restores it, each time in a graph of its own."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(out or scratch, NAME)
@@ -188,7 +190,7 @@ def save_function(path, trace):
 
 
 def keep_function(folder):
-    """The same by a manager, whose checkpoints have a folder."""
+    """Saves by a manager, whose checkpoints have a folder."""
     checkpoint, kept = tf.train.Checkpoint(v=Model().first), os.path.join(folder, "kept")
     manager = tf.train.CheckpointManager(checkpoint, kept, 1, KEEP_EVERY_HOURS, checkpoint_name="hourly")
     for step in range(SAVES):
@@ -210,7 +212,7 @@ class Product(tf.Module):
 
 
 def kx_function(path, trace):
-    """Another object reads what the first one wrote; in an object no value is ever missing, so it starts at 0."""
+    """Lets another object read what the first one wrote. An object's variables have a value, so it starts at 0."""
     product, other = Product(K), Product(0)
     trace["final/kx"] = product([[float(K)]]).numpy()
     tf.train.Checkpoint(product).write(path)
@@ -228,7 +230,7 @@ def restore_function(path, fetch, names):
 
 
 def key_missing_function(path):
-    """True when there is nothing called other_v1; reading alone would say nothing and leave OTHER."""
+    """Returns True when the file has no other_v1. Reading alone would report nothing and leave OTHER."""
     try:
         restore_function(path, "result", {"other_v1": "first", "other_v2": "second"})
     except AssertionError:
@@ -237,14 +239,15 @@ def key_missing_function(path):
 
 
 def run_function(out=None):
-    """The same ways. A name in the file is the keyword, whatever the variable is called."""
+    """Restores in the same ways. A name in the file is the keyword, whatever the variable is called."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(out or scratch, NAME)
         save_function(path, trace)
         both = {"v1": "first", "v2": "second"}
         trace["final/result"] = restore_function(path, "result", both)
-        loaded = tf.saved_model.load(f"{path}_function")  # owns the variables: without it they are gone
+        # This owns the variables; without it they are gone.
+        loaded = tf.saved_model.load(f"{path}_function")
         trace["final/imported"] = loaded.result().numpy()
         trace["final/only_v1"] = restore_function(path, "first", {"v1": "first"})
         trace["final/not_restored"] = restore_function(path, "second", {"v1": "first"})

@@ -54,7 +54,7 @@ def save_graph(path, trace):
 
 
 def restore_graph(path, name_of):
-    """Reads the average into v; `name_of`: gives the Saver's dict for v and a new average."""
+    """Reads the average into v. `name_of`: a function that returns the Saver's dict for v and a new average."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v = v1.Variable(0, dtype=v1.float32, name="v")
         ema = v1.train.ExponentialMovingAverage(DECAY)
@@ -64,7 +64,10 @@ def restore_graph(path, name_of):
 
 
 def run_graph(out=None):
-    """Saves v and its average to `out`/ema_test_model; restores with a dict by hand, and with the one made for it."""
+    """Saves v and its average to `out`/ema_test_model.
+
+    Restores with a dict by hand, and with the one that TF1 makes.
+    """
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(out or scratch, NAME)
@@ -91,7 +94,7 @@ class Model(tf.Module):
 
 
 def run_function(out=None):
-    """One Checkpoint of names; each half can read the other's."""
+    """There is one Checkpoint of names. Each half can read the other's."""
     trace = {}
     with tempfile.TemporaryDirectory() as scratch:
         model = Model()

@@ -1,4 +1,4 @@
-"""What the three estimators of the sine share: a hook that keeps what a training shows, and both halves' batches."""
+"""What the three estimators of the sine share: a hook that records a training, and the batches."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +17,7 @@ class Recorder(v1.train.SessionRunHook):
         self._bar = console.steps(steps)
 
     def begin(self):
-        """Called when the graph is built and may still be added to."""
+        """Adds ops to the graph, which is built and not yet final."""
         self._variables = {v.op.name: v for v in v1.trainable_variables()}
         # The canned head puts the losses of the examples there, too.
         self._loss = next(loss for loss in v1.get_collection(v1.GraphKeys.LOSSES) if loss.shape.rank == 0)
@@ -25,23 +25,23 @@ class Recorder(v1.train.SessionRunHook):
         self._gradients = {f"gradient/{name}": g for name, g in zip(self._variables, gradients)}
 
     def after_create_session(self, session, coord):
-        """Called when the variables are initialized."""
+        """Keeps the initial values of the variables."""
         self.initial = {f"initial/{name}": v for name, v in session.run(self._variables).items()}
         self._bar.__enter__()
 
     def before_run(self, run_context):
-        """Asks for what is fetched along with the training op."""
+        """Asks for the values that are fetched along with the training op."""
         wanted = {"loss": self._loss, "gradients": {} if self.losses else self._gradients}
         return v1.train.SessionRunArgs(wanted)
 
     def after_run(self, run_context, run_values):
-        """Keeps what was fetched."""
+        """Keeps the fetched values."""
         self.losses.append(run_values.results["loss"])
         self.first.update(run_values.results["gradients"])
         self._bar.reached(len(self.losses), loss=self.losses[-1])
 
     def end(self, session):
-        """Called after the last step."""
+        """Keeps the final values, after the last step."""
         self._bar.__exit__()
 
     def trace(self):

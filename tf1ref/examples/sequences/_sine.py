@@ -11,9 +11,9 @@ SAMPLE_GAP = 0.01
 
 
 def windows(seq):
-    """Returns (x (n, 10), y (n,)) float32 of a series: ten values in a row, and the one after them.
+    """Returns (x (n, 10), y (n,)), float32, of a series: ten values in a row, and the value after them.
 
-    n is len(seq) - 11: the notes leave out the last pair. Raises InputError for a series without a pair.
+    n is len(seq) - 11, since the notes leave out the last pair. Raises InputError for a series without a pair.
     """
     count = len(seq) - TIME_STEPS - 1
     if count < 1:
@@ -33,7 +33,7 @@ def data():
 
 
 def picture(prediction, title):
-    """Returns a figure: the predictions (989,) of the test series beside the real values. Needs matplotlib."""
+    """Returns a figure of the predictions (989,) of the test series beside the real values. It needs matplotlib."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")

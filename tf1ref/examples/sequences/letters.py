@@ -23,11 +23,11 @@ from tf1ref.modules.rnn_unroll import RNN
 SEED = 7
 STEPS = 100
 LEARNING_RATE = 0.01
-EPSILON = 1e-7  # of Adam: Keras' own; TF1's is 1e-8
+EPSILON = 1e-7  # Keras' own epsilon for Adam; TF1's is 1e-8
 EMBEDDING_RANGE = 0.05
 FIVE = "abcde"
 ALL = "abcdefghijklmnopqrstuvwxyz"
-# Program -> alphabet, letters in, numbers of an embedding (None: one-hot), numbers of the state.
+# {program: (alphabet, letters in, size of an embedding or None for one-hot, size of the state)}.
 PROGRAMS = {
     "onehot_1": (FIVE, 1, None, 3),
     "onehot_4": (FIVE, 4, None, 3),
@@ -36,7 +36,7 @@ PROGRAMS = {
 }
 ASKED = {"onehot_1": "b", "onehot_4": "bcde", "embedding_1": "e", "embedding_4": "vwxy"}
 
-# S4 prints three losses, of other random starts. Four seeds here reach .17 to .34, .18 to .82 and .15 to .31.
+# S4 prints three losses of other random starts. Four seeds here reach .17 to .34, .18 to .82 and .15 to .31.
 EXPECTED = {
     "final/onehot_4/loss": about(0.2572, within=0.1),
     "final/embedding_1/loss": at_most(0.6305),
@@ -53,7 +53,10 @@ EXPECTED = {
 
 
 def ids_of(word, program):
-    """The letters of a word as int32 (1, letters in). Raises InputError for another length or an unknown letter."""
+    """Returns the letters of a word as int32 (1, letters in).
+
+    Raises InputError for a word of another length, and for an unknown letter.
+    """
     alphabet, length, _, _ = PROGRAMS[program]
     if len(word) != length:
         raise InputError(f"{program}: {word!r} has {len(word)} letters, it takes {length}: ask for a word of {length}")
@@ -64,12 +67,15 @@ def ids_of(word, program):
 
 
 def questions():
-    """Returns {program: the ids of the word that it is asked}; bad words are refused before the first training."""
+    """Returns {program: ids of the word that it is asked}. Bad words are refused before the first training."""
     return {program: ids_of(ASKED[program], program) for program in PROGRAMS}
 
 
 def examples(program):
-    """Returns (words (n, letters in), next letters (n,)) as int32 ids, in S4's order: five go round, 26 end with z."""
+    """Returns (words (n, letters in), next letters (n,)) as int32 ids, in S4's order.
+
+    Five of them go round; 26 end with z.
+    """
     alphabet, length, _, _ = PROGRAMS[program]
     ring = alphabet + alphabet[:length] if alphabet == FIVE else alphabet
     words = [ring[i : i + length] for i in range(len(ring) - length)]
@@ -113,7 +119,7 @@ def build_graph(program="onehot_4"):
 
 
 def train_graph(program, asked, steps, trace):
-    """Trains one program in a session; an epoch is one step, of all examples at once."""
+    """Trains one program in a session. An epoch is one step, with all examples at once."""
     x, y = examples(program)
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -136,7 +142,7 @@ def train_graph(program, asked, steps, trace):
 
 
 def run_graph(steps=STEPS):
-    """Four programs, a graph each; `answer` is the probability of every letter after the one asked."""
+    """Four programs run, with a graph each. `answer` has the probability of every letter after the one asked."""
     trace = {}
     for program, asked in questions().items():
         train_graph(program, asked, steps, trace)

@@ -51,7 +51,7 @@ def series():
 
 
 def by_formulas(kernel, bias):
-    """Returns S4's formulas of the gates, step by step: the outputs (2, 5, 8) of an LSTM with TF1's kernel (11, 32)."""
+    """Returns the outputs (2, 5, 8) of an LSTM with TF1's kernel (11, 32), step by step by S4's formulas."""
     w_i, w_c, w_f, w_o = np.split(kernel, 4, axis=1)
     b_i, b_c, b_f, b_o = np.split(bias, 4)
     c = h = np.zeros([BATCH_SIZE, HIDDEN_SIZE], np.float32)
@@ -66,7 +66,7 @@ def by_formulas(kernel, bias):
 
 
 def figures(trace):
-    """Adds parameter counts, and how far apart things lie that should be equal."""
+    """Adds parameter counts, and how far apart values are that should be equal."""
     sizes = {key.removeprefix("initial/"): value.size for key, value in trace.items() if key.startswith("initial/")}
     for part in ("static", "bidirectional", "gru"):
         trace[f"parameters/{part}"] = sum(size for name, size in sizes.items() if name.startswith(f"{part}/"))
@@ -132,7 +132,7 @@ def build_graph():
 
 
 def run_graph():
-    """One run fetches the outputs and the gradients of their sum: both see the same dropout."""
+    """One run fetches the outputs and the gradients of their sum, so both have the same dropout."""
     rows = series()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -199,7 +199,7 @@ class Cells(tf.Module):
 
 
 def run_function():
-    """Going back is a forward pass over the reversed rows."""
+    """The backward direction is a forward pass over the reversed rows."""
     tf.random.set_seed(SEED)
     cells = Cells()
     trace = {f"initial/{k}": v.numpy() for k, v in cells.variables_by_name().items()}

@@ -3,9 +3,10 @@
 Source: S3 3834-3944
 TF1: MultiRNNCell of DropoutWrapper of BasicLSTMCell, run over the 28 rows by dynamic_rnn; keep_prob is fed.
 Now: the same cells; the function that trains wraps them with dropout, the one that predicts takes them as they are.
-Errata: S3's loss takes the mean over the ten classes too, a tenth of the cross entropy, and the log of a softmax, which
-    is infinite where that rounds to 0; both kept: Adam does not see a factor, and 200 steps do not come near 0. In
-    S3 the rows draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the rows' order.
+Errata: S3's loss is also a mean over the ten classes, a tenth of the cross entropy. It takes the log of a softmax,
+    which is infinite where that rounds to 0. Both are kept: a factor has no effect on Adam, and 200 steps do not come
+    near 0. In S3 the rows draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the
+    rows' order.
 See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 
@@ -34,7 +35,7 @@ FORGET_BIAS = 1.0
 WEIGHT_DEVIATION = 0.1
 BIAS_START = 0.1
 REPORT_EVERY = 100
-PICTURE = 5  # of the training pictures: the one whose reading is shown
+PICTURE = 5  # index of the training picture whose reading is shown
 
 EXPECTED = {"final/test_accuracy": at_least(0.8)}  # S3 prints 0.8588
 
@@ -82,7 +83,7 @@ def build_graph():
 
 
 def train_graph(sess, graph, data, steps, trace):
-    """Trains; an evaluation of a training batch draws masks too, which keep all."""
+    """Trains. An evaluation of a training batch draws masks, too, which keep everything."""
     x, y_, keep = graph["x"], graph["y_"], graph["output_keep_prob"]
     losses, accuracies, bar = [], [], console.steps(steps)
     for step in bar:
@@ -99,7 +100,7 @@ def train_graph(sess, graph, data, steps, trace):
 
 
 def run_graph(steps=STEPS):
-    """final/rows: what the network says after each row of a picture, (28, 10)."""
+    """final/rows has the network's answer after each row of a picture, (28, 10)."""
     data, trace = mnist.read_data_sets(one_hot=True, seed=SEED), {}
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -142,7 +143,7 @@ class Network(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, 784]), tf.TensorSpec([None, 10]), tf.TensorSpec([])])
     def with_dropout(self, x, y_, keep):
-        """Returns (loss, accuracy, gradients); each call draws masks, so that only the order of the calls counts."""
+        """Returns (loss, accuracy, gradients). Each call draws masks, so only the order of the calls counts."""
         wrapped = [
             rnn_wrappers.DropoutWrapper(cell, output_keep_prob=keep, seed=10 + number)
             for number, cell in enumerate(self.rnn.cell.cells)
@@ -167,7 +168,7 @@ class Network(tf.Module):
 
 
 def train_function(network, data, steps, trace):
-    """Trains; masks are drawn by one function, in the order in which it is called."""
+    """Trains. One function draws the masks, in the order of its calls."""
     keep, keep_all = tf.constant(KEEP_PROB), tf.constant(1.0)
     losses, accuracies, bar = [], [], console.steps(steps)
     for step in bar:
@@ -184,7 +185,7 @@ def train_function(network, data, steps, trace):
 
 
 def run_function(steps=STEPS):
-    """Evaluation has no dropout in it, instead of one that keeps everything."""
+    """The evaluation has no dropout, instead of one that keeps everything."""
     tf.random.set_seed(SEED)
     data, network = mnist.read_data_sets(one_hot=True, seed=SEED), Network()
     trace = {f"initial/{k}": v.numpy() for k, v in network.variables_by_name().items()}
@@ -201,7 +202,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """A panel for each row read: what the network makes of the digit so far."""
+    """Returns a figure with a panel for each row: the network's answer for the digit so far."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 10), layout="constrained")

@@ -3,7 +3,7 @@
 Source: S3 3945-4000
 TF1: ptb_producer keeps places in a queue that a thread fills; every run takes the next place.
 Now: a dataset of places, mapped to slices; a loop takes them.
-Errata: S3 imports its reader from a clone of a repository that is put on the path, with question marks; here it is
+Errata: S3 imports its reader from a clone of a repository on the path, with question marks. Here it is the module
     tf1ref.legacy.models.rnn.ptb.reader, and the corpus may be a generated one.
 """
 
@@ -20,12 +20,12 @@ BATCH_SIZE = 4
 NUM_STEPS = 5
 
 # On the real corpus S3 prints 929589 words, the first ids 9970, 9971, 9972, 9974, 9975, and the batches of this
-# program; a test compares them where the corpus is. What holds for any corpus is promised here.
+# program. A test compares them where the corpus is there. The figures here hold for any corpus.
 EXPECTED = {"final/next_words": exactly(1.0), "final/goes_on": exactly(1.0)}
 
 
 def figures(trace):
-    """Adds how much of y is one word ahead of x, and how much of x begins where y before it ended."""
+    """Adds the share of y that is one word ahead of x, and the share of x that begins where y before it ended."""
     x, y = trace["steps/x"], trace["steps/y"]
     trace["final/next_words"] = np.mean(y[:, :, :-1] == x[:, :, 1:])
     trace["final/goes_on"] = np.mean(x[1:, :, 0] == y[:-1, :, -1])
@@ -39,7 +39,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """The queue runner fills places in the background; the coordinator ends it."""
+    """The queue runner adds positions in the background. The coordinator ends it."""
     corpus = ptb.load()
     ptb.epoch_size(len(corpus.train), BATCH_SIZE, NUM_STEPS)
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -67,7 +67,7 @@ def batches(ids):
 
 
 def run_function(steps=STEPS):
-    """Nothing runs in the background that would have to be ended."""
+    """Nothing runs in the background, so nothing has to be ended."""
     corpus = ptb.load()
     rows = list(batches(corpus.train).take(steps).as_numpy_iterator())
     trace = {key: np.array(values) for key, values in zip(("steps/x", "steps/y"), zip(*rows))}

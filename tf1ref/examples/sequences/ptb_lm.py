@@ -46,7 +46,7 @@ EXPECTED = {"final/parameters": exactly(4651600), "final/over_start": at_most(0.
 
 
 def sizes():
-    """Returns (the corpus, training batches an epoch). Raises InputError for more words than the model has."""
+    """Returns (the corpus, training batches in an epoch). Raises InputError for more words than the model has."""
     corpus = ptb.load()
     if len(corpus.words) > VOCAB_SIZE:
         raise InputError(
@@ -56,20 +56,23 @@ def sizes():
 
 
 def eval_size(words, steps, epoch_size):
-    """How many batches an evaluation of `words` has: all; before the first epoch's end as many words as a row read."""
+    """Returns how many batches an evaluation of `words` has: all, or fewer before the end of the first epoch.
+
+    Then an evaluation has as many words as a row has read.
+    """
     every = ptb.epoch_size(len(words), EVAL_BATCH_SIZE, EVAL_NUM_STEP)
     read = steps * TRAIN_NUM_STEP // (EVAL_BATCH_SIZE * EVAL_NUM_STEP)
     return every if steps >= epoch_size else min(every, read)
 
 
 class Report:
-    """Perplexities on the way: exp of the mean loss of an epoch so far."""
+    """Perplexities during training: exp of the mean loss of an epoch so far."""
 
     def __init__(self, epoch_size):
         self.epoch_size, self.losses, self.reports, self.valid = epoch_size, [], [], []
 
     def add(self, loss):
-        """Takes the loss of a step; returns (the perplexity so far, whether the epoch ends with it)."""
+        """Takes the loss of a step. Returns (the perplexity so far, whether the epoch ends with it)."""
         epoch = len(self.losses) // self.epoch_size * self.epoch_size
         self.losses.append(loss)
         perplexity = np.exp(np.mean(self.losses[epoch:]))
@@ -78,7 +81,7 @@ class Report:
         return perplexity, len(self.losses) % self.epoch_size == 0
 
     def trace(self, variables):
-        """Returns what was kept, by trace key; over_start: the last perplexity over the first."""
+        """Returns what was kept, by trace key. over_start: the last perplexity divided by the first."""
         perplexity = {"train_perplexity": np.array(self.reports), "valid_perplexity": np.array(self.valid)}
         epoch = (len(self.losses) - 1) // self.epoch_size * self.epoch_size
         perplexity["final/over_start"] = np.exp(np.mean(self.losses[epoch:]) - self.losses[0])
@@ -87,7 +90,7 @@ class Report:
 
 
 class PTBModel:
-    """The graph of one shape; in a variable scope of its own, which the second one reuses."""
+    """The graph of one shape, in a variable scope that the second one reuses."""
 
     def __init__(self, is_training, batch_size, num_steps):
         self.input_data = v1.placeholder(v1.int32, [batch_size, num_steps])
@@ -128,14 +131,14 @@ def build_models():
 
 
 def build_graph():
-    """Adds the model that evaluates a word at a time, with its variables, to the default graph."""
+    """Adds the model that evaluates, one word at a time, to the default graph."""
     _, model = build_models()
     endpoints = {"x": model.input_data, "y": v1.identity(model.logits, name="y")}
     return {**endpoints, "y_": model.targets, "loss": model.loss, "state": model.final_state}
 
 
 def run_batches(session, model, data, count, extra=None):
-    """Yields the loss of each of `count` batches out of a queue, and what `extra` fetches in the first."""
+    """Yields the loss of each of `count` batches from a queue, and what `extra` fetches in the first."""
     state = session.run(model.initial_state)
     for step in range(count):
         x, y = session.run(data)
@@ -146,7 +149,7 @@ def run_batches(session, model, data, count, extra=None):
 
 
 def train_graph(session, models, queues, sizes_, steps, trace):
-    """Epochs of training, each with an evaluation of the validation words."""
+    """Trains some epochs, and evaluates the validation words after each."""
     (train_model, eval_model), (train_queue, eval_queue, test_queue) = models, queues
     corpus, epoch_size = sizes_
     names = [v.op.name for v in v1.trainable_variables()]
@@ -168,7 +171,7 @@ def train_graph(session, models, queues, sizes_, steps, trace):
 
 
 def run_graph(steps=STEPS):
-    """A run shorter than an epoch is evaluated on the first words only. Perplexity: exp of the mean loss."""
+    """A run shorter than an epoch evaluates the first words only. The perplexity is exp of the mean loss."""
     corpus, epoch_size = sizes()
     trace = {}
     with v1.Graph().as_default(), v1.Session() as session:
@@ -202,7 +205,7 @@ class LanguageModel(tf.Module):
             return tf.Variable(tf.random.uniform(shape, -INIT_SCALE, INIT_SCALE, seed=seed), name=name)
 
         def start(shape, _):
-            # Called eagerly, the second draw with a seed would go on where the first one ended.
+            # When code runs eagerly, the second draw with a seed continues where the first one ended.
             return tf.function(lambda: tf.random.uniform(shape, -INIT_SCALE, INIT_SCALE, seed=1))()
 
         self.cells = [rnn.BasicLSTMCell(HIDDEN_SIZE, initializer=start) for _ in range(NUM_LAYERS)]
@@ -227,7 +230,7 @@ class LanguageModel(tf.Module):
 
     @tf.function
     def train(self, x, y, state):
-        """Makes one step. Returns the loss before it, the state after the last word and the clipped gradients."""
+        """Makes one step. Returns the loss before it, the state after the last word, and the clipped gradients."""
         wrapped = [
             rnn_wrappers.DropoutWrapper(cell, output_keep_prob=KEEP_PROB, seed=10 + number)
             for number, cell in enumerate(self.cells)
@@ -268,7 +271,7 @@ def batches(ids, batch_size, num_steps):
 
 
 def run_function(steps=STEPS):
-    """The state goes in as an argument and comes out as a result; an epoch begins with zeros."""
+    """The state is an argument and a result. An epoch begins with zeros."""
     tf.random.set_seed(SEED)
     corpus, epoch_size = sizes()
     model = LanguageModel()

@@ -27,7 +27,7 @@ W_OUTPUT = ((1.0,), (2.0,))
 B_OUTPUT = 0.1
 
 LETTERS = "abcde"
-WXH_B = (-2.3, 0.8, 1.1)  # the row of wxh that the one-hot b picks
+WXH_B = (-2.3, 0.8, 1.1)  # the row of wxh that the one-hot b selects
 BH = (0.5, 0.3, -0.2)
 HT_WHY = (-0.7, -0.6, 2.9, 0.7, -0.8)
 BY = (0.0, 0.1, 0.4, -0.7, 0.1)
@@ -48,7 +48,7 @@ EXPECTED = {
 
 
 def by_numpy(start):
-    """Returns the outputs of the steps from a state (1, 2), float64 (steps,): S3's program."""
+    """Returns the outputs of the steps from a state (1, 2), float64 (steps,), by S3's program."""
     state, outputs = np.array(start), []
     for x in X:
         state = np.tanh(np.dot(state, W_STATE) + x * np.array(W_INPUT) + B_CELL)
@@ -83,7 +83,7 @@ def build_graph():
 
 
 def run_graph():
-    """One run computes all steps of a series: the state passes along an edge of the graph."""
+    """One run computes all steps of a series. The state passes along an edge of the graph."""
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         results = {
@@ -118,7 +118,7 @@ def letter_step():
 
 
 def run_function():
-    """The first state is an argument: one traced function serves both series."""
+    """The first state is an argument, so one traced function serves both series."""
     starts = {"printed": PRINTED_START, "listed": LISTED_START}
     results = {name: steps_from(tf.constant(start, tf.float64)) for name, start in starts.items()}
     results["letter"] = letter_step()

@@ -25,7 +25,7 @@ LOGITS = (
 TARGETS = (1, 2, 1, 3, 3)
 EVEN = (1.0, 1.0, 1.0, 1.0, 1.0)
 RISING = (1.0, 2.0, 3.0, 4.0, 5.0)
-MASK = (1.0, 1.0, 0.0, 0.0, 0.0)  # a series of two steps, filled up to five
+MASK = (1.0, 1.0, 0.0, 0.0, 0.0)  # a series of two steps, padded to five
 
 EACH = [1.4425356, 1.2425356, 1.3425356, 1.2425356, 1.4425356]
 EXPECTED = {
@@ -40,7 +40,8 @@ EXPECTED = {
 
 def build_graph():
     """Adds the losses to the default graph, by name."""
-    # S3 has constants; of those the session's graph optimizer makes a multiplication of the division, 1 ULP beside.
+    # S3 has constants. The session's graph optimizer turns their division into a multiplication, which is off by 1
+    # ULP.
     logits, targets, even, rising, mask = (
         v1.placeholder_with_default(v1.constant(values), np.shape(values))
         for values in (LOGITS, TARGETS, EVEN, RISING, MASK)
@@ -58,7 +59,7 @@ def build_graph():
 
 
 def run_graph():
-    """Nothing is trained: one run fetches every loss."""
+    """Nothing is trained. One run fetches every loss."""
     with v1.Graph().as_default(), v1.Session() as sess:
         return {f"forward/{key}": np.array(value) for key, value in sess.run(build_graph()).items()}
 
@@ -70,24 +71,24 @@ def losses_of(logits, targets, weights):
 
 @tf.function
 def by_example(logits, targets, weights):
-    """Makes one step of many examples (n, classes): (n,)."""
+    """Returns the loss (n,) of one step of many examples (n, classes)."""
     return losses_of(logits, targets, weights) / (weights + 1e-12)
 
 
 @tf.function
 def mean(logits, targets, weights):
-    """Many steps of one example (steps, classes): a scalar."""
+    """Returns the loss of many steps of one example (steps, classes), a scalar."""
     return tf.reduce_sum(losses_of(logits, targets, weights)) / (tf.reduce_sum(weights) + 1e-12)
 
 
 @tf.function
 def each_step(logits, targets, weights):
-    """Many steps of one example, averaged over the batch of one: (steps,)."""
+    """Returns the loss (steps,) of many steps of one example, averaged over the batch of one."""
     return losses_of(logits, targets, weights) / (weights + 1e-12)
 
 
 def run_function():
-    """The two contrib functions differ in the sum that they divide by."""
+    """The two contrib functions divide by different sums."""
     numbers = tf.constant(LOGITS), tf.constant(TARGETS)
     even, rising, mask = tf.constant(EVEN), tf.constant(RISING), tf.constant(MASK)
     results = {

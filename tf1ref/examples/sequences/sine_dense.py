@@ -51,7 +51,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS, out=None):
-    """Trains, evaluates and predicts; between them only the checkpoints in `out` pass."""
+    """Trains, evaluates and predicts. Only the checkpoints in `out` pass between them."""
     train_x, train_y, test_x, test_y = _sine.data()
     inputs, shuffled = estimator.inputs.numpy_input_fn, {"shuffle": True, "seed": SHUFFLE_SEED}
     train_input_fn = inputs({"x": train_x}, train_y, batch_size=BATCH_SIZE, num_epochs=None, **shuffled)
@@ -101,7 +101,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """An evaluation is the mean of the losses of its batches, added up in float32."""
+    """An evaluation is the mean of its batches' losses, summed in float32."""
     tf.random.set_seed(SEED)
     train_x, train_y, test_x, test_y = _sine.data()
     network = Network()

@@ -32,7 +32,7 @@ EXPECTED = {"final/loss": at_most(0.0075 * 1.5), "final/average_loss": at_most(0
 
 
 def make_estimator(folder=None):
-    """Returns the canned linear model over one column of ten numbers; it trains by Ftrl."""
+    """Returns the canned linear model over one column of ten numbers. It trains by Ftrl."""
     feature_columns = [v1.feature_column.numeric_column("x", shape=[_sine.TIME_STEPS])]
     return estimator.LinearRegressor(feature_columns, folder, config=estimator.RunConfig(tf_random_seed=SEED))
 
@@ -48,7 +48,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS, out=None):
-    """Trains, evaluates and predicts; between them only the checkpoints in `out` pass."""
+    """Trains, evaluates and predicts. Only the checkpoints in `out` pass between them."""
     train_x, train_y, test_x, test_y = _sine.data()
     inputs, shuffled = estimator.inputs.numpy_input_fn, {"shuffle": True, "seed": SHUFFLE_SEED}
     train_input_fn = inputs({"x": train_x}, train_y, batch_size=BATCH_SIZE, num_epochs=None, **shuffled)
@@ -92,7 +92,7 @@ class Network(tf.Module):
 
     @tf.function
     def add(self, totals, x, y_):
-        """Adds a batch to {name: [total, count]}: what tf.metrics.mean keeps in local variables."""
+        """Adds a batch to {name: [total, count]}, which tf.metrics.mean keeps in local variables."""
         predictions, labels = self.predict(x), tf.expand_dims(y_, -1)
         losses = tf.math.squared_difference(predictions, labels)
         sums = {"loss": tf.reduce_sum(losses), "average_loss": tf.reduce_sum(losses)}
@@ -110,7 +110,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """No folder: the object that was trained is asked."""
+    """There is no folder. The trained object is asked."""
     tf.random.set_seed(SEED)
     train_x, train_y, test_x, test_y = _sine.data()
     network = Network()

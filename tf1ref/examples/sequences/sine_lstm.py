@@ -71,7 +71,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """train_loss: on all training examples, every hundred steps."""
+    """train_loss is the loss of all training examples, every hundred steps."""
     train_x, train_y, test_x, test_y = _sine.data()
     losses, reports, trace = [], [], {}
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -132,7 +132,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """The state of zeros is made where the batch is known."""
+    """The state of zeros is made where the batch size is known."""
     tf.random.set_seed(SEED)
     train_x, train_y, test_x, test_y = _sine.data()
     network = Network()

@@ -5,10 +5,10 @@ TF1: dynamic_rnn twice, dropout between; the network is built once to train and 
 Now: two RNN objects and a dense layer; one function with dropout trains, one without predicts.
 Errata: the program that S4 gives under "RNN" is its LSTM program again, line for line; here that heading's network is
     of the simple cells it speaks of. S4 prints the LSTM's table and figures (mse 10297.97, rmse 101.48, mae 96.16)
-    under all three. Keras draws the kernel of a layer's inputs by glorot and that of its state orthogonally; here, as
-    in TF1, the two are one kernel with one glorot draw, and an LSTM's forget gates start at 1 by a constant in the
-    sum. The 300 days that it validates on are those that it tests on. It saves the epoch that is best on them, and
-    predicts with the last. Its GRU is Keras', with a second bias; here it is TF1's, 74,081 parameters.
+    under all three. Keras draws the kernel of a layer's inputs by glorot and that of its state orthogonally. Here, as
+    in TF1, the two are one kernel with one glorot draw. A constant in the sum starts an LSTM's forget gates at 1. It
+    validates on the 300 days on which it tests. It saves the epoch that is best there, and predicts with the last one.
+    Its GRU is Keras', with a second bias; here it is TF1's, 74,081 parameters.
 See: Cho et al., the gated recurrent unit in Learning Phrase Representations, arXiv:1406.1078
 """
 
@@ -32,10 +32,10 @@ UNITS1 = 80
 UNITS2 = 100
 DROPOUT_RATE = 0.2
 LEARNING_RATE = 0.001
-EPSILON = 1e-7  # of Adam: Keras' own; TF1's is 1e-8
+EPSILON = 1e-7  # Keras' own epsilon for Adam; TF1's is 1e-8
 KINDS = ("SimpleRNN", "LSTM", "GRU")
 
-# S4 prints the rmse of an LSTM without seeds; three epochs in a row differ by as much as a half.
+# S4 prints the rmse of an LSTM without seeds. Three epochs in a row differ by as much as a half.
 EXPECTED = {
     "final/SimpleRNN/parameters": exactly(24761),
     "final/LSTM/parameters": exactly(98741),
@@ -62,11 +62,11 @@ class Prices:
         return x[:, :, None], scaled[DAYS_IN:, None]
 
     def prices(self, scaled):
-        """Scaled prices (n, 1) as prices (n,), float64."""
+        """Turns scaled prices (n, 1) into prices (n,), float64."""
         return scaled[:, 0].astype(np.float64) * self.span + self.low
 
     def batches(self):
-        """Yields (x, y, whether an epoch ends with it) for ever, shuffled anew every epoch."""
+        """Yields (x, y, whether it ends an epoch) for ever. Each epoch is shuffled anew."""
         random, count = np.random.RandomState(SEED), len(self.train_x)
         while True:
             order = random.permutation(count)
@@ -76,7 +76,7 @@ class Prices:
 
 
 def figures(data, scaled, variables):
-    """The three measures of predictions (240, 1), in the prices' unit, and what goes with them."""
+    """Returns the three measures of predictions (240, 1), in the unit of the prices, and the values behind them."""
     predicted, real = data.prices(scaled), data.prices(data.test_y)
     mse = np.mean(np.square(predicted - real))
     measures = {"mse": mse, "rmse": np.sqrt(mse), "mae": np.mean(np.abs(predicted - real))}
@@ -84,7 +84,7 @@ def figures(data, scaled, variables):
 
 
 def inference(x, kind, train):
-    """Adds the network, with dropout to `train`: (n, 60, 1) to (n, 1)."""
+    """Adds the network from (n, 60, 1) to (n, 1). `train` adds dropout."""
     cell = {"SimpleRNN": rnn_cell.BasicRNNCell, "LSTM": rnn_cell.BasicLSTMCell, "GRU": rnn_cell.GRUCell}[kind]
     for layer, units in ((1, UNITS1), (2, UNITS2)):
         with v1.variable_scope(f"layer{layer}", initializer=v1.glorot_uniform_initializer(seed=layer)):
@@ -119,7 +119,7 @@ def build_graph(kind="LSTM"):
 
 
 def train_graph(kind, data, steps, trace):
-    """Trains one kind of network in a session; the test loss is taken at the end of every epoch."""
+    """Trains one kind of network in a session. The test loss is measured at the end of every epoch."""
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph(kind)
@@ -144,7 +144,7 @@ def train_graph(kind, data, steps, trace):
 
 
 def run_graph(steps=STEPS):
-    """Three networks, a graph each. mse, rmse and mae are of the test days, in the prices' unit."""
+    """Three networks have a graph each. mse, rmse and mae are those of the test days, in the unit of the prices."""
     data, trace = Prices(stock.load()), {}
     for kind in KINDS:
         train_graph(kind, data, steps, trace)
@@ -184,7 +184,7 @@ class Network(tf.Module):
         """Returns the next price, scaled."""
         return self.outputs(x, train=False)
 
-    # One trace for every size of batch: each trace would begin the masks anew.
+    # One trace serves every size of batch, because each trace would start the masks anew.
     @tf.function(input_signature=[tf.TensorSpec([None, DAYS_IN, 1]), tf.TensorSpec([None, 1])])
     def train(self, x, y_):
         """Makes one step. Returns the loss before it and its gradients."""

@@ -3,10 +3,10 @@
 Source: S1 874-884
 TF1: a tower is a name scope on a device; get_variable with reuse gives every tower the same variables, on the CPU.
 Now: the towers are calls of one object under tf.device; sharing needs no scopes.
-Errata: S1 does not say what it comes to: the towers' mean gradient is the gradient of the joined batch, so that n
-    towers are one device with an n-fold batch, no more. (Of the penalties each tower counts all; the mean counts
-    them once.) Here every step is checked against one device. Two trainings of 20 steps part all the same: the
-    sums are rounded otherwise, 1e-7 at first, and at a rate of 0.1 that grows to 3e-4 in the 20th step's loss.
+Errata: S1 does not say what this computes. The towers' mean gradient is the gradient of the joined batch, so n towers
+    are one device with an n-fold batch, no more. (Of the penalties each tower counts all; the mean counts them once.)
+    Here every step is checked against one device. Two trainings of 20 steps still diverge, because their sums round
+    differently. The difference is 1e-7 at first; at a rate of 0.1 it grows to 3e-4 in the 20th step's loss.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ from tf1ref.modules.moving_average import ExponentialMovingAverage
 
 SEED = 1
 STEPS = 20
-DEVICES = ("/cpu:0", "/cpu:1")  # logical ones, a tower each; "/gpu:0", "/gpu:1" in the source
+DEVICES = ("/cpu:0", "/cpu:1")  # logical devices, one for each tower; in the source "/gpu:0", "/gpu:1"
 JOINED_BATCH = 128
 MIN_QUEUE = 2000
 
@@ -33,13 +33,13 @@ DISTORTION = cifar10.DISTORTION._replace(batch=JOINED_BATCH, min_queue=MIN_QUEUE
 
 EXPECTED = {
     "parameters": exactly(1068298),
-    "steps/loss_difference": at_most(1e-6),  # to one device on the joined batch, with the same weights
+    "steps/loss_difference": at_most(1e-6),  # compared with one device on the joined batch, with the same weights
     "steps/weights_difference": at_most(1e-6),  # after the step
 }
 
 
 def tower_loss(scope, images, labels):
-    """Adds one tower; of the collection "losses" it takes those of its own name scope."""
+    """Adds one tower. From the collection "losses" it takes those of its own name scope."""
     return cifar10.add_loss(cifar10.inference(images), labels, scope)
 
 
@@ -53,7 +53,7 @@ def average_gradients(tower_grads):
 
 
 def build_towers(images, labels, devices):
-    """Adds a tower a device on its share of the batch; returns their losses and their averaged gradients."""
+    """Adds a tower on each device, for its share of the batch. Returns their losses and averaged gradients."""
     with v1.device("/cpu:0"):
         shares = zip(v1.split(images, len(devices)), v1.split(labels, len(devices)))
     losses, tower_grads = [], []
@@ -69,14 +69,14 @@ def build_towers(images, labels, devices):
 
 
 def build_one_device(images, labels):
-    """Adds the same network on the joined batch, to compare with; returns its loss and gradients."""
+    """Adds the same network on the joined batch, for comparison. Returns its loss and gradients."""
     with v1.variable_scope(v1.get_variable_scope(), reuse=True), v1.name_scope("joined") as scope:
         loss = tower_loss(scope, images, labels)
         return loss, v1.gradients(loss, v1.trainable_variables())
 
 
 def build_step(gradients, after):
-    """Adds the step on the averaged gradients, then the averages. `after`: what must have read the weights before."""
+    """Adds the step on the averaged gradients, then the averages. `after`: ops that read the weights before."""
     with v1.device("/cpu:0"):
         global_step = v1.train.get_or_create_global_step()
         optimizer = v1.train.GradientDescentOptimizer(cifar10.INITIAL_LEARNING_RATE)
@@ -91,7 +91,7 @@ def build_training(images, labels, devices):
     """Adds the towers, the one device beside them, and the step."""
     losses, gradients = build_towers(images, labels, devices)
     joined_loss, joined_gradients = build_one_device(images, labels)
-    # Without an order the joined batch might be computed with the weights after the step.
+    # Without an order, the joined batch might be computed with the weights after the step.
     train_op = build_step(gradients, after=joined_gradients)
     return {"train": train_op, "row": [losses, [gradient for gradient, _ in gradients], joined_loss, joined_gradients]}
 
@@ -105,7 +105,10 @@ def build_graph():
 
 
 def as_trace(steps, names):
-    """The rows of [(losses, averaged gradients, one device's loss, its gradients)], and how far the two are apart."""
+    """Returns the rows of [(losses, averaged gradients, one device's loss, its gradients)] as a trace.
+
+    The trace also has the distances between the two.
+    """
     losses, averaged, joined_losses, joined = zip(*steps)
     apart = [max(np.abs(a - b).max() for a, b in zip(*both)) for both in zip(averaged, joined)]
     return {
@@ -118,9 +121,9 @@ def as_trace(steps, names):
 
 
 def train_graph(files, devices, steps):
-    """Trains with a tower on each of `devices`; returns the trace."""
+    """Trains with a tower on each of `devices`. Returns the trace."""
     rows, trace = [], {}
-    # Of a session's CPU two logical ones are made by device_count.
+    # device_count makes two logical CPUs of a session's CPU.
     config = v1.ConfigProto(device_count={"CPU": len(set(devices))})
     with v1.Graph().as_default(), v1.Session(config=config) as sess:
         v1.set_random_seed(SEED)
@@ -146,7 +149,7 @@ def train_graph(files, devices, steps):
 
 
 def run_graph(steps=STEPS):
-    """The towers train; one device computes the same steps beside them."""
+    """The towers train. One device computes the same steps beside them."""
     with tempfile.TemporaryDirectory() as scratch:
         return train_graph(data.binary_files(scratch)[0], DEVICES, steps)
 
@@ -164,12 +167,12 @@ class Towers(tf.Module):
         self.optimizer = optimizers.GradientDescent(cifar10.INITIAL_LEARNING_RATE)
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         own = {v.name.partition(":")[0]: v for v in [*self.network.all, self.global_step]}
         return {**own, **self.averages.variables_by_name()}
 
     def loss_and_gradients(self, images, labels):
-        """Of one tower, or of one device on the joined batch."""
+        """Returns the loss and the gradients of one tower, or of one device on the joined batch."""
         with tf.GradientTape() as tape:
             loss = self.network.losses(self.network.logits(images), labels)[-1]
         return loss, tape.gradient(loss, self.network.all)
@@ -192,19 +195,20 @@ class Towers(tf.Module):
 
 
 def make_logical_devices(count):
-    """Makes `count` CPUs of one, for the whole process: possible only before TensorFlow has used it.
+    """Makes `count` CPUs of one, for the whole process. This works only before TensorFlow has used the CPU.
 
-    Later tf.device("/cpu:1") is placed on the CPU there is: the same numbers, without the second device.
+    After that, tf.device("/cpu:1") is placed on the existing CPU. The numbers are the same, without a second device.
     """
     (cpu,) = tf.config.list_physical_devices("CPU")
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
-    except RuntimeError:  # says that it has been used
+    # TensorFlow has used the CPU already.
+    except RuntimeError:
         return
 
 
 def train_function(files, devices, steps):
-    """Trains with a tower on each of `devices`; returns the trace."""
+    """Trains with a tower on each of `devices`. Returns the trace."""
     tf.random.set_seed(SEED)
     inputs, towers = pictures.DistortedInputs(files, DISTORTION), Towers(devices)
     variables = towers.variables_by_name()

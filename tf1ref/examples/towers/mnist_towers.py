@@ -24,7 +24,7 @@ from tf1ref.modules import optimizers, schedules
 
 SEED = 1
 STEPS = 1000
-DEVICES = ("/cpu:0", "/cpu:1", "/cpu:2")  # logical ones, a tower each; "/gpu:0" to "/gpu:2" in the source
+DEVICES = ("/cpu:0", "/cpu:1", "/cpu:2")  # logical devices, one for each tower; in the source "/gpu:0" to "/gpu:2"
 JOINED_BATCH = 510
 CONV1_DEEP = 32
 CONV2_DEEP = 64
@@ -36,10 +36,11 @@ L2_RATE = 0.00005
 LEARNING_RATE = 0.02
 LEARNING_RATE_DECAY = 0.9
 DECAY_STEPS = 5000
-COMPARE_EVERY = 100  # steps between two comparisons with one device; S0 prints the loss so often
+# This many steps lie between two comparisons with one device. S0 prints the loss as often.
+COMPARE_EVERY = 100
 
 EXPECTED = {
-    "compared/loss_difference": at_most(2e-6),  # to one device on the joined batch, with the same weights
+    "compared/loss_difference": at_most(2e-6),  # compared with one device on the joined batch, with the same weights
     "compared/weights_difference": at_most(1e-6),  # after the step
     "final/test_accuracy": at_least(0.97),  # S0 prints no figure; a single LeNet of S0 passes .97
 }
@@ -71,7 +72,7 @@ def add_layer(inputs, out_size, seed):
 
 
 def inference(x):
-    """Adds the network, or with reuse one more use of it: (n, 28, 28, 1) to logits (n, 10)."""
+    """Adds the network, from (n, 28, 28, 1) to logits (n, 10). With reuse it uses the same variables again."""
     with v1.variable_scope("cnn1"):
         out_2 = add_cnn_layer(x, CONV1_DEEP, 1)
     with v1.variable_scope("cnn3"):
@@ -83,7 +84,7 @@ def inference(x):
 
 
 def tower_loss(scope, x, y_):
-    """Adds one tower's network and loss; of the collection `losses` it takes those of its own name scope."""
+    """Adds one tower's network and loss. From the collection `losses` it takes those of its own name scope."""
     cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=inference(x))
     return v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses", scope)])
 
@@ -98,7 +99,7 @@ def average_gradients(tower_grads):
 
 
 def build_towers(x, y_, optimizer):
-    """Adds a tower a device, each on its share of the batch; returns their losses and averaged gradients."""
+    """Adds a tower on each device, for its share of the batch. Returns their losses and averaged gradients."""
     all_loss, all_grads = [], []
     shares = zip(DEVICES, v1.split(x, len(DEVICES)), v1.split(y_, len(DEVICES)))
     for i, (device, x_share, y_share) in enumerate(shares):
@@ -110,7 +111,7 @@ def build_towers(x, y_, optimizer):
 
 
 def build_graph():
-    """Adds the towers, the step on their averaged gradients, and one device on the joined batch to compare with."""
+    """Adds the towers, the step on their averaged gradients, and one device on the joined batch for comparison."""
     with v1.device("/cpu:0"):
         global_step = v1.train.get_or_create_global_step()
         x = v1.placeholder(v1.float32, [None, 28, 28, 1], name="x")
@@ -131,7 +132,10 @@ def build_graph():
 
 
 def compared(rows, names):
-    """The trace of rows {losses, averaged (gradients), joined_loss, joined (gradients)}: how far the two are apart."""
+    """Returns the trace of rows {losses, averaged (gradients), joined_loss, joined (gradients)}.
+
+    It has the distances between the towers and the one device.
+    """
     rates = [LEARNING_RATE * LEARNING_RATE_DECAY ** (i * COMPARE_EVERY // DECAY_STEPS) for i in range(len(rows))]
     apart = [max(np.abs(a - b).max() for a, b in zip(row["averaged"], row["joined"])) for row in rows]
     joined = np.array([row["joined_loss"] for row in rows])
@@ -144,15 +148,15 @@ def compared(rows, names):
 
 
 def parts_of(data):
-    """Yields pictures and labels of the test set, few enough for one run."""
+    """Yields pictures and labels of the test set in parts that are small enough for one run."""
     for i in range(0, data.num_examples, 1000):
         yield less_255(data.images[i : i + 1000]), data.labels[i : i + 1000]
 
 
 def run_graph(steps=STEPS):
-    """Trains the towers; every COMPARE_EVERY steps one device computes the same step beside them."""
+    """Trains the towers. Every COMPARE_EVERY steps one device computes the same step beside them."""
     data, rows, losses = mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=SEED), [], []
-    # Of a session's CPU several logical ones are made by device_count.
+    # device_count makes several logical CPUs of a session's CPU.
     config = v1.ConfigProto(device_count={"CPU": len(set(DEVICES))}, allow_soft_placement=True)
     with v1.Graph().as_default(), v1.Session(config=config) as sess:
         v1.set_random_seed(SEED)
@@ -202,7 +206,7 @@ class LeNet5(tf.Module):
         return schedules.exponential_decay(*args, staircase=True)
 
     def variables_by_name(self):
-        """What the graph's Saver would save."""
+        """Returns {name: variable} of what the graph's Saver would save."""
         return {v.name.partition(":")[0]: v for v in [self.global_step, *self.all]}
 
     def logits(self, x):
@@ -215,7 +219,7 @@ class LeNet5(tf.Module):
         return tf.matmul(hidden, self.f2[0]) + self.f2[1]
 
     def loss_and_gradients(self, x, y_):
-        """Of one tower, or of one device on the joined batch."""
+        """Returns the loss and the gradients of one tower, or of one device on the joined batch."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=self.logits(x))
             weights = (self.conv1[0], self.conv3[0], self.f1[0], self.f2[0])
@@ -228,8 +232,8 @@ class LeNet5(tf.Module):
         losses, gradients = [], []
         shares = zip(DEVICES, tf.split(x, len(DEVICES)), tf.split(y_, len(DEVICES)))
         for i, (device, *share) in enumerate(shares):
-            # The scope is not for show. The graph optimizer sorts what add_n adds by name, mul_10 before mul_8: without
-            # scopes, as many penalties as three towers have would be added in another order than in the graph half.
+            # The scope is needed. The graph optimizer sorts add_n's terms by name, mul_10 before mul_8. Without
+            # scopes, the many penalties of three towers would be added in another order than in the graph half.
             with tf.device(device), tf.name_scope(f"gpu_{i}"):
                 loss, of_tower = self.loss_and_gradients(*share)
             losses.append(loss)

@@ -3,9 +3,9 @@
 Source: S4 1329-1468, S3 980-1000
 TF1: v1.gradients adds the derivative as ops of the graph, beside the function.
 Now: a GradientTape records the call and gives the derivative's values; the ops are the same ones.
-Errata: S4 says that sigmoid's derivative stays below .25: it is .25 at 0. S4 gives relu the slope 1 at 0, and leaky
-    relu too: TensorFlow gives 0 and the leak there. S4 calls sigmoid's outputs whole numbers, positive ones are
-    meant. S3 counts seven functions; TF 1.15 has more, leaky_relu, selu and swish among them.
+Errata: S4 says that sigmoid's derivative stays below .25: it is .25 at 0. S4 gives relu and leaky relu the slope 1 at
+    0. TensorFlow gives 0 and the leak there. S4 calls sigmoid's outputs whole numbers, but means positive ones. S3
+    counts seven functions; TF 1.15 has more, leaky_relu, selu and swish among them.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ import tensorflow.compat.v1 as v1
 from tf1ref.catalog.figures import at_least, at_most, exactly
 
 LEAK = 0.2
-# From -8 to 8 in quarters: 0, 6 and the corner values are among them, exactly.
+# From -8 to 8 in quarters. This includes 0, 6 and the corner values exactly.
 QUARTERS = 32
 DEPTH = 10
 
-# What S4 says of their ranges, with the corners that are reached at -8 and 8.
+# The ranges that S4 states, with the corners that are reached at -8 and 8.
 EXPECTED = {
     "forward/range_of_sigmoid": exactly([0.000335, 0.999665]),
     "forward/range_of_tanh": exactly([-1.0, 1.0]),
@@ -27,7 +27,7 @@ EXPECTED = {
     "gradient/largest_of_tanh": exactly(1.0),
     "gradient/slopes_of_relu": exactly([0.0, 1.0]),
     "gradient/slopes_of_leaky_relu": exactly([LEAK, 1.0]),
-    # The formulas S4 writes for four derivatives, against what the ops give, away from 0.
+    # S4's formulas of four derivatives, compared with the ops, away from 0.
     "gradient/largest_gap_to_formula": at_most(1e-6),
     "gradient/through_sigmoids": at_most(0.25**DEPTH),
     "gradient/through_relus": at_least(1.0),
@@ -66,7 +66,7 @@ def build_graph():
     return {
         "x": x,
         "forward": y,
-        # The gradient of the sum: each element of y depends on one element of x alone.
+        # This is the gradient of the sum. Each element of y depends only on its element of x.
         "gradient": {name: v1.gradients(values, x)[0] for name, values in y.items()},
         "formula": formulas,
         "chains": {"sigmoids": v1.gradients(sigmoids, x)[0], "relus": v1.gradients(relus, x)[0]},
@@ -83,7 +83,7 @@ def run_graph():
 
 
 def as_trace(forward, gradient, formula, chains):
-    """Returns four dicts of curves as one trace, with what EXPECTED speaks of."""
+    """Returns four dicts of curves as one trace, with the values for EXPECTED."""
     apart = inputs() != 0
     gaps = [np.abs(gradient[name] - formula[name])[apart].max() for name in formula]
     trace = {f"forward/{name}": values for name, values in forward.items()}
@@ -99,7 +99,7 @@ def as_trace(forward, gradient, formula, chains):
         "gradient/at_zero": np.array([values[QUARTERS] for values in gradient.values()]),
         "gradient/largest_gap_to_formula": np.max(gaps),
         "gradient/through_sigmoids": chains["sigmoids"],
-        "gradient/through_relus": chains["relus"][QUARTERS + 1 :],  # of a positive x
+        "gradient/through_relus": chains["relus"][QUARTERS + 1 :],  # where x is positive
     }
 
 
@@ -131,7 +131,7 @@ def functions_and_slopes(x):
 
 @tf.function
 def formulas_of_slopes(x):
-    """Four derivatives as S4 writes them."""
+    """Returns four derivatives by S4's formulas."""
     return {
         "sigmoid": tf.exp(-x) / tf.square(1.0 + tf.exp(-x)),
         "tanh": 1.0 - tf.square(tf.tanh(x)),
@@ -152,7 +152,7 @@ def slopes_through_chains(x):
 
 
 def run_function():
-    """Three functions, each traced once."""
+    """There are three functions, and each is traced once."""
     x = tf.constant(inputs())
     forward, gradient = functions_and_slopes(x)
     results = {"forward": forward, "gradient": gradient}

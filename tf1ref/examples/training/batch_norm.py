@@ -1,12 +1,12 @@
 """Batch normalization: the batch's moments in training, averages after
 
 Source: S4 3562-3629
-TF1: the updates of the moving averages are ops that nothing asks for: UPDATE_OPS collects them, the training op has
-    to depend on them, and inference is a second graph that reads the averages.
-Now: `training` is a Python bool; the averages move where the lines stand, and cannot be forgotten.
-Errata: S4 never says what its m counts: images times rows times columns, all that one kernel has put out in a batch.
-    It calls the result a normal distribution; mean and deviation change, the shape does not. Of inference, where
-    there is no batch, it says nothing. Its listing does not parse (full-width commas, MaxPoo12D).
+TF1: no op depends on the updates of the moving averages. UPDATE_OPS collects them, and the training op has to depend on
+    them. Inference is a second graph that reads the averages.
+Now: `training` is a Python bool. The averages are updated at their line, so an update cannot be forgotten.
+Errata: S4 never says what its m counts: images times rows times columns, the outputs of one kernel for a batch.
+    It calls the result a normal distribution, but only mean and deviation change, not the shape. It says nothing of
+    inference, where there is no batch. Its listing does not parse (full-width commas, MaxPoo12D).
 See: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167
 """
 
@@ -24,32 +24,32 @@ STEPS = 300
 BATCH_SIZE = 32
 INPUTS = 4
 HIDDEN = 8
-# The inputs lie far from 0, as S4 says of deep layers: 5, give or take 3.
+# The inputs lie far from 0, as S4 says of deep layers: around 5, with a deviation of 3.
 SHIFT = 5.0
 SPREAD = 3.0
 DEVIATION = 0.5
 EPSILON = 0.001
-MOMENTUM = 0.9  # tf.layers has .99, contrib.layers .999: for thousands of steps
+MOMENTUM = 0.9  # tf.layers has .99 and contrib.layers .999, for thousands of steps
 LEARNING_RATE = 0.05
 
 EXPECTED = {
     "forward/mean": about(np.zeros(HIDDEN), 1e-5),
     "forward/deviation": about(np.ones(HIDDEN), 1e-3),
     "final/test_loss": at_most(0.1),
-    # Without the updates the averages stay at 0 and 1, and inference is wrong while training looks well.
+    # Without the updates the averages stay at 0 and 1. Training looks right, but inference is wrong.
     "final/test_loss_without_updates": at_least(1.0),
 }
 
 
 def batch(random, count=BATCH_SIZE):
-    """Returns x (count, 4) and y (count, 1), float32: y is the inputs' mean distance from SHIFT, in SPREADs."""
+    """Returns x (count, 4) and y (count, 1), float32. y is the inputs' mean distance from SHIFT, in SPREADs."""
     x = random.randn(count, INPUTS)
     y = np.abs(x).mean(axis=1, keepdims=True)
     return (SHIFT + SPREAD * x).astype(np.float32), y.astype(np.float32)
 
 
 def batch_norm(x, is_training):
-    """Adds gamma * (x - mean) / sqrt(variance + EPSILON) + beta; the moments are the batch's or the averages."""
+    """Adds gamma * (x - mean) / sqrt(variance + EPSILON) + beta, with the batch's moments or the averages."""
     size = x.shape[-1]
     beta = v1.get_variable("beta", [size], initializer=v1.zeros_initializer())
     gamma = v1.get_variable("gamma", [size], initializer=v1.ones_initializer())
@@ -64,7 +64,7 @@ def batch_norm(x, is_training):
 
 
 def build_graph(is_training=False):
-    """Adds the 4-8-1 network to the default graph, for inference or for training; the variables are the same."""
+    """Adds the 4-8-1 network to the default graph, for inference or training, with the same variables."""
     x, y_ = v1.placeholder(v1.float32, [None, INPUTS], "x"), v1.placeholder(v1.float32, [None, 1], "y-input")
     start = v1.truncated_normal_initializer
     weights1 = v1.get_variable("weights1", [INPUTS, HIDDEN], initializer=start(stddev=DEVIATION, seed=1))
@@ -85,7 +85,7 @@ def build_graph(is_training=False):
 
 
 def run_graph(steps=STEPS):
-    """Two graphs: what the first has learned is loaded into the second, as a Saver would."""
+    """There are two graphs. The second one loads what the first has learned, as a Saver would do."""
     random, trace = np.random.RandomState(SEED), Trace()
     test = batch(random, 500)
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -118,12 +118,12 @@ def run_graph(steps=STEPS):
 
 
 def moments(normalized):
-    """Mean and deviation of each column, which should be 0 and 1."""
+    """Returns mean and deviation of each column, which should be 0 and 1."""
     return {"mean": normalized.mean(axis=0), "deviation": normalized.std(axis=0)}
 
 
 class Network(tf.Module):
-    """The same network; the averages are variables like the others, only not trained."""
+    """The same network. The averages are variables that are not trained."""
 
     def __init__(self):
         super().__init__()
@@ -140,7 +140,7 @@ class Network(tf.Module):
 
     @tf.function
     def normalized(self, x, training):
-        """Returns the hidden layer (n, 8) before its relu; with `training` it moves the averages as well."""
+        """Returns the hidden layer (n, 8) before its relu. With `training` it also updates the averages."""
         hidden = tf.matmul(x, self.weights1)
         mean, variance = self.mean, self.variance
         if training:
@@ -157,14 +157,14 @@ class Network(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """Makes one step, with the averages. Returns the loss before it, and the gradients of the four."""
+        """Makes one step and updates the averages. Returns the loss before it, and the four gradients."""
         with tf.GradientTape() as tape:
             loss, _ = self.loss(x, y_, True)
         return loss, self.optimizer.minimize(tape, loss, self.trained)
 
 
 def run_function(steps=STEPS):
-    """One object: inference is the same function with another argument."""
+    """There is one object. Inference is the same function with another argument."""
     random, trace = np.random.RandomState(SEED), Trace()
     tf.random.set_seed(SEED)
     network = Network()
@@ -172,7 +172,8 @@ def run_function(steps=STEPS):
     names = {v.name.partition(":")[0]: v for v in network.variables}
     trace.initial(names)
     trace["forward/normalized"] = network.normalized(test[0], True).numpy()
-    restart(network)  # the line before has moved the averages; the graph only fetched the values
+    # The line before has updated the averages; the graph only fetched the values.
+    restart(network)
     bar = console.steps(steps)
     for step in bar:
         loss, gradients = network.train(*(tf.constant(array) for array in batch(random)))

@@ -2,9 +2,9 @@
 
 Source: S4 3685-3708, S1 478-487
 TF1: keep_prob is a placeholder, .5 in training and 1 in testing; every run draws a new mask.
-Now: tf.nn.dropout takes rate = 1 - keep_prob; a Python argument `training` says whether it is there at all.
-Errata: S4's argument is the share that goes, S1's the share that stays: .2 and .8 are one thing, and TF1's second
-    argument read as a rate is a silent mistake. S4's listing does not parse (full-width commas and colons,
+Now: tf.nn.dropout takes rate = 1 - keep_prob. A Python argument `training` tells whether there is dropout at all.
+Errata: S4's argument is the share that is dropped, S1's the share that is kept, so .2 and .8 mean the same. To read
+    TF1's second argument as a rate is a silent mistake. S4's listing does not parse (full-width commas and colons,
     MaxPoo12D, a quotation mark missing). S1's placeholder takes any shape; a scalar is meant.
 See: Hinton et al., Improving Neural Networks by Preventing Co-Adaptation, arXiv:1207.0580
 """
@@ -21,10 +21,10 @@ from tf1ref.parity import Trace
 SEED = 5
 STEPS = 100
 KEEP_PROB = 0.5
-# S4's layer: a fifth of the units goes.
+# In S4's layer a fifth of the units is dropped.
 S4_RATE = 0.2
 UNITS = 1000
-# A regression whose hidden layer is dropped: 20 inputs, 50 hidden units, 1 output.
+# A regression with dropout in its hidden layer: 20 inputs, 50 hidden units, 1 output.
 EXAMPLES = 64
 INPUTS = 20
 HIDDEN = 50
@@ -33,7 +33,7 @@ LEARNING_RATE = 0.01
 
 EXPECTED = {
     "forward/test": exactly(np.ones(UNITS)),
-    # The mean is kept: of 1000 units a fifth goes, the others become 1 / .8 = 1.25.
+    # The mean is kept: a fifth of 1000 units is dropped, and the others become 1 / .8 = 1.25.
     "forward/mean_of_mask": about(1.0, 0.05),
     "forward/values": exactly([0.0, 1.25]),
     "forward/share_dropped": about(0.2, 0.04),
@@ -48,7 +48,7 @@ def points():
 
 
 def build_graph():
-    """Adds a mask on ones, and a network whose hidden layer is dropped with the probability that is fed."""
+    """Adds a mask on ones, and a network whose hidden layer has dropout with a fed probability."""
     ones = v1.ones([UNITS])
     keep_prob = v1.placeholder(v1.float32, [], name="keep_prob")
     x, y_ = v1.placeholder(v1.float32, [None, INPUTS], "x"), v1.placeholder(v1.float32, [None, 1], "y-input")
@@ -79,7 +79,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """One graph trains and tests: what is fed for keep_prob is all the difference."""
+    """One graph trains and tests. Only the value fed for keep_prob differs."""
     (x, y), trace = points(), Trace()
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -105,7 +105,7 @@ def run_graph(steps=STEPS):
 
 
 def measures(mask):
-    """What a mask on ones says: its mean, its different values, the share of zeros."""
+    """Returns the mean of a mask on ones, its different values, and the share of zeros."""
     return {"mean_of_mask": mask.mean(), "values": np.unique(mask), "share_dropped": np.mean(mask == 0.0)}
 
 
@@ -122,12 +122,15 @@ class Network(tf.Module):
 
     @tf.function
     def mask(self, ones, rate):
-        """Dropout of ones: 0 or 1 / (1 - rate)."""
+        """Returns dropout of ones: 0 or 1 / (1 - rate)."""
         return tf.nn.dropout(ones, rate=rate, seed=4)
 
     @tf.function
     def outputs(self, x, training):
-        """The answers (n, 1) and the hidden layer. `training` is a Python bool: two traces, one without any mask."""
+        """Returns the outputs (n, 1) and the hidden layer.
+
+        `training` is a Python bool, so there are two traces, one of them without a mask.
+        """
         hidden = tf.nn.relu(tf.matmul(x, self.weights1))
         if training:
             hidden = tf.nn.dropout(hidden, rate=1 - tf.constant(KEEP_PROB), seed=3)
@@ -135,12 +138,15 @@ class Network(tf.Module):
 
     @tf.function
     def loss(self, x, y_):
-        """Returns the mean square error of the whole network, nothing dropped."""
+        """Returns the mean square error of the whole network, without dropout."""
         return tf.reduce_mean(tf.square(self.outputs(x, False)[0] - y_))
 
     @tf.function
     def train(self, x, y_):
-        """One step with a new mask. Returns the loss before it, the hidden layer as it was dropped, the gradients."""
+        """Makes one step with a new mask.
+
+        Returns the loss before it, the hidden layer after dropout, and the gradients.
+        """
         with tf.GradientTape() as tape:
             y, hidden = self.outputs(x, True)
             loss = tf.reduce_mean(tf.square(y - y_))
@@ -148,7 +154,7 @@ class Network(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """Testing is another trace of the same function, made by the value of a Python argument."""
+    """Testing is another trace of the same function, which the value of a Python argument makes."""
     tf.random.set_seed(SEED)
     x, y = (tf.constant(array) for array in points())
     network, trace = Network(), Trace()

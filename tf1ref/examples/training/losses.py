@@ -4,11 +4,11 @@ Source: S4 1469-1725 (and 54-105, 775-795), S0 544-620, S3 1010-1076, S2 289-299
 TF1: tf.nn's ops keep the name of every argument; tf.losses adds the mean to the collection "losses" by itself.
     It also casts to float32.
 Now: tf.nn has all but the weighted one unchanged in name; there is no collection, a loss is what is returned.
-Errata: S0's cross entropy lacks the minus in its formula; its code averages over examples and classes alike, so
-    its loss is the usual one divided by the number of classes; its 1e-10 is typed with an l. S0 calls the built-in
-    op's result the loss: it is one number an example, still to be averaged. S3's first softmax sums over axis 0,
-    right for a vector, wrong for a batch; the second overflows (exp, from 710 on in float64) for want of taking off
-    the largest logit. S4 passes labels and logits by place, which TF1 refuses: they have to be named.
+Errata: S0's cross entropy lacks the minus in its formula. Its code averages over examples and classes alike, so its
+    loss is the usual one divided by the number of classes. Its 1e-10 is typed with an l. S0 calls the built-in op's
+    result the loss: it is one number an example, still to be averaged. S3's first softmax sums over axis 0, right for a
+    vector, wrong for a batch; the second overflows (exp, from 710 on in float64) for want of taking off the largest
+    logit. S4 passes labels and logits by place, which TF1 refuses: they have to be named.
 """
 
 import tensorflow as tf

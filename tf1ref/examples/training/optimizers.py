@@ -19,7 +19,7 @@ from tf1ref.modules import optimizers, optimizers_adaptive
 
 STEPS = 50
 START = (2.0, -1.5, 0.8, -0.3)
-MINIMUM = (1.0, -0.5, 0.03, 0.0)  # of a bowl; l1 makes 0 of what lies near it
+MINIMUM = (1.0, -0.5, 0.03, 0.0)  # the minimum of a bowl; l1 makes 0 of what is near it
 SLOPES = (1.0, 3.0, 0.5, 2.0)
 RATES = {
     "gradient_descent": 0.1, "momentum": 0.02, "nesterov": 0.02, "sgdm": 0.2, "adagrad": 0.5, "adagrad_da": 0.5,
@@ -39,13 +39,13 @@ L1 = 0.1
 L2 = 0.02
 PENALTIES = {"l1_regularization_strength": L1, "l2_regularization_strength": L2}
 RMSPROP = {"decay": DECAY, "momentum": RMSPROP_MOMENTUM, "epsilon": EPSILONS["rmsprop"]}
-SLOTS = {  # of each rule beside w, and what they are full of at first
+SLOTS = {  # {rule: {slot: its initial value}}, besides w
     "momentum": {"accum": 0.0}, "nesterov": {"accum": 0.0}, "sgdm": {"accum": 0.0}, "adagrad": {"accum": ACCUMULATOR},
     "adagrad_da": {"total": 0.0, "squares": ACCUMULATOR}, "adadelta": {"accum": 0.0, "moves": 0.0},
     "adam": {"m": 0.0, "v": 0.0}, "rmsprop": {"rms": 1.0, "move": 0.0}, "proximal_adagrad": {"accum": ACCUMULATOR},
     "rmsprop_centered": {"rms": 1.0, "mean": 0.0, "move": 0.0}, "ftrl": {"accum": ACCUMULATOR, "linear": 0.0},
 }  # fmt: skip
-# Adam's kernel takes 1 - 0.999 in float32, which is 1.3e-5 less than 0.001; the formula takes Python's.
+# Adam's kernel computes 1 - 0.999 in float32, which is 1.3e-5 less than 0.001. The formula takes Python's value.
 EXPECTED = {f"final/{rule}/gap": at_most(1e-5 if rule == "adam" else 1e-6) for rule in RATES}
 # l1 and l2 move the proximal rules' minimum for good; Ftrl holds its l1 against the sum of all steps: it fades.
 EXPECTED["final/proximal_adagrad/w"] = about([0.9 / 1.02, -1.4 / 3.02, 0.0, 0.0], 1e-5)
@@ -54,7 +54,7 @@ EXPECTED["final/zeros"] = exactly([0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, 2, 2])
 
 
 def finished(trace, rows):
-    """The trace with the rows of all steps, the gaps between kernel and formula, and how many zeros each made."""
+    """Returns the trace with the rows of all steps, the gaps between kernel and formula, and the zeros of each."""
     for rule in RATES:
         for kind in ("loss", "w", "by_hand"):
             trace[f"steps/{rule}/{kind}"] = np.array([np.asarray(row[kind][rule]) for row in rows])
@@ -86,7 +86,7 @@ def kernels_in_graph(step):
 
 
 def formula_in_graph(rule, w, g, slots, t):
-    """What step t makes of w and of the slots: [w, slot, ...]. `g` is the gradient, `slots` the values before."""
+    """Returns [w, slot, ...] after step t. `g`: the gradient. `slots`: their values before the step."""
     rate, square, root = RATES[rule], v1.square(g), v1.sqrt
     if rule == "gradient_descent":
         return [w - rate * g]
@@ -112,14 +112,14 @@ def formula_in_graph(rule, w, g, slots, t):
 
 
 def sparse_formula_in_graph(rule, w, g, slots, t):
-    """Returns the rules that make zeros: l1 moves a value towards 0, but not beyond."""
-    rate, clip = RATES[rule], v1.clip_by_value  # x - clip(x, -by, by) is x, nearer to 0 by `by`
+    """Returns [w, slot, ...] of the rules that make zeros: l1 moves a value towards 0, but not beyond."""
+    rate, clip = RATES[rule], v1.clip_by_value  # x - clip(x, -by, by) is x, moved towards 0 by `by`
     if rule in ("proximal", "proximal_adagrad"):
         accum = [slot + v1.square(g) for slot in slots]
         rate = rate / v1.sqrt(accum[0]) if accum else rate
         w -= rate * g
         return [(w - clip(w, -rate * L1, rate * L1)) / (1 + rate * L2), *accum]
-    if rule == "adagrad_da":  # w as it was is in none of it
+    if rule == "adagrad_da":  # the old w is in none of its terms
         total, squares = slots[0] + g, slots[1] + v1.square(g)
         shrunk = total - clip(total, -L1 * t, L1 * t)
         return [-rate * shrunk / (v1.sqrt(squares) + L2 * t * rate), total, squares]
@@ -129,7 +129,7 @@ def sparse_formula_in_graph(rule, w, g, slots, t):
 
 
 def build_graph():
-    """Adds, for each rule, a bowl rolled down by the kernel and one rolled down by the formula."""
+    """Adds two bowls for each rule: the kernel moves in one, the formula in the other."""
 
     def loss_of(w):
         return 0.5 * v1.reduce_sum(v1.constant(SLOPES) * v1.square(w - v1.constant(MINIMUM)))
@@ -157,7 +157,7 @@ def build_graph():
 
 
 def run_graph(steps=STEPS):
-    """One Session.run trains all of them; a second one reads where they are."""
+    """One Session.run trains all of them. A second one reads the values."""
     rows = []
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
@@ -193,7 +193,7 @@ def kernels(step):
 
 
 def formula(rule, w, g, slots, t):
-    """As in the graph: [w, slot, ...] after step t."""
+    """Returns [w, slot, ...] after step t, as in the graph."""
     rate, square, root = RATES[rule], tf.square(g), tf.sqrt
     if rule == "gradient_descent":
         return [w - rate * g]
@@ -219,8 +219,8 @@ def formula(rule, w, g, slots, t):
 
 
 def sparse_formula(rule, w, g, slots, t):
-    """Returns the rules that make zeros, as in the graph."""
-    rate, clip = RATES[rule], tf.clip_by_value  # x - clip(x, -by, by) is x, nearer to 0 by `by`
+    """Returns [w, slot, ...] of the rules that make zeros, as in the graph."""
+    rate, clip = RATES[rule], tf.clip_by_value  # x - clip(x, -by, by) is x, moved towards 0 by `by`
     if rule in ("proximal", "proximal_adagrad"):
         accum = [slot + tf.square(g) for slot in slots]
         rate = rate / tf.sqrt(accum[0]) if accum else rate
@@ -236,7 +236,7 @@ def sparse_formula(rule, w, g, slots, t):
 
 
 class Bowls(tf.Module):
-    """For each rule one w that its kernel moves, and one (with slots) that its formula moves."""
+    """One w for each rule that its kernel changes, and one (with slots) that its formula changes."""
 
     def __init__(self):
         super().__init__()
@@ -258,7 +258,7 @@ class Bowls(tf.Module):
 
     @tf.function
     def train(self):
-        """Makes one step of all. Returns {"loss": {rule: before it}, "w": {rule: after it}, "by_hand": likewise}."""
+        """Makes one step of all. Returns {"loss": {rule: before it}, "w": {rule: after it}, "by_hand": the same}."""
         row, t = {"loss": {}, "w": {}, "by_hand": {}}, tf.cast(self.global_step + 1, tf.float32)
         for rule, kernel in self.kernels.items():
             row["loss"][rule], gradient = self.loss_and_gradient(self.w[rule])
@@ -273,7 +273,7 @@ class Bowls(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """One call trains all of them, and returns where they are: its lines run in their order."""
+    """One call trains all of them and returns the values. Its lines run in their order."""
     rows, bowls = [], Bowls()
     trace = {"initial/w": bowls.w["adam"].numpy()}
     bar = console.steps(steps)
@@ -286,7 +286,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """How each kernel goes down, and how far from its formula."""
+    """Returns a figure of how each kernel goes down, and of its distance from the formula."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")

@@ -22,7 +22,7 @@ WEIGHTS = ((1.0, -2.0), (-3.0, 4.0))
 SCALE = 0.5
 L1_SCALE = 0.3
 L2_SCALE = 0.2
-# What a penalty does to a fit: eight inputs, of which two matter, and fewer examples than would tell by chance.
+# This shows what a penalty does to a fit: eight inputs, of which two matter, and few examples.
 SEED = 7
 STEPS = 400
 LEARNING_RATE = 0.05
@@ -35,13 +35,13 @@ INITIAL_DEVIATION = 0.5
 EXPECTED = {
     "forward/l1": exactly(5.0),
     "forward/l2": exactly(7.5),
-    # What the notes say in words, on our own points: L1 makes weights vanish, L2 makes them small and not zero.
+    # The notes say this in words: L1 makes weights vanish, and L2 makes them small but not zero.
     "final/vanished": about([0, 5, 0], 1),
 }
 
 
 def examples():
-    """Returns x (12, 8) and y (12, 1), float32: y is 2 * x0 - x1 and noise; the other six inputs say nothing."""
+    """Returns x (12, 8) and y (12, 1), float32. y is 2 * x0 - x1 plus noise; the other six inputs do not matter."""
     random = np.random.RandomState(SEED)
     x = random.randn(EXAMPLES, INPUTS).astype(np.float32)
     noise = 0.3 * random.randn(EXAMPLES)
@@ -49,7 +49,7 @@ def examples():
 
 
 def build_graph():
-    """Adds the three penalties of one constant, and three fits of one line: without a penalty and with each."""
+    """Adds the three penalties of one constant, and fits of one line: one without a penalty, one with each."""
     weights = v1.constant(WEIGHTS)
     forward = {
         "l1": l1_regularizer(SCALE)(weights),
@@ -74,10 +74,10 @@ def build_graph():
 
 
 def add_fit(name, x, y, regularizer):
-    """Adds y = x * weights, its loss and its training op; the terms of the loss come from collections.
+    """Adds y = x * weights, its loss and its training op. The terms of the loss come from collections.
 
-    get_variable calls the regularizer and puts what it gives into REGULARIZATION_LOSSES; "losses" is a collection
-    of one's own, like any name. A scope picks what belongs to this fit.
+    get_variable calls the regularizer and puts its result into REGULARIZATION_LOSSES. "losses" is a collection of the
+    program's own, which may have any name. A scope selects what belongs to this fit.
     """
     with v1.variable_scope(name):
         start = v1.random_normal_initializer(stddev=INITIAL_DEVIATION, seed=SEED)
@@ -90,7 +90,7 @@ def add_fit(name, x, y, regularizer):
 
 
 def run_graph(steps=STEPS):
-    """All three fits take a step in each run."""
+    """All fits take a step in each run."""
     x, y = examples()
     losses = []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -117,11 +117,12 @@ def vanished(weights):
 
 
 class Fits(tf.Module):
-    """Three rows of weights that start alike; a penalty is a method, and the loss says which terms it has."""
+    """Rows of weights that start alike. A penalty is a method, and the loss says which terms it has."""
 
     def __init__(self):
         super().__init__()
-        # One draw for all: a second call would go on in the sequence, where a graph's three ops of one seed draw alike.
+        # There is one draw for all: a second call would continue the sequence, but a graph's three ops with one seed
+        # draw alike.
         start = tf.random.normal([INPUTS, 1], stddev=INITIAL_DEVIATION, seed=SEED)
         self.weights = {name: tf.Variable(start, name=f"{name}/weights") for name in NAMES}
         self.optimizer = optimizers.GradientDescent(LEARNING_RATE)
@@ -171,7 +172,7 @@ class Fits(tf.Module):
 
 
 def run_function(steps=STEPS):
-    """The three fits share a function and nothing else."""
+    """The fits share only a function."""
     tf.random.set_seed(SEED)
     x, y = (tf.constant(array) for array in examples())
     fits = Fits()
@@ -191,7 +192,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Returns a figure of the eight weights of each fit: the first two matter, the others should be zero."""
+    """Returns a figure of the eight weights of each fit. The first two matter; the others should be zero."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.5), layout="constrained")

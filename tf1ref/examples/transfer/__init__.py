@@ -1,1 +1,1 @@
-"""What a network has learnt from other pictures, put to use on one's own."""
+"""Uses what a network has learned from other pictures for one's own."""

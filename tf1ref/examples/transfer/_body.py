@@ -1,7 +1,7 @@
-"""A small trained network of the project's own, for when no other is at hand: CIFAR-10's ten classes.
+"""A small trained network of the project's own, used when no other is given. It knows CIFAR-10's ten classes.
 
-It has the names by which the sources ask for theirs: DecodeJpeg/contents and pool_3/_reshape as Inception v3 of
-2015, fc7 as S2's VGG.
+It has the names that the sources ask for: DecodeJpeg/contents and pool_3/_reshape as in Inception v3 of 2015, and fc7
+as in S2's VGG.
 """
 
 import functools
@@ -17,7 +17,7 @@ from tf1ref.data import cifar10
 SEED = 1
 STEPS = 300
 BATCH_SIZE = 64
-PICTURES = 10_000  # of CIFAR-10: one of its files
+PICTURES = 10_000  # one of CIFAR-10's files
 SIDE = 32
 DEPTHS = (16, 32, 64)
 FC = 64
@@ -30,7 +30,10 @@ SUFFIXES = (".meta", ".index", ".data-00000-of-00001")
 
 
 def paths(folder):
-    """(the frozen graph's path, the checkpoint's prefix), in a folder below `folder`; trained where it has none."""
+    """Returns (the frozen graph's path, the checkpoint's prefix), in a folder below `folder`.
+
+    The network is trained first when the folder has none.
+    """
     images, labels = _pictures()
     made_of = repr((SEED, STEPS, BATCH_SIZE, DEPTHS, FC, LEARNING_RATE)).encode()
     digest = hashlib.sha256(made_of + images.tobytes() + labels.tobytes()).hexdigest()[:16]
@@ -44,7 +47,7 @@ def paths(folder):
 
 
 def build_graph():
-    """Adds the network to the default graph: pictures (n, 32, 32, 3) from -1 to 1 in, logits (n, 10) out."""
+    """Adds the network to the default graph: from pictures (n, 32, 32, 3), -1 to 1, to logits (n, 10)."""
     images = v1.placeholder(v1.float32, [None, SIDE, SIDE, 3], name="images")
     net, depth = images, 3
     for number, wide in enumerate(DEPTHS, 1):
@@ -64,7 +67,10 @@ def build_graph():
 
 
 def with_jpeg(network):
-    """The GraphDef of a frozen `network` that takes a JPEG's bytes; the pictures it took are its tensor Mul."""
+    """Returns the GraphDef of a frozen `network`, changed so that it takes a JPEG's bytes.
+
+    The pictures that it took before are its tensor Mul.
+    """
     with v1.Graph().as_default() as graph:
         jpeg = v1.placeholder(v1.string, [], name="DecodeJpeg/contents")
         decoded = v1.cast(v1.image.decode_jpeg(jpeg, channels=3), v1.float32)
@@ -86,7 +92,8 @@ def _pictures():
     return images[:PICTURES], labels[:PICTURES]
 
 
-@functools.cache  # seconds; the halves of a comparison, and of all its controls, take the same one
+# This takes seconds. The halves of a comparison, and all its controls, share the result.
+@functools.cache
 def _trained():
     """Returns {file name: bytes} of the frozen graph and the checkpoint with its meta graph."""
     images, labels = _pictures()
@@ -94,7 +101,8 @@ def _trained():
         v1.set_random_seed(SEED)
         net = build_graph()
         saver, prefix = v1.train.Saver(), os.path.join(folder, CHECKPOINT)
-        saver.export_meta_graph(prefix + ".meta")  # the network, without what trains it
+        # This is the network without the training ops.
+        saver.export_meta_graph(prefix + ".meta")
         y_ = v1.placeholder(v1.int64, [None], name="labels")
         cross_entropy = v1.nn.sparse_softmax_cross_entropy_with_logits(logits=net["logits"], labels=y_)
         loss = v1.reduce_mean(cross_entropy)

@@ -6,7 +6,10 @@ from tf1ref.examples.transfer import _inputs
 
 
 def add_body(body, jpeg, mean, deviation):
-    """The features (1, size) that `body` has for a JPEG's bytes; inside a tf.function, which wraps its graph."""
+    """Returns the features (1, size) that `body` has for a JPEG's bytes.
+
+    Call it inside a tf.function, which wraps the body's graph.
+    """
     given = jpeg
     if body.side:
         decoded = tf.io.decode_jpeg(jpeg, channels=3)
@@ -17,7 +20,7 @@ def add_body(body, jpeg, mean, deviation):
 
 
 def extractor(function):
-    """A function (path, bytes) of a picture that calls `function` on the bytes."""
+    """Returns a function (path, bytes) of a picture that calls `function` on the bytes."""
 
     def extract(path, data):
         try:
@@ -29,7 +32,7 @@ def extractor(function):
 
 
 def frozen(concrete):
-    """The GraphDef of a concrete function with its variables' values where it reads them."""
+    """Returns the GraphDef of a concrete function, with its variables' values where it reads them."""
     handles = {id(v.handle): v for v in concrete.variables}
     variables = {}
     for placeholder, handle in zip(concrete.inputs[-len(concrete.captured_inputs) :], concrete.captured_inputs):

@@ -1,4 +1,4 @@
-"""What both halves of this chapter's programs are given: a trained network's graph, pictures, batches of them."""
+"""The inputs of both halves of this chapter's programs: a trained network's graph, pictures, and batches."""
 
 import io
 import os
@@ -16,14 +16,15 @@ from tf1ref.data.formats import class_folders
 from tf1ref.errors import InputError
 from tf1ref.examples.transfer import _body
 
-DECODED = ("JPEG", "MPO", "PNG", "GIF")  # what DecodeJpeg reads, by Pillow's names
+DECODED = ("JPEG", "MPO", "PNG", "GIF")  # Pillow's names of the formats that DecodeJpeg reads
 
 
 class Body(NamedTuple):
     """The part of a frozen graph from its input to its features, the bottleneck.
 
-    `jpeg`, `bottleneck`: tensor names; `side`: (height, width) of the pictures it takes, None where it takes a
-    JPEG's bytes; `size`: the number of features; `maker`: bytes that change whenever the features would.
+    jpeg, bottleneck: tensor names. side: (height, width) of the pictures that it takes, or None when it takes a JPEG's
+    bytes.
+    size: the number of features. maker: bytes that change whenever the features would change.
     """
 
     graph_def: object
@@ -35,11 +36,12 @@ class Body(NamedTuple):
 
 
 def body(path, jpeg, bottleneck, folder):
-    """The Body of a frozen .pb from tensor `jpeg` to tensor `bottleneck`; path "": the project's own, in `folder`.
+    """Returns the Body of a frozen .pb, from tensor `jpeg` to tensor `bottleneck`.
 
-    `jpeg` takes a JPEG's bytes, or pictures as floats (1, height, width, 3). Raises InputError for a file that is
-    no frozen graph, a tensor that is not there (with the nearest names) or cannot be used, and for a graph whose
-    ops do more than compute.
+    path: "" takes the project's own graph, in `folder`.
+    `jpeg` takes a JPEG's bytes, or pictures as floats (1, height, width, 3). Raises InputError for a file that is not a
+    frozen graph, and for a tensor that does not exist (with the nearest names) or cannot be used.
+    Raises it also for a graph whose ops do more than compute.
     """
     path = Path(path or _body.paths(folder)[0])
     graph_def = _read(path)
@@ -64,28 +66,32 @@ def body(path, jpeg, bottleneck, folder):
 def vectors(body, paths, folder, extract, *made_with):
     """Returns the features of picture files, float32 (n, body.size), kept in `folder` for the next run.
 
-    extract(path, bytes) computes one picture's. made_with: what they depend on besides the graph; oneDNN's
-    convolutions differ in the last bits, so they are kept apart.
+    extract(path, bytes): computes the features of one picture. made_with: what they depend on besides the graph.
+    oneDNN's convolutions differ in the last bits, so their features are kept apart.
     """
     maker = body.maker + repr((*made_with, os.environ.get("TF_ENABLE_ONEDNN_OPTS"))).encode()
     return features.cached(folder, maker, paths, extract, counted)
 
 
 def pictures(folder, scratch):
-    """Returns the class_folders.Pictures of `folder`; "": flower_photos, or generated flowers in `scratch`.
+    """Returns the class_folders.Pictures of `folder`; "" takes flower_photos, or generated flowers in `scratch`.
 
-    Raises InputError for a file that DecodeJpeg does not read by its kind, before anything is computed.
+    Raises InputError for a file of a kind that DecodeJpeg does not read, before anything is computed.
     """
     found = class_folders.read(folder) if folder else class_folders.flowers(scratch, count=30, size=64)
     for path in found.paths:
-        with _opened(path) as image:  # the first bytes alone: .1 ms
+        # Only the first bytes are read, which takes .1 ms.
+        with _opened(path) as image:
             if image.format not in DECODED:
                 raise InputError(f"{path}: {image.format}, which DecodeJpeg does not read: save it as JPEG or PNG")
     return found
 
 
 def lists(found, validation, testing):
-    """features.lists of Pictures. Raises InputError when a class has no picture to train on, or a list has none."""
+    """Returns features.lists of Pictures.
+
+    Raises InputError when a class has no picture for training, or a list is empty.
+    """
     chosen = features.lists(found.paths, validation, testing)
     trained = {found.labels[i] for i in chosen["training"]}
     for label, name in enumerate(found.classes):
@@ -98,13 +104,13 @@ def lists(found, validation, testing):
 
 
 def batch(random, labels, indices, count):
-    """Returns `count` of `indices`: each a class drawn at random, then a picture of it, as S3 draws them."""
+    """Returns `count` of `indices`. For each one a class is drawn, then a picture of it, as S3 does."""
     classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
     return np.array([random.choice(classes[random.randint(len(classes))]) for _ in range(count)])
 
 
 def write_features(path, vectors, found, chosen):
-    """Writes features and labels of Pictures as .npz, and between which ends those of the training pictures lie."""
+    """Writes features and labels of Pictures as .npz, with the smallest and largest training feature."""
     trained, content = vectors[chosen["training"]], io.BytesIO()
     labels = np.reshape(found.labels, (-1, 1))
     np.savez(content, x=vectors, y=labels, lowest=trained.min(), highest=trained.max())
@@ -112,7 +118,7 @@ def write_features(path, vectors, found, chosen):
 
 
 def read_features(path):
-    """(x from 0 to 1 where the training pictures are, y one-hot, a function that scales another picture's)."""
+    """Returns (x from 0 to 1 over the training pictures, y one-hot, a function that scales another picture's x)."""
     with np.load(path, allow_pickle=False) as data:
         lowest, highest, x, y = (data[name] for name in ("lowest", "highest", "x", "y"))
 
@@ -123,25 +129,32 @@ def read_features(path):
 
 
 def counted(items):
-    """The items, with progress shown where there are any."""
+    """Yields the items and shows the progress, if there are any."""
     return (item for _, item in zip(console.steps(len(items)), items)) if items else iter(())
 
 
 def undecodable(path, error):
-    """Returns the InputError for a picture that the graph's decoder refuses, from TensorFlow's error."""
+    """Returns the InputError for a picture that the graph's decoder refuses. error: TensorFlow's error."""
     return InputError(f"{path}: not a picture that the graph can decode: replace it ({graphs.one_line(error, 90)})")
 
 
 def pixels(path, side):
-    """Returns a picture file as float32 (side, side, 3) from -1 to 1. InputError where it is none."""
+    """Returns a picture file as float32 (side, side, 3) from -1 to 1.
+
+    Raises InputError when the file is not a picture.
+    """
     small = _rgb(path).resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / np.float32(127.5) - 1
 
 
 def labelled(path, text):
-    """A PNG's bytes: the picture of a file with `text` written over its lower edge. InputError where it is none."""
+    """Returns a PNG's bytes: the picture of a file with `text` written over its lower edge.
+
+    Raises InputError when the file is not a picture.
+    """
     image = _rgb(path)
-    if image.width < 224:  # letters need some pixels
+    # Letters need some pixels.
+    if image.width < 224:
         image = image.resize((224, max(1, image.height * 224 // image.width)))
     font = ImageFont.load_default(size=max(14, image.width // 14))
     pen, high = ImageDraw.Draw(image), max(14, image.width // 14)
@@ -169,7 +182,8 @@ def _rgb(path):
     with _opened(path) as image:
         try:
             return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError) as error:  # damaged behind its first bytes
+        # The file is damaged after its first bytes.
+        except (OSError, ValueError, SyntaxError) as error:
             raise InputError(f"{path}: not a picture that can be decoded: replace it ({error})") from error
 
 
@@ -178,7 +192,8 @@ def _read(path):
         graph_def = GraphDef.FromString(path.read_bytes())
     except OSError as error:
         raise folders.unreadable(path, error) from error
-    except Exception as error:  # DecodeError, whose module differs from protobuf to protobuf
+    # It is DecodeError, whose module depends on the version of protobuf.
+    except Exception as error:
         raise InputError(f"{path}: not a frozen graph: name a .pb file that holds a GraphDef") from error
     if not graph_def.node:
         raise InputError(f"{path}: a graph without nodes: name a .pb file that holds a GraphDef")
@@ -186,7 +201,7 @@ def _read(path):
 
 
 def _size(tensor, path):
-    """The number of features that a tensor has for one picture."""
+    """Returns the number of features that a tensor has for one picture."""
     shape = tensor.shape
     size = shape[1:].num_elements() if (shape.rank or 0) > 1 and shape[0] in (None, 1) else None
     if not size or not tensor.dtype.is_floating:
@@ -196,7 +211,7 @@ def _size(tensor, path):
 
 
 def _side(tensor, path):
-    """Returns (height, width) of an input of pictures, None of one of bytes."""
+    """Returns (height, width) of an input of pictures, or None for an input of bytes."""
     shape = tensor.shape
     if tensor.dtype.name == "string":
         return None

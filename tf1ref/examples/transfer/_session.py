@@ -6,10 +6,10 @@ from tf1ref.examples.transfer import _inputs
 
 
 def add_body(body, mean, deviation):
-    """Adds a JPEG's bytes and the features that `body` has for it, (1, size), to the default graph.
+    """Adds a placeholder of a JPEG's bytes, and the features (1, size) that `body` has for it, to the default graph.
 
-    A body that takes pictures gets them in its size, as (pixel - mean) / deviation. S3's and S0's bilinear
-    method would pass over pixels when it shrinks to less than half; the area method averages all of them.
+    A body that takes pictures gets them in its size, as (pixel - mean) / deviation. S3's and S0's bilinear method would
+    skip pixels when it shrinks to less than half. The area method averages all of them.
     """
     jpeg = given = v1.placeholder(v1.string, [], name="JpegContents")
     if body.side:

@@ -34,24 +34,24 @@ WEIGHT_DEVIATION = 0.001
 VALIDATION_PERCENTAGE = 10
 TEST_PERCENTAGE = 10
 VALIDATE_EVERY = 100
-# S3's names in Inception v3 of 2015. Of MobileNet: input:0 and MobilenetV1/Logits/AvgPool_1a/AvgPool:0.
+# S3's names in Inception v3 of 2015. MobileNet has input:0 and MobilenetV1/Logits/AvgPool_1a/AvgPool:0.
 JPEG_DATA_TENSOR_NAME = "DecodeJpeg/contents:0"
 BOTTLENECK_TENSOR_NAME = "pool_3/_reshape:0"
-# For a graph that takes pictures, not a JPEG's bytes: (pixel - mean) / deviation is what it gets.
+# A graph that takes pictures instead of a JPEG's bytes gets (pixel - mean) / deviation.
 INPUT_MEAN = 127.5
 INPUT_STD = 127.5
-MODEL_FILE = ""  # a frozen .pb; none: a small one trained on CIFAR-10, with S3's names
-INPUT_DATA = ""  # a folder with a folder of pictures for each class; none: flower_photos
-CACHE_DIR = ""  # where features are kept between runs; none: with the program's other files
-PICTURE = ""  # the file to label in the end; none: the first of the test pictures
+MODEL_FILE = ""  # a frozen .pb; "": a small one trained on CIFAR-10, with S3's names
+INPUT_DATA = ""  # a folder with a folder of pictures for each class; "": flower_photos
+CACHE_DIR = ""  # where features are kept between runs; "": with the program's other files
+PICTURE = ""  # the file to label in the end; "": the first of the test pictures
 
 GRAPH_FILE = "output_graph.pb"
 LABELS_FILE = "output_labels.txt"
 LABELLED_FILE = "labelled.png"
 VARIABLES = ("final_training_ops/weights", "final_training_ops/biases")
 
-# S3 reaches .911 with Inception v3. On the 600 flower_photos of 224 x 224: MobileNet v1 .25 128 .827 of 52 test
-# pictures and .812 of 117 held back; the small network .42, where guessing gives .2.
+# S3 reaches .911 with Inception v3. On the 600 flower_photos of 224 x 224, MobileNet v1 .25 128 reaches .827 of 52
+# test pictures and .812 of 117 validation pictures. The small network reaches .42; guessing gives .2.
 EXPECTED = {
     "final/test_accuracy": at_least(0.35),
     "final/file_differs": exactly(0),
@@ -59,7 +59,7 @@ EXPECTED = {
 
 
 def prepare(folder):
-    """(Body, Pictures, lists, where features are kept), all checked before anything is computed."""
+    """Returns (Body, Pictures, lists, where features are kept), all checked before anything is computed."""
     cache = CACHE_DIR or os.path.join(folder, "bottleneck")
     body = _inputs.body(MODEL_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, cache)
     found = _inputs.pictures(INPUT_DATA, folder)
@@ -69,7 +69,7 @@ def prepare(folder):
 
 
 def finish(trace, combined, answers, found, chosen, folder):
-    """Adds what the file says to the trace, and writes file, labels and the labelled picture."""
+    """Adds the file's answers to the trace, and writes the file, the labels and the labelled picture."""
     path = PICTURE or found.paths[chosen["testing"][0]]
     answer = answers[-1]
     text = f"{found.classes[answer.argmax()]} {answer.max():.0%}"
@@ -84,13 +84,13 @@ def finish(trace, combined, answers, found, chosen, folder):
 
 
 def asked(found, chosen):
-    """The pictures that the file is asked about: those of the test, and the one that is labelled."""
+    """Returns the pictures whose labels are asked of the file: those of the test, and the one to label."""
     paths = [found.paths[i] for i in chosen["testing"]]
     return [*paths, PICTURE or paths[0]]
 
 
 def build_graph(body=None, n_classes=5):
-    """Adds the frozen body and the new layer, twice: on kept features, to be trained, and on the body's own."""
+    """Adds the frozen body and the new layer twice: on kept features, to train it, and on the body's own."""
     if body is None:
         with tempfile.TemporaryDirectory() as scratch:
             body = _inputs.body(MODEL_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, scratch)
@@ -127,7 +127,7 @@ def build_graph(body=None, n_classes=5):
 
 
 def train_graph(sess, graph, vectors, found, chosen, steps):
-    """Trains the new layer on kept features; the trace."""
+    """Trains the new layer on kept features. Returns the trace."""
     random, labels = np.random.RandomState(SEED), np.array(found.labels)
     truth = np.eye(len(found.classes), dtype=np.float32)[labels]
 
@@ -155,7 +155,7 @@ def train_graph(sess, graph, vectors, found, chosen, steps):
 
 
 def run_graph(steps=STEPS, out=None):
-    """The features are the first session's work, the answers from the file a second one's, which knows no variables."""
+    """The first session computes the features. A second one, without variables, gets the answers from the file."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         body, found, chosen, cache = prepare(folder)
@@ -194,12 +194,12 @@ class Network(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
     def bottleneck(self, jpeg):
-        """A JPEG's bytes to features (1, size)."""
+        """Turns a JPEG's bytes into features (1, size)."""
         return _function.add_body(self.body, jpeg, INPUT_MEAN, INPUT_STD)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="JpegContents")])
     def final(self, jpeg):
-        """A JPEG's bytes to probabilities (1, n_classes); the file is frozen from its trace."""
+        """Turns a JPEG's bytes into probabilities (1, n_classes). The file is frozen from this function's trace."""
         bottleneck = _function.add_body(self.body, jpeg, INPUT_MEAN, INPUT_STD)
         return tf.nn.softmax(self.logits(bottleneck), name="final_result")
 
@@ -230,7 +230,7 @@ class Network(tf.Module):
 
 
 def train_function(network, vectors, found, chosen, steps):
-    """Trains the new layer on kept features; the trace."""
+    """Trains the new layer on kept features. Returns the trace."""
     random, labels = np.random.RandomState(SEED), np.array(found.labels)
     truth = np.eye(len(found.classes), dtype=np.float32)[labels]
 
@@ -259,7 +259,7 @@ def train_function(network, vectors, found, chosen, steps):
 
 
 def run_function(steps=STEPS, out=None):
-    """The same files from the other half; each half keeps its own features."""
+    """The other half writes the same files. Each half keeps its own features."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         body, found, chosen, cache = prepare(folder)

@@ -23,23 +23,25 @@ from tf1ref.examples.transfer import _body, _inputs
 from tf1ref.modules import checkpoints, optimizers
 
 SEED = 1
-STEPS = 400  # half of them with the body at rest
+# In half of them the body is not trained.
+STEPS = 400
 BATCH_SIZE = 32
 NUM_OUTPUTS = 2
 WEIGHT_DEVIATION = 0.05
 BIAS_START = 0.05
 HEAD_RATE = 0.001
-TUNING_RATE = 0.0001  # ten times slower: what the body knows is to be kept
+TUNING_RATE = 0.0001  # ten times slower, to keep what the body knows
 TENSOR = "fc7:0"
 IMAGES = "images:0"
 TEST_PERCENTAGE = 20
-INPUT_DATA = ""  # a folder of class folders, of which the first two are told apart; none: flower_photos
+# A folder of class folders, of which the first two are told apart. "" takes flower_photos.
+INPUT_DATA = ""
 
 BODY = [f"{layer}/{part}" for layer in ("conv1", "conv2", "conv3", "fc7_layer") for part in ("weights", "biases")]
 HEAD = ["new_head/weights", "new_head/biases"]
 
-# S2 and S3 print no figure for this: it is what stop_gradient is for, and that training helps. On the daisies and
-# dandelions of the 600 flower_photos: .848 of 46 with the head alone, .870 after tuning.
+# S2 and S3 print no figure for this. The figures show what stop_gradient does, and that training helps. On the
+# daisies and dandelions of the 600 flower_photos, the head alone reaches .848 of 46, and .870 after tuning.
 EXPECTED = {
     "final/body_gradients_with_stop": exactly(0),
     "final/body_moved_by_head": exactly(0),
@@ -104,7 +106,7 @@ def build_graph(prefix=None):
 
 
 def phase_graph(sess, graph, phase, steps, pictures, random):
-    """Runs `steps` steps of one of the two training ops; its part of the trace."""
+    """Runs `steps` steps of one of the two training ops. Returns its part of the trace."""
     x, y, training, testing = pictures
     losses, trace = [], {}
     bar = console.steps(steps)
@@ -122,7 +124,7 @@ def phase_graph(sess, graph, phase, steps, pictures, random):
 
 
 def run_graph(steps=STEPS):
-    """Head first, then everything: the variables are the same ones throughout."""
+    """Trains the head first, then everything. The variables are the same ones throughout."""
     with tempfile.TemporaryDirectory() as folder, v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         pictures, random = read_pictures(folder), np.random.RandomState(SEED)
@@ -141,7 +143,7 @@ def run_graph(steps=STEPS):
 
 
 def summary(trace, initial, between, final, stopped):
-    """Adds the weights at three times, and what stop_gradient kept still."""
+    """Adds the weights at three times to the trace, and what stop_gradient kept unchanged."""
     trace |= {f"initial/{k}": v for k, v in initial.items()}
     trace |= {f"between/{k}": v for k, v in between.items()}
     trace |= {f"final/{k}": v for k, v in final.items()}
@@ -153,7 +155,7 @@ def summary(trace, initial, between, final, stopped):
 
 
 class Network(tf.Module):
-    """The body up to fc7, and the new layer; variables named as in the two graphs."""
+    """The body up to fc7, and the new layer. The variables are named as in the two graphs."""
 
     def __init__(self):
         super().__init__()
@@ -216,7 +218,7 @@ class Network(tf.Module):
 
 
 def phase_function(network, phase, steps, pictures, random):
-    """Runs `steps` steps of one of the two trainings; its part of the trace."""
+    """Runs `steps` steps of one of the two trainings. Returns its part of the trace."""
     x, y, training, testing = pictures
     losses, trace = [], {}
     bar = console.steps(steps)
@@ -233,7 +235,7 @@ def phase_function(network, phase, steps, pictures, random):
 
 
 def run_function(steps=STEPS):
-    """The checkpoint is restored by names; no graph comes with it."""
+    """The checkpoint is restored by names. No graph comes with it."""
     with tempfile.TemporaryDirectory() as folder:
         pictures, random = read_pictures(folder), np.random.RandomState(SEED)
         tf.random.set_seed(SEED)

@@ -37,16 +37,16 @@ LEAK = 0.2
 EVALUATE_EVERY = 500
 VALIDATION_PERCENTAGE = 10
 TEST_PERCENTAGE = 10
-# S0's names in Inception v3 of 2015. Of MobileNet: input:0 and MobilenetV1/Logits/AvgPool_1a/AvgPool:0.
+# S0's names in Inception v3 of 2015. MobileNet has input:0 and MobilenetV1/Logits/AvgPool_1a/AvgPool:0.
 JPEG_DATA_TENSOR_NAME = "DecodeJpeg/contents:0"
 BOTTLENECK_TENSOR_NAME = "pool_3/_reshape:0"
-# For a graph that takes pictures, not a JPEG's bytes: (pixel - mean) / deviation is what it gets.
+# A graph that takes pictures instead of a JPEG's bytes gets (pixel - mean) / deviation.
 INPUT_MEAN = 127.5
 INPUT_STD = 127.5
-INCEPTION_V3_PB_FILE = ""  # a frozen .pb; none: a small one trained on CIFAR-10, with S0's names
-IMG_FILE = ""  # a folder with a folder of pictures for each class; none: flower_photos
-CACHE_DIR = ""  # where features are kept between runs; none: with the program's other files
-PICTURE = ""  # the file to label in the end; none: the first of the test pictures
+INCEPTION_V3_PB_FILE = ""  # a frozen .pb; "": a small one trained on CIFAR-10, with S0's names
+IMG_FILE = ""  # a folder with a folder of pictures for each class; "": flower_photos
+CACHE_DIR = ""  # where features are kept between runs; "": with the program's other files
+PICTURE = ""  # the file to label in the end; "": the first of the test pictures
 
 OUTPUT_FILE = "dataset_inception_v3_feature_01.npz"
 MODEL_FILE = "model.ckpt"
@@ -58,7 +58,10 @@ EXPECTED = {"final/train_accuracy": at_least(0.5), "final/test_accuracy": at_lea
 
 
 def prepare(folder):
-    """(Body, Pictures, lists, the picture to label, where features are kept), checked before anything is computed."""
+    """Returns (Body, Pictures, lists, the picture to label, where features are kept).
+
+    All of them are checked before anything is computed.
+    """
     cache = CACHE_DIR or os.path.join(folder, "bottleneck")
     body = _inputs.body(INCEPTION_V3_PB_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, cache)
     found = _inputs.pictures(IMG_FILE, folder)
@@ -85,11 +88,13 @@ def add_layer(x, in_size, out_size, scope, seed):
 
 
 def build_graph(size=64, n_classes=5):
-    """Adds the classifier of features: (n, size) to (n, n_classes), its losses and the training op."""
+    """Adds the classifier of features, from (n, size) to (n, n_classes), its losses and the training op."""
     global_step = v1.Variable(0, trainable=False, name="global_step")
-    x = v1.placeholder(v1.float32, [None, size])  # S0 finds it by the name it gets: Placeholder
+    # S0 finds it by the name that it gets: Placeholder.
+    x = v1.placeholder(v1.float32, [None, size])
     y_ = v1.placeholder(v1.float32, [None, n_classes])
-    y = add_layer(add_layer(x, size, HIDDEN, "layer1", seed=1), HIDDEN, n_classes, "layer2", seed=3)  # LeakyRelu_1
+    # The second one gets the name LeakyRelu_1.
+    y = add_layer(add_layer(x, size, HIDDEN, "layer1", seed=1), HIDDEN, n_classes, "layer2", seed=3)
     cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(logits=y, labels=y_)
     v1.add_to_collection("losses", v1.reduce_mean(cross_entropy))
     loss = v1.add_n(v1.get_collection("losses"))
@@ -110,7 +115,7 @@ def build_graph(size=64, n_classes=5):
 
 
 def extract_graph(body, found, picture, cache):
-    """The first program: a session runs the frozen graph over every picture, and over the one to label."""
+    """The first program: a session runs the frozen graph on every picture, and on the one to label."""
     with v1.Graph().as_default(), v1.Session() as sess:
         jpeg, bottleneck = _session.add_body(body, INPUT_MEAN, INPUT_STD)
         extract = _session.extractor(sess, jpeg, bottleneck)
@@ -119,7 +124,7 @@ def extract_graph(body, found, picture, cache):
 
 
 def train_graph(folder, chosen, steps):
-    """The second program: trains the classifier and saves it. The trace."""
+    """The second program: it trains the classifier and saves it. Returns the trace."""
     x, y, _ = _inputs.read_features(os.path.join(folder, OUTPUT_FILE))
     random, losses, accuracies = np.random.RandomState(SEED), [], []
     with v1.Graph().as_default(), v1.Session() as sess:
@@ -149,7 +154,10 @@ def train_graph(folder, chosen, steps):
 
 
 def apply_graph(folder, features):
-    """The third program: the saved graph, its input and answer by name. (its output (1, n_classes), the class)."""
+    """The third program: it finds input and answer of the saved graph by name.
+
+    Returns (its output (1, n_classes), the class).
+    """
     with v1.Graph().as_default() as graph, v1.Session() as sess:
         model = os.path.join(folder, MODEL_FILE)
         v1.train.import_meta_graph(model + ".meta").restore(sess, model)
@@ -159,7 +167,7 @@ def apply_graph(folder, features):
 
 
 def run_graph(steps=STEPS, out=None):
-    """What one program leaves on disk is all that the next one knows."""
+    """Each program knows only what the one before left on disk."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         body, found, chosen, picture, cache = prepare(folder)
@@ -239,7 +247,7 @@ def extract_function(body, found, picture, cache):
 
 
 def train_function(folder, chosen, steps):
-    """The second program; the checkpoint is the graph's, name for name."""
+    """The second program. The checkpoint has the same names as the graph's."""
     x, y, _ = _inputs.read_features(os.path.join(folder, OUTPUT_FILE))
     random, losses, accuracies = np.random.RandomState(SEED), [], []
     tf.random.set_seed(SEED)
@@ -269,7 +277,7 @@ def train_function(folder, chosen, steps):
 
 
 def apply_function(folder, features, n_classes):
-    """The third program: another object, restored."""
+    """The third program: another object is restored."""
     network = Network(features.shape[1], n_classes)
     checkpoints.restore(os.path.join(folder, MODEL_FILE), network.variables_by_name())
     result = network.result(tf.constant(features))
@@ -277,7 +285,7 @@ def apply_function(folder, features, n_classes):
 
 
 def run_function(steps=STEPS, out=None):
-    """The same three files."""
+    """The three files are the same."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.fspath(out or scratch)
         body, found, chosen, picture, cache = prepare(folder)

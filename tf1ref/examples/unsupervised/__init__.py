@@ -1,1 +1,1 @@
-"""Learning without labels: layers trained one by one to give back what they were shown."""
+"""Learning without labels: each layer is trained to reproduce its input."""

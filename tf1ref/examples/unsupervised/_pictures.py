@@ -6,7 +6,10 @@ SIDE = 28
 
 
 def tiles(rows, columns):
-    """(n, 784) as one picture of n / columns rows of tiles, a grey pixel between them; each tile fills 0 to 1."""
+    """Turns (n, 784) into one picture of n / columns rows of tiles.
+
+    There is a grey pixel between two tiles, and each tile fills 0 to 1.
+    """
     low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
     scaled = (rows - low) / np.maximum(high - low, 1e-6)
     cells = np.pad(scaled.reshape(-1, columns, SIDE, SIDE), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.5)

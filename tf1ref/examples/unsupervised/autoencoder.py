@@ -22,31 +22,31 @@ from tf1ref.examples.unsupervised import _pictures
 from tf1ref.modules import optimizers
 
 SEED = 1
-STEPS = 1100  # of each training: of the autoencoders', two epochs
+STEPS = 1100  # in each training: two epochs for the autoencoders
 BATCH_SIZE = 100
 SIZES = (784, 256, 64)
 CLASSES = 10
 LEARNING_RATE = 0.001
-SPARSITY = 0.02  # what a unit costs that is on
-LABELLED = 1000  # of the training pictures: all that fine-tuning sees
+SPARSITY = 0.02  # the cost of a unit that is on
+LABELLED = 1000  # number of training pictures in the fine-tuning
 SHOWN = 10  # test digits in the picture
 FILTERS = 100  # units in the picture
 
 # The trainings of each network, in order.
 NETWORKS = {"random": ("classifier",), "stacked": ("unit1", "unit2", "classifier")}
 
-# Squared differences of a test digit and what comes back (all zeros would have about 100), and what the start gains in
-# test accuracy: on MNIST three seeds give .0135, .0151 and .0097.
+# The squared difference of a test digit from its reconstruction (all zeros would have about 100), and the gain in
+# test accuracy by this start. On MNIST three seeds give a gain of .0135, .0151 and .0097.
 EXPECTED = {"final/stacked/reconstruction_error": at_most(20.0), "final/gain": at_least(0.005)}
 
 
 def edge(rows, columns):
-    """Half the width of the uniform distribution that Glorot and Bengio (2010) start a layer with."""
+    """Returns half the width of the uniform distribution with which Glorot and Bengio (2010) start a layer."""
     return (6.0 / (rows + columns)) ** 0.5
 
 
 def batches(data, training):
-    """Yields (pictures, labels): unit after unit sees all training pictures, the classifier the LABELLED first."""
+    """Yields (pictures, labels). The autoencoders see all training pictures, the classifier the first LABELLED."""
     random = np.random.RandomState(SEED)
     while training != "classifier":
         yield data.next_batch(BATCH_SIZE)
@@ -61,7 +61,7 @@ def error(pictures, reconstructions):
 
 
 def dense(x, rows, columns, seed):
-    """Adds x * weights + biases in the scope that is open."""
+    """Adds x * weights + biases in the current scope."""
     bound = edge(rows, columns)
     start = v1.random_uniform_initializer(-bound, bound, seed=seed)
     weights = v1.get_variable("weights", [rows, columns], initializer=start)
@@ -75,7 +75,7 @@ def decode(code, number, reuse=None):
 
 
 def add_unit(x, number):
-    """Adds an autoencoder. Returns its code of x, and its loss: squared differences, and what units cost."""
+    """Adds an autoencoder. Returns its code of x, and its loss: squared differences plus the units' cost."""
     with v1.variable_scope(f"unit{number}/encode"):
         code = v1.nn.sigmoid(dense(x, SIZES[number - 1], SIZES[number], 10 * number))
     difference = v1.reduce_mean(v1.reduce_sum(v1.squared_difference(x, decode(code, number)), 1))
@@ -83,7 +83,7 @@ def add_unit(x, number):
 
 
 def add_training(name, loss, variables):
-    """Adds one step of a training; its Adam bears its name, so that two may have slots for one variable."""
+    """Adds one step of a training. Each Adam has its own name, so two may have slots for one variable."""
     optimizer = v1.train.AdamOptimizer(LEARNING_RATE, name=name)
     pairs = optimizer.compute_gradients(loss, var_list=variables)
     gradients = {v.op.name: gradient for gradient, v in pairs}
@@ -99,7 +99,7 @@ def build_graph():
     with v1.variable_scope("classifier"):
         logits = dense(code2, SIZES[2], CLASSES, 30)
     cross_entropy = v1.reduce_mean(v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=logits))
-    # The second unit's loss reaches the first unit's weights too: they are not in its list.
+    # The second unit's loss reaches the first unit's weights, too, but they are not in its list.
     trainings = {
         "unit1": add_training("unit1", loss1, v1.trainable_variables("unit1/")),
         "unit2": add_training("unit2", loss2, v1.trainable_variables("unit2/")),
@@ -131,7 +131,7 @@ def train_graph(sess, graph, training, data, steps):
 
 
 def run_graph(steps=STEPS):
-    """Both networks, in graphs of their own. What comes back through the stack is looked at before fine-tuning."""
+    """Both networks have a graph of their own. The reconstruction is measured before the fine-tuning."""
     data, trace = mnist.read_data_sets(one_hot=True, seed=SEED), {}
     for name, trainings in NETWORKS.items():
         with v1.Graph().as_default(), v1.Session() as sess:
@@ -154,7 +154,7 @@ def run_graph(steps=STEPS):
 
 
 def figures(name, data, accuracy, back, learned):
-    """Returns what a network reached, by trace key; `back` and `learned` are of the stack before fine-tuning."""
+    """Returns what a network reached, by trace key. `back`, `learned`: values of the stack before fine-tuning."""
     reached = {
         "accuracy": accuracy,
         "reconstruction_error": error(data.test.images, back),
@@ -211,7 +211,7 @@ class Stack(tf.Module):
         return codes
 
     def loss(self, training, x, y_):
-        """Returns the loss of a training, mean over the batch."""
+        """Returns the loss of a training, a mean over the batch."""
         codes = self.codes(x)
         if training == "classifier":
             logits = self.classifier(codes[-1])
@@ -224,14 +224,17 @@ class Stack(tf.Module):
 
     @tf.function
     def train(self, training, x, y_):
-        """One step of a training (a Python string: a function for each). Returns the loss before it, and gradients."""
+        """Makes one step of a training. Returns the loss before it, and the gradients.
+
+        training: a Python string, so each training has a trace of its own.
+        """
         with tf.GradientTape() as tape:
             loss = self.loss(training, x, y_)
         return loss, self.optimizers[training].minimize(tape, loss, self.trained[training])
 
     @tf.function
     def reconstruct(self, x):
-        """Up through both codes and down again."""
+        """Encodes pictures by both encoders, and decodes them again."""
         back = self.codes(x)[-1]
         for decoder in reversed(self.decoders):
             back = tf.nn.sigmoid(decoder(back))
@@ -258,7 +261,7 @@ def train_function(stack, training, data, steps):
 
 
 def run_function(steps=STEPS):
-    """Both networks, two objects."""
+    """Two objects are the two networks."""
     data, trace = mnist.read_data_sets(one_hot=True, seed=SEED), {}
     test = tf.constant(data.test.images), tf.constant(data.test.labels, tf.float32)
     for name, trainings in NETWORKS.items():
@@ -279,7 +282,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Test digits as they come back through the stack, the first layer's filters, and fine-tuning from both starts."""
+    """Returns a figure of reconstructed test digits, the first layer's filters, and fine-tuning from both starts."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 7), layout="constrained")

@@ -1,7 +1,7 @@
 """Two restricted Boltzmann machines in a stack, then wake and sleep
 
 Source: S2 20-31
-TF1: no loss and no optimizer: the updates are assign_add ops, which wait until all of them are computed.
+TF1: the updates are assign_add ops, which wait until all of them are computed. There is no loss or optimizer.
 Now: the same lines in the order in which they take effect.
 Errata: S2 describes this in words and has no program: sizes, rates and steps are chosen here. It leaves out how a
     machine of two layers is trained: by contrastive divergence of one step (Hinton, 2002). Wake and sleep follow
@@ -19,7 +19,7 @@ from tf1ref.data import mnist
 from tf1ref.examples.unsupervised import _pictures
 
 SEED = 1
-STEPS = 1100  # of each phase: two epochs
+STEPS = 1100  # in each phase: two epochs
 BATCH_SIZE = 100
 SIZES = (784, 256, 64)
 LEARNING_RATE = 0.1
@@ -29,24 +29,24 @@ PHASES = ("rbm1", "rbm2", "wake_sleep")
 SHOWN = 10  # test digits in the picture
 FILTERS = 100  # hidden units in the picture
 
-# Squared differences of a test digit and what comes back; an answer of all zeros would have about 100.
+# The squared difference of a test digit from its reconstruction. All zeros would have about 100.
 EXPECTED = {"final/rbm1/error": at_most(15.0), "final/tuned_over_stacked": at_most(0.98)}
 
 
 def figures(phase, pictures, back):
-    """What comes back through the net after a phase, and how far it is from the pictures, by trace key."""
+    """Returns the reconstructions after a phase, and their distance from the pictures, by trace key."""
     error = np.mean(np.sum(np.square(pictures - back), axis=1))
     return {f"final/{phase}/error": error, f"final/{phase}/reconstructions": back[:SHOWN]}
 
 
 def summary(pictures, trace):
-    """The trace, with what is told and shown of it."""
+    """Returns the trace, with the values that are printed and shown."""
     ratio = trace["final/wake_sleep/error"] / trace["final/rbm2/error"]
     return {**trace, "final/tuned_over_stacked": ratio, "final/digits": pictures[:SHOWN]}
 
 
 def sample(probabilities, seed):
-    """Adds states, 1 with the given probabilities and else 0."""
+    """Adds states, which are 1 with the given probabilities and else 0."""
     return v1.cast(v1.random_uniform(v1.shape(probabilities), seed=seed) < probabilities, v1.float32)
 
 
@@ -70,7 +70,7 @@ class Machine:
         return v1.nn.sigmoid(v1.matmul(states, self.weights, transpose_b=True) + self.visible)
 
     def contrastive_divergence(self, x, seed):
-        """Adds one step down and up again. Returns what came back, and (variable, direction) pairs."""
+        """Adds one step down and up again. Returns the reconstruction, and (variable, direction) pairs."""
         data = self.up(x)
         back = self.down(sample(data, seed))
         model = self.up(back)
@@ -82,7 +82,7 @@ class Machine:
 
 
 def wake_sleep(x, bottom, top, generative):
-    """Adds one step of the third phase, as contrastive_divergence does; `generative`: the weights downwards."""
+    """Adds one step of the third phase, as contrastive_divergence does. `generative`: the weights downwards."""
     awake = sample(bottom.up(x), 31)
     back = v1.nn.sigmoid(v1.matmul(awake, generative) + bottom.visible)
     dreamed, pairs = top.contrastive_divergence(awake, 32)
@@ -99,7 +99,7 @@ def wake_sleep(x, bottom, top, generative):
 
 
 def add_phase(x, back, pairs, rate):
-    """Adds one step of a phase: `rate` times the mean direction of the batch."""
+    """Adds one step of a phase: `rate` times the batch's mean direction."""
     scale = rate / v1.cast(v1.shape(x)[0], v1.float32)
     directions = {variable.op.name: direction for variable, direction in pairs}
     with v1.control_dependencies(list(directions.values())):
@@ -143,7 +143,7 @@ def train_graph(sess, graph, phase, data, steps):
 
 
 def run_graph(steps=STEPS):
-    """Labels are not looked at. The weights downwards begin as those upwards, when the second machine is trained."""
+    """No labels are used. The weights downwards start as those upwards, when the second machine is trained."""
     data, trace = mnist.read_data_sets(seed=SEED), {}
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
@@ -162,7 +162,7 @@ def run_graph(steps=STEPS):
 
 
 def states(probabilities, seed):
-    """1 with the given probabilities and else 0."""
+    """Returns states, which are 1 with the given probabilities and else 0."""
     return tf.cast(tf.random.uniform(tf.shape(probabilities), seed=seed) < probabilities, tf.float32)
 
 
@@ -186,7 +186,7 @@ class Boltzmann(tf.Module):
         return tf.nn.sigmoid(tf.matmul(x, self.weights, transpose_b=True) + self.visible)
 
     def contrastive_divergence(self, x, seed):
-        """Returns (what came back, (variable, direction) pairs)."""
+        """Returns (reconstruction, (variable, direction) pairs)."""
         data = self.up(x)
         back = self.down(states(data, seed))
         model = self.up(back)
@@ -215,7 +215,7 @@ class BeliefNet(tf.Module):
         return tf.nn.sigmoid(tf.matmul(x, self.generative) + self.bottom.visible)
 
     def wake_sleep(self, x):
-        """Awake the weights downwards learn from what is seen, asleep those upwards from what is dreamed."""
+        """Awake, the weights downwards learn from what is seen. Asleep, those upwards learn from what is dreamed."""
         awake = states(self.bottom.up(x), 31)
         back = self.picture(awake)
         dreamed, pairs = self.top.contrastive_divergence(awake, 32)
@@ -232,7 +232,7 @@ class BeliefNet(tf.Module):
 
     @tf.function
     def train(self, phase, x):
-        """Makes one step of a phase (a Python string: a function for each). Returns the error and the directions."""
+        """Makes one step of a phase (a Python string, with a trace each). Returns the error and the directions."""
         if phase == "rbm1":
             back, pairs = self.bottom.contrastive_divergence(x, 11)
         elif phase == "rbm2":
@@ -248,7 +248,7 @@ class BeliefNet(tf.Module):
 
     @tf.function
     def reconstruct(self, phase, x):
-        """What comes back after a phase: from the first hidden layer, later from the top."""
+        """Returns the reconstruction after a phase: from the first hidden layer, and later from the top."""
         code = self.bottom.up(x)
         return self.bottom.down(code) if phase == "rbm1" else self.picture(self.top.down(self.top.up(code)))
 
@@ -283,7 +283,7 @@ def run_function(steps=STEPS):
 
 
 def plot(trace):
-    """Test digits as they come back after each phase; what the hidden units look for."""
+    """Returns a figure of the test digits, reconstructed after each phase, and of the hidden units' weights."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 8.5), layout="constrained")
