@@ -1,4 +1,4 @@
-"""Checkpoints, meta graphs, GraphDefs: read, freeze, verify."""
+"""Reads, freezes, converts and verifies checkpoints, meta graphs and GraphDefs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Program:
-    """A program whose `build_graph` is the source: its `name`, for messages, and what loads its module."""
+    """A program whose `build_graph` is the source. `name`: for messages. `load`: returns its module."""
 
     name: str
     load: Callable[[], object]
 
 
 class CheckFailed(Exception):
-    """What was made does not answer as its source does. One line: which tensor, and where. Exit code 1."""
+    """The written artifact does not answer as its source. The message is one line with the tensor and the place.
+
+    The exit code is 1.
+    """

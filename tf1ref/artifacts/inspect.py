@@ -1,4 +1,4 @@
-"""What an old file is and holds, by parsing alone: no session, no import of a graph, no code of anyone's."""
+"""Tells what an old file is and holds, only by parsing: without a session, an import of a graph, or foreign code."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from tf1ref.artifacts.graph import graphs, summaries
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_name, elements, shape_of
 from tf1ref.errors import InputError, nearest
 
-SMALL = 64  # elements of a constant that are shown
+SMALL = 64  # the most elements of a constant that is shown
 
 
 @dataclass
 class Report:
-    """`files`: {name: bytes}; `graphs`: summaries.Graphs; `variables`: indexes.Saved; `records`: a streams.Stream.
+    """The report on a file. `files`: {name: bytes}. `graphs`: summaries.Graphs. `records`: a streams.Stream.
 
-    `variables` are those with values, from a checkpoint; a graph's own are in its Graph.
+    variables: the indexes.Saved of a checkpoint, which have values. A graph's own variables are in its Graph.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Report:
 
 @dataclass
 class Node:
-    """One node. `inputs`: [(reference, op)]; `readers`: [(node, op)]; `attributes`: {name: text}."""
+    """One node. `inputs`: [(reference, op)]. `readers`: [(node, op)]. `attributes`: {name: text}."""
 
     name: str
     op: str
@@ -47,7 +47,7 @@ class Node:
 def inspect(path: str | os.PathLike[str]) -> Report:
     """Returns the Report on a file, a folder or a checkpoint's prefix.
 
-    Raises InputError when there is none, or it is damaged, incomplete or none of the kinds of messages.KINDS.
+    Raises InputError when it does not exist, is damaged or incomplete, or is not one of messages.KINDS.
     """
     found = recognise.recognise(path)
     report = Report(found.path, found.kind, {os.path.basename(f): os.path.getsize(f) for f in found.files})
@@ -64,9 +64,9 @@ def inspect(path: str | os.PathLike[str]) -> Report:
 
 
 def node(path: str | os.PathLike[str], name: str) -> Node:
-    """Returns the Node `name` of the first graph in `path` that has it, in its functions too.
+    """Returns the Node `name` of the first graph in `path` that has it. Functions are searched, too.
 
-    Raises InputError when there is no graph or no such node; the nearest names are offered.
+    Raises InputError when there is no graph or no such node. The message has the nearest names.
     """
     found = recognise.recognise(path)
     if not found.graphs:
@@ -105,7 +105,7 @@ def _node(one, function, nodes):
 
 
 def _text(value):
-    """One attribute as short text."""
+    """Returns one attribute as short text."""
     kind = value.WhichOneof("value")
     if kind == "tensor":
         return _constant(value.tensor)
@@ -124,7 +124,10 @@ def _text(value):
 
 
 def _constant(proto):
-    """Type, shape and, of a small one, its values. A large one may claim any size and is not made."""
+    """Returns the type and the shape of a constant, and the values of a small one.
+
+    A large one may claim any size, so its values are not made.
+    """
     shape, dtype = shape_of(proto.tensor_shape), dtype_name(proto.dtype)
     count = elements(shape)
     words = f"{dtype} {shape}"
@@ -138,7 +141,7 @@ def _constant(proto):
 
 
 def _problems(found, report):
-    """What does not fit together, a line each."""
+    """Returns a line for each contradiction between the files."""
     if not found.kind.startswith("SavedModel"):
         return []
     folder = os.path.dirname(found.path)

@@ -1,4 +1,4 @@
-"""Any artifact as something to ask: its graph, the values of its variables, its inputs and outputs by key."""
+"""Any artifact as a model: its graph, the values of its variables, its inputs and outputs by key."""
 
 import functools
 import os
@@ -18,10 +18,10 @@ from tf1ref.errors import InputError, one_line
 
 @dataclass
 class Artifact:
-    """What lies at `path`. `kind`: one of convert.KINDS, or "example"; `message`: None for weights alone.
+    """What lies at `path`. `kind`: one of convert.KINDS, or "example". `message`: None for weights without a graph.
 
-    `inputs`, `outputs`: {key: tensor name}, {} where it names none itself. `values`: reads the Mapping {node name:
-    array} of variables' NodeDefs; `weights`: reads {name: array} of all that it holds.
+    inputs, outputs: {key: tensor name}, {} when it names none. values: a function that reads {node name: array} for
+    NodeDefs of variables. weights: a function that reads {name: array} of everything.
     """
 
     path: str
@@ -40,16 +40,16 @@ class Artifact:
 
     @property
     def graph(self):
-        """The same as a graphs.Graph."""
+        """The GraphDef as a graphs.Graph."""
         return graphs.Graph(self.graph_def, self.path)
 
 
 @dataclass
 class Ready(graphs.Graph):
-    """A model that answers: `graph_def` is what the outputs need. `inputs` (fed), `outputs`: {key: tensor name}.
+    """A model that answers. `graph_def`: what the outputs need. `inputs` (fed), `outputs`: {key: tensor name}.
 
-    `values`: {variable: array}; `notes`: what was repaired. `tables`: names of those that are constants, or whose
-    `starts`, ops that fill them from the `files` {name of the Const of a path: asset}, are there.
+    values: {variable: array}. notes: the repairs. tables: names of those that became constants, or that are kept.
+    starts: {table: op that fills it}. files: {name of the Const of a path: asset}.
     """
 
     values: dict = field(default_factory=dict)
@@ -65,9 +65,10 @@ class Ready(graphs.Graph):
 
 
 def load(path, signature="", tags=None):
-    """Returns the Artifact at `path`, told by its content, or of a Program. `signature`, `tags`: of a SavedModel.
+    """Returns the Artifact at `path`, whose content tells the kind, or of a Program.
 
-    Raises InputError when there is none, or it is damaged.
+    `signature`, `tags`: of a SavedModel.
+    Raises InputError when it does not exist or is damaged.
     """
     if isinstance(path, Program):
         return _source(path, "example", signature, tags)
@@ -89,11 +90,10 @@ def load(path, signature="", tags=None):
 
 
 def ready(artifact, outputs, inputs, trust=False, tables=False):
-    """Returns the Ready of an Artifact: what `outputs` need, with placeholders at `inputs` where they need them.
+    """Returns the Ready of an Artifact: what `outputs` need, with placeholders at those `inputs` that they need.
 
-    `outputs`, `inputs`: {key: tensor name}. `tables`: keep them instead of making constants of
-    them. Raises InputError for ops that are not trusted or whose state no artifact holds, and for variables without a
-    value.
+    outputs, inputs: {key: tensor name}. tables: keeps tables instead of making constants of them. Raises InputError for
+    ops that are not trusted or whose state no artifact holds, and for variables without a value.
     """
     part = parts.Part(artifact.message, outputs.values(), artifact.path, trust, tables)
     inputs = _cut(part, inputs)
@@ -108,9 +108,9 @@ def ready(artifact, outputs, inputs, trust=False, tables=False):
 
 
 def fed(artifact, names):
-    """Returns {key: tensor name} for the inputs `names`, each a key of its signature or a node or tensor of the graph.
+    """Returns {key: tensor name} for the inputs `names`: keys of the signature, nodes or tensors.
 
-    Raises InputError when one is neither.
+    Raises InputError when a name is neither.
     """
     found = {}
     for name in names:
@@ -120,9 +120,9 @@ def fed(artifact, names):
 
 
 def asked(artifact, names):
-    """Returns {key: tensor name} for the outputs `names`: keys of its signature, tensors, or nodes with all they give.
+    """Returns {key: tensor name} for the outputs `names`: keys of the signature, tensors, or nodes with all outputs.
 
-    Raises InputError when one is neither.
+    Raises InputError when a name is neither.
     """
     found = {}
     for name in names:
@@ -135,7 +135,7 @@ def leaves(graph_def):
     ops = {node.name: node.op for node in graph_def.node}
     read = {tensor(i)[0] for node in graph_def.node for i in node.input}
     ends = graphs.answering([n for n in graph_def.node if n.name not in read])
-    # A branch of v1 control flow begins with the flag passed on, which often nothing reads.
+    # A branch of v1 control flow begins with the flag, passed on, which often nothing reads.
     pivots = {n.name for n in ends if n.op == "Identity" and ops.get(tensor(n.input[0])[0]) == "Switch"}
     kept = [n for n in ends if n.name not in pivots and not graphs.TRAINING.match(n.name)]
     return {key: name for node in kept for key, name in definitions.answers(node, graph_def).items()}
@@ -152,7 +152,7 @@ def _source(path, kind, signature, tags):
 
 
 def _keys(source):
-    """{key: tensor name} of a source's inputs and outputs: those of the signature that was chosen."""
+    """Returns {key: tensor name} of a source's inputs and outputs, which are those of the chosen signature."""
     for _, signature in sorted(getattr(source.message, "signature_def", {}).items()):
         ends = [sources.ends(e) for e in (signature.inputs, signature.outputs)]
         if [list(e.values()) for e in ends] == [source.inputs, source.outputs]:
@@ -161,7 +161,7 @@ def _keys(source):
 
 
 def _graph(path, kind, message):
-    """A graph without values: complete where it has no variables."""
+    """Returns the Artifact of a graph without values. It is complete when it has no variables."""
     graph_def = getattr(message, "graph_def", message)
     variables = constants.variables(graph_def)
 
@@ -188,7 +188,7 @@ def _event_graph(path):
 
 
 def _cut(part, inputs):
-    """Cuts `part` at those of `inputs` that are in it and computed; returns what it is fed of them: {key: tensor}."""
+    """Cuts `part` at those of `inputs` that it contains and computes. Returns {key: tensor} of what is fed."""
     there = part.ops()
     inputs = {key: name for key, name in inputs.items() if tensor(name)[0] in there}
     deep = [name for name in inputs.values() if not there[tensor(name)[0]].startswith("Placeholder")]

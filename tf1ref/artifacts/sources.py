@@ -20,10 +20,10 @@ SPARSE = ("indices", "values", "dense_shape")
 
 @dataclass
 class Source:
-    """`where`: the file of the graph, for messages; `message`: its GraphDef or MetaGraphDef.
+    """A source. `where`: the file of the graph, for messages. `message`: its GraphDef or MetaGraphDef.
 
-    `read(variables, ema)`: the values of NodeDefs, a mapping with the `averaged` names. `inputs`, `outputs`: names
-    of tensors that a signature gives; `endpoints`: {name: tensor name} that an output may be called by.
+    read(variables, ema): returns the values of NodeDefs, a mapping with the `averaged` names. inputs, outputs: names of
+    tensors in a signature. endpoints: {name: tensor name}, further names for outputs.
     """
 
     where: str
@@ -36,20 +36,20 @@ class Source:
 
     @property
     def graph_def(self):
-        """The graph as it was saved: with training, saving and device pins."""
+        """The graph as it was saved, with the ops of training and saving, and devices."""
         return getattr(self.message, "graph_def", self.message)
 
     @property
     def graph(self):
-        """The same as a graphs.Graph."""
+        """The GraphDef as a graphs.Graph."""
         return graphs.Graph(self.graph_def, self.where)
 
 
 def find(source, signature="", tags=None, values=""):
-    """Returns the Source of a path or a Program; `values`: a checkpoint's prefix, for the weights of a Program.
+    """Returns the Source of a path or a Program. `values`: a checkpoint's prefix, for the weights of a Program.
 
-    `signature`, `tags`: which of a SavedModel's; tags None: the usual ones. Raises InputError when there is none, or
-    several.
+    signature, tags: those of a SavedModel. With tags None, the usual ones are tried. Raises InputError when nothing or
+    several things fit.
     """
     if isinstance(source, Program):
         return _built(source, values)
@@ -70,7 +70,7 @@ def find(source, signature="", tags=None, values=""):
 
 
 def _is_checkpoint(source):
-    """True for what a Saver wrote, and for what is nothing: then the checkpoint's reader says so."""
+    """Returns True for what a Saver wrote, and for a missing file, on which the checkpoint's reader reports."""
     if os.path.isdir(source):
         there = [source, *(e.path for e in os.scandir(source) if e.is_dir())]
         return not any(os.path.isfile(os.path.join(d, name)) for d in there for name in recognise.MODELS)
@@ -81,7 +81,7 @@ def _is_checkpoint(source):
 
 
 class _NoValues:
-    """Reads the variables of a file that has no values: only none at all are found."""
+    """Reads the variables of a file that has no values. It succeeds only for an empty list of variables."""
 
     def __init__(self, where):
         self.where = where
@@ -126,7 +126,8 @@ def _tagged(path, metas, tags):
         return metas[tuple(sorted(tags))], []
     if len(metas) == 1:
         return next(iter(metas.values())), []
-    for usual in (("serve",), ()):  # a TF Hub module's graph for inference has no tag
+    # The graph of a TF Hub module for inference has no tag.
+    for usual in (("serve",), ()):
         if usual in metas:
             return metas[usual], [f"tags {_shown(usual)}; there are graphs with other tags: {listed}: --tags"]
     raise InputError(f"{path}: holds {len(metas)} graphs: choose one by --tags: {listed}")
@@ -139,8 +140,8 @@ def _shown(tags):
 def ends(infos):
     """Returns {key: tensor name} of a signature's {key: TensorInfo}.
 
-    A sparse tensor is key/indices, key/values, key/dense_shape, a ragged one key/values, key/row_splits, where it is
-    nested key/row_splits_0 and so on; another one in several parts is key/0, key/1.
+    A sparse tensor has the keys key/indices, key/values and key/dense_shape. A ragged one has key/values and
+    key/row_splits, or key/row_splits_0 and so on when it is nested. Another tensor of several parts has key/0, key/1.
     """
     found = {}
     for key, info in sorted(infos.items()):
@@ -156,7 +157,7 @@ def ends(infos):
 
 
 def _components(composite):
-    """[(part, tensor name)] of a TensorInfo.CompositeTensor."""
+    """Returns [(part, tensor name)] of a TensorInfo.CompositeTensor."""
     names = [component.name for component in composite.components]
     parts = [str(i) for i in range(len(names))]
     if composite.type_spec.type_spec_class == TypeSpecProto.RAGGED_TENSOR_SPEC and len(names) > 1:
@@ -166,7 +167,7 @@ def _components(composite):
 
 
 def _built(program, prefix):
-    """The graph that a Program builds, with the values of the checkpoint `prefix` or its own first ones."""
+    """Returns the Source of a Program's graph, with the values of the checkpoint `prefix` or its initial ones."""
     name, module = program.name, program.load()
     if not hasattr(module, "build_graph"):
         raise InputError(f"{name}: builds no graph to freeze: choose another, `tf1ref list` shows all")
@@ -174,7 +175,8 @@ def _built(program, prefix):
         v1.set_random_seed(getattr(module, "SEED", None))
         try:
             endpoints = module.build_graph()
-        except Exception as e:  # whatever it needs, it is the example's own
+        # The example itself may raise anything.
+        except Exception as e:
             kind = type(e).__name__
             raise InputError(f"{name}: its build_graph cannot be called alone ({kind}: {one_line(e)})") from e
         graph_def = graph.as_graph_def()
@@ -191,7 +193,7 @@ def _built(program, prefix):
 
 
 class _Fresh(dict):
-    """Values of variables that were just initialised."""
+    """The values of variables that were just initialized."""
 
     averaged = ()
 
@@ -200,7 +202,7 @@ class _Fresh(dict):
 
 
 def _first_values(graph, where):
-    """The values that the initializers of `graph` give, wherever its devices are."""
+    """Returns the initial values of the variables of `graph`, on whatever device they are."""
     variables = v1.global_variables() + v1.local_variables()
     reads = {v.op.name: v.read_value().name for v in variables}
     initializers = [v.initializer.name for v in variables]

@@ -1,4 +1,4 @@
-"""Any artifact into any kind that can hold it."""
+"""Converts any artifact into any kind that can hold it."""
 
 from tf1ref.artifacts.convert.converting import convert
 

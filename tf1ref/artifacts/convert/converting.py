@@ -1,4 +1,4 @@
-"""Converting: any artifact into any kind that can hold it, which is then proven to be the same."""
+"""Converts any artifact into any kind that can hold it, and proves that the result is the same."""
 
 import os
 from dataclasses import dataclass, field
@@ -26,12 +26,13 @@ FOLDERS = {"saved_model": convert_models.saved_model, "checkpoint": convert_mode
 WEIGHTS = {"npz": weights.npz_bytes, "text": weights.text_bytes}
 KINDS = ("checkpoint", "pb", "saved_model", "objects", "npz", "text", "pbtxt", "events", "onnx")
 ENDINGS = {".pb": "pb", ".pbtxt": "pbtxt", ".npz": "npz", ".txt": "text", ".onnx": "onnx"}
-TAG = "tfevents"  # TensorBoard opens files with this in their names only
+# TensorBoard opens only files with this in their names.
+TAG = "tfevents"
 
 
 @dataclass
 class Options:
-    """How to convert; each is said at convert()."""
+    """How to convert. convert() describes each option."""
 
     outputs: tuple = ()
     inputs: tuple = ()
@@ -48,10 +49,11 @@ class Options:
 
 @dataclass
 class Report:
-    """What convert() wrote. `names`: what became of each name of the weights; `inputs`, `outputs`: {key: tensor}.
+    """What convert() wrote.
 
-    `compared`: on how many sets of inputs, or 1 for the weights, it is the same to the bit; `not_compared`: why that
-    is none, or "". `notes`: what was guessed or repaired.
+    names: what became of each name of the weights. inputs, outputs: {key: tensor}.
+    compared: the number of sets of inputs (1 for weights) on which the result is the same to the bit.
+    not_compared: the reason when there was no comparison, or "". notes: what was guessed or repaired.
     """
 
     path: str
@@ -73,14 +75,16 @@ def convert(
     to: str = "",
     **options: Any,
 ) -> Report:
-    """Writes the artifact `source` to `destination` as the kind `to` (of KINDS; "": by its ending); returns a Report.
+    """Writes the artifact `source` to `destination` as the kind `to`. Returns a Report.
 
-    Of the `options`: `outputs`, `inputs`: names of tensors. Artifacts without a signature need them.
-    `maps`: {old: new} names of weights. `like`: a checkpoint of objects whose tree, and names, the new one gets;
-    `partial`: leave names of it that nothing matches as they are. `feeds`: an .npz to compare on. `signature`,
-    `tags`: of a SavedModel. `force`: replace `destination`. `trust`: run ops that do more than compute. `verify`:
-    compare what was written with `source`. Raises InputError for what cannot be used, CheckFailed when what was
-    written is not the same; `destination` is then as it was before.
+    to: one of KINDS; "" (the default) means the kind that destination's ending says. The `options` are:
+    outputs, inputs: names of tensors; artifacts without a signature need them.
+    maps: {old: new} names of weights. like: a checkpoint of objects, whose tree and names the new one gets.
+    partial: keeps the values of `like` for names that nothing matches. feeds: an .npz of inputs for the comparison.
+    signature, tags: those of a SavedModel. force: replaces `destination`. trust: runs ops that do more than compute.
+    verify: compares the result with `source` (default: True).
+    Raises InputError for what cannot be used, and CheckFailed when the result is not the same. In both cases
+    `destination` is then as it was before.
     """
     chosen = Options(**options)
     kind = kind_of(destination, to)
@@ -98,7 +102,7 @@ def convert(
 
 
 def kind_of(destination: str | os.PathLike[str], to: str = "") -> str:
-    """Returns the kind that `to` or the ending of `destination` says. Raises InputError when neither does."""
+    """Returns the kind that `to` or destination's ending names. Raises InputError when neither names one."""
     name = os.path.basename(os.path.normpath(destination))
     kind = to or ENDINGS.get(os.path.splitext(name)[1]) or (TAG in name and "events")
     if kind not in KINDS:
@@ -150,7 +154,7 @@ def _outputs(artifact, names):
 
 
 def _training(ready):
-    """Returns a note on batch norms in training mode: the answers of what is written depend on the batch, too."""
+    """Returns a note on batch norms in training mode, whose answers depend on the batch."""
     try:
         needed = {node.name for node in ready.graph_def.node}
         return freeze_training.check(ready, list(ready.outputs.values()), needed)
@@ -159,7 +163,10 @@ def _training(ready):
 
 
 def _check_model(ready, written, kind, options):
-    """Asks what was written. Returns (how many sets of inputs were compared, why none was or "")."""
+    """Computes the answers of the written model and of the source, and compares them.
+
+    Returns (the number of sets of inputs compared, the reason for none or "").
+    """
     if not options.verify or kind == "onnx":
         return 0, "it was asked not to" if kind != "onnx" else "ONNX is answered by other programs, not to the bit"
     try:

@@ -1,4 +1,7 @@
-"""Folders as output: written beside their target and exchanged with it: a target is the old one or the new one."""
+"""Writes folders beside their target and exchanges the two.
+
+A target is therefore either the old folder or the new one.
+"""
 
 import contextlib
 import ctypes
@@ -12,19 +15,19 @@ import tensorflow as tf
 from tf1ref import files
 from tf1ref.errors import InputError, one_line
 
-# What a folder of each kind holds: another one is nobody's to replace.
+# What a folder of each kind holds. Any other folder is never replaced.
 OWN = {
     "saved_model": re.compile(r"saved_model\.pb(txt)?|variables|assets(\.extra)?|fingerprint\.pb|keras_metadata\.pb"),
     "checkpoint": re.compile(r"checkpoint|.+\.(index|meta|data-\d{5}-of-\d{5})"),
 }
 OWN["objects"] = OWN["checkpoint"]
-AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux' renameat2
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # arguments of Linux' renameat2
 
 
 def target(path, kind, force=False):
-    """Returns `path` as a Path that a file or, where `kind` is one of OWN, a folder can be written to.
+    """Returns `path` as a Path to which a file can be written, or a folder for a `kind` in OWN.
 
-    Raises InputError as files.target does, and for a folder that holds anything but what is to be replaced.
+    Raises InputError as files.target does, and for a folder that holds anything else.
     """
     path = Path(os.path.normpath(path))
     if kind not in OWN or not path.is_dir():
@@ -42,9 +45,9 @@ def target(path, kind, force=False):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Yields a name beside `path` to make a folder at; puts it in the place of `path` unless the body raises.
+    """Yields a name beside `path` for a folder. When the body ends without an error, the folder replaces `path`.
 
-    Whatever is raised, the folder beside is gone and `path` is as it was. Raises InputError when writing fails.
+    After an error the folder is removed and `path` is as it was. Raises InputError when writing fails.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -60,7 +63,7 @@ def replacing(path):
 
 @contextlib.contextmanager
 def writing(path):
-    """Turns what TensorFlow's writers raise within into an InputError."""
+    """Turns what TensorFlow's writers raise inside the block into an InputError."""
     try:
         yield
     except OSError as e:
@@ -70,7 +73,7 @@ def writing(path):
 
 
 def size(path):
-    """Returns the bytes of a file, or of all files in a folder."""
+    """Returns the number of bytes of a file, or of all files in a folder."""
     if os.path.isfile(path):
         return os.path.getsize(path)
     return sum(os.path.getsize(os.path.join(d, name)) for d, _, names in os.walk(path) for name in names)
@@ -84,7 +87,7 @@ def _to_disk(folder):
 
 
 def _put(beside, path):
-    """Makes `beside` be `path`. What was there goes to `beside`, in one step where the file system can."""
+    """Moves `beside` to `path`. The old `path` moves to `beside`, in one step where the file system can do that."""
     if not path.exists():
         os.rename(beside, path)
     elif ctypes.CDLL(None).renameat2(AT_FDCWD, bytes(beside), AT_FDCWD, bytes(path), RENAME_EXCHANGE):

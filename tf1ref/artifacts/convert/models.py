@@ -1,4 +1,4 @@
-"""A model that answers, written as each kind of artifact: SavedModel, checkpoint, GraphDef, event file, ONNX."""
+"""Writes a model that answers as each kind of artifact: SavedModel, checkpoint, GraphDef, event file, ONNX."""
 
 import contextlib
 import importlib.util
@@ -27,7 +27,7 @@ EVENTS = "brain.Event:2"
 
 
 def keys(ends):
-    """Returns {key: tensor name} whose keys can be names of arguments: the last part of a name, where that is free."""
+    """Returns {key: tensor name} with keys that can name arguments: the last part of a name, if no other has it."""
     found = {}
     for key, name in ends.items():
         words = [re.sub(r"\W", "_", word) for word in (key.split(":")[0].rsplit("/", 1)[-1], key)]
@@ -64,20 +64,21 @@ def events(ready):
 
 
 def onnx(ready):
-    """Returns an ONNX model, made by tf2onnx. Raises InputError where that is not installed, or refuses."""
+    """Returns an ONNX model, which tf2onnx makes. Raises InputError when it is not installed, or refuses."""
     needs_tf2onnx()
     import tf2onnx
 
     ends = list(ready.inputs.values()), list(ready.outputs.values())
     try:
         model, _ = tf2onnx.convert.from_graph_def(frozen(ready), input_names=ends[0], output_names=ends[1])
-    except Exception as e:  # whatever another package raises
+    # The other package may raise anything.
+    except Exception as e:
         raise InputError(f"{ready.where}: tf2onnx cannot convert it: {one_line(e)}") from e
     return model.SerializeToString()
 
 
 def needs_tf2onnx():
-    """Raises InputError where tf2onnx is not installed."""
+    """Raises InputError when tf2onnx is not installed."""
     if importlib.util.find_spec("tf2onnx") is None:
         raise InputError("ONNX is written by tf2onnx, which is not installed: pip install tf2onnx")
 
@@ -106,7 +107,7 @@ def saved_model(ready, folder, trainable=()):
 
 
 def _without_paths(path, names):
-    """Empties the Consts `names`, which say where assets were: loading sets them to where the assets are."""
+    """Empties the Consts `names`, which hold the paths of assets. Loading sets them to the new places."""
     model = SavedModel.FromString(path.read_bytes())
     for node in model.meta_graphs[0].graph_def.node:
         if node.name in names:
@@ -115,7 +116,7 @@ def _without_paths(path, names):
 
 
 def check_loads(folder, where):
-    """Loads the SavedModel `folder` in a session and by tf.saved_model.load. Raises CheckFailed where that fails."""
+    """Loads the SavedModel `folder` in a session and by tf.saved_model.load. Raises CheckFailed when that fails."""
     with v1.Session(graph=v1.Graph()) as sess:
         try:
             with sess.graph.as_default():
@@ -127,13 +128,13 @@ def check_loads(folder, where):
 
 
 def _value(graph, name):
-    """The tensor `name` as a signature can give it: no function of TF2 returns a reference to a variable."""
+    """Returns the tensor `name` in a form for a signature: no function of TF2 returns a reference to a variable."""
     tensor = graph.get_tensor_by_name(name)
     return tf.identity(tensor, name=f"{tensor.op.name}/value") if tensor.dtype._is_ref_dtype else tensor
 
 
 def checkpoint(ready, folder, trainable=()):
-    """Writes a folder with a V2 checkpoint and its meta graph; constants that were variables are variables again."""
+    """Writes a folder with a V2 checkpoint and its meta graph. Constants that were variables are variables again."""
     ready = ready if constants.variables(ready.graph_def) else thawed(ready)
     with _session(ready, trainable) as (sess, _), convert_files.writing(folder):
         folder.mkdir()
@@ -141,9 +142,9 @@ def checkpoint(ready, folder, trainable=()):
 
 
 def thawed(ready):
-    """Returns `ready` with variables in the place of the constants that were variables before it was frozen.
+    """Returns `ready` with variables in place of the constants that were variables before it was frozen.
 
-    Raises InputError when there are none.
+    Raises InputError when it has no such constants.
     """
     values = weights.constants(ready.where, ready.graph_def)
     graph_def = graphs.copy(ready.graph_def)
@@ -156,7 +157,7 @@ def thawed(ready):
 
 
 def trainable(message):
-    """Returns the names of the variables that a MetaGraphDef says are trained."""
+    """Returns the names of the variables that are trained according to a MetaGraphDef."""
     collections = getattr(message, "collection_def", {})
     values = collections["trainable_variables"].bytes_list.value if "trainable_variables" in collections else ()
     try:
@@ -167,7 +168,7 @@ def trainable(message):
 
 @contextlib.contextmanager
 def _session(ready, trained):
-    """Yields (session, graph) with the variables in the collections where Savers look, holding their values."""
+    """Yields (session, graph). The variables have their values and are in the collections where Savers look."""
     graph = ready.imported()
     with graph.as_default(), v1.Session(config=v1.ConfigProto(allow_soft_placement=True)) as sess:
         found = []
@@ -186,7 +187,7 @@ def _session(ready, trained):
 
 
 def _variable(graph, node, value, trained):
-    """A Variable for what is only nodes: a graph that is imported has no such objects."""
+    """Returns a Variable for the nodes of one, since an imported graph has no such objects."""
     handle, dtype = graph.get_tensor_by_name(f"{node.name}:0"), tf.as_dtype(node.attr["dtype"].type)
     start = tf.zeros(value.shape, dtype, name=f"{node.name}/Initializer/zeros")
     resource = handle.dtype == tf.resource

@@ -1,4 +1,4 @@
-"""Weights by name, renamed and written: npz, text, a checkpoint of names or one of objects."""
+"""Renames weights and writes them by name: npz, text, a checkpoint of names or one of objects."""
 
 from dataclasses import dataclass, field
 
@@ -17,9 +17,9 @@ COUNTER = "save_counter"  # tf.train.Checkpoint.restore expects one
 
 @dataclass
 class Account:
-    """What became of each name. `matched`: {name in the source: name in the target}; `unmatched`: of the target.
+    """What became of each name.
 
-    `unused`: of the source.
+    matched: {name in the source: name in the target}. unmatched: names of the target. unused: names of the source.
     """
 
     matched: dict
@@ -28,9 +28,9 @@ class Account:
 
 
 def renamed(arrays, maps, where):
-    """Returns {new name: array} of {old name: array}, and the Account. `maps`: {old: new}.
+    """Returns {new name: array} from {old name: array}, and the Account. maps: {old: new}.
 
-    Raises InputError for an old name that is not there, and for two variables that would get one name.
+    Raises InputError for an old name that does not exist, and when two variables would get one name.
     """
     lacking = [old for old in maps if old not in arrays]
     if lacking:
@@ -48,7 +48,7 @@ def checkpoint(arrays, folder):
 
 
 def objects(arrays, folder):
-    """Writes {name: array} as a checkpoint of objects: layer/w is the attribute w of the attribute layer."""
+    """Writes {name: array} as a checkpoint of objects. layer/w becomes the attribute w of the attribute layer."""
     tree = TrackableObjectGraph()
     tree.nodes.add()
     found = {}
@@ -69,7 +69,7 @@ def objects(arrays, folder):
 
 @dataclass
 class Like:
-    """A checkpoint of objects whose tree a new one is to have: `keys` {key: (path, full name)}, `values` of all."""
+    """A checkpoint of objects whose tree a new one gets. `keys`: {key: (path, full name)}. `values`: all its arrays."""
 
     where: str
     keys: dict
@@ -77,7 +77,7 @@ class Like:
 
 
 def like(path):
-    """Returns the Like of a checkpoint of objects. Raises InputError when it is none."""
+    """Returns the Like of a checkpoint. Raises InputError when it is not a checkpoint of objects."""
     found = recognise.recognise(path)
     if not found.index or not found.index.objects:
         raise InputError(f"--like {path}: no checkpoint of objects: save the new model with tf.train.Checkpoint first")
@@ -90,10 +90,10 @@ def like(path):
 
 
 def fitted(arrays, maps, model, where, partial=False):
-    """Returns {key: array} of `model` (a Like) with `arrays` for what has their names, and the Account.
+    """Returns {key: array} of `model` (a Like), with `arrays` where names match, and the Account.
 
-    A name is matched by `maps`, then by its path in the tree of objects, then by its variable's full name.
-    Raises InputError for a name of the model that stays unmatched, unless `partial`, and for shapes that differ.
+    A name is matched by `maps`, then by its path in the tree of objects, then by the full name of its variable.
+    Raises InputError for shapes that differ and, unless `partial`, for a name of the model that stays unmatched.
     """
     lacking = [old for old in maps if old not in arrays]
     if lacking:
@@ -121,12 +121,12 @@ def fitted(arrays, maps, model, where, partial=False):
 
 
 def fit(found, folder):
-    """Writes the {key: array} of a Like that was fitted."""
+    """Writes the {key: array} that fitted() returned."""
     _save(found, folder)
 
 
 def _words(account, wanted, where):
-    """The account in one line, of a model that was not filled."""
+    """Returns one line on an Account in which names of the model stayed unmatched."""
     unmatched, unused = (", ".join(n[:6]) + ", ..." * (len(n) > 6) for n in (account.unmatched, account.unused))
     count = f"{len(account.unmatched)} of {len(account.matched) + len(account.unmatched)}"
     return (
@@ -143,7 +143,7 @@ def _check(array, there, old, path, where):
 
 
 def _save(arrays, folder):
-    """Saves with the kernel that Savers use: keys in their order, each tensor as it is."""
+    """Saves with the Savers' kernel, the keys in their order and each tensor as it is."""
     names = sorted(arrays)
     with convert_files.writing(folder):
         folder.mkdir()

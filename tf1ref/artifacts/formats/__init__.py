@@ -1,1 +1,1 @@
-"""Readers of the files that models are kept in: checkpoints (V1, V2), messages, event streams, tables, npz."""
+"""Reads the files that hold models: checkpoints (V1, V2), messages, event streams, tables, npz."""

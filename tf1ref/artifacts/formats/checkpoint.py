@@ -1,4 +1,4 @@
-"""A checkpoint as a source: which files belong to it, its graph, and the values of its variables."""
+"""A checkpoint as a source: its files, its graph, and the values of its variables."""
 
 import functools
 import glob
@@ -18,12 +18,12 @@ from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, nearest, one_line
 
 PART = re.compile(r"\.(meta|index|data-\d{5}-of-\d{5})$")
-SHADOW = "/ExponentialMovingAverage"  # what v1.train.ExponentialMovingAverage adds to a name
+SHADOW = "/ExponentialMovingAverage"  # v1.train.ExponentialMovingAverage adds this to a name
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`prefix`: what Saver.save returned. PREFIX.meta holds the graph, .index and .data-* the values."""
+    """A checkpoint. `prefix` is what Saver.save returned. PREFIX.meta has the graph, .index and .data-* the values."""
 
     prefix: str
 
@@ -34,7 +34,7 @@ class Checkpoint:
 
     @functools.cached_property
     def meta_graph(self):
-        """The MetaGraphDef. Raises InputError when the file is no such message or holds no graph."""
+        """The MetaGraphDef. Raises InputError when the file is not such a message or holds no graph."""
         try:
             with open(self.where, "rb") as f:
                 meta = v1.MetaGraphDef.FromString(f.read())
@@ -46,7 +46,7 @@ class Checkpoint:
 
     @property
     def graph_def(self):
-        """The GraphDef as it was saved: with training, saving and device pins."""
+        """The GraphDef as it was saved, with the ops of training and saving, and devices."""
         return self.meta_graph.graph_def
 
     def values(self, variables, ema=False):
@@ -55,9 +55,9 @@ class Checkpoint:
 
 
 class Values(Mapping):
-    """{node name: array}, read from the checkpoint when asked for: all of them at once cost their size.
+    """{node name: array}. Each array is read when it is asked for, since all of them at once may be large.
 
-    `averaged`: names of the variables that have a moving average in the checkpoint.
+    averaged: names of the variables that have a moving average in the checkpoint.
     """
 
     def __init__(self, prefix):
@@ -67,8 +67,9 @@ class Values(Mapping):
     def of(cls, variables, prefix, names, ema=False):
         """Returns the Values of the NodeDefs `variables` in the checkpoint `prefix`.
 
-        `names`: {variable: (key, slice)} where they are not their own; `ema`: moving averages where there are.
-        Raises InputError for variables that are not there, shapes that differ, and damaged files.
+        names: {variable: (key, slice)} for variables that are saved under other names. ema: takes moving averages
+        instead.
+        Raises InputError for variables that are missing, shapes that differ, and damaged files.
         """
         values = cls(prefix)
         if not variables:
@@ -93,7 +94,8 @@ class Values(Mapping):
 
     def __getitem__(self, name):
         key, part, v = self._keys[name]
-        with context.eager_mode():  # whatever graph is the default one
+        # The default graph may be any.
+        with context.eager_mode():
             try:
                 (tensor_,) = tf.raw_ops.RestoreV2(
                     prefix=pattern(self.prefix),
@@ -104,10 +106,12 @@ class Values(Mapping):
             except tf.errors.OpError as e:
                 raise InputError(f"{self.prefix}: damaged or incomplete: {one_line(e)}") from e
         array = tensor_.numpy()
-        return array.reshape(self._shape(v, array.shape))  # Saver(reshape=True) allows it
+        # Saver(reshape=True) allows another shape.
+        return array.reshape(self._shape(v, array.shape))
 
     def __contains__(self, name):
-        return name in self._keys  # Mapping's own would read the value
+        # Mapping's own method would read the value.
+        return name in self._keys
 
     def __iter__(self):
         return iter(self._keys)
@@ -134,16 +138,17 @@ class Values(Mapping):
 
 
 def find(source):
-    """Returns the Checkpoint that `source` names: a prefix, one of its files, or a folder (its latest one).
+    """Returns the Checkpoint at `source`: a prefix, one of its files, or a folder, of which the latest one is taken.
 
-    Raises InputError when there is none, or one of its files is missing.
+    Raises InputError when it does not exist or one of its files is missing.
     """
     source = os.fspath(source)
     prefix = _latest(source) if os.path.isdir(source) else SHARD.sub("", PART.sub("", source))
     files = glob.glob(glob.escape(prefix) + ".*") + [p for p in (prefix,) if os.path.isfile(p)]
     found = {"data" if PART.search(f) and "data-" in PART.search(f)[1] else f[len(prefix) + 1 :] for f in files}
     if _pieces(prefix):
-        found.add("")  # in the old format, in several files
+        # This is the old format, in several files.
+        found.add("")
     if not found & {"meta", "index", "data", ""} or (os.path.isfile(source) and found == {""}):
         others = {
             PART.sub("", os.path.basename(f))
@@ -152,7 +157,7 @@ def find(source):
         near = nearest(os.path.basename(prefix), sorted(others))
         reason = "is not a checkpoint" if os.path.exists(source) else f"no such file or checkpoint{near}"
         raise InputError(f"{source}: {reason}: give PREFIX of PREFIX.meta and PREFIX.index, or their folder")
-    # The old format has one file, the prefix itself, in the place of index and data.
+    # In the old format one file, named as the prefix, replaces index and data.
     for part in ("meta",) if "" in found else ("meta", "index", "data"):
         if part not in found:
             name = f"{prefix}.data-*" if part == "data" else f"{prefix}.{part}"
@@ -164,10 +169,12 @@ def _latest(folder):
     try:
         state = tf.train.get_checkpoint_state(folder)
     except (ValueError, RecursionError, tf.errors.OpError):
-        state = None  # what is called checkpoint is something else
+        # A file of the name checkpoint may be something else.
+        state = None
     if state and state.model_checkpoint_path:
         named = state.model_checkpoint_path
-        moved = os.path.join(folder, os.path.basename(named))  # the state file may hold another machine's paths
+        # The state file may hold another machine's paths.
+        moved = os.path.join(folder, os.path.basename(named))
         return named if glob.glob(glob.escape(named) + ".*") else moved
     metas = sorted(glob.glob(os.path.join(glob.escape(folder), "*.meta")))
     if len(metas) == 1:
@@ -183,7 +190,7 @@ def _pieces(prefix):
 
 
 def pattern(prefix):
-    """What TensorFlow's readers take for `prefix`: of an old checkpoint in several files, a pattern of their names."""
+    """Returns what TensorFlow's readers take for `prefix`. For an old checkpoint in several files this is a pattern."""
     if re.search(r"[*?\[\]\\]", prefix):
         raise InputError(
             f"{prefix}: TensorFlow takes * ? [ ] \\ in a checkpoint's name for a pattern: rename the file or folder"
@@ -195,8 +202,9 @@ def pattern(prefix):
 def saved_names(meta):
     """Returns {variable: (name in the checkpoint, slice)} as the restore op of a MetaGraphDef reads them.
 
-    The names differ where a Saver was given a dict (moving averages), variables are partitioned, or TF2's objects
-    were saved: there the restore op is the call of a function.
+    The names differ when a Saver got a dict (moving averages), when variables are partitioned, and when TF2 saved
+    objects.
+    In the last case the restore op is the call of a function.
     """
     library = {f.signature.name: f for f in meta.graph_def.library.function}
     nodes = {node.name: node for node in meta.graph_def.node}
@@ -228,7 +236,7 @@ def _assigned(nodes, candidates, arguments):
 
 
 def _restored(nodes, reference):
-    """Returns (key, slice) of the restored tensor that `reference` is, None where it is another, or damaged."""
+    """Returns (key, slice) of the restored tensor `reference`. Returns None for another tensor or a damaged op."""
     name, index = tensor(reference)
     for _ in range(len(nodes)):
         node = nodes.get(name)
@@ -240,7 +248,7 @@ def _restored(nodes, reference):
     found = [_strings(nodes.get(tensor(i)[0])) for i in node.input[1:]]
     if not found or not all(found):
         return None
-    # A list whose last strings are alike may be written without them.
+    # A list whose last strings are equal may be written without them.
     key, *part = (words[min(index, len(words) - 1)] for words in found[:2])
     return key, part[0] if part else ""
 

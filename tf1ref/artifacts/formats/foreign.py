@@ -1,4 +1,4 @@
-"""Files of other programs that people take for TensorFlow models: what they are, and what opens them."""
+"""Files of other programs that are often taken for TensorFlow models: what they are, and what opens them."""
 
 import re
 import zipfile
@@ -9,7 +9,7 @@ KERAS = {"config.json", "metadata.json"}
 
 
 def named(path: str, start: bytes) -> str:
-    """Returns what the file `path`, which starts with the bytes `start`, is and what opens it; "" where unknown."""
+    """Returns what the file `path` is and what opens it, or "" when it is unknown. start: its first bytes."""
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return "HDF5, a Keras model or its weights: load it with keras.models.load_model or h5py, and save a SavedModel"
     if start[4:8] == b"TFL3":

@@ -1,7 +1,7 @@
-"""What a checkpoint holds, read from its index alone: names, shapes, types, and in which file. No value is read.
+"""What a checkpoint holds, read from its index: names, shapes, types, files. No value is read.
 
 V2 (tensorflow/core/protobuf/tensor_bundle.proto): PREFIX.index says where in PREFIX.data-* each tensor lies.
-V1 (tensorflow/core/util/saved_tensor_slice.proto): each file is index and values, PREFIX or PREFIX-*-of-*.
+V1 (tensorflow/core/util/saved_tensor_slice.proto): each file, PREFIX or PREFIX-*-of-*, is both index and values.
 """
 
 import contextlib
@@ -21,13 +21,16 @@ from tf1ref.artifacts.formats.sstable import Damaged
 from tf1ref.artifacts.graph.shapes import dtype_name, elements, shape_of
 from tf1ref.errors import InputError
 
-OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # the key of a TF2 checkpoint's tree of objects
+OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # the key of the tree of objects in a TF2 checkpoint
 SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
 
 
 @dataclass
 class Saved:
-    """One tensor of a checkpoint. `shards`: in which files it lies; `slices`: in how many pieces, 1 if whole."""
+    """One tensor of a checkpoint. `shards`: the files that hold it.
+
+    `slices`: the number of pieces, 1 when it is whole.
+    """
 
     name: str
     shape: list
@@ -40,7 +43,10 @@ class Saved:
 
 @dataclass
 class Index:
-    """A checkpoint. `version`: 1 or 2; `files`: its own, no meta graph; `objects`: made by TF2's Checkpoint."""
+    """A checkpoint. `version`: 1 or 2. `files`: its own files, without the meta graph.
+
+    `objects`: TF2's Checkpoint made it.
+    """
 
     prefix: str
     version: int
@@ -51,7 +57,7 @@ class Index:
 
 @contextlib.contextmanager
 def mapped(path):
-    """The content of a file, mapped into memory. Raises InputError when it is none, empty or unreadable."""
+    """Returns the content of a file, mapped into memory. Raises InputError when it is missing, empty or unreadable."""
     if not os.path.isfile(path):
         raise InputError(f"{path}: {'not a regular file' if os.path.exists(path) else 'missing'}: give another")
     try:
@@ -71,12 +77,15 @@ def version(path):
             return 0
         with _damage(path):
             first = next(iter(sstable.entries(content, only_first=True)), (b"", b""))
-    # Field 1 is the list of tensors, a message, in V1; the number of shards in V2.
+    # In V1, field 1 is the list of tensors, a message. In V2 it is the number of shards.
     return {0x0A: 1, 0x08: 2}.get(first[1][0], 0) if first[0] == b"" and first[1] else 0
 
 
 def read(prefix):
-    """Returns the Index of the checkpoint `prefix`. Raises InputError when a file is missing, cut short or damaged."""
+    """Returns the Index of the checkpoint `prefix`.
+
+    Raises InputError for a file that is missing, cut short or damaged.
+    """
     if os.path.isfile(prefix + ".index"):
         return _v2(prefix)
     return _v1(prefix)
@@ -94,7 +103,8 @@ def _v2(prefix):
     names = [os.path.basename(_shard(prefix, i, header.num_shards)) for i in range(len(sizes))]
     tensors, pieces = {}, {}
     for key, entry in entries:
-        if key[:1] == b"\0":  # a piece of a tensor in several: an ordered code of its name, then where it lies
+        # This is one piece of a tensor. Its key is an ordered code of the tensor's name and the place of the piece.
+        if key[:1] == b"\0":
             pieces.setdefault(key[1:].partition(b"\0\1")[0], []).append(entry)
         else:
             tensors[key] = entry
@@ -115,7 +125,8 @@ def _saved_v2(key, entry, pieces, names):
 
 def _check_entry(name, entry, sizes, names):
     if entry.slices:
-        return  # its pieces have entries of their own
+        # The pieces have entries of their own.
+        return
     if not 0 <= entry.shard_id < len(sizes):
         raise Damaged(f"{name} lies in file {entry.shard_id} of {len(sizes)}")
     if min(entry.offset, entry.size) < 0 or entry.offset + entry.size > sizes[entry.shard_id]:
@@ -133,7 +144,7 @@ def _check_entry(name, entry, sizes, names):
 
 
 def _sizes(prefix, count):
-    """The sizes of the data files, by number. Raises InputError for the first one that is missing."""
+    """Returns the sizes of the data files, by number. Raises InputError for the first one that is missing."""
     there = glob.glob(glob.escape(prefix) + ".data-*-of-*")
     if not there:
         raise InputError(f"{prefix}.data-*: missing: an index without its data says names and shapes only; copy both")

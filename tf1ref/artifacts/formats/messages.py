@@ -1,7 +1,7 @@
-"""A GraphDef, MetaGraphDef or SavedModel out of bytes or text, told by its content.
+"""Reads a GraphDef, MetaGraphDef or SavedModel from bytes or text. The content tells which one it is.
 
-Protocol buffers have no magic number: bytes are a GraphDef when they parse as one and every node has a name, an op
-and inputs that can be names. A file is read once and parsed; nothing in it is imported or run.
+Protocol buffers have no magic number. Bytes count as a GraphDef when they parse as one and every node has a name, an op
+and inputs that can be names. A file is read once and parsed. Nothing in it is imported or run.
 """
 
 import os
@@ -17,9 +17,10 @@ from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, one_line
 
 KINDS = "a GraphDef, a MetaGraphDef, a SavedModel, a checkpoint, a TFRecord or event file"
-MOST_BYTES = 2**31 - 1  # of one protocol buffer
-MOST_COMMENT = 1 << 20  # bytes before the first field of a text
-MOST_TEXT = 64 << 20  # bytes of text: its parser reads about 1 MB a second
+MOST_BYTES = 2**31 - 1  # the most bytes in one protocol buffer
+MOST_COMMENT = 1 << 20  # the most bytes before the first field of a text
+# The most bytes of text: its parser reads about 1 MB in a second.
+MOST_TEXT = 64 << 20
 
 # The first field of a text tells its type.
 FIRST_FIELD = re.compile(r"(?:\s|#[^\n]*\n)*(\w+)\s*[:{<]")
@@ -34,12 +35,13 @@ FIRST_BYTES = {b"\x08", b"\x0a", b"\x12", b"\x18", b"\x22", b"\x2a"}  # fields 1
 OP = re.compile(r"[\x21-\x7e]{1,512}")
 NAME = re.compile(r"[^:^\s]{1,4096}")
 INPUT = re.compile(r"\^?[^:^\s]{1,4096}(:\d{1,9})?")
-BACK = ("NextIteration", "RefNextIteration")  # the only edges that may close a circle
+BACK = ("NextIteration", "RefNextIteration")  # only these edges may close a circle
 
 
 def read(path, start):
-    """Returns (kind in words, message) of the file `path` that starts with the bytes `start`. Raises InputError."""
-    if start.lstrip()[:1] == b"#":  # a comment, which may be longer than what was read of the file
+    """Returns (kind in words, message) of the file `path`, whose first bytes are `start`. Raises InputError."""
+    # A comment may be longer than the bytes that were read so far.
+    if start.lstrip()[:1] == b"#":
         with open(path, "rb") as file:
             start = file.read(MOST_COMMENT)
     first = FIRST_FIELD.match(start.decode("latin-1"))
@@ -75,7 +77,8 @@ def _text(path, message):
         parsed = text_format.Parse(_bytes(path).decode(), message())
     except RecursionError:
         raise InputError(f"{path}: damaged: more levels in each other than any graph has") from None
-    except (text_format.ParseError, ValueError) as e:  # bytes that are no UTF-8 are a ValueError too
+    # Bytes that are not UTF-8 raise ValueError, too.
+    except (text_format.ParseError, ValueError) as e:
         raise InputError(f"{path}: damaged or not of this format: {one_line(e)}") from e
     wrong = _wrong(parsed)
     if wrong:
@@ -89,7 +92,7 @@ def _bytes(path):
 
 
 def _wrong(parsed):
-    """Why a parsed message is none of its kind: "damaged: ..." when it is close to one, "" when it is one."""
+    """Returns why a parsed message is not of its kind, or "". It begins with "damaged: " when it is close to one."""
     if isinstance(parsed, SavedModel):
         wrongs = [_wrong(meta) for meta in parsed.meta_graphs]
         return next(filter(None, wrongs), "") if wrongs else "no SavedModel"
@@ -120,7 +123,7 @@ def _wrong_node(nodes):
 
 
 def _circle(nodes):
-    """Why a graph that goes in a circle cannot be: only a loop's NextIteration may lead back. "" when none does."""
+    """Returns why a graph with a circle is not valid, or "". Only a loop's NextIteration may lead back."""
     inputs = {n.name: [] if n.op in BACK else [tensor(i)[0] for i in n.input] for n in nodes}
     done, path = set(), {}
     for name in inputs:

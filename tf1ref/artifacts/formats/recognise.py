@@ -1,6 +1,6 @@
-"""What a file or folder is, told by its content: names and endings say nothing that is believed.
+"""Tells what a file or folder is by its content. Names and endings are not trusted.
 
-Only a V2 checkpoint's data files have no mark of their own: their name leads to the index, which describes them.
+Only a V2 checkpoint's data files have no mark of their own. Their name leads to the index that describes them.
 """
 
 import glob
@@ -14,14 +14,14 @@ from tf1ref.artifacts.formats.checkpoint import PART
 from tf1ref.errors import InputError, nearest
 
 MODELS = ("saved_model.pb", "saved_model.pbtxt")
-STATE = "checkpoint"  # the file that names a folder's latest checkpoint
+STATE = "checkpoint"  # this file names a folder's latest checkpoint
 
 
 @dataclass
 class Found:
-    """What is at `path`: `kind` in words; `files`: all that belong to it; `graphs`: GraphDefs or MetaGraphDefs.
+    """What is at `path`. `kind`: in words. `files`: all files of it. `graphs`: its GraphDefs or MetaGraphDefs.
 
-    `index`: of a checkpoint or of a SavedModel's variables; `compression`: of a file of records, else "".
+    index: that of a checkpoint or of a SavedModel's variables. compression: that of a file of records, else "".
     """
 
     path: str
@@ -33,7 +33,10 @@ class Found:
 
 
 def recognise(path):
-    """Returns what is at `path`. Raises InputError when nothing is, or what is there is none of KINDS or damaged."""
+    """Returns what is at `path`.
+
+    Raises InputError when nothing is there, or something that is damaged or not in KINDS.
+    """
     path = os.fspath(path)
     if os.path.isdir(path):
         return _folder(path)
@@ -86,7 +89,10 @@ def _prefixes(folder):
 
 
 def _state(path):
-    """The prefix of the latest checkpoint that the state file `path` names, moved or not; "" where it is no such."""
+    """Returns the prefix of the latest checkpoint that the state file `path` names, moved or not.
+
+    Returns "" for a file that is not a state file.
+    """
     if not os.path.isfile(path) or os.path.getsize(path) > messages.MOST_TEXT:
         return ""
     try:
@@ -142,7 +148,7 @@ def _checkpoint(prefix, meta=None):
 
 
 def _saved_model(path, kind, message):
-    """A SavedModel with the values and the assets beside it."""
+    """Returns a SavedModel with the values and the assets beside it."""
     folder = os.path.dirname(path)
     variables = os.path.join(folder, "variables", "variables")
     index = indexes.read(variables) if os.path.isfile(variables + ".index") else None

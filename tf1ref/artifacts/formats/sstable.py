@@ -1,8 +1,8 @@
-"""Sorted tables: the file under a V1 checkpoint and under the index of a V2 one.
+"""Sorted tables: the file format of a V1 checkpoint, and of the index of a V2 one.
 
-The format is LevelDB's (tensorflow/core/lib/io/format.h, table_format.txt): blocks of entries whose keys share
-prefixes, each with its type and a masked CRC-32C; an index block of (last key, place) of the data blocks; and 48
-bytes at the end that name the index block. Nothing is trusted: a place, a length or a size that cannot be is Damaged.
+The format is LevelDB's (tensorflow/core/lib/io/format.h, table_format.txt). It has blocks of entries whose keys share
+prefixes, each block with its type and a masked CRC-32C. Then comes an index block of (last key, place) of the data
+blocks. The last 48 bytes name the index block. Nothing is trusted: a place, length or size that cannot be is Damaged.
 """
 
 import struct
@@ -16,19 +16,19 @@ PLAIN, SNAPPY = 0, 1
 
 
 class Damaged(Exception):
-    """What a table holds cannot be. One line."""
+    """A table's content is not valid. The message is one line."""
 
 
 def is_table(content):
-    """True when bytes (or an mmap) end as a table does."""
+    """Returns True when bytes (or an mmap) end as a table does."""
     return len(content) >= FOOTER and content[-len(MAGIC) :] == MAGIC
 
 
 def entries(content, only_first=False):
-    """Yields (key, value) of a table, bytes each, in its order; `only_first`: of the first block alone.
+    """Yields each (key, value) of a table, both bytes, in order. only_first: yields those of the first block only.
 
-    A V1 checkpoint keeps its list of tensors in the first block and their values in all: the list is read without
-    them. Memory: one block. Raises Damaged.
+    A V1 checkpoint has its list of tensors in the first block and their values in all, so the list is read without the
+    values. This needs the memory of one block. Raises Damaged.
     """
     if not is_table(content):
         raise Damaged("cut short: its last bytes are not those of a table")
@@ -54,7 +54,7 @@ def check_places(content):
 
 
 def _contents(content, where):
-    """The bytes of the block at `where` (offset, size), checked and unpacked."""
+    """Returns the bytes of the block at `where` (offset, size), checked and unpacked."""
     offset, size = where
     if offset + size + TRAILER > len(content):
         raise Damaged(f"cut short: a block ends at byte {offset + size:,} of {len(content):,}")
@@ -95,7 +95,7 @@ def _handle(data, place):
 
 
 def varint(data, place):
-    """Returns the number at `place` of bytes, seven bits a byte, and the place after it. Raises Damaged."""
+    """Returns the number at `place`, with seven bits in each byte, and the place after it. Raises Damaged."""
     value = 0
     for shift in range(0, 70, 7):
         if place >= len(data):
@@ -111,7 +111,7 @@ def varint(data, place):
 def unsnappy(data):
     """Unpacks bytes in Snappy's raw format (google/snappy, format_description.txt). Raises Damaged.
 
-    The size a stream claims reserves nothing; 2 bytes of it copy 64 at most.
+    The size that a stream claims reserves no memory. 2 bytes of it copy at most 64.
     """
     size, place = varint(data, 0)
     out = bytearray()

@@ -1,6 +1,6 @@
-"""What files of records hold: TFRecords and TensorBoard's events. How far a file unpacks is bounded.
+"""What files of records hold: TFRecords and TensorBoard's events. The unpacked size is bounded.
 
-`tf1ref.data.formats.records` reads them. Here the records are counted and described.
+`tf1ref.data.formats.records` reads them. This module counts and describes the records.
 """
 
 import zlib
@@ -12,21 +12,22 @@ from google.protobuf.message import DecodeError
 from tf1ref.data.formats import records
 from tf1ref.errors import InputError
 
-MOST_BYTES = 1 << 30  # unpacked: a megabyte of gzip may hold a gigabyte of zeros
-# A record of more than 16 MB is not looked into, and none after 256 MB: they are counted only. A checksum of more than
-# 64 KB costs too much.
+# The most bytes to unpack: a megabyte of gzip may hold a gigabyte of zeros.
+MOST_BYTES = 1 << 30
+# Records of more than 16 MB, and all after 256 MB, are counted but not parsed. A checksum of more than 64 KB would
+# take too long.
 BOUNDS = records.Bounds(data=16 << 20, looked=256 << 20, checked=1 << 16)
-MOST_RECORDS = 1_000_000  # that are counted
-MOST_NAMES = 1000  # of features or tags
+MOST_RECORDS = 1_000_000  # the most records to count
+MOST_NAMES = 1000  # the most names of features or tags
 VERSION = b"brain.Event:"
 
 
 @dataclass
 class Stream:
-    """A file of records. `counted`: whether to its end; `compression`: NONE, GZIP or ZLIB.
+    """A file of records. `counted`: whether it was counted to its end. `compression`: NONE, GZIP or ZLIB.
 
-    `features`: {name: {"type", "lengths", "records"}} of tf.train.Examples; `tags`: {tag: {"kind", "steps",
-    "last_step"}} of events; `version`: of an event file, else "". `shortest`, `longest`: bytes of a record.
+    features: {name: {"type", "lengths", "records"}} of tf.train.Examples. tags: {tag: {"kind", "steps", "last_step"}}
+    of events. version: that of an event file, else "". shortest, longest: bytes of a record.
     """
 
     compression: str
@@ -42,7 +43,7 @@ class Stream:
 
 
 def compression(start):
-    """Returns NONE, GZIP or ZLIB when bytes start a file of records, "" when they do not."""
+    """Returns NONE, GZIP or ZLIB when bytes start a file of records, and "" otherwise."""
     if records.length_in(start):
         return "NONE"
     for name, magic in (("GZIP", b"\x1f\x8b"), ("ZLIB", b"\x78")):
@@ -56,9 +57,9 @@ def compression(start):
 
 
 def read(path, packed):
-    """Returns the Stream that the file `path` of the compression `packed` holds. Raises InputError for damage.
+    """Returns the Stream of the file `path`, whose compression is `packed`. Raises InputError for damage.
 
-    An event file whose last record is cut short is what a writer that was killed leaves: a problem, no error.
+    A writer that was killed leaves an event file whose last record is cut short. This is a problem, not an error.
     """
     stream = Stream(packed)
     for record in records.scan(path, packed, BOUNDS):

@@ -1,4 +1,4 @@
-"""Weights by name, out of whatever holds them: checkpoints of names or of objects, npz, text, constants of a graph.
+"""Reads weights by name from checkpoints of names or of objects, npz, text, and constants of a graph.
 
 The text says every number in full, so that it can be read back to the bit:
 
@@ -33,7 +33,7 @@ NUMBERS = "fiubc"  # numpy's kinds that are written as text
 
 
 def kind(path):
-    """Returns "npz" or "text" when a file starts as one, else ""."""
+    """Returns "npz" or "text" when a file starts as one, and "" otherwise."""
     if not os.path.isfile(path):
         return ""
     try:
@@ -55,7 +55,8 @@ def read(path, kind):
 def saved(prefix):
     """Returns {name: array} of a checkpoint.
 
-    One of objects: by the names of its variables, or by their paths (layer/w) where two variables have one name.
+    In a checkpoint of objects the names are those of its variables, or paths (layer/w) when two variables have one
+    name.
     Raises InputError when it cannot be read.
     """
     found = raw(prefix)
@@ -67,7 +68,7 @@ def saved(prefix):
 
 
 def raw(prefix):
-    """Returns {key: array} of all that a checkpoint holds, by its own keys. Raises InputError as `saved` does."""
+    """Returns {key: array} of everything in a checkpoint, by its own keys. Raises InputError as `saved` does."""
     try:
         reader = tf.train.load_checkpoint(checkpoint.pattern(os.fspath(prefix)))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
@@ -76,7 +77,7 @@ def raw(prefix):
 
 
 def tree(packed, prefix):
-    """Returns the TrackableObjectGraph of a checkpoint's bytes. Raises InputError when it is none."""
+    """Returns the TrackableObjectGraph in a checkpoint's bytes. Raises InputError when they hold something else."""
     try:
         return TrackableObjectGraph.FromString(packed)
     except (DecodeError, TypeError) as e:
@@ -84,7 +85,7 @@ def tree(packed, prefix):
 
 
 def object_names(objects):
-    """Returns {key in the checkpoint: name} of a tree's variables: full names, or paths where those are not unique."""
+    """Returns {key in the checkpoint: name} of a tree's variables: full names, or paths where these are not unique."""
     attributes = [a for node in objects.nodes for a in node.attributes if a.name == "VARIABLE_VALUE"]
     attributes = [a for a in attributes if a.checkpoint_key != f"save_counter{VALUE}"]
     full = [a.full_name for a in attributes]
@@ -101,7 +102,8 @@ def path_of(key):
 def constants(path, graph_def):
     """Returns {name: array} of what was a variable before it was frozen: the Consts that a read of a variable reads.
 
-    Of a graph without such reads: all Consts of floats with more than one. Raises InputError when there are none.
+    For a graph without such reads it returns all Consts of floats with more than one element. Raises InputError when
+    there are none.
     """
     effects.check_constants(graphs.Graph(graph_def, path))
     nodes = {node.name: node for node in graph_def.node if node.op == "Const"}
@@ -120,7 +122,7 @@ def constants(path, graph_def):
 
 
 def npz_bytes(arrays):
-    """Returns an npz of {name: array} without any pickle; the same arrays give the same bytes."""
+    """Returns an npz of {name: array} without a pickle. The same arrays give the same bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED, allowZip64=True) as z:
         for name in sorted(arrays):
@@ -130,7 +132,7 @@ def npz_bytes(arrays):
 
 
 def text_bytes(arrays):
-    """Returns {name: array} as text: each number in the fewest digits that give back its bits."""
+    """Returns {name: array} as text. Each number has the fewest digits that restore its bits."""
     lines = [HEADER]
     for name in sorted(arrays):
         array = _plain(arrays[name], name)
@@ -144,7 +146,8 @@ def text_bytes(arrays):
 
 def _word(x):
     if x.dtype.kind == "f" and np.isnan(x):
-        return "0x" + x.tobytes()[::-1].hex()  # the bits of a NaN are not in its name
+        # The name of a NaN does not hold its bits.
+        return "0x" + x.tobytes()[::-1].hex()
     return str(x)
 
 
@@ -155,7 +158,7 @@ def _number(word, dtype):
 
 
 def _plain(array, name):
-    """An array as npz can hold it without pickle: bytes of strings, bfloat16 and the like not at all."""
+    """Returns an array in a form that npz holds without a pickle. Raises InputError for types such as bfloat16."""
     array = np.asarray(array)
     if array.dtype.hasobject:
         array = array.astype(bytes)

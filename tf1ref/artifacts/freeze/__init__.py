@@ -1,4 +1,4 @@
-"""A model and its weights become one graph of constants."""
+"""Turns a model and its weights into one graph of constants."""
 
 from tf1ref.artifacts.freeze.freezing import check, freeze
 

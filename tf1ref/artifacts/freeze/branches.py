@@ -1,4 +1,4 @@
-"""Branches of a graph that a flag decides: what still lives when the flag is known, and the graph without the rest."""
+"""Branches of a graph that a flag decides: what still runs when the flag is known, and the graph without the rest."""
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -9,9 +9,10 @@ from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import attr
 
 SWITCHES, MERGES = ("Switch", "RefSwitch"), ("Merge", "RefMerge")
-FOLLOWED = ("Identity", "Switch", "RefSwitch", "Enter")  # on the way from a flag to what it decides
+FOLLOWED = ("Identity", "Switch", "RefSwitch", "Enter")  # ops between a flag and what it decides
 IFS = ("If", "StatelessIf")
-DEEP = 50  # ops between a flag and what it decides
+# A flag and what it decides may be this many ops apart.
+DEEP = 50
 
 
 def live_nodes(graph_def, outputs, flags=None):
@@ -37,7 +38,7 @@ def reached(graph_def, live):
 
 
 def inner_nodes(graph_def):
-    """Yields (NodeDef, flag) of the functions that are branches of an If or Case; flag: a placeholder's name or ""."""
+    """Yields (NodeDef, flag) for the branches of an If or Case. flag: a placeholder's name, or ""."""
     library = {f.signature.name: f for f in graph_def.library.function}
     nodes = {n.name: n for n in graph_def.node}
     for node in graphs.all_nodes(graph_def):
@@ -48,7 +49,7 @@ def inner_nodes(graph_def):
 
 
 def taken(graph_def):
-    """Returns `graph_def` with the branches that constants decide put in the place of the decision."""
+    """Returns `graph_def` in which each branch that constants decide replaces the decision."""
     nodes = {n.name: n for n in graph_def.node}
     dead = _dead(graph_def, nodes, {})
     result = v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
@@ -64,7 +65,8 @@ def taken(graph_def):
                 _identity(node, alive[0], [i for i in old.input if i[0] == "^"])
         elif node.op in IFS and _value(nodes, node.input[0], {}) is not None:
             _call(node, _value(nodes, node.input[0], {}))
-    for node in result.node:  # what a switch gave as its output 1 is the one output of an identity
+    # A switch's output 1 becomes the one output of an identity.
+    for node in result.node:
         node.input[:] = [
             tensor(i)[0] if i[0] != "^" and tensor(i)[1] == 1 and decided.get(tensor(i)[0]) else i for i in node.input
         ]
@@ -72,7 +74,7 @@ def taken(graph_def):
 
 
 def _dead(graph_def, nodes, flags):
-    """Returns what never comes to be: names of nodes, and the tensors (name, index) of a switch's other side."""
+    """Returns what never runs: names of nodes, and the tensors (name, index) of a switch's other side."""
     readers, dead, stack = {}, set(), []
     for node in graph_def.node:
         for reference in node.input:
@@ -94,7 +96,7 @@ def _dead(graph_def, nodes, flags):
 
 
 def is_dead(reference, dead):
-    """True when the tensor `reference` is among the `dead`, or its node is."""
+    """Returns True when the tensor `reference`, or its node, is among the `dead`."""
     return tensor(reference) in dead or tensor(reference)[0] in dead
 
 
@@ -111,7 +113,7 @@ def flag_of(nodes, reference):
 
 
 def _value(nodes, reference, flags):
-    """Returns the bool that a tensor always is, or None."""
+    """Returns the bool that a tensor always has, or None."""
     negated = False
     for _ in range(DEEP):
         name, _ = tensor(reference)
@@ -144,7 +146,7 @@ def _identity(node, reference, controls):
 
 
 def _call(node, value):
-    """Makes an If the call of the branch that is taken."""
+    """Turns an If into the call of the branch that runs."""
     branch = node.attr["then_branch" if value else "else_branch"].func
     kinds = {name: node.attr[name] for name in ("Tin", "Tout")}
     call = v1.NodeDef(name=node.name, input=node.input[1:], device=node.device)

@@ -1,4 +1,4 @@
-"""A frozen graph as bytes, a weight at a time.
+"""A frozen graph as bytes, one weight at a time.
 
 Building one GraphDef and serializing it would hold the weights twice more. Here each weight is streamed instead.
 """
@@ -12,18 +12,20 @@ from tf1ref.artifacts.graph.constants import constant
 from tf1ref.artifacts.graph.graphs import copy
 from tf1ref.errors import InputError
 
-LARGE = 1 << 20  # bytes of a variable from which on it is not copied into a message
-MOST_BYTES = 2**31 - 1  # of one protocol buffer
-AS_CONTENT = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8")  # types TensorFlow writes as bytes
-# Tags, each a field's number and "bytes follow": GraphDef.node, NodeDef.attr, its value, its tensor, the numbers.
+# A variable of this many bytes or more is not copied into a message.
+LARGE = 1 << 20
+MOST_BYTES = 2**31 - 1  # the most bytes in one protocol buffer
+# TensorFlow writes these types as bytes
+AS_CONTENT = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8")
+# These tags are a field's number and "bytes follow": GraphDef.node, NodeDef.attr, its value, its tensor, the numbers.
 NODE, ATTR, VALUE, TENSOR, CONTENT = (number << 3 | 2 for number in (1, 5, 2, 8, 4))
 
 
 def pieces(graph, values):
-    """Yields the bytes of what `without_values` returned, as a graphs.Graph, with `values`: those of `frozen(...)`.
+    """Yields the bytes of a graphs.Graph that `without_values` returned, with `values`, those of `frozen(...)`.
 
-    A message of all the weights is never made, nor a copy of one: a file of 100 MB is written in about that much
-    memory. Raises InputError past the 2 GB that one protocol buffer holds.
+    Neither a message of all weights nor a copy of one is made. Writing a file of 100 MB needs about that much memory.
+    Raises InputError above the 2 GB that one protocol buffer holds.
     """
     graph_def, total = graph.graph_def, 0
     rest = v1.GraphDef(versions=graph_def.versions)
@@ -47,7 +49,7 @@ def pieces(graph, values):
 
 
 def _node_pieces(node, array):
-    """The Const `node` as a field of a GraphDef, with `array` as its value (tensorflow/core/framework/*.proto)."""
+    """Yields the Const `node`, with `array` as its value, as a GraphDef's field (tensorflow/core/framework)."""
     data = memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b""
     proto = TensorProto(dtype=node.attr["dtype"].type, tensor_shape=tf.TensorShape(array.shape).as_proto())
     head = proto.SerializeToString(deterministic=True) + bytes([CONTENT]) + _varint(len(data))

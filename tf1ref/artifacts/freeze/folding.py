@@ -1,7 +1,7 @@
-"""Batch norms of inference folded into the weights before them: conv(x, W) * s + t is conv(x, W * s) + t.
+"""Folds batch norms of inference into the weights before them: conv(x, W) * s + t is conv(x, W * s) + t.
 
-With s = gamma / sqrt(variance + epsilon) and t = beta - mean * s (Jacob et al., 2017, section 3.2). The arithmetic is
-another one, so the answers are near, not equal to the bit.
+Here s = gamma / sqrt(variance + epsilon) and t = beta - mean * s (Jacob et al., 2017, section 3.2). The arithmetic
+differs, so the answers are close, but not equal to the bit.
 """
 
 import numpy as np
@@ -17,12 +17,16 @@ from tf1ref.artifacts.graph.summaries import BATCH_NORM
 
 CONVOLUTIONS, PRODUCTS = ("Conv2D", "DepthwiseConv2dNative"), ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 FLOAT = tf.float32.as_datatype_enum
-NEAR = 1e-4  # of the largest number of an answer: what folding may change
+# Folding may change an answer by this share of its largest number.
+NEAR = 1e-4
 EPSILON = 1e-4  # the default of a batch norm without this attribute (tensorflow/core/ops/nn_ops.cc)
 
 
 def folded(graph, outputs):
-    """Returns (GraphDef, how many were folded) of a frozen graphs.Graph: batch norms of one op, factors per channel."""
+    """Returns (GraphDef, number of folded ones) of a frozen graphs.Graph.
+
+    It folds batch norms of one op, and factors for each channel.
+    """
     graph = graph.but(graphs.copy(graph.graph_def))
     norms = _Norms(graph, {tensor(t)[0] for t in outputs})
     found = [job for node in list(graph.graph_def.node) for job in norms.jobs(node)]
@@ -34,7 +38,7 @@ def folded(graph, outputs):
 
 
 def difference(expected, reached):
-    """Returns "" when two {tensor name: array} are as near as folding lets them be, else where they are not."""
+    """Returns "" when two {tensor name: array} are as close as folding allows, else where they are not."""
     for name, a in expected.items():
         a, b = np.asarray(a), np.asarray(reached[name])
         if a.dtype.kind != "f" or a.shape != b.shape:
@@ -57,7 +61,8 @@ class _Norms:
         self.graph, self.graph_def = graph, graph.graph_def
         self.nodes = {n.name: n for n in self.graph_def.node}
         self.known, self.taken = {}, set()
-        self.readers = dict.fromkeys(kept, 2)  # an output is read by its user, too
+        # The user reads an output, too.
+        self.readers = dict.fromkeys(kept, 2)
         for node in self.graph_def.node:
             for reference in node.input:
                 key = tensor(reference)[0]
@@ -87,7 +92,7 @@ class _Norms:
                 return
 
     def fold(self, job, values):
-        """Rewrites one job; `values`: those of its constants, the weights first."""
+        """Rewrites one job. `values`: those of its constants, the weights first."""
         node, product, weights = job["node"], job["product"], values[0].astype(np.float64)
         shift = None
         if job["norm"]:
@@ -116,12 +121,12 @@ class _Norms:
         return node.name
 
     def _sole(self, reference):
-        """The node that `reference` names, if nothing else reads it."""
+        """Returns the node that `reference` names, if nothing else reads it."""
         name, index = tensor(reference)
         return self.nodes[name] if not index and self.readers.get(name) == 1 else None
 
     def _per_channel(self, product, factor):
-        """True when a constant has a factor for each channel, which must be last: [c] or [1, ..., c]."""
+        """Returns True when a constant has a factor for each channel, which is the last axis: [c] or [1, ..., c]."""
         shape = self._shape(factor)
         last = attr(product, "data_format").s in (b"", b"NHWC") or product.op == "MatMul"
         channels = self._channels(product)
@@ -142,7 +147,7 @@ class _Norms:
         return shape.as_list() if shape.is_fully_defined() else None
 
     def _constant(self, reference):
-        """True when a tensor depends on constants alone."""
+        """Returns True when a tensor depends only on constants."""
         stack = [tensor(reference)[0]]
         while stack:
             name = stack[-1]
@@ -166,14 +171,14 @@ class _Norms:
 
 
 def _along(product, scale, shape):
-    """`scale` per channel of what `product` gives, shaped to multiply its weights."""
+    """Returns `scale`, for each channel of `product`, in a shape that multiplies its weights."""
     if product.op == "DepthwiseConv2dNative":
         return scale.reshape(shape[2:])
     return scale[:, None] if attr(product, "transpose_b").b else scale
 
 
 def _evaluated(graph, references):
-    """Returns {reference: array} of tensors that depend on constants alone."""
+    """Returns {reference: array} of tensors that depend only on constants."""
     imported = graph.but(graph.pruned(references)).imported()
     with v1.Session(graph=imported) as sess:
         return sess.run({t: imported.get_tensor_by_name(":".join(map(str, tensor(t)))) for t in references})

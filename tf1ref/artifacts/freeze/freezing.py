@@ -1,4 +1,4 @@
-"""Freezing: a model and its weights into one .pb of constants, which is proven to answer the same."""
+"""Freezes a model and its weights into one .pb of constants, and proves that it answers the same."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +24,10 @@ from tf1ref.errors import InputError, one_line
 class Report:
     """What freeze() wrote.
 
-    `variables`: names of those that became constants. `inputs`, `outputs`: {tensor name: shape}, None where
-    unknown. `compared`: on how many sets of inputs the written file answered as the session, to the bit, or
-    nearly so where batch norms were `folded`; `not_compared`: why that is none, or "". `notes`: what was guessed,
-    repaired, or may surprise.
+    variables: names of those that became constants. inputs, outputs: {tensor name: shape}, None where unknown.
+    compared: the number of sets of inputs on which the file answered as the session did. The answers are equal to the
+    bit, or close when batch norms were folded. not_compared: the reason when there was no comparison, or "".
+    folded: the number of folded batch norms. notes: what was guessed, repaired, or may surprise.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Report:
 
 @dataclass
 class Options:
-    """How to freeze; each is said at freeze()."""
+    """How to freeze. freeze() describes each option."""
 
     trust: bool = False
     ema: bool = False
@@ -64,17 +64,17 @@ def freeze(
     force: bool = False,
     **options: Any,
 ) -> Report:
-    """Writes the part of a model that `outputs` need, with constants for variables; returns a Report.
+    """Writes the part of a model that `outputs` need, with constants for variables. Returns a Report.
 
-    `source`: a checkpoint (prefix, one of its files, or its folder), a SavedModel, a GraphDef, or an example by name.
-    `outputs`: names of nodes or tensors; none: they are guessed. `inputs`: names of tensors that become
-    placeholders, where a queue or an iterator was; or {name: array}, the values to compare on. Of the `options`:
-    `trust`: run ops that do more than compute. `ema`: moving averages in the place of the
-    variables they belong to. `strip_training`: flags off, batch norms use their averages. `fold`: batch norms
-    into the weights before them. `verify`: compare what was written with the session. `signature`, `tags`: of a
-    SavedModel. `checkpoint`: weights for an example. The same source gives the same bytes.
-    Raises InputError for what cannot be used, CheckFailed when the file answers otherwise than the session;
-    `destination` is then as it was before.
+    source: a checkpoint (prefix, one of its files, or its folder), a SavedModel, a GraphDef, or an example by name.
+    outputs: names of nodes or tensors; without any they are guessed.
+    inputs: names of tensors that become placeholders, such as those of a queue; or {name: array}, to compare on.
+    The options: trust: runs ops that do more than compute. ema: takes moving averages in place of their variables.
+    strip_training: switches training off, so that batch norms use their averages. fold: folds batch norms.
+    verify: compares the file with the session. signature, tags: those of a SavedModel. checkpoint: an example's
+    weights.
+    The same source gives the same bytes. Raises InputError for what cannot be used, and CheckFailed when the file
+    answers differently from the session. `destination` is then as it was before.
     """
     chosen = Options(**options)
     target = files.target(destination, force)
@@ -114,7 +114,7 @@ class _Model(NamedTuple):
 
 
 class _Frozen(NamedTuple):
-    """A frozen graph: as far as it is in memory, its bytes in pieces, and how many batch norms were folded."""
+    """A frozen graph: the part that is in memory, its bytes in pieces, and the number of folded batch norms."""
 
     skeleton: v1.GraphDef
     data: Iterable[bytes]
@@ -133,8 +133,9 @@ def _frozen(part, values, fold):
 def check(graph, values, written, outputs, feed=None, difference=answers.difference):
     """Runs a graphs.Graph with `values` {variable: array} and the file `written`, on `feed` or on made inputs.
 
-    `difference`: what tells two answers apart. Returns (how many sets of inputs were compared, why none was or "").
-    Raises CheckFailed where an answer differs, InputError when the graph does not run at all.
+    difference: a function that compares two answers. Returns (number of sets of inputs compared, reason for none or
+    "").
+    Raises CheckFailed when an answer differs, and InputError when the graph does not run at all.
     """
     source = answers.Model(graph, outputs, values)
     try:
@@ -182,7 +183,8 @@ def _model(source, outputs, inputs, options):
     part = parts.Part(message, outputs, source.where, options.trust)
     notes += part.notes
     given = _cut(part, inputs) if inputs else {}
-    needed = {n.name for n in part.graph_def.node if n.op != "Placeholder"}  # one may stand where a batch norm was
+    # A placeholder may replace a batch norm.
+    needed = {n.name for n in part.graph_def.node if n.op != "Placeholder"}
     notes += freeze_training.check(whole, outputs, needed)
     graph = part.imported()
     notes += layouts.note(part.graph_def)
@@ -190,7 +192,7 @@ def _model(source, outputs, inputs, options):
 
 
 def _ends(source, outputs, inputs):
-    """Returns the names of output tensors, the inputs, and a note where they were guessed."""
+    """Returns the names of output tensors, the inputs, and a note when they were guessed."""
     if isinstance(outputs, str):
         outputs = [outputs]
     named = [source.endpoints.get(name, name) for name in outputs or ()]
@@ -213,7 +215,7 @@ def _with_graph(message, graph_def):
 
 
 def _cut(part, inputs):
-    """Cuts `part` at `inputs`, names or {name: array}; returns {name: array} of those that have values."""
+    """Cuts `part` at `inputs`, names or {name: array}. Returns {name: array} of those that have values."""
     names = graphs.Graph(part.graph_def, f"{part.where}: what the outputs need").tensors(inputs)
     given = dict(zip(names, inputs.values())) if isinstance(inputs, dict) else {}
     there = part.ops()
@@ -222,7 +224,7 @@ def _cut(part, inputs):
 
 
 def _averages(values, ema, where):
-    """Says which moving averages there are and are not used. Raises InputError when `ema` finds none."""
+    """Returns which moving averages there are and are not used. Raises InputError when `ema` finds none."""
     names = list(values.averaged)
     if ema and not names:
         raise InputError(

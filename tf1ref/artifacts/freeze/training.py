@@ -1,8 +1,8 @@
 """Batch norms that train: where they are on the way to the outputs, and how they become those of inference.
 
-In training mode a batch norm takes mean and variance of the batch, and an update moves the averages that inference
-uses. Which variables those are is told by following that update, so names do not matter; where the graph has none
-(it was exported without its updates) the names beside gamma and beta tell.
+In training mode a batch norm takes the batch's mean and variance, and an update moves the averages that inference uses.
+Following this update finds the variables, so names do not matter. A graph that was exported without its updates has
+none; there the names beside gamma and beta tell.
 """
 
 import re
@@ -20,17 +20,17 @@ from tf1ref.errors import InputError
 FLAG = re.compile(r".*(train|phase)", re.I)
 FLAGS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 UPDATES = re.compile(r"Assign(Sub|Add)?(Variable(Op)?)?")
-# What lies between the moments and the update of their averages.
+# Ops that lie between the moments and the update of their averages.
 BETWEEN = re.compile(r"Identity|Sub|Mul|Add|AddV2|Neg|Cast|Squeeze|Reshape|Switch|Merge|RealDiv|StopGradient")
 HANDLES = ("Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "ReadVariableOp", "Cast")
 NAMES = (r"(moving|running|pop|population|mov)_mean", r"(moving|running|pop|population|mov)_var(iance)?")
-FAR = 12  # ops between
+FAR = 12  # the most ops in between
 
 
 def check(graph, outputs, needed):
-    """Returns warnings about batch norms of a graphs.Graph that train when it is asked for `outputs`.
+    """Returns warnings about batch norms of a graphs.Graph that train when `outputs` are computed.
 
-    `needed`: names of the nodes that are kept. Raises InputError when one has averages, which it should use.
+    needed: names of the nodes that are kept. Raises InputError for a batch norm that has averages, which it should use.
     """
     if not any(_trains(n) for n in graphs.all_nodes(graph.graph_def)):
         return []
@@ -52,10 +52,10 @@ def check(graph, outputs, needed):
 
 
 def stripped(graph, outputs):
-    """Returns a graphs.Graph as inference runs it for `outputs`; its notes say each thing that was done.
+    """Returns a graphs.Graph as inference runs it for `outputs`. Its notes list each change.
 
-    Flags that say whether to train are off, branches that they turn off are gone, and batch norms use their moving
-    averages. Raises InputError where a batch norm that trains has none.
+    Flags of training are off, branches that they switch off are removed, and batch norms use their moving averages.
+    Raises InputError for a batch norm that trains and has no averages.
     """
     graph_def = graphs.copy(graph.graph_def)
     flags = {name: False for name in _booleans(graph_def) if FLAG.match(name)}
@@ -77,7 +77,7 @@ def stripped(graph, outputs):
 
 
 def _use_averages(graph_def, outputs):
-    """Rewrites the batch norms in place; returns (those that now use averages, those that have none)."""
+    """Rewrites the batch norms in place. Returns (those that now use averages, those that have none)."""
     nodes, done, lacking = _Nodes(graph_def), [], []
     for node in _training(graph_def, freeze_branches.live_nodes(graph_def, outputs)):
         averages = nodes.averages(node) if node.name in nodes.by_name else ()
@@ -90,7 +90,10 @@ def _use_averages(graph_def, outputs):
 
 
 def _guarded(graph_def, outputs):
-    """Returns {batch norm: {flag: value}} of those that train in a branch only; with that value they do not."""
+    """Returns {batch norm: {flag: value}} for those that train in one branch only.
+
+    With that value they do not train.
+    """
     found = {n.name: {flag: False} for n, flag in freeze_branches.inner_nodes(graph_def) if _trains(n)}
     flags = _booleans(graph_def)
     names = {n.name for n in _training(graph_def, freeze_branches.live_nodes(graph_def, outputs))} if flags else set()
@@ -102,7 +105,7 @@ def _guarded(graph_def, outputs):
 
 
 def _booleans(graph_def):
-    """The placeholders that take a bool."""
+    """Returns the placeholders that take a bool."""
     number = tf.bool.as_datatype_enum
     return [n.name for n in graph_def.node if n.op in FLAGS and attr(n, "dtype").type == number]
 
@@ -116,13 +119,14 @@ def _make_constant(node, value):
 
 
 def _training(graph_def, live):
-    """The NodeDefs that normalise with the batch's own mean, in the graph and the functions that it calls."""
+    """Returns the NodeDefs that normalize with the batch's mean, in the graph and in the functions that it calls."""
     return [n for n in freeze_branches.reached(graph_def, live) if _trains(n)]
 
 
 def _trains(node):
     if BATCH_NORM.fullmatch(node.op):
-        return attr(node, "is_training").b or "is_training" not in node.attr  # the default is to train
+        # The default is to train.
+        return attr(node, "is_training").b or "is_training" not in node.attr
     return node.op == "Mean" and bool(MOMENTS.fullmatch(node.name))
 
 
@@ -131,7 +135,7 @@ def _some(nodes):
 
 
 class _Nodes:
-    """A graph's nodes by name, and who reads what."""
+    """A graph's nodes by name, and the readers of each."""
 
     def __init__(self, graph_def):
         self.graph_def = graph_def
@@ -150,7 +154,7 @@ class _Nodes:
         return tuple(found) if all(found) else ()
 
     def moments(self, norm):
-        """The tensors of the batch's own mean and variance."""
+        """Returns the tensors of the batch's own mean and variance."""
         if BATCH_NORM.fullmatch(norm.op):
             return (norm.name, 1), (norm.name, 2)
         variance, mean = norm.name, norm.name.removesuffix("variance") + "mean"
@@ -160,7 +164,7 @@ class _Nodes:
         return (squeezed[0], 0), (squeezed[1], 0)
 
     def use(self, norm, averages):
-        """Lets `norm` read the variables `averages` where it took the batch's own moments."""
+        """Lets `norm` read the variables `averages` in place of the batch's own moments."""
         reads = [self._read(name, norm) for name in averages]
         if BATCH_NORM.fullmatch(norm.op):
             norm.input[3:5] = reads
@@ -197,7 +201,7 @@ class _Nodes:
         return names[0] if len(names) == 1 else ""
 
     def _variable(self, reference):
-        """Returns the variable that a tensor is or is read from, or ""."""
+        """Returns the variable that a tensor is, or is read from, or ""."""
         for _ in range(FAR):
             node = self.by_name.get(tensor(reference)[0])
             if node is None or node.op in constants.VARIABLES:
@@ -208,7 +212,7 @@ class _Nodes:
         return ""
 
     def _beside(self, norm):
-        """The variables beside gamma and beta, or in the scope of the norm, whose names say that they are averages."""
+        """Returns the variables beside gamma and beta, or in the norm's scope, that have names of averages."""
         scopes = [self._variable(i).rpartition("/")[0] for i in norm.input[1:3]] if len(norm.input) > 2 else []
         scopes.append(re.sub(r"(^|/)moments(_\d+)?$", "", norm.name.rpartition("/")[0]))
         variables = [n.name for n in constants.variables(self.graph_def)]

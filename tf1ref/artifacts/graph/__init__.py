@@ -1,1 +1,1 @@
-"""Work on one GraphDef: its ends, shapes, constants, repairs, effects, and what it answers in a session."""
+"""Work on one GraphDef: its ends, shapes, constants, repairs, effects, and its answers in a session."""

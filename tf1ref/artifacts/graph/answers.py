@@ -1,4 +1,4 @@
-"""What graphs answer: inputs made from placeholders, runs of a graph, and the first tensor that differs."""
+"""What graphs answer: inputs that are made for placeholders, runs of a graph, and the first tensor that differs."""
 
 import itertools
 from typing import NamedTuple
@@ -13,25 +13,28 @@ from tf1ref.artifacts.graph.graphs import all_nodes, copy
 from tf1ref.errors import one_line
 
 SEED = 20160413
-MOST_INDICES = 4  # a side of a sparse tensor that is made up
-SIZES = (2, 1)  # for unknown dimensions: a batch of two shows more, some ops take one only
-TOGETHER = 64 << 20  # bytes of values that are fed in one run, beside those the session holds already
-PIXELS = (8, 32, 224)  # a side of a picture, where two pixels were refused
-TIMEOUT = 60_000  # ms: a loop whose end depends on an input may never come to it
+MOST_INDICES = 4  # the side of a sparse tensor that is made up
+SIZES = (2, 1)  # unknown dimensions get these; a batch of two shows more, but some ops take only one
+# The most bytes to feed in one run, besides those that the session holds already.
+TOGETHER = 64 << 20
+PIXELS = (8, 32, 224)  # the side of a picture when two pixels were refused
+# In ms: a loop whose end depends on an input may never reach it.
+TIMEOUT = 60_000
 
-# What a made input may cause: the op says no. Any other error is the graph's own.
+# A made input may cause these: the op refuses it. Any other error is the graph's own.
 REFUSALS = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DeadlineExceededError)
 
 
-NO_KERNEL = "No OpKernel was registered"  # of an op that only a GPU has: no input changes that
+# Only a GPU has a kernel of this op, so another input changes nothing.
+NO_KERNEL = "No OpKernel was registered"
 
 
 class Refused(Exception):
-    """The graph cannot be run on these inputs. One line: what said no."""
+    """The graph cannot run on these inputs. The message is one line with the op's reason."""
 
 
 class Input(NamedTuple):
-    """What an array is made for: a tensor that is fed. `part`, `sides`: what feeds.part and feeds.sides say of it."""
+    """A tensor that is fed with a made array. `part`, `sides`: the results of feeds.part and feeds.sides."""
 
     name: str
     dtype: tf.DType
@@ -41,14 +44,14 @@ class Input(NamedTuple):
 
 
 def fed(tensors):
-    """Returns an Input for each tensor of a graph, with the shape that those who read it need."""
+    """Returns an Input for each tensor of a graph, with the shape that its readers need."""
     return [Input(t.name, t.dtype, feeds.likely(t), feeds.part(t), tuple(feeds.sides(t))) for t in tensors]
 
 
 def placeholders(graph):
     """Returns the tensors of `graph` that must be fed, in its order."""
     found = [op for op in graph.get_operations() if op.type.startswith("Placeholder")]
-    # The default of a sparse tensor's shape has unknown sizes, which end the process.
+    # The default of a sparse tensor's shape has unknown sizes, and these end the process.
     needed = [op for op in found if op.type != "PlaceholderWithDefault" or feeds.part(op.outputs[0]) == "shape"]
     return [op.outputs[0] for op in needed]
 
@@ -56,11 +59,10 @@ def placeholders(graph):
 def inputs(tensors, seed=SEED, enough=None):
     """Yields feeds {tensor name: array} to try, made with `seed` for each unknown size, rank and flag.
 
-    `tensors`: Inputs, or tensors of a graph. Larger pictures follow as long as it is not `enough`: what has a shape of
-    four sizes and does not say them may need more than two pixels.
-
-    Floats are normal, scalars 0.5 (a rate or a probability of dropout), integers from 1 to the unknown size
-    (a length, an id), flags all off, then all on; a wholly unknown shape is a scalar, then a vector.
+    tensors: Inputs, or tensors of a graph. enough: a function; while it returns False, larger pictures follow, since an
+    input of four unknown sizes may need more than two pixels.
+    Floats are normal, and scalars are 0.5 (a rate or probability of dropout). Integers go from 1 to the unknown size (a
+    length, an id). Flags are all off, then all on. A wholly unknown shape is a scalar, then a vector.
     """
     sizes = SIZES if any(not t.shape.is_fully_defined() for t in tensors) else SIZES[:1]
     ranks = (0, 1) if any(t.shape.rank is None for t in tensors) else (0,)
@@ -75,16 +77,16 @@ def inputs(tensors, seed=SEED, enough=None):
 
 
 def _sized(t, size):
-    """An Input like `t`, one picture of `size` pixels where it does not say more."""
+    """Returns an Input like `t`, for one picture of `size` pixels where sizes are unknown."""
     sizes = t.shape.as_list() if t.shape.rank else []
     known = [d or (size if i else 1) for i, d in enumerate(sizes)] if len(sizes) >= 3 else [d or 1 for d in sizes]
     return Input(t.name, t.dtype, tf.TensorShape(known))
 
 
 class Model:
-    """A graph to ask: imported once, run in a new session for each feed, as written (no graph optimizers).
+    """A graph that is imported once, and runs in a new session for each feed, without graph optimizers.
 
-    `fetches`: tensor names; `values`: {variable: array} to assign first. `inputs`: the tensors to be fed.
+    fetches: tensor names. values: {variable: array} to assign first. inputs: the tensors to feed.
     Random ops without a seed get one, the same in every model, so that dropout can be compared.
     Raises InputError when the graphs.Graph `graph` cannot be imported.
     """
@@ -101,7 +103,7 @@ class Model:
     def answers(self, feed):
         """Returns {tensor name: array} for `feed` {tensor name: array}.
 
-        Raises Refused when an op rejects what it is fed; tf.errors.OpError when the graph does not run here.
+        Raises Refused when an op rejects a fed value, and tf.errors.OpError when the graph does not run here.
         """
         options = v1.RunOptions(timeout_in_ms=TIMEOUT)
         with v1.Session(graph=self.graph, config=_as_written()) as sess:
@@ -116,7 +118,7 @@ class Model:
 
 
 def assign(sess, found):
-    """Runs the assignments [(op, placeholder, array)]: each run costs a look at the whole graph, so few of them."""
+    """Runs the assignments [(op, placeholder, array)] in few runs, since each run inspects the whole graph."""
     ops, feed, size = [], {}, 0
     for op, placeholder, array in found:
         ops.append(op)
@@ -147,7 +149,7 @@ def difference(expected, reached):
 
 
 def tells_nothing(answers):
-    """True when equal `answers` prove nothing: no elements, or not a number among them."""
+    """Returns True when equal `answers` prove nothing: they have no elements, or no number other than NaN."""
     arrays = [np.asarray(a) for a in answers.values()]
     return all(a.size == 0 or (a.dtype.kind == "f" and np.isnan(a).all()) for a in arrays)
 
@@ -173,7 +175,7 @@ def _array(tensor, unknown, size, flag, random):
 
 
 def _of_sparse(part, shape, sides):
-    """Indices (0, 0), (0, 1), ... of a sparse tensor, or its shape, in which there is room for them."""
+    """Returns indices (0, 0), (0, 1), ... of a sparse tensor, or a shape that has room for them."""
     if part == "shape":
         known = [n or MOST_INDICES for n in sides]
         return np.array(known if len(known) == np.prod(shape) else np.full(shape, MOST_INDICES), np.int64)
@@ -192,7 +194,7 @@ def _seeded(graph_def):
 
 
 def _as_written():
-    """A session that runs the graph as it is: optimizers fold constants and so change the last bits."""
+    """Returns a session that runs the graph as it is. Optimizers fold constants, which changes the last bits."""
     config = v1.ConfigProto(allow_soft_placement=True)
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0
@@ -207,7 +209,7 @@ def _readable(graph, name):
 
 
 def _assign(graph, variable):
-    """Adds an assignment; returns (name, placeholder of the value, op). A constant counts against 2 GB."""
+    """Adds an assignment. Returns (name, placeholder of the value, op). A constant would count towards 2 GB."""
     tensor = graph.get_tensor_by_name(variable.name + ":0")
     placeholder = v1.placeholder(tf.as_dtype(variable.attr["dtype"].type))
     if tensor.dtype == tf.resource:

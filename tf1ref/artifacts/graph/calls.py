@@ -1,4 +1,4 @@
-"""Calls of functions that are replaced by the functions' own nodes, by name alone: nothing is imported."""
+"""Replaces calls of functions by the functions' nodes. It goes by name, and nothing is imported."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,16 +9,18 @@ from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-MOST = 10**7  # nodes with those of all calls: forty functions that each call the next one twice are 10^12
+# The most nodes, those of all calls included: forty functions that each call the next one twice make 10^12.
+MOST = 10**7
 
 
 def check(graph: graphs.Graph) -> None:
-    """Raises InputError for functions that call themselves, at which TensorFlow ends the process, or that grow so."""
+    """Raises InputError for functions that call themselves, which ends TensorFlow's process, or grow too large."""
     library = {f.signature.name: f for f in graph.graph_def.library.function}
     sizes: dict[str, int] = {}
     open_: list[str] = []
     stack = [(name, False) for name in library]
-    while stack:  # a foreign library may be deeper than Python's stack
+    # A foreign library may be deeper than Python's stack.
+    while stack:
         name, done = stack.pop()
         if name in sizes:
             continue
@@ -37,10 +39,10 @@ def check(graph: graphs.Graph) -> None:
 
 
 def inlined(graph: graphs.Graph, wanted: Callable[[Mapping[str, v1.NodeDef], v1.NodeDef], bool]) -> graphs.Graph:
-    """Returns `graph` with the bodies of functions in the place of calls, and of the calls that are in those.
+    """Returns `graph` in which bodies of functions replace calls, and the calls inside those.
 
-    `wanted`: takes {name: NodeDef} of the graph and a NodeDef that calls, and says whether it is to be replaced. A call
-    keeps its name, as an IdentityN of what the function returns. Raises InputError as check() does.
+    wanted: a function of {name: NodeDef} of the graph and a NodeDef that calls; it returns whether to replace the call.
+    A call keeps its name, as an IdentityN of the function's results. Raises InputError as check() does.
     """
     check(graph)
     library = {f.signature.name: f for f in graph.graph_def.library.function}
@@ -64,12 +66,15 @@ def inlined(graph: graphs.Graph, wanted: Callable[[Mapping[str, v1.NodeDef], v1.
 
 
 def _function(node):
-    """The name of the function that a NodeDef calls, where it is a call."""
+    """Returns the name of the function that a NodeDef calls, or "" when it is not a call."""
     return node.attr["f"].func.name if node.op in CALLS and "f" in node.attr else node.op
 
 
 def _body(node, function, library, there):
-    """The nodes of `function` for the call `node`, the last one under its name; `there`: names that are taken."""
+    """Returns the nodes of `function` for the call `node`, the last one under its name.
+
+    `there`: names that are taken.
+    """
     data = [i for i in node.input if i[0] != "^"]
     controls = [i for i in node.input if i[0] == "^"]
     given = dict(zip((a.name for a in function.signature.input_arg), data))

@@ -1,12 +1,11 @@
-"""Variables into constants, in a graph and in the functions it calls.
+"""Turns variables into constants, in a graph and in the functions that it calls.
 
-TF's own v1.graph_util.convert_variables_to_constants (2.21) leaves a graph that does not run for an
-embedding lookup in a cond or a loop, a function that returns a variable, VariableShape and is-initialized:
-hence this one.
+TensorFlow's v1.graph_util.convert_variables_to_constants (2.21) fails for some graphs. The result does not run for an
+embedding lookup in a cond or a loop, a function that returns a variable, VariableShape and is-initialized.
 
-A variable is a handle that travels: a ref (VariableV2) or a resource (VarHandleOp) through Identity, Enter,
-Switch, loops and arguments of functions, up to the op that reads it. First all tensors are found that carry a
-handle, then every node that takes one is rewritten for the value in its place.
+A variable is a handle, a ref (VariableV2) or a resource (VarHandleOp). It passes through Identity, Enter, Switch, loops
+and arguments of functions, up to the op that reads it. First all tensors that carry a handle are found. Then every node
+that takes one is rewritten for the value.
 """
 
 import re
@@ -28,7 +27,7 @@ LOOPS = ("While", "StatelessWhile")
 BRANCHES = ("If", "StatelessIf", "Case", "StatelessCase")
 CALLS = (*LOOPS, *BRANCHES, "PartitionedCall", "StatefulPartitionedCall")
 
-# An op that reads a resource: the op that does it to a value, its attribute for the dtype, those they share.
+# {op that reads a resource: (the op for a value, its attribute for the dtype, the attributes that both have)}.
 READERS = {
     "ReadVariableOp": ("Identity", "T", ()),
     "VariableShape": ("Shape", "T", ("out_type",)),
@@ -39,7 +38,7 @@ READERS = {
 
 @dataclass(frozen=True)
 class Handle:
-    """What a tensor that carries a variable stands for: a value of `dtype` (a DataType number)."""
+    """A tensor that carries a variable: its value has the type `dtype` (a DataType number)."""
 
     dtype: int
     ref: bool
@@ -51,9 +50,9 @@ def variables(graph_def):
 
 
 def frozen(graph, values):
-    """Returns the GraphDef of a graphs.Graph with a Const in the place of each variable; `values`: {node name: array}.
+    """Returns the GraphDef of a graphs.Graph with a Const in place of each variable. `values`: {node name: array}.
 
-    Raises InputError when something writes to a variable, or needs the variable and not its value.
+    Raises InputError when something writes to a variable, or needs the variable instead of its value.
     """
     result = without_values(graph, values)
     for node in result.node:
@@ -63,7 +62,7 @@ def frozen(graph, values):
 
 
 def without_values(graph, names):
-    """Returns the GraphDef of a graphs.Graph with a Const without a value in the place of each variable of `names`.
+    """Returns the GraphDef of a graphs.Graph with a Const without a value in place of each variable of `names`.
 
     Raises InputError as `frozen` does.
     """
@@ -87,10 +86,10 @@ def without_values(graph, names):
 
 
 class _Body:
-    """The nodes of a graph or a function, rewritten.
+    """Rewrites the nodes of a graph or a function.
 
-    `sources`: {(name, index): Handle} of variables or arguments; `handles`: of every tensor that carries one;
-    `renamed`: {old reference: new one}, for function bodies, which name outputs where graphs count them.
+    sources: {(name, index): Handle} of variables or arguments. handles: those of every tensor that carries one.
+    renamed: {old reference: new one} for bodies of functions, where outputs have names instead of numbers.
     """
 
     def __init__(self, nodes, sources, functions):
@@ -104,7 +103,7 @@ class _Body:
             self.nodes += self.rewritten(node, taken) if taken else [node]
 
     def rewritten(self, node, taken):
-        """Returns the nodes that stand in for `node`; `taken`: {input index: Handle}."""
+        """Returns the nodes that replace `node`. `taken`: {input index: Handle}."""
         handle = next(iter(taken.values()))
         if WRITES.fullmatch(node.op):
             raise InputError(
@@ -117,7 +116,8 @@ class _Body:
         if node.op in REF_PASSES or (node.op in PASSES and not handle.ref):
             return [_passing(node, taken)]
         if handle.ref:
-            return [node]  # whatever else takes a ref takes its value
+            # All other ops that take a ref take its value.
+            return [node]
         if node.op in READERS:
             return self.reader(node, handle)
         if node.op in CALLS or node.op in self.functions.library:
@@ -144,9 +144,9 @@ class _Body:
         return [*self.constant(name, node.attr["batch_dims"].i, tf.int32, node, handle), result]
 
     def constant(self, name, value, dtype, node, handle):
-        """Returns a Const that lives where input 0 of `node` does.
+        """Returns a Const in the same frame as input 0 of `node`.
 
-        In a loop's frame or a branch of v1 control flow a constant without an input from there is outside.
+        In a loop's frame or a branch of v1 control flow, a constant without an input from inside is outside.
         """
         result = v1.NodeDef()
         constant(result, name, value, dtype.as_datatype_enum)
@@ -181,7 +181,8 @@ class _Functions:
         for i, dtype in parameters.items():
             types[i] = dtype
         if node.op in LOOPS:
-            node.attr.pop("output_shapes", None)  # a handle is a scalar, its value is not
+            # A handle is a scalar, but its value is not.
+            node.attr.pop("output_shapes", None)
         return node
 
     def function(self, name, parameters):
@@ -189,7 +190,8 @@ class _Functions:
         key = name, tuple(sorted(parameters.items()))
         if key not in self.made:
             function = copy(self.library[name])
-            # Variables of two types may go to one function: the first keeps the name, others get their own.
+            # Variables of two types may be passed to one function. The first type keeps its name; others get their
+            # own.
             if any(other == name for other, _ in self.made):
                 taken = {*self.library, *(f.signature.name for f in self.made.values())}
                 function.signature.name = free(f"{name}_frozen", taken)
@@ -205,7 +207,8 @@ class _Functions:
             function.arg_attr.pop(i, None)
             function.resource_arg_unique_id.pop(i, None)
             shapes = function.attr["_input_shapes"].list.shape if "_input_shapes" in function.attr else ()
-            if i < len(shapes):  # it says the shape of the handle, a scalar
+            # The recorded shape is that of the handle, a scalar.
+            if i < len(shapes):
                 shapes[i].Clear()
                 shapes[i].unknown_rank = True
         sources = {(inputs[i].name, 0): Handle(dtype, False) for i, dtype in parameters.items()}
@@ -239,7 +242,7 @@ def _spread(nodes, sources):
 
 
 def _passed_on(node, i, ref):
-    """Returns the outputs of `node` that carry the handle it takes as input `i`."""
+    """Returns the outputs of `node` that carry the handle which it takes as input `i`."""
     if node.op in ("RefSwitch", *([] if ref else ["Switch"])):
         return (0, 1) if i == 0 else ()
     if ref:
@@ -267,7 +270,7 @@ def _retype(argument, dtype):
 
 
 def constant(node, name, value, dtype):
-    """Makes the new NodeDef `node` a Const. In place: a copy of it would copy the weights once more."""
+    """Turns the new NodeDef `node` into a Const, in place. A copy would copy the weights once more."""
     node.name, node.op = name, "Const"
     node.attr["dtype"].type = dtype
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype))

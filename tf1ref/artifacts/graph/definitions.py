@@ -1,4 +1,4 @@
-"""What the definition of an op or a function says of a node's outputs: their names and types. Nothing is imported."""
+"""The names and types of a node's outputs, from the definition of its op or function. Nothing is imported."""
 
 import re
 from collections.abc import Mapping
@@ -10,18 +10,19 @@ from tensorflow.python.framework import op_def_registry
 
 BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
 HANDLES = (tf.resource, tf.variant)
-MOST = 1 << 16  # outputs: a foreign file may say any number
+# The most outputs: a foreign file may claim any number.
+MOST = 1 << 16
 
 
 class Output(NamedTuple):
-    """One output of a node: its own name, numbered where it is one of a list, and its type; None where unknown."""
+    """One output of a node: its name, numbered in a list, and its type, or None where unknown."""
 
     name: str
     dtype: tf.DType | None
 
 
 def outputs(node: v1.NodeDef, functions: Mapping | None = None) -> list[Output]:
-    """Returns every Output of a NodeDef. `functions`: {name: FunctionDef}. Of an op that is nowhere defined: none."""
+    """Returns every Output of a NodeDef. `functions`: {name: FunctionDef}. Returns an empty list for an unknown op."""
     definition = op_def_registry.get(node.op)
     if definition is None and functions and node.op in functions:
         definition = functions[node.op].signature
@@ -39,10 +40,10 @@ def outputs(node: v1.NodeDef, functions: Mapping | None = None) -> list[Output]:
 
 
 def answers(node: v1.NodeDef, graph_def: v1.GraphDef) -> dict[str, str]:
-    """Returns {key: tensor name} of all that a NodeDef answers: "best/values", "best/indices" of a TopKV2 best.
+    """Returns {key: tensor name} of all outputs of a NodeDef: "best/values", "best/indices" for a TopKV2 best.
 
-    An op with one output has its own name as key; of a batch norm the rest is its moments, which no one asked for.
-    Handles that a loop passes on are no answers.
+    An op with one output has its own name as key. For a batch norm the moments are left out, and so are handles that a
+    loop passes on.
     """
     library = {f.signature.name: f for f in graph_def.library.function}
     found = outputs(node, library)

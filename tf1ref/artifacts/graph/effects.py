@@ -1,7 +1,7 @@
-"""What each op may do: the ops that are known to compute and nothing else, and what is known of the others.
+"""What each op may do. Some ops are known only to compute; for the others a reason is known.
 
-It is an allow list, ops.txt beside this file, which decides about every op of TensorFlow's registry. An op that is not
-in it needs --trust: a later TensorFlow's, and one of a library that the process has loaded.
+This is an allow list, ops.txt beside this file, which decides about every op in TensorFlow's registry. An op that is
+not in it needs --trust, for example one of a later TensorFlow or of a library that the process has loaded.
 """
 
 import functools
@@ -23,7 +23,7 @@ HEAD = re.compile(r"\[(\w+)(?: unless (\w+)=(\S*))?\] (.+)")
 
 
 class Verdict(NamedTuple):
-    """What was decided about an op, and why. `harmless`: (attribute, values) with which it only computes, or ()."""
+    """The decision about an op, and why. `harmless`: (attribute, values) with which it only computes, or ()."""
 
     decision: str
     reason: str
@@ -32,13 +32,13 @@ class Verdict(NamedTuple):
 
 UNDECIDED = Verdict(OUTSIDE, "is an op that nobody has looked at")
 STRING = 24  # bytes of a string in a tensor, before its text (tsl/platform/ctstring_internal.h)
-TABLE = "the table "  # how a note of tables.py begins that says why one stays
+TABLE = "the table "  # a note of tables.py on why one stays begins so
 MOST_SAID = 3  # ops, with their reasons, in one message
 
 
 @functools.cache
 def table() -> dict[str, Verdict]:
-    """Returns {op: Verdict} of ops.txt. Raises ValueError where it is malformed or decides about an op twice."""
+    """Returns {op: Verdict} of ops.txt. Raises ValueError when it is malformed or decides about an op twice."""
     found, verdict = {}, None
     for line in resources.files(__package__).joinpath("ops.txt").read_text("ascii").splitlines():
         head = HEAD.fullmatch(line)
@@ -55,7 +55,7 @@ def table() -> dict[str, Verdict]:
 
 
 def verdict(node: v1.NodeDef) -> Verdict | None:
-    """Returns the Verdict on a NodeDef; None for an op that is not TensorFlow's, such as the call of a function."""
+    """Returns the Verdict on a NodeDef, or None for an op that is not TensorFlow's, such as the call of a function."""
     found = table().get(node.op) or (UNDECIDED if op_def_registry.get(node.op) is not None else None)
     if found and found.harmless and _is_harmless(node, *found.harmless):
         return Verdict(COMPUTES, found.reason)
@@ -63,9 +63,9 @@ def verdict(node: v1.NodeDef) -> Verdict | None:
 
 
 def check(graph: graphs.Graph, trust: bool) -> None:
-    """Raises InputError for ops whose state or Python function no file holds, and, without `trust`, for outside().
+    """Raises InputError for ops whose state or Python function no file holds and, without `trust`, for outside().
 
-    The functions of the graph are looked at, too. It imports nothing: shape inference runs ops.
+    Functions of the graph are checked, too. Nothing is imported, because shape inference runs ops.
     """
     found = _decided(graphs.all_nodes(graph.graph_def))
     if STATE in found:
@@ -90,9 +90,9 @@ def check(graph: graphs.Graph, trust: bool) -> None:
 
 
 def check_constants(graph: graphs.Graph) -> None:
-    """Raises InputError when the constants of a graph claim more memory than there is, or sizes that none can have.
+    """Raises InputError for constants that claim more memory than there is, or sizes that are not possible.
 
-    A constant may say one value and a shape of 10^12: that is how zeros are kept.
+    A constant may have one value and a shape of 10^12, which is how zeros are stored.
     """
     most, total = memory.available(), 0
     for node in graphs.all_nodes(graph.graph_def):
@@ -108,19 +108,19 @@ def check_constants(graph: graphs.Graph) -> None:
 
 
 def decision(node: v1.NodeDef) -> str:
-    """Returns the decision about a NodeDef's op; "computes" for the call of a function: its own ops are looked at."""
+    """Returns the decision about a NodeDef's op. It is "computes" for a call, since the function's ops are checked."""
     found = verdict(node)
     return found.decision if found else COMPUTES
 
 
 def outside(nodes: Iterable[v1.NodeDef]) -> dict[str, list[str]]:
-    """Returns {op: [node names]} of the NodeDefs that need --trust: a filter, not a sandbox."""
+    """Returns {op: [node names]} of the NodeDefs that need --trust. This is a filter and not a sandbox."""
     found = _decided(nodes)
     return _names(found.get(OUTSIDE, []) + found.get(PYTHON, []))
 
 
 def state(nodes: Iterable[v1.NodeDef]) -> dict[str, list[str]]:
-    """Returns {op: [node names]} of the NodeDefs that live on a queue, an iterator or a table."""
+    """Returns {op: [node names]} of the NodeDefs that use a queue, an iterator or a table."""
     return _names(_decided(nodes).get(STATE, []))
 
 
@@ -131,7 +131,7 @@ def verdicts(nodes: Iterable[v1.NodeDef]) -> dict[str, tuple[str, str]]:
 
 
 def _claimed(tensor) -> int | None:
-    """How many bytes a TensorProto unpacks to, None where its shape is unknown or too large to count."""
+    """Returns the number of bytes of a TensorProto, or None when its shape is unknown or too large to count."""
     count = elements(shape_of(tensor.tensor_shape))
     if count is None:
         return None
@@ -141,11 +141,12 @@ def _claimed(tensor) -> int | None:
     try:
         return count * tf.as_dtype(tensor.dtype).size
     except TypeError:
-        return 0  # who reads it says that the type is none
+        # The reader reports that this type does not exist.
+        return 0
 
 
 def _read(graph_def, found):
-    """The tensors of the nodes `found` that other nodes read, ready to paste; "" where a function holds them."""
+    """Returns the tensors of the nodes `found` that other nodes read, ready to paste, or "" in a function."""
     names = {node.name for node, _ in found} & {node.name for node in graph_def.node}
     taken = [i for n in graph_def.node if n.name not in names for i in n.input if i[0] != "^"]
     read = dict.fromkeys(":".join(map(str, graphs.tensor(i))) for i in taken if graphs.tensor(i)[0] in names)
@@ -153,7 +154,7 @@ def _read(graph_def, found):
 
 
 def _is_harmless(node, attribute, values):
-    """True where `node` says one of `values` itself; the attribute of a function's node may be its caller's to say."""
+    """Returns True when `node` itself has one of `values`. In a function the caller may decide the attribute."""
     default = next(a.default_value.s for a in op_def_registry.get(node.op).attr if a.name == attribute)
     if attribute not in node.attr:
         return default in values
@@ -161,7 +162,7 @@ def _is_harmless(node, attribute, values):
 
 
 def _decided(nodes):
-    """{decision: [(NodeDef, reason)]} of all that do more than compute."""
+    """Returns {decision: [(NodeDef, reason)]} of all that do more than compute."""
     found = {}
     for node in nodes:
         one = verdict(node)

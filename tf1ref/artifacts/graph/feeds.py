@@ -1,10 +1,10 @@
-"""Shapes of inputs that do not say theirs, as those who read them need it: a matrix, a picture, so many channels."""
+"""The shapes that readers need of inputs without a shape: a matrix, a picture, a number of channels."""
 
 import re
 
 import tensorflow as tf
 
-FAR = 8  # ops between an input and one that says what it needs
+FAR = 8  # the most ops between an input and one that needs a shape
 SAME = re.compile(
     r"Identity|StopGradient|Cast|Relu6?|Elu|Selu|LeakyRelu|Sigmoid|Tanh|Softplus|Abs|Neg|Exp|Log|Sqrt|Square|Rsqrt|Sign"
     r"|(Log)?Softmax|PlaceholderWithDefault|PreventGradient|CheckNumerics|Snapshot|Floor|Round|ClipByValue"
@@ -15,13 +15,14 @@ PICTURES = re.compile(
 )
 MIXED = re.compile(r"Add|AddV2|Sub|Mul|Maximum|Minimum|RealDiv|SquaredDifference")
 REDUCED = re.compile(r"Mean|Sum|Max|Min|Prod|All|Any")
-MATRICES = re.compile(r"MatMul|BatchMatMul(V2|V3)?")  # tf.matmul makes the latter where a rank is unknown
-SPLITS = re.compile(r"(.*\brow_splits_)(\d+)")  # of v1.ragged.placeholder
-PART = re.compile(r"(?:.*_)?(indices|shape)")  # what ops of sparse tensors call the parts of one
+# tf.matmul makes a BatchMatMul when a rank is unknown.
+MATRICES = re.compile(r"MatMul|BatchMatMul(V2|V3)?")
+SPLITS = re.compile(r"(.*\brow_splits_)(\d+)")  # the inputs of v1.ragged.placeholder
+PART = re.compile(r"(?:.*_)?(indices|shape)")  # names that ops of sparse tensors give to the parts of one
 
 
 def likely(tensor: tf.Tensor) -> tf.TensorShape:
-    """Returns the shape of an input, with what its readers need of it."""
+    """Returns the shape of an input, with what its readers need."""
     found, seen, layer = tensor.shape, set(), [tensor]
     for _ in range(FAR):
         following = []
@@ -40,10 +41,10 @@ def likely(tensor: tf.Tensor) -> tf.TensorShape:
 
 
 def part(tensor: tf.Tensor) -> str:
-    """Returns "indices" or "shape" where an input is that part of a sparse tensor, else "".
+    """Returns "indices" or "shape" when an input is that part of a sparse tensor, else "".
 
-    Kernels of sparse tensors end the process where the parts do not belong together. Of a ragged tensor, whose inputs
-    TensorFlow names: "splits" of its values, "outer splits" of other splits.
+    Kernels of sparse tensors end the process when the parts do not fit. For a ragged tensor, whose inputs TensorFlow
+    names, it returns "splits" for the splits of its values, and "outer splits" for those of other splits.
     """
     split = SPLITS.fullmatch(tensor.op.name)
     if split and tensor.dtype.is_integer:
@@ -59,13 +60,13 @@ def part(tensor: tf.Tensor) -> str:
 
 
 def sides(tensor: tf.Tensor) -> list[int | None]:
-    """Returns the sizes of a sparse tensor, as far as the default of its shape, the input `tensor`, says them."""
+    """Returns the sizes of a sparse tensor that are known from the input `tensor`, the default of its shape."""
     default = tf.get_static_value(tensor.op.inputs[0]) if tensor.op.type == "PlaceholderWithDefault" else None
     return [] if default is None else [int(n) if n >= 0 else None for n in default.ravel()]
 
 
 def _needed(op, tensor):
-    """The shape that `op` needs of `tensor`, None where it does not say."""
+    """Returns the shape that `op` needs of `tensor`, or None when it is unknown."""
     place = next(i for i, t in enumerate(op.inputs) if t is tensor)
     other = [t.shape for t in op.inputs]
     if op.type in ("Conv2D", "DepthwiseConv2dNative", "Conv3D") and place == 0:
@@ -96,6 +97,6 @@ def _needed(op, tensor):
 
 
 def _keeps_rank(op, tensor):
-    """True where the other operand is broadcast to `tensor`, not the other way round."""
+    """Returns True when the other operand is broadcast to `tensor`, and not the reverse."""
     others = [t.shape.rank for t in op.inputs if t is not tensor]
     return bool(others) and others[0] is not None and others[0] <= (tensor.shape.rank or 1)

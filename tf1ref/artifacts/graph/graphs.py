@@ -1,4 +1,4 @@
-"""GraphDefs as messages: names, pruning, cutting; and their import."""
+"""GraphDefs as messages: names, pruning, cutting, and their import."""
 
 import re
 from collections.abc import Iterable
@@ -17,11 +17,12 @@ NO_ANSWERS = re.compile(
 )
 WRITES = re.compile(r"\w*(Assign|Apply)\w*")
 INNER = re.compile(r"(^|/)(while|cond)(_\d+)?/")
-EXITS = ("Exit", "RefExit")  # most of what a loop gives is a counter
+EXITS = ("Exit", "RefExit")  # the other outputs of a loop are mostly counters
 HEADS = re.compile(r"Softmax|Sigmoid|ArgMax|TopK(V2)?|CTC\w+Decoder")
 LOSSES = re.compile(r"\w*CrossEntropyWithLogits|CTCLoss|ArgMax")
 
-# In a function body an output is named, not counted: these are the second outputs of Switch and Merge.
+# In the body of a function an output has a name instead of a number. These are the second outputs of Switch and
+# Merge.
 SECOND_OUTPUTS = ("output_true", "value_index")
 
 
@@ -35,20 +36,21 @@ def tensor(reference):
 
 @dataclass
 class Graph:
-    """A graph with the file that it comes from: `where`, for messages. `notes`: what was done to it, a line each."""
+    """A graph with its file. `where`: the file, for messages. `notes`: what was done to the graph, one line each."""
 
     graph_def: v1.GraphDef
     where: str = ""
     notes: list[str] = field(default_factory=list)
 
     def but(self, graph_def: v1.GraphDef) -> "Graph":
-        """Returns the Graph of another GraphDef, made from this one."""
+        """Returns the Graph of another GraphDef that was made from this one."""
         return Graph(graph_def, self.where, self.notes)
 
     def tensors(self, names: Iterable[str] | str) -> list[str]:
-        """Returns "node:index" for node or tensor `names`, each once, in the order given.
+        """Returns "node:index" for node or tensor `names`, each once, in the given order.
 
-        Raises InputError when there are none (likely ones are listed) or one is not there (nearest are offered).
+        Raises InputError for an empty list (with likely outputs) and for a name that does not exist (with the nearest
+        ones).
         """
         nodes = {node.name for node in self.graph_def.node}
         names = [names] if isinstance(names, str) else [name.strip() for name in names or () if name.strip()]
@@ -68,7 +70,7 @@ class Graph:
         return list(found)
 
     def answers(self, names: Iterable[str] | str) -> dict[str, str]:
-        """Returns {key: tensor name} for node or tensor `names`: of a node all its outputs.
+        """Returns {key: tensor name} for node or tensor `names`. A node stands for all its outputs.
 
         Raises as tensors() does.
         """
@@ -84,7 +86,7 @@ class Graph:
     def pruned(self, tensors: Iterable[str]) -> v1.GraphDef:
         """Returns the part that the node or tensor names `tensors` need, in its order.
 
-        Functions are kept where something calls them, sorted by name. Raises InputError for a missing input.
+        Functions that something calls are kept, sorted by name. Raises InputError for a missing input.
         """
         nodes = {node.name: node for node in self.graph_def.node}
         wanted = _before(nodes, tensors)
@@ -95,12 +97,13 @@ class Graph:
         pruned.node.extend(node for node in self.graph_def.node if node.name in wanted)
         library = {f.signature.name: f for f in self.graph_def.library.function}
         functions = sorted(called(pruned.node, library))
-        if functions:  # an empty library is two bytes that mean nothing
+        # An empty library would be two bytes without a meaning.
+        if functions:
             pruned.library.function.extend(library[name] for name in functions)
         return pruned
 
     def imported(self) -> v1.Graph:
-        """Returns it as TensorFlow's Graph, a new one. Raises InputError when this TensorFlow refuses it."""
+        """Returns a new Graph of TensorFlow. Raises InputError when this TensorFlow refuses it."""
         with v1.Graph().as_default() as graph:
             try:
                 with memory.bounded():
@@ -110,7 +113,10 @@ class Graph:
         return graph
 
     def output(self, graph: v1.Graph, name: str) -> tf.Tensor:
-        """Returns the tensor `name` of `graph`, which was imported. Raises InputError for an output an op has not."""
+        """Returns the tensor `name` of `graph`, which was imported.
+
+        Raises InputError for an output that the op lacks.
+        """
         node, index = tensor(name)
         operation = graph.get_operation_by_name(node)
         if index >= len(operation.outputs):
@@ -119,7 +125,7 @@ class Graph:
 
 
 def likely_outputs(graph_def, most=8):
-    """Returns names of nodes that look like answers: heads, what a loss reads, what only training reads."""
+    """Returns names of nodes that are probably outputs: heads, inputs of a loss, inputs of training only."""
     body = [node for node in graph_def.node if not TRAINING.match(node.name) and not INNER.search(node.name)]
     nodes = {node.name: node for node in graph_def.node}
     read = {tensor(i)[0] for node in body for i in node.input if i[0] != "^"}
@@ -136,7 +142,10 @@ def likely_outputs(graph_def, most=8):
 
 
 def guessed_outputs(graph_def):
-    """Returns names of nodes, the likeliest first: what needs variables; without variables, what nothing reads."""
+    """Returns names of nodes, the most likely outputs first.
+
+    They are nodes that need variables. In a graph without variables, they are nodes that nothing reads.
+    """
     variables = {node.name for node in graph_def.node if node.op.startswith("Var")}
     if variables:
         nodes = {node.name: node for node in graph_def.node}
@@ -149,9 +158,9 @@ def guessed_outputs(graph_def):
 
 
 def answering(nodes: Iterable[v1.NodeDef]) -> list[v1.NodeDef]:
-    """Returns those of `nodes`, which nothing reads, that can be answers.
+    """Returns those of `nodes`, which nothing reads, that can be outputs.
 
-    Ends of loops are answers where there are no others, and so are constants where there is nothing else.
+    Ends of loops are outputs when there are no others, and so are constants when there is nothing else.
     """
     nodes = list(nodes)
     found = [n for n in nodes if not NO_ANSWERS.fullmatch(n.op)]
@@ -161,7 +170,7 @@ def answering(nodes: Iterable[v1.NodeDef]) -> list[v1.NodeDef]:
 def bare(graph_def):
     """Returns a copy without what holds only where it was made: devices, colocation, recorded shapes.
 
-    A cluster's /job:ps does not exist here; a recorded shape is refused where TensorFlow now infers another.
+    A cluster's /job:ps does not exist here. A recorded shape is refused when TensorFlow infers another one today.
     """
     graph_def = copy(graph_def)
     for node in all_nodes(graph_def):
@@ -172,7 +181,7 @@ def bare(graph_def):
 
 
 def _before(nodes, tensors):
-    """Returns the names of the nodes that `tensors` need; of those that are not there, too."""
+    """Returns the names of the nodes that `tensors` need, also of missing ones."""
     wanted, stack = set(), [tensor(t)[0] for t in tensors]
     while stack:
         name = stack.pop()
@@ -183,9 +192,9 @@ def _before(nodes, tensors):
 
 
 def cut(graph_def, tensors, types):
-    """Returns `graph_def` with a Placeholder in the place of each of `tensors`, and their names {old: new}.
+    """Returns `graph_def` with a Placeholder in place of each of `tensors`, and their names {old: new}.
 
-    `types`: {tensor name: (DType, TensorShape)}. Output 0 of node a becomes "a", output 1 "a_1".
+    types: {tensor name: (DType, TensorShape)}. Output 0 of node a becomes "a", output 1 "a_1".
     """
     names, placeholders = {}, []
     there = {node.name for node in graph_def.node}
@@ -208,14 +217,14 @@ def cut(graph_def, tensors, types):
 
 
 def free(name, taken):
-    """Returns `name`, with underscores after it as long as it is in `taken`."""
+    """Returns `name`, with underscores appended until it is not in `taken`."""
     while name in taken:
         name += "_"
     return name
 
 
 def called(nodes, library):
-    """Returns the names in `library` {name: FunctionDef} of what `nodes` call, directly or not."""
+    """Returns the names in `library` {name: FunctionDef} that `nodes` call, directly or not."""
     found, stack = set(), list(nodes)
     while stack:
         for name in functions(stack.pop()) & library.keys() - found:
@@ -235,7 +244,7 @@ def copy(message):
 
 
 def functions(node: v1.NodeDef) -> set[str]:
-    """Returns the names of the functions that a NodeDef may call; its op may be one."""
+    """Returns the names of the functions that a NodeDef may call. Its op may be one."""
     found = [value.func.name for value in node.attr.values() if value.HasField("func")]
     found += [f.name for value in node.attr.values() for f in value.list.func]
     return {node.op, *found}

@@ -1,4 +1,4 @@
-"""Outputs that nobody named: what can be computed from what is there, the likeliest first. Every verb guesses here."""
+"""Guesses outputs that nobody named: what can be computed from what there is, the most likely first."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,20 +6,22 @@ from typing import NamedTuple
 from tf1ref.artifacts.graph import constants, definitions, graphs
 from tf1ref.errors import InputError
 
-MOST = 8  # at most so many guesses are listed in a message
+# A message lists at most this many guesses.
+MOST = 8
 
 
 class Guess(NamedTuple):
-    """`outputs`: {key: tensor name} of the likeliest node; `note`: that it was guessed, and what else it could be."""
+    """A guess. `outputs`: {key: tensor name} of the most likely node. `note`: a sentence with the other candidates."""
 
     outputs: dict[str, str]
     note: str
 
 
 def guess(graph: graphs.Graph, read: Callable) -> Guess:
-    """Returns the Guess at what a graphs.Graph answers. Raises InputError where nothing looks likely.
+    """Returns the Guess at the outputs of a graphs.Graph. Raises InputError when nothing looks likely.
 
-    `read`: takes NodeDefs of variables and raises InputError for one that has no value: what needs it is passed over.
+    read: a function of NodeDefs of variables that raises InputError for one without a value. Nodes that need such a
+    variable are skipped.
     """
     found = graphs.guessed_outputs(graph.graph_def)
     usable = [name for name in found if _has_values(graph, name, read)] or found

@@ -1,7 +1,7 @@
-"""Graphs of a GPU, channels first, as a CPU can run them: each such op channels last, between two transposes.
+"""Rewrites graphs of a GPU, with channels first, for a CPU: each op works channels last, between two transposes.
 
-TensorFlow's own CPU kernels know NHWC alone. oneDNN's know both, and are off where answers are compared to the bit. The
-sums are the same, in the order of the kernel for NHWC; so both sides of a comparison are rewritten alike.
+TensorFlow's own CPU kernels know only NHWC. oneDNN's know both, and are off where answers are compared to the bit. The
+sums are the same, in the order of the kernel for NHWC, so both sides of a comparison are rewritten alike.
 """
 
 import tensorflow as tf
@@ -13,7 +13,7 @@ from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import attr
 
 LAST = {b"NCHW": b"NHWC", b"NCDHW": b"NDHWC"}
-# {op: the inputs that are pictures}; the first output is one, too.
+# {op: the inputs that are pictures}. The first output is a picture, too.
 OPS = {
     **dict.fromkeys(
         ("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool", "Conv3D", "MaxPool3D", "AvgPool3D"), (0,)
@@ -29,12 +29,12 @@ NUMBER = tf.int32.as_datatype_enum
 
 
 def first(graph_def: v1.GraphDef) -> list[v1.NodeDef]:
-    """Returns the NodeDefs that work channels first and can work channels last, outside of functions."""
+    """Returns the NodeDefs outside of functions that work channels first and can work channels last."""
     return [n for n in graph_def.node if n.op in OPS and attr(n, "data_format").s in LAST]
 
 
 def note(graph_def: v1.GraphDef) -> list[str]:
-    """Returns a line that says what channels_last does to `graph_def`, none where that is nothing."""
+    """Returns a line that describes what channels_last does to `graph_def`, or nothing when it does nothing."""
     found = first(graph_def)
     ops = ", ".join(sorted({n.op for n in found}))
     words = f"{len(found)} ops with channels first ({ops}) were asked with channels last, as a CPU's kernels are"
@@ -42,7 +42,7 @@ def note(graph_def: v1.GraphDef) -> list[str]:
 
 
 def channels_last(graph_def: v1.GraphDef) -> tuple[v1.GraphDef, dict[str, str]]:
-    """Returns `graph_def` with channels last in each op of OPS, and {tensor: what it is called now} of its outputs."""
+    """Returns `graph_def` with channels last in each op of OPS, and {tensor: its new name} of its outputs."""
     there, names = {n.name for n in graph_def.node}, {}
     changed = {n.name for n in first(graph_def)}
     if not changed:
@@ -60,7 +60,8 @@ def channels_last(graph_def: v1.GraphDef) -> tuple[v1.GraphDef, dict[str, str]]:
     for node in result.node:
         for i, reference in enumerate(node.input):
             name, index = tensor(reference)
-            if reference[0] != "^" and index and name in names:  # only the first output is transposed
+            # Only the first output is transposed.
+            if reference[0] != "^" and index and name in names:
                 node.input[i] = f"{names[name]}:{index}"
     for name, inner in names.items():
         moments.update({f"{name}:{i}": f"{inner}:{i}" for i in range(1, 6)})
@@ -68,7 +69,7 @@ def channels_last(graph_def: v1.GraphDef) -> tuple[v1.GraphDef, dict[str, str]]:
 
 
 def _turned(node, inner, there):
-    """The NodeDefs in the place of `node`: transposes before it, itself as `inner`, a transpose with its old name."""
+    """Returns the NodeDefs that replace `node`: transposes, the node as `inner`, and a transpose with its old name."""
     rank = len(attr(node, "data_format").s)
     to_last, to_first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
     kind, made = attr(node, "T").type or tf.float32.as_datatype_enum, []

@@ -1,7 +1,7 @@
-"""What a lookup table answers, as an expression of its entries: a search among the sorted hashes of all keys.
+"""A lookup table as an expression of its entries: a search among the sorted hashes of all keys.
 
-The keys themselves are sorted where they are numbers. What is found is compared with what was asked, so a lookup costs
-log(n), and no state.
+Keys that are numbers are sorted themselves. The found key is compared with the one that was asked, so a lookup takes
+log(n) and needs no state.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Table(NamedTuple):
 
 
 def nodes(node, table, there):
-    """Returns the NodeDefs that answer in the place of `node`, the last one under its name."""
+    """Returns the NodeDefs that replace `node`, the last one under its name."""
     with v1.Graph().as_default() as graph:
         if node.op in SIZES:
             tf.constant(len(table.keys), tf.int64, name="answer")
@@ -48,7 +48,7 @@ def _renamed(reference, names):
 
 
 def _build(table, key_type, value_type):
-    """Adds to the default graph what looks `keys` up in `table`, a Table, with `default` for what is not there."""
+    """Adds a look-up of `keys` in `table`, a Table, to the default graph. `default` stands for missing keys."""
     keys, default = v1.placeholder(key_type, name="keys"), v1.placeholder(value_type, [], name="default")
     flat = tf.reshape(keys, [-1])
     if key_type == tf.string:

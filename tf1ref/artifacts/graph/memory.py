@@ -1,4 +1,4 @@
-"""How much memory the import and the run of a foreign graph may take.
+"""Bounds the memory that the import and the run of a foreign graph may take.
 
 A file of a hundred bytes may say Fill of 10^12. Without a bound the kernel would end some process of the machine.
 """
@@ -9,17 +9,19 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-SHARE = 0.75  # of the memory that is free: others live on this machine, too
+# A share of the free memory, since other processes need some, too.
+SHARE = 0.75
 PAGE = resource.getpagesize()
 
 
 def available() -> int:
-    """Returns how many bytes this process may still take: of what is free here and, in a container, in its bound."""
+    """Returns how many bytes this process may still take: what is free here, or the rest of a container's limit."""
     try:
         told = re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())
     except OSError:
         return 1 << 62
-    if told is None:  # kernels before 3.14 do not say it
+    # Kernels before 3.14 do not say it.
+    if told is None:
         return 1 << 62
     free = 1024 * int(told[1])
     with contextlib.suppress(OSError, ValueError):
@@ -30,14 +32,15 @@ def available() -> int:
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Lets TensorFlow run out of memory within, instead of the machine: it raises ResourceExhaustedError then.
+    """Lets TensorFlow run out of memory inside the block instead of the machine. It then raises ResourceExhaustedError.
 
-    The bound is on the address space of the whole process, and is what it was before on leaving.
+    The bound holds for the address space of the whole process. Afterwards it is what it was before.
     """
     before = resource.getrlimit(resource.RLIMIT_AS)
     try:
         held = PAGE * int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # no Linux
+    # This is not Linux.
+    except OSError:
         yield
         return
     most = held + available()

@@ -1,4 +1,4 @@
-"""The part of a graph that some outputs need: repaired, cut at its inputs, and looked at before anything imports it."""
+"""The part of a graph that some outputs need. It is repaired, cut at its inputs, and checked before any import."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,13 @@ from tf1ref.errors import InputError
 
 
 class Part(graphs.Graph):
-    """What `outputs`, tensor names, need of `message`, a GraphDef or MetaGraphDef, which stays as it is.
+    """The part of `message` (a GraphDef or MetaGraphDef, which is not changed) that the tensors `outputs` need.
 
-    `graph_def`: the part, with TensorFlow's own repairs done; `where`: the file, for messages; `notes`: what was
-    repaired, a line each; `trust`: run it although it does more than compute. `tables`: names of the tables that became
-    constants, or with the option that stay: then `starts` is {table: op that fills it}, `files` {name of the Const of
-    a path: the asset that is meant}. Raises InputError where a node that is needed reads what is not there.
+    graph_def: the part, with TensorFlow's own repairs. where: the file, for messages. notes: the repairs, one line
+    each.
+    trust: runs it although it does more than compute. tables: names of the tables that became constants.
+    With the option that keeps tables, starts is {table: op that fills it}, and files is {name of the Const of a path:
+    asset}. Raises InputError when a needed node reads a missing one.
     """
 
     def __init__(self, message, outputs: Iterable[str], where: str, trust: bool = False, tables: bool = False):
@@ -38,7 +39,7 @@ class Part(graphs.Graph):
         calls.check(self)
 
     def needed(self, names: Iterable[str]) -> v1.GraphDef:
-        """Returns what the tensors `names` need, with what fills the tables among it."""
+        """Returns what the tensors `names` need, including the ops that fill tables among it."""
         there = {node.name for node in self.pruned(names).node} if self.starts else set()
         self.starts = {table: start for table, start in self.starts.items() if table in there}
         needed = self.pruned([*names, *self.starts.values()])
@@ -50,9 +51,9 @@ class Part(graphs.Graph):
         return {node.name: node.op for node in self.graph_def.node}
 
     def cut(self, names: list[str], kept: bool = True) -> dict[str, str]:
-        """Puts placeholders at the tensors `names` in the place of what computes them; returns {old name: new one}.
+        """Puts placeholders in place of the tensors `names`. Returns {old name: new one}.
 
-        `kept`: also those that the outputs do not need. Nothing is imported that may do more than compute.
+        kept: includes tensors that the outputs do not need. Nothing that may do more than compute is imported.
         """
         if not names:
             return {}
@@ -64,8 +65,8 @@ class Part(graphs.Graph):
     def imported(self) -> v1.Graph:
         """Returns the part as a new Graph.
 
-        Raises InputError, before anything is imported, for ops that TensorFlow does not know, whose state no file
-        holds, or that are not trusted, and for constants too large; then for outputs that are not there.
+        Before anything is imported, it raises InputError for ops that TensorFlow does not know, whose state no file
+        holds, or that are not trusted, and for constants that are too large. Afterwards it does so for missing outputs.
         """
         unknown = repairs.unknown(graphs.all_nodes(self.graph_def), self._functions())
         if unknown:
@@ -82,7 +83,7 @@ class Part(graphs.Graph):
         return graph
 
     def _without_tables(self):
-        """The part without the tables that are kept: they were read, and their files are assets."""
+        """Returns the part without the tables that are kept. They were read, and their files are assets."""
         nodes = [n for n in self.graph_def.node if not (n.name in self.starts or n.name in self.starts.values())]
         asked = [n for n in nodes if not (n.input and n.op in (*lookups.FINDS, *lookups.SIZES) and self.starts)]
         return v1.GraphDef(node=asked, library=self.graph_def.library, versions=self.graph_def.versions)
@@ -91,7 +92,7 @@ class Part(graphs.Graph):
         return {f.signature.name: f for f in self.graph_def.library.function}
 
     def _types(self, names):
-        """{tensor name: (dtype, shape)}, inferred by TensorFlow behind what may not be imported."""
+        """Returns {tensor name: (dtype, shape)}, which TensorFlow infers behind what may not be imported."""
         before = self.pruned(names)
         stopped = self._stopped(before)
         nodes = {node.name: node for node in before.node}
@@ -103,7 +104,8 @@ class Part(graphs.Graph):
             return found
         declared = {name: self._declared(nodes, *end) for name, end in ends.items()}
         behind, placeholders = graphs.cut(before, list(ends), declared)
-        for node in behind.node:  # what only comes after a stopped op need not wait for it here
+        # A node that only runs after a stopped op need not wait for it here.
+        for node in behind.node:
             node.input[:] = [i for i in node.input if not (i[0] == "^" and i[1:] in stopped)]
         behind = self.but(self.but(behind).pruned(left))
         effects.check_constants(behind)
@@ -112,7 +114,7 @@ class Part(graphs.Graph):
         return {**found, **{t.name: (t.dtype.base_dtype, t.shape) for t in tensors}}
 
     def _stopped(self, graph_def):
-        """Names of the nodes that may not be imported, also within the functions that they call."""
+        """Returns the names of the nodes that may not be imported, also inside the functions that they call."""
         library = {f.signature.name: f for f in graph_def.library.function}
 
         def stops(node):
@@ -125,7 +127,7 @@ class Part(graphs.Graph):
         return {n.name for n in graph_def.node if stops(n) or (bad and bad & graphs.called([n], library))}
 
     def _declared(self, nodes, name, index):
-        """(dtype, shape) of a tensor as its node says it: by its op's definition and what was recorded."""
+        """Returns (dtype, shape) of a tensor from its op's definition and from what was recorded."""
         node = nodes[name]
         whole = getattr(self.message, "graph_def", self.message)
         original = next((n for n in whole.node if n.name == name), node)

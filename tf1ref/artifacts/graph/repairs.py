@@ -1,7 +1,7 @@
-"""Repairs of old graphs: what today's importer refuses and the answers do not need. Each says so when it is used.
+"""Repairs old graphs: removes what today's importer refuses and the answers do not need. Each repair adds a note.
 
-Every graph that is going to be run is loaded by `repaired`. What is asked for is never changed: an op that this
-TensorFlow does not know stays where the outputs need it.
+`repaired` loads every graph that is to be run. It never changes what is asked for: an op that this TensorFlow does not
+know stays when the outputs need it.
 """
 
 import re
@@ -13,23 +13,25 @@ from tensorflow.python.framework import op_def_registry, ops
 from tf1ref.artifacts.graph import graphs
 from tf1ref.artifacts.graph.graphs import all_nodes, tensor
 
-# What v1.train.import_meta_graph can read; 0.12.head and the like it cannot.
+# v1.train.import_meta_graph can read these. It cannot read 0.12.head and the like.
 VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
 CONSUMER = tf.version.GRAPH_DEF_VERSION
 GRADIENT = "_gradient_op_type"
 MOST_NAMES = 4
-SHAPED = 24  # the graph version from which on a placeholder says its shape (tensorflow/core/ops/array_ops.cc)
+# From this graph version on, a placeholder has its shape (tensorflow/core/ops/array_ops.cc).
+SHAPED = 24
 
-# What takes a ref: the op that does it to a value; Assign(ref, value) is its value.
+# {op that takes a ref: the op for a value}. Assign(ref, value) is its value.
 PLAIN = {"Assign": "Identity", "AssignAdd": "Add", "AssignSub": "Sub"}
 PLAIN.update((f"Ref{op}", op) for op in ("Identity", "Enter", "Exit", "NextIteration", "Switch", "Merge"))
 
 
 def repaired(message, outputs=None, where=""):
-    """Returns the Graph that can be imported, with a note for each repair: what `outputs` need, or all of the graph.
+    """Returns the Graph of what `outputs` need (or of everything), ready for the import, with a note for each repair.
 
-    `message`: a GraphDef or MetaGraphDef, which stays as it is. Devices, colocation and recorded shapes are always
-    left out. Raises InputError where a node that is needed reads what is not there.
+    message: a GraphDef or MetaGraphDef, which is not changed. Devices, colocation and recorded shapes are always left
+    out.
+    Raises InputError when a needed node reads a missing one.
     """
     meta = message if isinstance(message, v1.MetaGraphDef) else None
     whole = meta.graph_def if meta else message
@@ -76,7 +78,7 @@ def _versions(graph_def):
 
 
 def _placeholders(graph_def, pruned):
-    """Gives inputs the shapes that were recorded of them: before graph version 24 the attribute had none."""
+    """Gives inputs their recorded shapes. Before graph version 24 the attribute had none."""
     old, found = graph_def.versions.producer < SHAPED, []
     for node, before in zip(graph_def.node, pruned.node):
         if node.op == "Placeholder" and "_output_shapes" in before.attr:
@@ -89,7 +91,7 @@ def _placeholders(graph_def, pruned):
 
 
 def _left_out(whole, pruned):
-    """Says which unknown ops and missing gradient functions went with what the outputs do not need."""
+    """Lists the unknown ops and missing gradient functions that were left out, because the outputs do not need them."""
     library = {f.signature.name for f in whole.library.function}
     kept = {n.name for n in pruned.node}
     gone = unknown([n for n in whole.node if n.name not in kept], library)
@@ -127,11 +129,12 @@ def _colocation(graph_def):
 
 
 def _assignments(graph_def):
-    """Makes ops that take a ref plain where no variable is left to give one: freezing made it a constant."""
+    """Changes ops that take a ref to plain ones when freezing turned the variable into a constant."""
     takers = [n for n in graph_def.node if n.op in PLAIN and n.input]
     read = {tensor(n.input[0])[0] for n in takers}
     refs = {n.name for n in graph_def.node if n.name in read and n.op not in PLAIN and _gives_ref(n.op)}
-    while takers:  # what passes a ref on gives one, too
+    # An op that passes a ref on gives one, too.
+    while takers:
         passing = {n.name for n in takers if tensor(n.input[0])[0] in refs} - refs
         if not passing:
             break
@@ -155,7 +158,10 @@ def _gives_ref(op):
 
 
 def _gradients(graph_def, whole):
-    """Leaves out gradients that are not there: nothing here differentiates, and who does gets TensorFlow's own."""
+    """Leaves out missing gradient functions.
+
+    Nothing is differentiated here, and otherwise TensorFlow's own are used.
+    """
     library = {f.signature.name for f in whole.library.function}
     kept = {f.signature.name for f in graph_def.library.function}
     lacking = {}
@@ -181,9 +187,9 @@ def _registered(name):
 
 
 def stale(message, graph):
-    """Returns a line about the shapes that `message` records and that TensorFlow infers otherwise in the Graph `graph`.
+    """Returns a line about the shapes in `message` that differ from those inferred in the Graph `graph`.
 
-    `graph`: what was repaired, without any of them.
+    graph: the repaired one, without recorded shapes.
     """
     tensors, found = {op.name: op.outputs for op in graph.get_operations()}, []
     for node in getattr(message, "graph_def", message).node:
@@ -195,6 +201,6 @@ def stale(message, graph):
 
 
 def listed(found):
-    """Returns "what (name, name, ...), ..." of {what: [names]}, a few of each."""
+    """Returns "what (name, name, ...), ..." from {what: [names]}, with a few names of each."""
     words = [f"{op} ({', '.join(n[:MOST_NAMES] + ['...'] * (len(n) > MOST_NAMES))})" for op, n in found.items()]
     return ", ".join(words[:MOST_NAMES]) + f" and {len(words) - MOST_NAMES} more" * (len(words) > MOST_NAMES)

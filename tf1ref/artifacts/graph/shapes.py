@@ -1,7 +1,7 @@
-"""Shapes without running or importing anything: what is recorded, and what follows from it for the usual layers.
+"""Shapes without running or importing anything: recorded ones, and what follows from them for the usual layers.
 
-TensorFlow's own inference needs the graph imported, which evaluates constants of a foreign file.
-A shape is a list of ints and None (unknown size); None where not even the rank is known.
+TensorFlow's own inference needs an import of the graph, which evaluates constants of a foreign file.
+A shape is a list of ints and None (unknown size), or None when the rank is unknown, too.
 """
 
 import math
@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref.artifacts.graph.graphs import tensor
 
 MOST_DIMENSIONS = 254  # tensorflow/core/framework/tensor_shape.h
-SMALL = 64  # elements of a constant worth reading as a shape
+SMALL = 64  # the most elements of a constant that is read as a shape
 
 # Ops whose output has the shape of their first input.
 SAME = re.compile(
@@ -30,19 +30,22 @@ NO_VALUE = v1.AttrValue()
 
 
 def shape_of(proto):
-    """Returns the shape that a TensorShapeProto says; sizes below 0 are unknown, more than MOST_DIMENSIONS all."""
+    """Returns the shape in a TensorShapeProto. Sizes below 0 are unknown.
+
+    With more than MOST_DIMENSIONS, all is unknown.
+    """
     unknown = proto.unknown_rank or len(proto.dim) > MOST_DIMENSIONS
     return None if unknown else [d.size if d.size >= 0 else None for d in proto.dim]
 
 
 def elements(shape):
-    """Returns how many elements a shape has, None where that is unknown or more than TensorFlow counts."""
+    """Returns the number of elements of a shape, or None when it is unknown or more than TensorFlow counts."""
     count = None if shape is None or None in shape else math.prod(shape)
     return count if count is None or count < 2**63 else None
 
 
 def dtype_name(number):
-    """Returns "float32" of a DataType number, and words for one that is none."""
+    """Returns a name such as "float32" for a DataType number, or words for an unknown number."""
     try:
         return tf.as_dtype(number).name
     except TypeError:
@@ -50,12 +53,12 @@ def dtype_name(number):
 
 
 def attr(node, name):
-    """Returns an attribute of a NodeDef, an empty value where it has none: `node.attr[name]` would add one."""
+    """Returns an attribute of a NodeDef, or an empty value. `node.attr[name]` would add a missing one."""
     return node.attr.get(name, NO_VALUE)
 
 
 def dtype_of(node):
-    """Returns the name of the type of output 0 of a NodeDef as its attributes say it, or ""."""
+    """Returns the name of the type of a NodeDef's output 0 according to its attributes, or ""."""
     for name in ("dtype", "DstT", "output_type", "out_type", "T"):
         if attr(node, name).type:
             return dtype_name(attr(node, name).type)
@@ -63,7 +66,7 @@ def dtype_of(node):
 
 
 class Shapes:
-    """The shapes of a graph's tensors; `nodes`: {name: NodeDef}. Each is found once, without recursion."""
+    """The shapes of a graph's tensors. `nodes`: {name: NodeDef}. Each is found once, without recursion."""
 
     def __init__(self, nodes):
         self.nodes, self.known = nodes, {}
@@ -77,7 +80,7 @@ class Shapes:
         }
 
     def of(self, name, index=0):
-        """Returns the shape of output `index` of the node `name`, None where nothing says it."""
+        """Returns the shape of output `index` of the node `name`, or None when it is unknown."""
         stack, entered = [(name, index)], set()
         while stack:
             key = stack[-1]
@@ -86,7 +89,8 @@ class Shapes:
                 self.known.setdefault(stack.pop())
                 continue
             needed = []
-            if key not in entered:  # a loop comes back here: then what it depends on stays unknown
+            # A loop comes back here, and what it depends on stays unknown.
+            if key not in entered:
                 entered.add(key)
                 needed = [t for t in self._needed(node, key[1]) if t not in self.known and t not in entered]
                 stack += needed
@@ -95,7 +99,7 @@ class Shapes:
         return self.known[name, index]
 
     def _needed(self, node, index):
-        """The tensors whose shapes say that of output `index` of `node`."""
+        """Returns the tensors on whose shapes that of output `index` of `node` depends."""
         if index or self._recorded(node, index) or not self._rule(node.op):
             return []
         return _data(node)[: 1 if node.op in ("Reshape", "Mean", "Sum", "Max", "ArgMax") else 2]
@@ -111,7 +115,7 @@ class Shapes:
 
     def _recorded(self, node, index):
         shapes = attr(node, "_output_shapes").list.shape
-        # What is recorded of a resource variable is the shape of its handle, a scalar.
+        # The recorded shape of a resource variable is that of its handle, a scalar.
         if index < len(shapes) and not shapes[index].unknown_rank and node.op != "VarHandleOp":
             return shape_of(shapes[index])
         if node.op == "Const" and "value" in node.attr:
@@ -183,7 +187,7 @@ class Shapes:
         return [n for i, n in enumerate(shape) if i not in axes]
 
     def _numbers(self, node, index):
-        """The integers of the small constant that is input `index` of `node`, None where it is none."""
+        """Returns the integers of a small constant that is input `index` of `node`, or None for another input."""
         data = _data(node)
         constant = self.nodes.get(data[index][0]) if index < len(data) else None
         if constant is None or constant.op != "Const":
@@ -203,7 +207,10 @@ class Shapes:
 
 
 def _window(node, shape, sizes, channels):
-    """A window that slides. SAME: ceil(n / stride); VALID: how often it fits (tf.nn.convolution's formulas)."""
+    """Returns the shape after a sliding window, by tf.nn.convolution's formulas.
+
+    SAME gives ceil(n / stride), VALID how often the window fits.
+    """
     strides, dilations = list(attr(node, "strides").list.i), list(attr(node, "dilations").list.i) or [1] * 4
     if not shape or not len(shape) == len(strides) == len(dilations) == 4:
         return None

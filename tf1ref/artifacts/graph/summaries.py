@@ -1,6 +1,6 @@
-"""What a graph says about itself: ops, inputs, outputs, variables, signatures, and what to look out for.
+"""What a graph says about itself: ops, inputs, outputs, variables, signatures, and warnings.
 
-Everything is read off the message. Nothing is imported, so ops and shapes that TensorFlow refuses can be shown too.
+Everything is read from the message. Nothing is imported, so ops and shapes that TensorFlow refuses are shown, too.
 """
 
 import re
@@ -19,18 +19,19 @@ from tf1ref.artifacts.graph.graphs import TRAINING, all_nodes, guessed_outputs, 
 from tf1ref.artifacts.graph.shapes import Shapes, attr, dtype_name, dtype_of, elements, shape_of
 
 SAVER = re.compile(r"(.*/)?save(_\d+)?/")
-SAVERS = re.compile(r"Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename")  # the ops a Saver adds
+SAVERS = re.compile(r"Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename")  # the ops that a Saver adds
 PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 MOMENTS = re.compile(r"(.*/)?moments(_\d+)?/variance")
 SHADOW = re.compile(r"(.*)/ExponentialMovingAverage(_\d+)?$")
 ASSETS = "saved_model_assets"
 MOST_OUTPUTS = 8
-MOST_SHOWN = 1000  # of what a foreign file may have millions of
+# A foreign file may have millions of these, and so many are shown.
+MOST_SHOWN = 1000
 
 
 @dataclass
 class Tensor:
-    """A tensor by name. `shape`: sizes, None for unknown ones; None where the rank is unknown."""
+    """A tensor by name. `shape`: sizes, with None for unknown ones, or None when the rank is unknown."""
 
     name: str
     op: str
@@ -40,11 +41,11 @@ class Tensor:
 
 @dataclass
 class Graph:
-    """One graph of a file. `ops`: {op: how many}; `unknown_ops`, `outside`, `state`: {op: [node names]}.
+    """One graph of a file. `ops`: {op: number of nodes}. `unknown_ops`, `outside`, `state`: {op: [node names]}.
 
-    `verdicts`: {op: (decision, reason)} of ops that do more than compute, a Saver's too: effects.Verdict.
-    `constants`: how many numbers its Consts hold. `signatures`: {name: {"method", "inputs", "outputs"}}.
-    `training_batch_norms`: names of those that normalise with the batch's own mean. `collections`: {name: first names}.
+    verdicts: {op: (decision, reason)} of ops that do more than compute, including a Saver's: effects.Verdict.
+    constants: the number of numbers in its Consts. signatures: {name: {"method", "inputs", "outputs"}}.
+    training_batch_norms: names of those that normalize with the batch's mean. collections: {name: first names}.
     """
 
     tags: list
@@ -101,7 +102,7 @@ def summary(message):
 
 def _inputs(graph_def, shapes):
     nodes = [n for n in graph_def.node if n.op in PLACEHOLDERS and not TRAINING.match(n.name)]
-    # What only stands in for a default (keep_prob) is an input too, but a name of a file is none.
+    # A placeholder with a default (keep_prob) is an input, too, but the name of a file is not.
     nodes = [n for n in nodes if n.op != "PlaceholderWithDefault" or dtype_of(n) != "string"]
     return [_tensor(n, shapes) for n in nodes[:MOST_SHOWN]]
 
@@ -111,7 +112,7 @@ def _tensor(node, shapes):
 
 
 def _weights(node):
-    """How many numbers a Const holds; a scalar is no weight."""
+    """Returns how many numbers a Const holds. A scalar does not count as a weight."""
     if node.op != "Const":
         return 0
     value = attr(node, "value").tensor
@@ -132,12 +133,13 @@ def _look_out(graph, graph_def, every, nodes):
 
 def _normalises_itself(node):
     if BATCH_NORM.fullmatch(node.op):
-        return attr(node, "is_training").b or "is_training" not in node.attr  # the default is to train
+        # The default is to train.
+        return attr(node, "is_training").b or "is_training" not in node.attr
     return node.op == "Mean" and bool(MOMENTS.fullmatch(node.name)) and not TRAINING.match(node.name)
 
 
 def _shadows(names):
-    """The names that are moving averages of another one of `names`."""
+    """Returns the names that are moving averages of another one of `names`."""
     return sorted(n for n in names if SHADOW.match(n) and SHADOW.match(n)[1] in names)
 
 
@@ -168,7 +170,7 @@ def _describe(graph, meta):
 
 
 def _assets(meta):
-    """The names of the files in assets/: TF2 writes a field of the message, TF1 a collection."""
+    """Returns the names of the files in assets/. TF2 writes a field of the message, TF1 a collection."""
     names = [asset.filename for asset in meta.asset_file_def[:MOST_SHOWN]]
     values = meta.collection_def[ASSETS].any_list.value if ASSETS in meta.collection_def else ()
     for packed in values[:MOST_SHOWN]:
@@ -180,7 +182,7 @@ def _assets(meta):
 
 
 def _collected(value):
-    """A name for one value of a collection: a variable's, a node's, a number, or the type of a message."""
+    """Returns a name for one value of a collection: a variable's, a node's, a number, or the type of a message."""
     if not isinstance(value, bytes):
         return str(getattr(value, "type_url", value))[:200]
     try:
@@ -197,7 +199,7 @@ def _signed(info):
 
 
 def warnings(graph, names):
-    """Yields (what, names, advice) for what would surprise the user of `graph`; `names`: those of saved tensors."""
+    """Yields (what, names, advice) for what would surprise a user of `graph`. `names`: those of saved tensors."""
     versions = (graph.producer, graph.min_consumer, tf.version.GRAPH_DEF_VERSION)
     if graph.min_consumer > versions[2]:
         yield "made for a later TensorFlow", [f"min_consumer {graph.min_consumer}, this one is {versions[2]}"], ""
@@ -217,7 +219,8 @@ def warnings(graph, names):
             graph.training_batch_norms,
             "normalises with the batch's own mean: answers depend on what else is in the batch",
         )
-    globals_ = graph.collections.get("variables", {"names": ()})["names"]  # local ones are never saved
+    # Local variables are never saved.
+    globals_ = graph.collections.get("variables", {"names": ()})["names"]
     held = {v.name for v in graph.variables} & {name.partition(":")[0] for name in globals_}
     lacking = sorted(held - set(names)) if names else []
     if lacking:

@@ -1,6 +1,6 @@
-"""Lookup tables as constants: what a table answers follows from its keys and values, which a file or the graph holds.
+"""Turns lookup tables into constants. A table's answers follow from its keys and values, in a file or the graph.
 
-Tables that change (MutableHashTable) stay what they are. A SavedModel can keep its tables, with what fills them.
+Tables that change (MutableHashTable) stay as they are. A SavedModel can keep its tables, with the ops that fill them.
 """
 
 import os
@@ -20,18 +20,19 @@ from tf1ref.errors import InputError, one_line
 TABLES = ("HashTable", "HashTableV2")
 FROM_TENSORS = ("InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2")
 FROM_FILE = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
-WHOLE_LINE, LINE_NUMBER = -2, -1  # what key_index and value_index mean below 0
-MOST = 10**6  # entries of a table that becomes constants
-MOST_BYTES = 256 << 20  # of the file of one
+WHOLE_LINE, LINE_NUMBER = -2, -1  # the meanings of key_index and value_index below 0
+MOST = 10**6  # the most entries of a table that becomes constants
+MOST_BYTES = 256 << 20  # the most bytes in the file of a table
 ASSETS = "saved_model_assets"
 
 
 @dataclass
 class Tables:
-    """The tables that a graph asks. `graph`: the same without calls that take a table; `whole`: all of its file alike.
+    """The tables that a graph asks. `graph`: the same without calls that take a table. `whole`: all of its file, too.
 
-    `entries`: {name: Table}; `starts`: {name: NodeDef that fills it}; `files`: {name: path of the asset it is read
-    from}; `notes`: why others cannot become constants.
+    entries: {name: Table}. starts: {name: NodeDef that fills it}. files: {name: path of the asset from which it is
+    read}.
+    notes: why other tables cannot become constants.
     """
 
     graph: graphs.Graph
@@ -43,7 +44,7 @@ class Tables:
 
 
 def find(graph: graphs.Graph, message) -> Tables:
-    """Returns the Tables of `graph`. `message`: the GraphDef or MetaGraphDef it is from, which says what fills them.
+    """Returns the Tables of `graph`. `message`: its GraphDef or MetaGraphDef, which says what fills them.
 
     Assets lie beside `graph.where`.
     """
@@ -62,7 +63,7 @@ def find(graph: graphs.Graph, message) -> Tables:
 
 
 def inlined(found: Tables) -> graphs.Graph:
-    """Returns the graph of `found` with constants in the place of its tables; a note says why others stay."""
+    """Returns the graph of `found` with constants in place of its tables. A note says why others stay."""
     graph, notes = found.graph, found.graph.notes + found.notes
     if not found.entries:
         return graphs.Graph(graph.graph_def, graph.where, notes)
@@ -75,7 +76,7 @@ def inlined(found: Tables) -> graphs.Graph:
 
 
 def kept(found: Tables) -> tuple[graphs.Graph, dict[str, str]]:
-    """Returns the graph of `found` with what fills its tables, and {name of the Const of a file: its path}."""
+    """Returns the graph of `found` with the ops that fill its tables, and {name of the Const of a file: its path}."""
     graph, files = found.graph, {}
     result, there = graphs.copy(graph.graph_def), {n.name for n in graph.graph_def.node}
     library = {f.signature.name for f in result.library.function}
@@ -111,7 +112,7 @@ def _takes_table(nodes, node):
 
 
 def _table(nodes, reference):
-    """The name of the table whose handle `reference` is, or ""."""
+    """Returns the name of the table whose handle `reference` is, or ""."""
     name = tensor(reference)[0]
     for _ in range(8):
         found = nodes.get(name)
@@ -124,7 +125,7 @@ def _table(nodes, reference):
 
 
 def _fill(found, name, message):
-    """Adds to `found` the entries of the table `name`. Raises InputError, without the file's name, where none are."""
+    """Adds the entries of the table `name` to `found`. Raises InputError, without the file's name, when it has none."""
     nodes = _nodes(found.whole)
     ops = (*FROM_TENSORS, *FROM_FILE)
     made = [n for n in nodes.values() if n.op in ops and n.input and _table(nodes, n.input[0]) == name]
@@ -142,7 +143,7 @@ def _fill(found, name, message):
 
 
 def _source(name, nodes):
-    """The node whose value `name` has: TensorFlow 2 keeps the path of an asset in a variable."""
+    """Returns the node whose value `name` has. TensorFlow 2 keeps the path of an asset in a variable."""
     node = nodes.get(name)
     if node is not None and node.op == "ReadVariableOp":
         variable = tensor(node.input[0])[0]
@@ -155,7 +156,8 @@ def _unique(keys, values):
     seen = {}
     for key, value in zip(keys.tolist(), values.tolist()):
         before = seen.setdefault(key, value)
-        if before is not value and before != value:  # NaN is not itself
+        # NaN is not equal to itself.
+        if before is not value and before != value:
             raise InputError(f"it has two values for the key {key!r}")
     first = {key: i for i, key in reversed(list(enumerate(keys.tolist())))}
     order = sorted(first.values())
@@ -163,7 +165,7 @@ def _unique(keys, values):
 
 
 def _evaluated(graph, references):
-    """The arrays of tensors that depend on constants alone."""
+    """Returns the arrays of tensors that depend only on constants."""
     part = graph.but(graphs.bare(graph.pruned(references)))
     for node in part.graph_def.node:
         if effects.decision(node) != effects.COMPUTES or node.op.startswith(("Placeholder", "Var")):
@@ -178,7 +180,7 @@ def _evaluated(graph, references):
 
 
 def _from_file(node, path, table):
-    """The keys and values that the op `node` reads from `path` for the HashTable `table`, NodeDefs."""
+    """Returns the keys and values that the op `node` reads from `path` for the HashTable `table`. Both are NodeDefs."""
     if os.path.getsize(path) > MOST_BYTES:
         raise InputError(f"assets/{os.path.basename(path)} has {os.path.getsize(path):,} bytes")
     with open(path, "rb") as file:
@@ -200,12 +202,13 @@ def _column(lines, index, dtype, delimiter, first):
         return np.arange(first, first + len(lines)).astype(dtype.as_numpy_dtype)
     words = lines if index == WHOLE_LINE else [line.split(delimiter)[index] for line in lines]
     if dtype == tf.string:
-        return np.array([*words, None], object)[:-1]  # numpy would make a number of bytes of them
+        # numpy would turn these bytes into a number.
+        return np.array([*words, None], object)[:-1]
     return np.array([dtype.as_numpy_dtype(word) for word in words])
 
 
 def _asset(name, graph, message):
-    """The path of the asset that the Const `name` stands for: a file beside the SavedModel, whatever its path says."""
+    """Returns the path of the asset for the Const `name`: a file beside the SavedModel, whatever its path says."""
     for held in _asset_files(message):
         if tensor(held.tensor_info.name)[0] == name:
             file = os.path.basename(held.filename)

@@ -1,4 +1,4 @@
-"""Two artifacts are given the same inputs and their answers are compared."""
+"""Gives two artifacts the same inputs and compares their answers."""
 
 from tf1ref.artifacts.verify.verifying import Row, compare, verify
 

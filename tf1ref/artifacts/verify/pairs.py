@@ -1,4 +1,4 @@
-"""What in one artifact is what in another: outputs, inputs, fed arrays, and the tensors that both have."""
+"""Finds which outputs, inputs, fed arrays and tensors of two artifacts correspond."""
 
 import os
 
@@ -36,9 +36,9 @@ def outputs(a, b, names):
 
 
 def inputs(artifact, other, outputs, names=()):
-    """Returns {key: tensor name} of what is fed to compute `outputs` of `artifact` as `other` computes its own.
+    """Returns {key: tensor name} of what is fed, so that `artifact` computes `outputs` as `other` computes its own.
 
-    `names`: which; else what the signature of either one says, else the placeholders that the outputs need.
+    names: the inputs; without them the signature of either one decides, else the placeholders that the outputs need.
     """
     if names:
         return models.fed(artifact, names)
@@ -48,13 +48,13 @@ def inputs(artifact, other, outputs, names=()):
 
 
 def _fed(artifact):
-    """{key: tensor name} of a signature, else of all placeholders."""
+    """Returns {key: tensor name} of a signature, else of all placeholders."""
     placeholders = [n.name for n in artifact.graph_def.node if n.op in ("Placeholder", "PlaceholderV2")]
     return artifact.inputs or {name: f"{name}:0" for name in placeholders}
 
 
 def matched(a, b):
-    """{tensor fed in A: tensor fed in B}: by key, by name, or the only ones left."""
+    """Returns {tensor fed in A: tensor fed in B}, matched by key, by name, or as the only ones left."""
     names = {name: key for key, name in b.inputs.items()}
     found = {}
     for key, name in a.inputs.items():
@@ -71,7 +71,7 @@ def matched(a, b):
 
 
 def specs(a, b, pairs):
-    """An answers.Input for each pair, by A's name, with all that either says about its shape."""
+    """Returns an answers.Input for each pair, by A's name, with all that either one says about its shape."""
     first, second = a.imported(), b.imported()
     found = []
     for name, other in pairs.items():
@@ -86,7 +86,7 @@ def specs(a, b, pairs):
 
 
 def given(feeds, a, b, pairs, wanted):
-    """{tensor of A: array} of feeds by A's or B's keys or tensor names. Raises InputError for one that is neither."""
+    """Returns {tensor of A: array} of feeds by keys or tensor names of A or B. Raises InputError for other names."""
     names = {other: name for name, other in pairs.items()} | {name: name for name in pairs}
     names.update({name.removesuffix(":0"): full for name, full in list(names.items())})
     names.update({key: names[name] for m in (b, a) for key, name in m.inputs.items()})
@@ -104,7 +104,7 @@ def given(feeds, a, b, pairs, wanted):
 
 
 def load_feeds(path):
-    """Returns {name: array} of an .npz. Raises InputError when it is none, or holds pickled objects."""
+    """Returns {name: array} of an .npz. Raises InputError for another file, and for pickled objects."""
     if weights.kind(path) != "npz":
         reason = "is no .npz" if os.path.exists(path) else "no such file"
         raise InputError(f"--feeds {path}: {reason}: write one with numpy.savez(path, **{{'x': array}})")
@@ -113,7 +113,7 @@ def load_feeds(path):
 
 
 def common(a, b):
-    """Names of the tensors that both graphs have and a session can fetch, in the order of A."""
+    """Returns the names of the tensors that both graphs have and a session can fetch, in the order of A."""
     first, second = a.imported(), b.imported()
     there = {t.name: t for op in second.get_operations() for t in op.outputs}
     unreachable = _within(first) | _within(second)
@@ -128,7 +128,7 @@ def common(a, b):
 
 
 def _partner(artifact, key, name):
-    """The tensor of `artifact` that is the output `key`, `name` of another one: by key, then by the tensor's name."""
+    """Returns the tensor of `artifact` for another one's output `key`, `name`: by key, then by the tensor's name."""
     if key in artifact.outputs:
         return artifact.outputs[key]
     nodes = {node.name for node in artifact.graph_def.node}
@@ -140,7 +140,10 @@ def _is_value(t):
 
 
 def _within(graph):
-    """Names of ops in loops and branches of v1 control flow: in a branch not taken there is nothing to fetch."""
+    """Returns the names of ops in loops and branches of v1 control flow.
+
+    They cannot be fetched from a branch that does not run.
+    """
     depth = {}
     for op in graph.get_operations():
         above = [t.op for t in op.inputs]

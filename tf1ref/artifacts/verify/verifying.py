@@ -1,4 +1,4 @@
-"""Two artifacts, the same inputs: do they answer the same, to the bit?"""
+"""Do two artifacts answer the same inputs with the same bits?"""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from tf1ref.ulps import ulp_distance
 
 
 class NotCompared(InputError):
-    """No inputs were found on which a model answers. `reason`: in words."""
+    """No inputs were found on which a model answers. `reason`: a sentence."""
 
     def __init__(self, where, reason):
         super().__init__(f"{where}: not compared: {reason}: give inputs with --feeds FILE.npz")
@@ -37,10 +37,11 @@ class Row:
 
 @dataclass
 class Report:
-    """How two artifacts compare. `what`: "answers" or "weights"; `compared`: on how many sets of inputs, 1 of weights.
+    """How two artifacts compare. `what`: "answers" or "weights".
 
-    `rows`: a Row for each tensor, in the order of the graph; `first`: the first one that differs, in words, or "".
-    `matched`: {input of A: input of B}; `notes`: what was repaired on the way.
+    `compared`: the number of sets of inputs, 1 for weights.
+    rows: a Row for each tensor, in the order of the graph. first: a sentence on the first one that differs, or "".
+    matched: {input of A: input of B}. notes: the repairs on the way.
     """
 
     a: str
@@ -67,14 +68,15 @@ def verify(
     signature: str = "",
     tags: Iterable[str] | None = None,
 ) -> Report:
-    """Returns the Report on two artifacts, of any two kinds.
+    """Returns the Report on two artifacts of any two kinds.
 
-    Models are compared by their answers, where one of them is weights alone by their values. `outputs`: names, or
-    none for those that a signature or the end of a frozen graph gives. `inputs`: names of what is fed in the place of
-    what computes it. `feeds`: an .npz of inputs by key or tensor name; what it lacks is made with `seed`. `ulps`: how
-    far apart floats may be. `intermediate`: every tensor that both graphs have, too. `signature`: of a SavedModel;
-    `tags`: of A, and of B where it holds several graphs. Raises InputError for what cannot be read or matched,
-    CheckFailed where B does not run.
+    Models are compared by their answers. When one of the two has only weights, the weights are compared.
+    outputs: names (default: those of a signature, or of the end of a frozen graph).
+    inputs: names of tensors to feed instead of computing them.
+    feeds: an .npz of inputs by key or tensor name; `seed` makes missing ones.
+    ulps: how many units in the last place floats may differ. intermediate: compares every tensor that both graphs have.
+    signature: that of a SavedModel. tags: those of A, and of B when it holds several graphs. Raises InputError for what
+    cannot be read or matched, and CheckFailed when B does not run.
     """
     one, other = models.load(a, signature, tags), models.load(b, signature, _tags_of(b, tags))
     if one.message is None or other.message is None:
@@ -86,7 +88,7 @@ def verify(
 
 
 def _tags_of(b, tags):
-    """`tags` for B only where it holds several graphs: what was made of one of A's has one, under its own tags."""
+    """Returns `tags` for B only when it holds several graphs. A model made from one of A's graphs has its own tags."""
     if tags is None or isinstance(b, Program) or not (os.path.isdir(b) or os.path.basename(b) in recognise.MODELS):
         return None
     return tags if len(recognise.recognise(b).graphs) > 1 else None
@@ -121,7 +123,7 @@ def report(a, b, feeds=None, ulps=0, intermediate=False, seed=answers.SEED):
 
 
 def weights_report(a, b, ulps=0):
-    """Returns the Report on the weights of two Artifacts, by name: what only one has is a difference."""
+    """Returns the Report on the weights of two Artifacts, by name. A weight that only one has is a difference."""
     one, other = a.weights(), b.weights()
     rows = [Row(name, name if name in other else "") for name in one]
     rows += [Row("", name) for name in other if name not in one]
@@ -169,7 +171,7 @@ def _bytes(a):
 
 
 def _answers(asked, feed, matched, a, b, complete):
-    """Returns the answers of both models, or in words why A gives none on these made inputs."""
+    """Returns the answers of both models, or the reason why A does not answer on these made inputs."""
     try:
         expected = asked[0].answers(feed)
     except answers.Refused as e:
