@@ -19,7 +19,7 @@ from tensorflow.core.framework import op_def_pb2, types_pb2
 from tensorflow.python.client import pywrap_tf_session
 from watching import Watch
 
-from tf1ref.artifacts.graph import effects
+from tf1ref.artifacts.graph import effects, registry
 
 OTHERS = 150  # ops without a string, drawn at random
 MOST = 100  # ops that one fork asks
@@ -93,8 +93,8 @@ def run(graph_def):
 
 def chosen(decision, seed):
     """Returns the OpDefs with that decision: all that take a string, and some of the others."""
-    registry = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList())).op
-    found = [op for op in registry if effects.table()[op.name].decision == decision and not op.name.startswith("_")]
+    ops = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList())).op
+    found = [op for op in ops if registry.table()[op.name].decision == decision and not op.name.startswith("_")]
     others = [op for op in found if not strings(op)]
     return [op for op in found if strings(op)] + random.Random(seed).sample(others, min(OTHERS, len(others)))
 
@@ -105,7 +105,7 @@ def asked(op, folder, watch):
     for name, text_rank, rank in itertools.product(("secret.txt", "hit"), (0, 1), (0, 1)):
         try:
             graph_def = made(op, os.path.join(folder, name).encode(), text_rank, rank)
-            if effects.table()[op.name].decision != "computes" or effects.decision(graph_def.node[0]) == "computes":
+            if registry.table()[op.name].decision != "computes" or effects.decision(graph_def.node[0]) == "computes":
                 run(graph_def)
                 ran = True
         except (ValueError, TypeError, KeyError, OverflowError, tf.errors.OpError):

@@ -15,7 +15,7 @@ from tensorflow.python.framework import op_def_library, op_def_registry
 from tf1ref import cli
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
-from tf1ref.artifacts.graph import effects
+from tf1ref.artifacts.graph import effects, registry
 from tf1ref.artifacts.graph.graphs import Graph
 from tf1ref.artifacts.inspect import inspect
 from tf1ref.artifacts.verify import verify
@@ -59,9 +59,9 @@ def watched(watching, tmp_path):
 def test_every_op_of_this_tensorflow_is_decided(op_table):
     ops = op_table.registry()
     assert len(ops) > 1800
-    undecided = [op.name for op in ops if op.name not in effects.table()]
+    undecided = [op.name for op in ops if op.name not in registry.table()]
     assert not undecided, "run scripts/op_table.py"
-    by_itself = {op for op, verdict in effects.table().items() if verdict.reason.startswith("nothing in it")}
+    by_itself = {op for op, verdict in registry.table().items() if verdict.reason.startswith("nothing in it")}
     assert not [op.name for op in ops if op.name in by_itself and op_table.needs_review(op)]
     names = {op.name for op in ops}
     assert {"DecodeJxl"} <= names or {"TfLiteSubgraphExecute"} <= names, "2.21 or 2.16"
@@ -82,8 +82,8 @@ def test_the_script_lists_what_nobody_decided(op_table, tmp_path, monkeypatch, c
 def test_an_op_of_a_later_tensorflow_needs_trust(monkeypatch):
     node = v1.NodeDef(name="n", op="Softmax")
     assert effects.decision(node) == "computes"
-    table = {op: verdict for op, verdict in effects.table().items() if op != "Softmax"}
-    monkeypatch.setattr(effects, "table", lambda: table)
+    table = {op: verdict for op, verdict in registry.table().items() if op != "Softmax"}
+    monkeypatch.setattr(registry, "table", lambda: table)
     assert effects.outside([node]) == {"Softmax": ["n"]}
     with pytest.raises(InputError, match=r"Softmax \(n\) is an op that nobody has looked at: say --trust"):
         effects.check(Graph(v1.GraphDef(node=[node]), "here"), trust=False)

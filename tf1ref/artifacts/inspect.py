@@ -3,11 +3,10 @@
 import os
 from dataclasses import dataclass, field
 
-import tensorflow.compat.v1 as v1
-
-from tf1ref.artifacts.formats import recognise, streams
+from tf1ref.artifacts.formats import recognise, streams, tensors
 from tf1ref.artifacts.graph import graphs, summaries
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_name, elements, shape_of
+from tf1ref.data.formats import protos
 from tf1ref.errors import InputError, nearest
 
 SMALL = 64  # the most elements of a constant that is shown
@@ -73,7 +72,7 @@ def node(path: str | os.PathLike[str], name: str) -> Node:
         raise InputError(f"{found.path}: {found.kind} without a graph: nodes are in the graph, PREFIX.meta or a .pb")
     wanted = name.partition(":")[0].lstrip("^")
     for message in found.graphs:
-        graph_def = message.graph_def if isinstance(message, v1.MetaGraphDef) else message
+        graph_def = message.graph_def if isinstance(message, protos.MetaGraphDef) else message
         bodies = [("", graph_def.node), *((f.signature.name, f.node_def) for f in graph_def.library.function)]
         for function, nodes in bodies:
             for one in nodes:
@@ -134,10 +133,10 @@ def _constant(proto):
     if count is None or count > SMALL or len(proto.tensor_content) > 16 * SMALL:
         return words
     try:
-        values = v1.make_ndarray(proto)
-    except (TypeError, ValueError):
+        array = tensors.of(proto)
+    except (TypeError, ValueError, OverflowError):
         return f"{words}, whose values are damaged"
-    return f"{words} {values.tolist()}"
+    return f"{words} {array.tolist()}"
 
 
 def _problems(found, report):

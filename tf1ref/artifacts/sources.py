@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as v1
 from tensorflow.core.protobuf.struct_pb2 import TypeSpecProto
 
 from tf1ref.artifacts import Program
-from tf1ref.artifacts.formats import checkpoint, recognise
+from tf1ref.artifacts.formats import checkpoint, indexes, recognise
 from tf1ref.artifacts.formats.checkpoint import Values
 from tf1ref.artifacts.graph import graphs
 from tf1ref.errors import InputError, nearest, one_line
@@ -76,7 +76,7 @@ def _is_checkpoint(source):
         return not any(os.path.isfile(os.path.join(d, name)) for d in there for name in recognise.MODELS)
     if not os.path.exists(source):
         return True
-    named = checkpoint.PART.search(source) or checkpoint.SHARD.search(source)
+    named = indexes.PART.search(source) or indexes.SHARD.search(source)
     return bool(named) or os.path.isfile(source + ".meta")
 
 
@@ -184,7 +184,7 @@ def _built(program, prefix):
     named = {key: t.name for key, t in endpoints.items() if isinstance(getattr(t, "name", None), str)}
     source = Source(name, graph_def, None, endpoints={k: n for k, n in named.items() if ":" in n})
     if prefix:
-        model = checkpoint.find(prefix).prefix if os.path.isdir(prefix) else checkpoint.PART.sub("", prefix)
+        model = checkpoint.find(prefix).prefix if os.path.isdir(prefix) else indexes.PART.sub("", prefix)
         source.read = lambda variables, ema=False: Values.of(variables, model, {}, ema)
     else:
         source.read = lambda variables, ema=False: fresh.chosen(variables)

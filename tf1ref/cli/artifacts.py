@@ -26,9 +26,6 @@ def _add_inspect(verbs):
 
 
 def _inspect(arguments):
-    from tf1ref import console
-
-    console.import_tensorflow()
     from tf1ref.cli.views import inspect as view
 
     view.show_inspect(arguments.path, arguments.part, arguments.node, arguments.json)

@@ -55,7 +55,6 @@ def _show_reports(arguments, features=None, check=False):
     from tf1ref.cli.views.data import show_reports
     from tf1ref.data import report
 
-    _load(arguments.files)
     show_reports([report.report(path, arguments.skip_bad, features, check) for path in arguments.files], arguments.json)
 
 
@@ -63,13 +62,4 @@ def _records(arguments):
     from tf1ref.cli.views.data import show_rows
     from tf1ref.data import report
 
-    _load(arguments.files)
     show_rows((row for path in arguments.files for row in report.rows_of(path, arguments.skip_bad)), arguments.json)
-
-
-def _load(files):
-    """TensorFlow, without its banner, where a file of records needs it."""
-    from tf1ref.data import report
-
-    if not all(report.is_pictures(path) for path in files):
-        console.import_tensorflow()

@@ -61,11 +61,12 @@ def features_of(data):
 
     The type is "bytes", "float" or "int64", "" for a feature without a value of any type.
     """
-    import tensorflow as tf
     from google.protobuf.message import DecodeError
 
+    from tf1ref.data.formats import protos
+
     try:
-        example = tf.train.Example.FromString(data)
+        example = protos.Example.FromString(data)
     except DecodeError:
         return None
     if data and not example.features.feature:  # the format is lenient: much parses to nothing

@@ -13,11 +13,10 @@ import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 from tensorflow.python.eager import context
 
-from tf1ref.artifacts.formats.indexes import SHARD
+from tf1ref.artifacts.formats.indexes import PART, SHARD
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, nearest, one_line
 
-PART = re.compile(r"\.(meta|index|data-\d{5}-of-\d{5})$")
 SHADOW = "/ExponentialMovingAverage"  # v1.train.ExponentialMovingAverage adds this to a name
 
 

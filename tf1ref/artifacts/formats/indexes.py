@@ -11,17 +11,16 @@ import os
 import re
 from dataclasses import dataclass, field
 
-import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
-from tensorflow.core.util.saved_tensor_slice_pb2 import SavedTensorSlices
 
 from tf1ref.artifacts.formats import sstable
 from tf1ref.artifacts.formats.sstable import Damaged
-from tf1ref.artifacts.graph.shapes import dtype_name, elements, shape_of
+from tf1ref.artifacts.graph.shapes import dtype_name, elements, shape_of, width
+from tf1ref.data.formats.protos import BundleEntryProto, BundleHeaderProto, DataType, SavedTensorSlices
 from tf1ref.errors import InputError
 
 OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # the key of the tree of objects in a TF2 checkpoint
+PART = re.compile(r"\.(meta|index|data-\d{5}-of-\d{5})$")
 SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
 
 
@@ -134,12 +133,11 @@ def _check_entry(name, entry, sizes, names):
             f"{name} ends at byte {entry.offset + entry.size:,} of {names[entry.shard_id]}, which has "
             f"{sizes[entry.shard_id]:,}: cut short, or of another checkpoint"
         )
-    try:
-        width = tf.as_dtype(entry.dtype).size
-    except TypeError as e:
-        raise Damaged(f"{name} is of the unknown type {entry.dtype}") from e
-    whole = (elements(shape_of(entry.shape)) or 0) * (width or 0)
-    if entry.dtype not in (tf.string.as_datatype_enum, tf.variant.as_datatype_enum) and whole != entry.size:
+    size = width(entry.dtype)
+    if size is None:
+        raise Damaged(f"{name} is of the unknown type {entry.dtype}")
+    whole = (elements(shape_of(entry.shape)) or 0) * size
+    if entry.dtype not in (DataType.DT_STRING, DataType.DT_VARIANT) and whole != entry.size:
         raise Damaged(f"{name} has {entry.size:,} bytes, its shape and type {whole:,}")
 
 
@@ -174,7 +172,7 @@ def _v1(prefix):
             shape, dtype = shape_of(tensor.shape), dtype_name(tensor.type)
             count = 0 if dtype == "string" else elements(shape) or 0
             saved = tensors.setdefault(
-                tensor.name, Saved(tensor.name, shape, dtype, count, count * _width(tensor.type), slices=0)
+                tensor.name, Saved(tensor.name, shape, dtype, count, count * (width(tensor.type) or 0), slices=0)
             )
             saved.slices += max(len(tensor.slice), 1)
             saved.shards.append(os.path.basename(path))
@@ -193,13 +191,6 @@ def _v1_files(prefix):
         if path not in files:
             raise InputError(f"{path}: missing: the checkpoint is in {count:,} files, {len(files)} are there")
     return files[:count]
-
-
-def _width(dtype):
-    try:
-        return tf.as_dtype(dtype).size or 0
-    except TypeError:
-        return 0
 
 
 @contextlib.contextmanager

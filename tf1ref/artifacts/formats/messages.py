@@ -7,13 +7,12 @@ and inputs that can be names. A file is read once and parsed. Nothing in it is i
 import os
 import re
 
-import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tf1ref.artifacts.formats import foreign
 from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.data.formats.protos import GraphDef, MetaGraphDef, SavedModel
 from tf1ref.errors import InputError, one_line
 
 KINDS = "a GraphDef, a MetaGraphDef, a SavedModel, a checkpoint, a TFRecord or event file"
@@ -25,9 +24,9 @@ MOST_TEXT = 64 << 20
 # The first field of a text tells its type.
 FIRST_FIELD = re.compile(r"(?:\s|#[^\n]*\n)*(\w+)\s*[:{<]")
 FIELDS = {
-    **dict.fromkeys(("node", "library", "versions", "version"), v1.GraphDef),
-    **dict.fromkeys(("meta_info_def", "graph_def", "saver_def", "collection_def", "signature_def"), v1.MetaGraphDef),
-    **dict.fromkeys(("asset_file_def", "object_graph_def"), v1.MetaGraphDef),
+    **dict.fromkeys(("node", "library", "versions", "version"), GraphDef),
+    **dict.fromkeys(("meta_info_def", "graph_def", "saver_def", "collection_def", "signature_def"), MetaGraphDef),
+    **dict.fromkeys(("asset_file_def", "object_graph_def"), MetaGraphDef),
     **dict.fromkeys(("saved_model_schema_version", "meta_graphs"), SavedModel),
 }
 FIRST_BYTES = {b"\x08", b"\x0a", b"\x12", b"\x18", b"\x22", b"\x2a"}  # fields 1 to 5 of these messages
@@ -55,7 +54,7 @@ def read(path, start):
     if os.path.getsize(path) > MOST_BYTES:
         raise InputError(f"{path}: more than the 2 GB of one protocol buffer: give {KINDS}")
     data, wrongs = _bytes(path), []
-    for message in (v1.GraphDef, v1.MetaGraphDef, SavedModel):
+    for message in (GraphDef, MetaGraphDef, SavedModel):
         try:
             parsed = message.FromString(data)
         except DecodeError:
@@ -96,7 +95,7 @@ def _wrong(parsed):
     if isinstance(parsed, SavedModel):
         wrongs = [_wrong(meta) for meta in parsed.meta_graphs]
         return next(filter(None, wrongs), "") if wrongs else "no SavedModel"
-    if isinstance(parsed, v1.MetaGraphDef):
+    if isinstance(parsed, MetaGraphDef):
         if not parsed.graph_def.node and not parsed.meta_info_def.tensorflow_version:
             return "no meta graph"
         return _wrong(parsed.graph_def)

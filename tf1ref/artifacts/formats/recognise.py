@@ -7,10 +7,11 @@ import glob
 import os
 from dataclasses import dataclass, field
 
-import tensorflow as tf
+from google.protobuf import text_format
 
 from tf1ref.artifacts.formats import indexes, messages, streams
-from tf1ref.artifacts.formats.checkpoint import PART
+from tf1ref.artifacts.formats.indexes import PART
+from tf1ref.data.formats import protos
 from tf1ref.errors import InputError, nearest
 
 MODELS = ("saved_model.pb", "saved_model.pbtxt")
@@ -96,10 +97,13 @@ def _state(path):
     if not os.path.isfile(path) or os.path.getsize(path) > messages.MOST_TEXT:
         return ""
     try:
-        state = tf.train.get_checkpoint_state(os.path.dirname(path) or ".")
-    except (ValueError, RecursionError, tf.errors.OpError):
+        with open(path, "rb") as file:
+            state = text_format.Parse(file.read(), protos.CheckpointState())
+    except (OSError, ValueError, RecursionError):
         return ""
-    named = state.model_checkpoint_path if state else ""
+    named = state.model_checkpoint_path
+    if named and not os.path.isabs(named):
+        named = os.path.join(os.path.dirname(path), named)
     moved = os.path.join(os.path.dirname(path), os.path.basename(named))
     return named if not named or _has_values(named) or not _has_values(moved) else moved
 

@@ -6,10 +6,9 @@
 import zlib
 from dataclasses import dataclass, field
 
-import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 
-from tf1ref.data.formats import records
+from tf1ref.data.formats import protos, records
 from tf1ref.errors import InputError
 
 # The most bytes to unpack: a megabyte of gzip may hold a gigabyte of zeros.
@@ -83,9 +82,9 @@ def _add(stream, data, length):
     if data is None:
         return
     if stream.records == 1 and VERSION in data[:64]:
-        stream.version = _parsed(v1.Event, data).file_version
+        stream.version = _parsed(protos.Event, data).file_version
     elif stream.version:
-        _add_event(stream, _parsed(v1.Event, data))
+        _add_event(stream, _parsed(protos.Event, data))
     else:
         _add_example(stream, data)
 
@@ -117,7 +116,7 @@ def _add_tag(stream, tag, kind, step):
 
 
 def _add_example(stream, data):
-    example = _parsed(v1.train.Example, data)
+    example = _parsed(protos.Example, data)
     if not example.features.feature:
         return
     stream.examples += 1

@@ -11,9 +11,9 @@ from tensorflow.python.framework import op_def_registry
 
 from tf1ref.artifacts.graph import graphs
 from tf1ref.artifacts.graph.constants import constant
+from tf1ref.artifacts.graph.definitions import BATCH_NORM
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import attr
-from tf1ref.artifacts.graph.summaries import BATCH_NORM
 
 CONVOLUTIONS, PRODUCTS = ("Conv2D", "DepthwiseConv2dNative"), ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 FLOAT = tf.float32.as_datatype_enum

@@ -16,7 +16,7 @@ from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import folding as freeze_folding
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import answers, constants, graphs, guesses, layouts, parts, repairs
+from tf1ref.artifacts.graph import answers, constants, graphs, guesses, layouts, parts
 from tf1ref.errors import InputError, one_line
 
 
@@ -232,7 +232,7 @@ def _averages(values, ema, where):
         )
     if not names:
         return []
-    listed = repairs.listed({"moving averages": names})
+    listed = graphs.listed({"moving averages": names})
     return [f"{listed} take the place of the values" if ema else f"{listed} are not used: --ema takes them"]
 
 

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from tf1ref.artifacts.freeze import branches as freeze_branches
 from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.artifacts.graph.definitions import BATCH_NORM
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.repairs import listed
 from tf1ref.artifacts.graph.shapes import attr
-from tf1ref.artifacts.graph.summaries import BATCH_NORM, MOMENTS
+from tf1ref.artifacts.graph.summaries import MOMENTS
 from tf1ref.errors import InputError
 
 FLAG = re.compile(r".*(train|phase)", re.I)

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts.graph.graphs import all_nodes, copy, free, tensor
+from tf1ref.artifacts.graph.graphs import VARIABLES, all_nodes, copy, free, tensor, variables
 from tf1ref.errors import InputError
 
 REFS = ("Variable", "VariableV2")
-VARIABLES = (*REFS, "VarHandleOp")
 PASSES = ("Identity", "IdentityN", "Enter", "Exit", "NextIteration", "Switch", "Merge")
 REF_PASSES = ("RefIdentity", "RefEnter", "RefExit", "RefNextIteration", "RefSwitch", "RefMerge")
 WRITES = re.compile(r"(Resource)?(Sparse)?(Assign|Apply|Scatter|StridedSliceAssign|CountUpTo)\w*|DestroyResourceOp")
@@ -42,11 +41,6 @@ class Handle:
 
     dtype: int
     ref: bool
-
-
-def variables(graph_def):
-    """Returns the NodeDefs of the variables of `graph_def`, in its order."""
-    return [node for node in graph_def.node if node.op in VARIABLES]
 
 
 def frozen(graph, values):

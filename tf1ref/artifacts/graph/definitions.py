@@ -2,28 +2,30 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import tensorflow as tf
-import tensorflow.compat.v1 as v1
-from tensorflow.python.framework import op_def_registry
+from tf1ref.artifacts.graph import registry
+from tf1ref.data.formats import protos
 
 BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
-HANDLES = (tf.resource, tf.variant)
+HANDLES = ("resource", "variant")
 # The most outputs: a foreign file may claim any number.
 MOST = 1 << 16
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Output(NamedTuple):
     """One output of a node: its name, numbered in a list, and its type, or None where unknown."""
 
     name: str
-    dtype: tf.DType | None
+    dtype: "tf.DType | None"
 
 
-def outputs(node: v1.NodeDef, functions: Mapping | None = None) -> list[Output]:
+def outputs(node: protos.NodeDef, functions: Mapping | None = None) -> list[Output]:
     """Returns every Output of a NodeDef. `functions`: {name: FunctionDef}. Returns an empty list for an unknown op."""
-    definition = op_def_registry.get(node.op)
+    definition = registry.definition(node.op)
     if definition is None and functions and node.op in functions:
         definition = functions[node.op].signature
     found = []
@@ -39,7 +41,7 @@ def outputs(node: v1.NodeDef, functions: Mapping | None = None) -> list[Output]:
     return found
 
 
-def answers(node: v1.NodeDef, graph_def: v1.GraphDef) -> dict[str, str]:
+def answers(node: protos.NodeDef, graph_def: protos.GraphDef) -> dict[str, str]:
     """Returns {key: tensor name} of all outputs of a NodeDef: "best/values", "best/indices" for a TopKV2 best.
 
     An op with one output has its own name as key. For a batch norm the moments are left out, and so are handles that a
@@ -49,11 +51,13 @@ def answers(node: v1.NodeDef, graph_def: v1.GraphDef) -> dict[str, str]:
     found = outputs(node, library)
     if len(found) < 2 or BATCH_NORM.fullmatch(node.op):
         return {node.name: f"{node.name}:0"}
-    kept = [(i, o) for i, o in enumerate(found) if o.dtype not in HANDLES] or [(0, found[0])]
+    kept = [(i, o) for i, o in enumerate(found) if o.dtype is None or o.dtype.name not in HANDLES] or [(0, found[0])]
     return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in kept}
 
 
 def _dtype(number):
+    import tensorflow as tf
+
     try:
         return tf.as_dtype(number).base_dtype if number else None
     except TypeError:

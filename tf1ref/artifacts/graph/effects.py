@@ -4,59 +4,24 @@ This is an allow list, ops.txt beside this file, which decides about every op in
 not in it needs --trust, for example one of a later TensorFlow or of a library that the process has loaded.
 """
 
-import functools
-import re
 from collections.abc import Iterable
-from importlib import resources
-from typing import NamedTuple
 
-import tensorflow as tf
-import tensorflow.compat.v1 as v1
-from tensorflow.python.framework import op_def_registry
-
-from tf1ref.artifacts.graph import graphs, memory, repairs
-from tf1ref.artifacts.graph.shapes import attr, elements, shape_of
+from tf1ref.artifacts.graph import graphs, memory, registry
+from tf1ref.artifacts.graph.registry import Verdict
+from tf1ref.artifacts.graph.shapes import attr, elements, shape_of, width
+from tf1ref.data.formats import protos
 from tf1ref.errors import InputError
 
-COMPUTES, OUTSIDE, STATE, PYTHON = DECISIONS = ("computes", "outside", "state", "python")
-HEAD = re.compile(r"\[(\w+)(?: unless (\w+)=(\S*))?\] (.+)")
-
-
-class Verdict(NamedTuple):
-    """The decision about an op, and why. `harmless`: (attribute, values) with which it only computes, or ()."""
-
-    decision: str
-    reason: str
-    harmless: tuple = ()
-
-
+COMPUTES, OUTSIDE, STATE, PYTHON = registry.DECISIONS
 UNDECIDED = Verdict(OUTSIDE, "is an op that nobody has looked at")
 STRING = 24  # bytes of a string in a tensor, before its text (tsl/platform/ctstring_internal.h)
 TABLE = "the table "  # a note of tables.py on why one stays begins so
 MOST_SAID = 3  # ops, with their reasons, in one message
 
 
-@functools.cache
-def table() -> dict[str, Verdict]:
-    """Returns {op: Verdict} of ops.txt. Raises ValueError when it is malformed or decides about an op twice."""
-    found, verdict = {}, None
-    for line in resources.files(__package__).joinpath("ops.txt").read_text("ascii").splitlines():
-        head = HEAD.fullmatch(line)
-        if head:
-            decision, attribute, values, reason = head.groups()
-            harmless = (attribute, tuple(values.encode().split(b"|"))) if attribute else ()
-            verdict = Verdict(decision, reason, harmless)
-        elif not line.startswith("#"):
-            for op in line.split():
-                if verdict is None or verdict.decision not in DECISIONS or op in found:
-                    raise ValueError(f"ops.txt: {op} stands twice, or under no decision")
-                found[op] = verdict
-    return found
-
-
-def verdict(node: v1.NodeDef) -> Verdict | None:
+def verdict(node: protos.NodeDef) -> Verdict | None:
     """Returns the Verdict on a NodeDef, or None for an op that is not TensorFlow's, such as the call of a function."""
-    found = table().get(node.op) or (UNDECIDED if op_def_registry.get(node.op) is not None else None)
+    found = registry.table().get(node.op) or (UNDECIDED if registry.has(node.op) else None)
     if found and found.harmless and _is_harmless(node, *found.harmless):
         return Verdict(COMPUTES, found.reason)
     return found
@@ -70,18 +35,18 @@ def check(graph: graphs.Graph, trust: bool) -> None:
     found = _decided(graphs.all_nodes(graph.graph_def))
     if STATE in found:
         raise InputError(
-            f"{graph.where}: the outputs need {repairs.listed(_names(found[STATE]))}, whose state no file holds: "
+            f"{graph.where}: the outputs need {graphs.listed(_names(found[STATE]))}, whose state no file holds: "
             f"name the tensors after it as --inputs{_read(graph.graph_def, found[STATE])}"
             + "".join(f"; {note}" for note in graph.notes if note.startswith(TABLE))
         )
     if PYTHON in found:
         raise InputError(
-            f"{graph.where}: the outputs need {repairs.listed(_names(found[PYTHON]))}, functions of the program that "
+            f"{graph.where}: the outputs need {graphs.listed(_names(found[PYTHON]))}, functions of the program that "
             "built it: name the tensors after them as --inputs"
         )
     if OUTSIDE in found and not trust:
         why = dict(_reasons(found[OUTSIDE]))
-        words = [f"{repairs.listed({op: names})} {why[op]}" for op, names in _names(found[OUTSIDE]).items()]
+        words = [f"{graphs.listed({op: names})} {why[op]}" for op, names in _names(found[OUTSIDE]).items()]
         more = f" and {len(words) - MOST_SAID} more" * (len(words) > MOST_SAID)
         raise InputError(
             f"{graph.where}: the outputs need ops that do more than compute: {', '.join(words[:MOST_SAID])}{more}: "
@@ -107,24 +72,24 @@ def check_constants(graph: graphs.Graph) -> None:
             )
 
 
-def decision(node: v1.NodeDef) -> str:
+def decision(node: protos.NodeDef) -> str:
     """Returns the decision about a NodeDef's op. It is "computes" for a call, since the function's ops are checked."""
     found = verdict(node)
     return found.decision if found else COMPUTES
 
 
-def outside(nodes: Iterable[v1.NodeDef]) -> dict[str, list[str]]:
+def outside(nodes: Iterable[protos.NodeDef]) -> dict[str, list[str]]:
     """Returns {op: [node names]} of the NodeDefs that need --trust. This is a filter and not a sandbox."""
     found = _decided(nodes)
     return _names(found.get(OUTSIDE, []) + found.get(PYTHON, []))
 
 
-def state(nodes: Iterable[v1.NodeDef]) -> dict[str, list[str]]:
+def state(nodes: Iterable[protos.NodeDef]) -> dict[str, list[str]]:
     """Returns {op: [node names]} of the NodeDefs that use a queue, an iterator or a table."""
     return _names(_decided(nodes).get(STATE, []))
 
 
-def verdicts(nodes: Iterable[v1.NodeDef]) -> dict[str, tuple[str, str]]:
+def verdicts(nodes: Iterable[protos.NodeDef]) -> dict[str, tuple[str, str]]:
     """Returns {op: (decision, reason)} of the ops of the NodeDefs that do more than compute."""
     found = _decided(nodes)
     return {op: (decision, reason) for decision in found for op, reason in _reasons(found[decision])}
@@ -135,14 +100,11 @@ def _claimed(tensor) -> int | None:
     count = elements(shape_of(tensor.tensor_shape))
     if count is None:
         return None
-    if tensor.dtype == tf.string.as_datatype_enum:
+    if tensor.dtype == protos.DataType.DT_STRING:
         longest = max(map(len, tensor.string_val), default=0)
         return count * (STRING + longest)
-    try:
-        return count * tf.as_dtype(tensor.dtype).size
-    except TypeError:
-        # The reader reports that this type does not exist.
-        return 0
+    # A type that does not exist is reported by the reader of the tensor.
+    return count * (width(tensor.dtype) or 0)
 
 
 def _read(graph_def, found):
@@ -155,9 +117,8 @@ def _read(graph_def, found):
 
 def _is_harmless(node, attribute, values):
     """Returns True when `node` itself has one of `values`. In a function the caller may decide the attribute."""
-    default = next(a.default_value.s for a in op_def_registry.get(node.op).attr if a.name == attribute)
     if attribute not in node.attr:
-        return default in values
+        return True  # its default is the first of them
     return node.attr[attribute].WhichOneof("value") == "s" and node.attr[attribute].s in values
 
 

@@ -3,12 +3,20 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-import tensorflow as tf
-import tensorflow.compat.v1 as v1
+from typing import TYPE_CHECKING
 
 from tf1ref.artifacts.graph import definitions, memory
+from tf1ref.data.formats import protos
 from tf1ref.errors import InputError, nearest, one_line
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tensorflow.compat.v1 as v1
+
+# v1.train.import_meta_graph can read such a version, and refuses others: 0.12.head.
+VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
+VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
+MOST_NAMES = 4  # of a list in a message
 
 TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
 NO_ANSWERS = re.compile(
@@ -38,11 +46,11 @@ def tensor(reference):
 class Graph:
     """A graph with its file. `where`: the file, for messages. `notes`: what was done to the graph, one line each."""
 
-    graph_def: v1.GraphDef
+    graph_def: protos.GraphDef
     where: str = ""
     notes: list[str] = field(default_factory=list)
 
-    def but(self, graph_def: v1.GraphDef) -> "Graph":
+    def but(self, graph_def: protos.GraphDef) -> "Graph":
         """Returns the Graph of another GraphDef that was made from this one."""
         return Graph(graph_def, self.where, self.notes)
 
@@ -83,7 +91,7 @@ class Graph:
             found.update(ends if len(ends) > 1 else {name.removesuffix(":0"): whole})
         return found
 
-    def pruned(self, tensors: Iterable[str]) -> v1.GraphDef:
+    def pruned(self, tensors: Iterable[str]) -> protos.GraphDef:
         """Returns the part that the node or tensor names `tensors` need, in its order.
 
         Functions that something calls are kept, sorted by name. Raises InputError for a missing input.
@@ -93,7 +101,7 @@ class Graph:
         missing = min(wanted - nodes.keys(), default=None)
         if missing is not None:
             raise InputError(f"{self.where}: damaged: a node reads {missing!r}, which is not in the graph")
-        pruned = v1.GraphDef(versions=self.graph_def.versions)
+        pruned = protos.GraphDef(versions=self.graph_def.versions)
         pruned.node.extend(node for node in self.graph_def.node if node.name in wanted)
         library = {f.signature.name: f for f in self.graph_def.library.function}
         functions = sorted(called(pruned.node, library))
@@ -102,8 +110,11 @@ class Graph:
             pruned.library.function.extend(library[name] for name in functions)
         return pruned
 
-    def imported(self) -> v1.Graph:
+    def imported(self) -> "v1.Graph":
         """Returns a new Graph of TensorFlow. Raises InputError when this TensorFlow refuses it."""
+        import tensorflow as tf
+        import tensorflow.compat.v1 as v1
+
         with v1.Graph().as_default() as graph:
             try:
                 with memory.bounded():
@@ -112,7 +123,7 @@ class Graph:
                 raise InputError(f"{self.where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
         return graph
 
-    def output(self, graph: v1.Graph, name: str) -> tf.Tensor:
+    def output(self, graph: "v1.Graph", name: str) -> "tf.Tensor":
         """Returns the tensor `name` of `graph`, which was imported.
 
         Raises InputError for an output that the op lacks.
@@ -157,7 +168,7 @@ def guessed_outputs(graph_def):
     return ends[::-1] or likely_outputs(graph_def)
 
 
-def answering(nodes: Iterable[v1.NodeDef]) -> list[v1.NodeDef]:
+def answering(nodes: Iterable[protos.NodeDef]) -> list[protos.NodeDef]:
     """Returns those of `nodes`, which nothing reads, that can be outputs.
 
     Ends of loops are outputs when there are no others, and so are constants when there is nothing else.
@@ -202,7 +213,7 @@ def cut(graph_def, tensors, types):
         node, index = tensor(name)
         names[node, index] = node if index == 0 else free(f"{node}_{index}", there)
         dtype, shape = types[name]
-        placeholder = v1.NodeDef(name=names[node, index], op="Placeholder")
+        placeholder = protos.NodeDef(name=names[node, index], op="Placeholder")
         placeholder.attr["dtype"].type = dtype.as_datatype_enum
         placeholder.attr["shape"].shape.CopyFrom(shape.as_proto())
         placeholders.append(placeholder)
@@ -243,8 +254,19 @@ def copy(message):
     return type(message).FromString(message.SerializeToString())
 
 
-def functions(node: v1.NodeDef) -> set[str]:
+def functions(node: protos.NodeDef) -> set[str]:
     """Returns the names of the functions that a NodeDef may call. Its op may be one."""
     found = [value.func.name for value in node.attr.values() if value.HasField("func")]
     found += [f.name for value in node.attr.values() for f in value.list.func]
     return {node.op, *found}
+
+
+def variables(graph_def):
+    """Returns the NodeDefs of the variables of `graph_def`, in its order."""
+    return [node for node in graph_def.node if node.op in VARIABLES]
+
+
+def listed(found):
+    """Returns "what (name, name, ...), ..." from {what: [names]}, with a few names of each."""
+    words = [f"{op} ({', '.join(n[:MOST_NAMES] + ['...'] * (len(n) > MOST_NAMES))})" for op, n in found.items()]
+    return ", ".join(words[:MOST_NAMES]) + f" and {len(words) - MOST_NAMES} more" * (len(words) > MOST_NAMES)

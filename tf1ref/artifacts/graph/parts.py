@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
-from tensorflow.python.framework import op_def_registry
 
-from tf1ref.artifacts.graph import calls, definitions, effects, graphs, lookups, repairs
+from tf1ref.artifacts.graph import calls, definitions, effects, graphs, lookups, registry, repairs
 from tf1ref.artifacts.graph import tables as graph_tables
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_of
@@ -68,10 +67,10 @@ class Part(graphs.Graph):
         Before anything is imported, it raises InputError for ops that TensorFlow does not know, whose state no file
         holds, or that are not trusted, and for constants that are too large. Afterwards it does so for missing outputs.
         """
-        unknown = repairs.unknown(graphs.all_nodes(self.graph_def), self._functions())
+        unknown = registry.unknown(graphs.all_nodes(self.graph_def), self._functions())
         if unknown:
             raise InputError(
-                f"{self.where}: the outputs need ops that this TensorFlow does not know: {repairs.listed(unknown)}: "
+                f"{self.where}: the outputs need ops that this TensorFlow does not know: {graphs.listed(unknown)}: "
                 "name tensors after them as --inputs, or outputs before them"
             )
         effects.check(self.but(self._without_tables()), self.trust)
@@ -118,7 +117,7 @@ class Part(graphs.Graph):
         library = {f.signature.name: f for f in graph_def.library.function}
 
         def stops(node):
-            if op_def_registry.get(node.op) is None and node.op not in library:
+            if not registry.has(node.op) and node.op not in library:
                 return True
             decision = effects.decision(node)
             return decision == effects.PYTHON or (decision == effects.OUTSIDE and not self.trust)

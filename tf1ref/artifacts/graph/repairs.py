@@ -8,16 +8,13 @@ import re
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
-from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.framework import ops
 
-from tf1ref.artifacts.graph import graphs
-from tf1ref.artifacts.graph.graphs import all_nodes, tensor
+from tf1ref.artifacts.graph import graphs, registry
+from tf1ref.artifacts.graph.graphs import all_nodes, listed, tensor
 
-# v1.train.import_meta_graph can read these. It cannot read 0.12.head and the like.
-VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
 CONSUMER = tf.version.GRAPH_DEF_VERSION
 GRADIENT = "_gradient_op_type"
-MOST_NAMES = 4
 # From this graph version on, a placeholder has its shape (tensorflow/core/ops/array_ops.cc).
 SHAPED = 24
 
@@ -46,18 +43,9 @@ def repaired(message, outputs=None, where=""):
 
 def version_string(text):
     """Returns `text` in a form that v1.train.import_meta_graph reads: "0.12.head" becomes "0.12"."""
-    if VERSION.match(text) or not text:
+    if graphs.VERSION.match(text) or not text:
         return text
     return ".".join(re.match(r"[\d.]*", text)[0].strip(".").split(".")) or "0"
-
-
-def unknown(nodes, library=()):
-    """Returns {op: [node names]} of the NodeDefs whose op is neither TensorFlow's nor in `library`."""
-    found = {}
-    for node in nodes:
-        if node.op not in library and op_def_registry.get(node.op) is None:
-            found.setdefault(node.op, []).append(node.name)
-    return found
 
 
 def _version(text):
@@ -94,7 +82,7 @@ def _left_out(whole, pruned):
     """Lists the unknown ops and missing gradient functions that were left out, because the outputs do not need them."""
     library = {f.signature.name for f in whole.library.function}
     kept = {n.name for n in pruned.node}
-    gone = unknown([n for n in whole.node if n.name not in kept], library)
+    gone = registry.unknown([n for n in whole.node if n.name not in kept], library)
     return [f"unknown ops that the outputs do not need, left out: {listed(gone)}"] if gone else []
 
 
@@ -153,7 +141,7 @@ def _assignments(graph_def):
 
 
 def _gives_ref(op):
-    definition = op_def_registry.get(op)
+    definition = registry.definition(op)
     return definition is None or any(output.is_ref for output in definition.output_arg)
 
 
@@ -198,9 +186,3 @@ def stale(message, graph):
             if any(not t.shape.is_compatible_with(tf.TensorShape(shape)) for t, shape in shapes):
                 found.append(node.name)
     return [f"_output_shapes that TensorFlow infers otherwise, left out: {listed({'of': found})}"] if found else []
-
-
-def listed(found):
-    """Returns "what (name, name, ...), ..." from {what: [names]}, with a few names of each."""
-    words = [f"{op} ({', '.join(n[:MOST_NAMES] + ['...'] * (len(n) > MOST_NAMES))})" for op, n in found.items()]
-    return ", ".join(words[:MOST_NAMES]) + f" and {len(words) - MOST_NAMES} more" * (len(words) > MOST_NAMES)

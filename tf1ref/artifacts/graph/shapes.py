@@ -8,10 +8,8 @@ import math
 import re
 import struct
 
-import tensorflow as tf
-import tensorflow.compat.v1 as v1
-
 from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.data.formats import protos
 
 MOST_DIMENSIONS = 254  # tensorflow/core/framework/tensor_shape.h
 SMALL = 64  # the most elements of a constant that is read as a shape
@@ -26,7 +24,11 @@ SAME = re.compile(
 )
 BROADCAST = re.compile(r"Add|AddV2|Sub|Mul|RealDiv|Div|Maximum|Minimum|SquaredDifference|Pow|FloorDiv")
 RECORDED = ("Placeholder", "PlaceholderV2", "Variable", "VariableV2", "VarHandleOp")
-NO_VALUE = v1.AttrValue()
+NO_VALUE = protos.AttrValue()
+# TensorFlow's words for a DataType, where they are not its own in small letters.
+TYPES = {"float": "float32", "double": "float64", "half": "float16"}
+# Bytes of one element, where the number at the end of the name does not say its bits.
+WIDTHS = {"bool": 1, "string": 0, "resource": 1, "variant": 1, "complex64": 8, "complex128": 16}
 
 
 def shape_of(proto):
@@ -47,9 +49,19 @@ def elements(shape):
 def dtype_name(number):
     """Returns a name such as "float32" for a DataType number, or words for an unknown number."""
     try:
-        return tf.as_dtype(number).name
-    except TypeError:
-        return f"unknown type {number}"
+        name, ref, _ = protos.DataType.Name(number).removeprefix("DT_").lower().partition("_ref")
+    except ValueError:
+        name = ref = ""
+    return TYPES.get(name, name) + ref if name not in ("", "invalid") else f"unknown type {number}"
+
+
+def width(number):
+    """Returns the bytes of one element of a DataType number (0 of a string), None for one that is none."""
+    name = dtype_name(number).removesuffix("_ref")
+    if name in WIDTHS:
+        return WIDTHS[name]
+    bits = re.match(r"[a-z]+(\d+)", name)
+    return max(int(bits[1]) // 8, 1) if bits else None
 
 
 def attr(node, name):

@@ -7,16 +7,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-import tensorflow as tf
-import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework.variable_pb2 import VariableDef
-from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
-from tf1ref.artifacts.graph import constants, effects, repairs
+from tf1ref.artifacts.graph import effects, graphs, registry
 from tf1ref.artifacts.graph.definitions import BATCH_NORM
 from tf1ref.artifacts.graph.graphs import TRAINING, all_nodes, guessed_outputs, tensor
 from tf1ref.artifacts.graph.shapes import Shapes, attr, dtype_name, dtype_of, elements, shape_of
+from tf1ref.data.formats import protos
 
 SAVER = re.compile(r"(.*/)?save(_\d+)?/")
 SAVERS = re.compile(r"Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename")  # the ops that a Saver adds
@@ -43,7 +40,7 @@ class Tensor:
 class Graph:
     """One graph of a file. `ops`: {op: number of nodes}. `unknown_ops`, `outside`, `state`: {op: [node names]}.
 
-    verdicts: {op: (decision, reason)} of ops that do more than compute, including a Saver's: effects.Verdict.
+    verdicts: {op: (decision, reason)} of ops that do more than compute, including a Saver's: registry.Verdict.
     constants: the number of numbers in its Consts. signatures: {name: {"method", "inputs", "outputs"}}.
     training_batch_norms: names of those that normalize with the batch's mean. collections: {name: first names}.
     """
@@ -74,7 +71,7 @@ class Graph:
 
 def summary(message):
     """Returns the Graph that a GraphDef or MetaGraphDef describes."""
-    meta = message if isinstance(message, v1.MetaGraphDef) else None
+    meta = message if isinstance(message, protos.MetaGraphDef) else None
     graph_def = meta.graph_def if meta else message
     nodes = {node.name: node for node in graph_def.node}
     every = all_nodes(graph_def)
@@ -91,7 +88,7 @@ def summary(message):
         constants=sum(_weights(node) for node in every),
         inputs=_inputs(graph_def, shapes),
         outputs=[_tensor(nodes[name], shapes) for name in guessed_outputs(graph_def)[:MOST_OUTPUTS] if name in nodes],
-        variables=[_tensor(node, shapes) for node in constants.variables(graph_def)],
+        variables=[_tensor(node, shapes) for node in graphs.variables(graph_def)],
     )
     _look_out(graph, graph_def, every, nodes)
     if meta:
@@ -122,7 +119,7 @@ def _weights(node):
 
 def _look_out(graph, graph_def, every, nodes):
     functions = {f.signature.name for f in graph_def.library.function}
-    graph.unknown_ops = repairs.unknown(every, functions)
+    graph.unknown_ops = registry.unknown(every, functions)
     own = [n for n in every if not (SAVERS.fullmatch(n.op) and SAVER.match(n.name))]
     graph.outside, graph.state = effects.outside(own), effects.state(own)
     graph.verdicts = effects.verdicts(every)
@@ -175,7 +172,7 @@ def _assets(meta):
     values = meta.collection_def[ASSETS].any_list.value if ASSETS in meta.collection_def else ()
     for packed in values[:MOST_SHOWN]:
         try:
-            names.append(AssetFileDef.FromString(packed.value).filename)
+            names.append(protos.AssetFileDef.FromString(packed.value).filename)
         except DecodeError:
             continue
     return sorted(set(filter(None, names)))
@@ -186,7 +183,7 @@ def _collected(value):
     if not isinstance(value, bytes):
         return str(getattr(value, "type_url", value))[:200]
     try:
-        name = VariableDef.FromString(value).variable_name
+        name = protos.VariableDef.FromString(value).variable_name
     except DecodeError:
         name = ""
     return name or f"{len(value)} bytes"
@@ -200,10 +197,10 @@ def _signed(info):
 
 def warnings(graph, names):
     """Yields (what, names, advice) for what would surprise a user of `graph`. `names`: those of saved tensors."""
-    versions = (graph.producer, graph.min_consumer, tf.version.GRAPH_DEF_VERSION)
-    if graph.min_consumer > versions[2]:
+    versions = (graph.producer, graph.min_consumer, registry.graph_version())
+    if graph.min_consumer > versions[2] > 0:
         yield "made for a later TensorFlow", [f"min_consumer {graph.min_consumer}, this one is {versions[2]}"], ""
-    if graph.tensorflow and not repairs.VERSION.match(graph.tensorflow):
+    if graph.tensorflow and not graphs.VERSION.match(graph.tensorflow):
         yield "version string", [graph.tensorflow], "v1.train.import_meta_graph refuses it"
     if graph.unknown_ops:
         yield "ops unknown here", _listed(graph.unknown_ops), "cut them off: freeze with --inputs after them"
