@@ -160,7 +160,7 @@ def test_no_pickle_is_read(tmp_path):
     array = io.BytesIO()
     np.save(array, np.array([print], object), allow_pickle=True)
     index = (
-        '{"format": 1, "program": "p", "arguments": [], "graphs": [], "runs": [], "initial": {"w": "0"}, "final": {}'
+        '{"format": 2, "program": "p", "arguments": [], "graphs": [], "runs": [], "initial": {"w": "0"}, "final": {}'
     )
     with zipfile.ZipFile(tmp_path / "r.rec", "w") as z:
         z.writestr("index.json", index + ', "trainable": [], "left_out": []}')

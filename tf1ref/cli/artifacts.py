@@ -1,6 +1,7 @@
 """The verbs for old models: inspect, verify, convert, freeze."""
 
 from tf1ref.cli.verbs import count, names, pair, verb
+from tf1ref.errors import InputError
 
 
 def add_verbs(verbs):
@@ -34,7 +35,7 @@ def _inspect(arguments):
 def _add_verify(verbs):
     text = "Give two artifacts the same inputs and compare their answers to the bit. Weights are compared by name."
     parser = verb(verbs, "verify", _verify, text)
-    parser.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, or an example")
+    parser.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, example or recording")
     parser.add_argument("b", metavar="B", help="another one, of any of these kinds")
     _add_ends(parser)
     parser.add_argument("--feeds", metavar="FILE.npz", help="inputs by name; random values stand for the others")
@@ -46,7 +47,10 @@ def _add_verify(verbs):
 
 def _verify(arguments):
     from tf1ref import console, parity
+    from tf1ref.parity import recorded
 
+    if recorded.is_recording(arguments.a) or recorded.is_recording(arguments.b):
+        return _verify_recordings(arguments)
     parity.without_onednn()
     console.import_tensorflow()
     from tf1ref.catalog import programs
@@ -67,6 +71,17 @@ def _verify(arguments):
         tags=arguments.tags,
     )
     return 0 if equal else 1
+
+
+def _verify_recordings(arguments):
+    from tf1ref.cli.views.parity import show_parity
+    from tf1ref.parity import recorded
+
+    if arguments.outputs or arguments.inputs or arguments.feeds:
+        raise InputError("verify: --outputs, --inputs and --feeds are for models: recordings are compared as a whole")
+    report = recorded.between(arguments.a, arguments.b, arguments.ulps)
+    show_parity([report], "-" if arguments.json else None)
+    return 0 if report.equal else 1
 
 
 def _add_convert(verbs):

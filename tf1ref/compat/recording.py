@@ -7,19 +7,17 @@ import hashlib
 import io
 import json
 import os
-import re
 import zipfile
 
 import numpy as np
 
 from tf1ref import console, files
+from tf1ref.compat.recorded_graphs import WRITES, Gradients, before, called, given, restores
 from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
 STEPS = 20
 MOST_BYTES = 1 << 29  # bytes of arrays; the recording says that later ones are left out
-WRITES = re.compile(r"(Resource)?(Sparse)?(Apply\w+|Scatter\w+)|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp")
-
 DRAWS = {"RandomUniform": "random", "RandomStandardNormal": "standard_normal", "TruncatedNormal": "standard_normal"}
 
 
@@ -37,19 +35,20 @@ class Recorder:
         self.arrays, self.bytes, self.left_out = {}, 0, {}
         self.graphs, self.runs, self.trained = [], [], 0
         self.initial, self.final, self.trainable = {}, {}, []
-        self.kinds, self.done, self.inside = {}, False, False
+        self.kinds, self.sources, self.done, self.inside = {}, {}, False, False
         self.trained_graph, self.last, self.unwritten = 0, None, False
-        self.random = np.random.default_rng(0)
+        self.random, self.gradients = np.random.default_rng(0), Gradients()
 
     def install(self):
         """Records every session from now on."""
         from tensorflow.python.client import session
 
+        self.gradients.install()
         # Here feeds and fetches arrive as tensors and arrays, whatever form the program gave them.
         plain = session.BaseSession._do_run
 
         def do_run(sess, handle, targets, fetches, feeds, options, metadata):
-            def run(feeds=feeds):
+            def run(feeds=feeds, fetches=fetches):
                 return plain(sess, handle, targets, fetches, feeds, options, metadata)
 
             if self.done or self.inside or handle is not None:
@@ -105,7 +104,12 @@ class Recorder:
         trains = self._trains(sess.graph, targets, fetches)
         if trains and not self.trained:
             self.initial = self._variables(sess)
-        results = run(feeds if trains or not (self.stop and fetches) else self._apart(sess, targets, fetches, feeds))
+        taken = [t for t in self._taken(sess, targets, fetches) if t.ref() not in feeds] if trains else []
+        if taken:
+            results = run(fetches=[*fetches, *taken])
+            results, found = results[: len(fetches)], results[len(fetches) :]
+        else:
+            results, found = self._results(run, sess, targets, fetches, feeds, trains), []
         if sess.graph not in self.graphs:
             self.graphs.append(sess.graph)
         self.runs.append(
@@ -113,7 +117,8 @@ class Recorder:
                 "graph": self.graphs.index(sess.graph),
                 "trains": trains,
                 "targets": [op.name for op in targets],
-                "feeds": self._kept({t.deref().name: value for t, value in feeds.items()}),
+                "feeds": self._kept({t.deref().name: value for t, value in feeds.items()})
+                | self._kept({t.name: value for t, value in zip(taken, found)}),
                 "fetches": self._kept({t.name: value for t, value in zip(fetches, results)}),
             }
         )
@@ -126,13 +131,23 @@ class Recorder:
                     raise Stopped
         return results
 
+    def _results(self, run, sess, targets, fetches, feeds, trains):
+        return run(feeds if trains or not (self.stop and fetches) else self._apart(sess, targets, fetches, feeds))
+
+    def _taken(self, sess, targets, fetches):
+        """The tensors by which a run takes examples from queues and iterators."""
+        key = id(sess.graph), sess.graph.version, tuple(op.name for op in targets), tuple(t.name for t in fetches)
+        if key not in self.sources:
+            self.sources[key] = given([*targets, *(t.op for t in fetches)], sess.graph)
+        return self.sources[key]
+
     def _apart(self, sess, targets, fetches, feeds):
         """Returns `feeds` with numbers for the random ops of a run that does not train.
 
         In a session, all runs draw from one generator. In TensorFlow 2 an evaluation has its own generator, so a
         program that is recorded for a port gets one, too.
         """
-        draws = [op for op in _before([*targets, *(t.op for t in fetches)]) if op.type in DRAWS]
+        draws = [op for op in before([*targets, *(t.op for t in fetches)]) if op.type in DRAWS]
         draws = [op for op in draws if sess.graph.is_feedable(op.outputs[0])]
         self.inside = True
         try:
@@ -155,10 +170,8 @@ class Recorder:
 
             first = {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)}
             first |= {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)}
-            ops = _before([*targets, *(t.op for t in fetches)])
-            self.kinds[key] = any(
-                WRITES.fullmatch(op.type) and op.name not in first and not _restores(op) for op in ops
-            )
+            ops = before([*targets, *(t.op for t in fetches)])
+            self.kinds[key] = any(WRITES.fullmatch(op.type) and op.name not in first and not restores(op) for op in ops)
         return self.kinds[key]
 
     def _variables(self, sess):
@@ -217,7 +230,8 @@ class Recorder:
             # The graph keeps the shapes that the program's calls have set: an import does not find all of them.
             graph_def = graph.as_graph_def(add_shapes=True)
             data = v1.train.export_meta_graph(graph_def=graph_def, graph=graph).SerializeToString()
-        return data, {"seed": graph.seed, "lines": lines}
+        gradients = self.gradients.calls.get(id(graph), [])
+        return data, {"seed": graph.seed, "lines": lines, "gradients": gradients, "names": called(graph)}
 
 
 class Stopped(BaseException):
@@ -275,21 +289,6 @@ def _as_written(base):
         plain(self, target, graph, written)
 
     base.__init__ = init
-
-
-def _before(ops):
-    found, stack = {}, list(ops)
-    while stack:
-        op = stack.pop()
-        if op.name not in found:
-            found[op.name] = op
-            stack += [t.op for t in op.inputs] + list(op.control_inputs)
-    return list(found.values())
-
-
-def _restores(op):
-    """Returns whether `op` assigns what a checkpoint holds."""
-    return any(t.op.type.startswith("Restore") or t.op.name.startswith("save") for t in op.inputs)
 
 
 def _text(array):

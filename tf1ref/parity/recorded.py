@@ -4,6 +4,7 @@ A recording is a zip without pickles. It holds index.json, a MetaGraphDef for ea
 Arrays are stored by the hash of their content: a test set that is fed a hundred times is kept once.
 """
 
+import contextlib
 import inspect
 import io
 import json
@@ -18,7 +19,7 @@ import numpy as np
 from tf1ref.errors import InputError
 from tf1ref.parity import engine
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "index.json"
 # An index of more bytes is not read.
 MOST_INDEX = 1 << 28
@@ -44,7 +45,9 @@ class Recording:
 
     runs: every Run, in order. initial, final: {variable: array} before and after the training.
     graphs: serialized MetaGraphDefs. seeds: the seed of each graph, or None. lines: for each graph {op: [file, line,
-    function]}. left_out: sentences that say what was not recorded.
+    function]}. gradients: for each graph the calls of tf.gradients, {"ys": tensors, "xs": ops, "gradients": [tensors of
+    each x]}. names: for each graph {tensor or op: the program's variable for it}. left_out: sentences that say what was
+    not recorded.
     """
 
     path: str
@@ -56,6 +59,8 @@ class Recording:
     graphs: list
     seeds: list
     lines: list
+    gradients: list = field(default_factory=list)
+    names: list = field(default_factory=list)
     trainable: list = field(default_factory=list)
     left_out: list = field(default_factory=list)
 
@@ -126,6 +131,31 @@ def compare(recording: Recording, module: ModuleType, ulps: int | None = None) -
     )
 
 
+def is_recording(path: object) -> bool:
+    """True for a zip that holds what `exec --record` writes. Nothing of it is read but its list of names."""
+    if not isinstance(path, (str, os.PathLike)) or not os.path.isfile(path) or not zipfile.is_zipfile(path):
+        return False
+    with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as z:
+        return INDEX in z.namelist()
+    return False
+
+
+def between(one: str, other: str, ulps: int = 0) -> engine.Report:
+    """Returns the parity Report of the recording `other` against `one`: variables around the training, and fetches.
+
+    Raises InputError for a file that is no recording, or one whose program did not train.
+    """
+    for path in (one, other):
+        if not is_recording(path):
+            raise InputError(f"{path}: is no recording, and the other file is one: give two recordings or two models")
+    recordings = [load(path) for path in (one, other)]
+    for recording in recordings:
+        if not recording.steps:
+            raise InputError(f"{recording.path}: no run of {recording.program} trained: there is nothing to compare")
+    traces = [recording.trace() for recording in recordings]
+    return engine.compare(*traces, ulps=ulps, name=f"{one} and {other}")
+
+
 def _recording(path, index, z):
     arrays = {}
 
@@ -149,6 +179,8 @@ def _recording(path, index, z):
         [z.read(f"graphs/{i}.pb") for i in range(len(index["graphs"]))],
         [g["seed"] for g in index["graphs"]],
         [g["lines"] for g in index["graphs"]],
+        [g["gradients"] for g in index["graphs"]],
+        [g["names"] for g in index["graphs"]],
         index["trainable"],
         index["left_out"],
     )

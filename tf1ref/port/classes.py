@@ -16,8 +16,10 @@ LETTERS = ("x", "y", "z")
 
 @dataclass
 class Written:
-    """A tree.Module as text with holes. `init`, `body`: Statements. `result`: the text that it returns, of the root
-    `results`: {key: text}."""
+    """A tree.Module as text with holes. `init`, `body`: Statements. `result`: the text that it returns.
+
+    `methods`: of the root, {name: (its body, {key: text})}.
+    """
 
     module: object
     prefix: str
@@ -26,7 +28,7 @@ class Written:
     body: list
     result: str
     holes: Holes
-    results: dict = field(default_factory=dict)
+    methods: dict = field(default_factory=dict)
 
     def skeleton(self):
         """What two modules of one class have the same."""
@@ -60,10 +62,10 @@ class Class:
         return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
 
-def classes(root, program, used, root_names):
+def classes(root, program, root_names):
     """Returns (the Classes of all modules but the root, in the order in which they need each other; the root's).
 
-    `used`: {source: how often it is read}; `root_names`: {source: name} of the inputs of the program.
+    `root_names`: {source: name} of the inputs of the program.
     """
     levels, of, found, taken = {}, {}, [], {"Model"}
     _levels(root, levels)
@@ -71,7 +73,7 @@ def classes(root, program, used, root_names):
         groups = {}
         for module in levels[level]:
             given = root_names if module is root else dict(zip(module.inputs, _letters(len(module.inputs))))
-            written = _written(module, program, used, given, of)
+            written = _written(module, program, given, of)
             groups.setdefault(written.skeleton(), []).append(written)
         for members in groups.values():
             word = names.class_name([m.module.scope for m in members])
@@ -109,45 +111,76 @@ def _class(name, members):
     return made
 
 
-def _written(module, program, used, given, of):
-    holes, taken = Holes(), {"arrays", "scope"}
-    prefix = _prefix(module)
+def _written(module, program, given, of):
+    holes, taken, prefix = Holes(), {"arrays", "scope"}, _prefix(module)
     root = not module.scope
     init, values = [], dict(given)
     for weight in module.weights:
         attribute = names.free_attribute(weight.name, taken)
         init.append(Statement(f"self.{attribute} = {_weight(weight, program, prefix, root)}"))
         values[weight.name, 0] = f"self.{attribute}"
-    uses = _uses(module, used)
-    body = Body(program.every(), values, holes, uses, given.values())
-    for item in loops.planned(module.items, of, uses):
-        if isinstance(item, Node):
-            body.add(item)
-        elif isinstance(item, loops.Run):
-            made, attributes = loops.construct(item, of, prefix, root, taken, holes)
-            init += made
-            loops.loop(item, attributes, body)
-        else:
-            attribute = names.free_attribute(item.scope, taken)
-            init.append(Statement(f"self.{attribute} = {_construction(*of[id(item)], prefix, root, holes)}"))
-            _call(body, item, attribute)
-    result = "" if root else ", ".join(body.needed(source) for source in module.outputs)
-    written = Written(module, prefix, list(given.values()), init, body.statements, result, holes)
-    if root:
-        written.results = {key: body.needed(source) for key, source in program.outputs.items()}
+    made = _Made(program, values, holes, of, prefix, root, taken, init, {})
+    written = Written(module, prefix, list(given.values()), init, [], "", holes)
+    if not root:
+        body = made.body(module.items, module.outputs, given.values())
+        written.body, written.result = body.statements, ", ".join(body.needed(source) for source in module.outputs)
+        return written
+    for method, part in program.by_method().items():
+        items = [item for item in module.items if _everything(item)[0].name in part.nodes]
+        words = [given[source] for source in part.inputs.values()]
+        body = made.body(items, list(part.outputs.values()), words, planned=not program.methods)
+        results = {key: body.needed(source) for key, source in part.outputs.items()}
+        written.methods[method] = body.statements, results
+    written.body = [s for body, _ in written.methods.values() for s in body]
     return written
 
 
-def _uses(module, used):
-    """How often each tensor is read by a statement of `module`; by one within a child, once for the child."""
+def _everything(item):
+    return [item] if isinstance(item, Node) else item.everything()
+
+
+@dataclass
+class _Made:
+    """What the methods of one class share. `attributes`: {id of a child: its attribute}."""
+
+    program: object
+    values: dict
+    holes: Holes
+    of: dict
+    prefix: str
+    root: bool
+    taken: set
+    init: list
+    attributes: dict
+
+    def body(self, items, outputs, words, planned=True):
+        """Returns the Body that computes `items`. `planned`: layers in a row become a loop."""
+        uses = _uses(items, outputs)
+        body = Body(self.program.every(), self.values, self.holes, uses, words)
+        for item in loops.planned(items, self.of, uses) if planned else items:
+            if isinstance(item, Node):
+                body.add(item)
+            elif isinstance(item, loops.Run):
+                made, attributes = loops.construct(item, self.of, self.prefix, self.root, self.taken, self.holes)
+                self.init += made
+                loops.loop(item, attributes, body)
+            else:
+                _call(body, item, self._attribute(item))
+        return body
+
+    def _attribute(self, child):
+        if id(child) not in self.attributes:
+            attribute = self.attributes[id(child)] = names.free_attribute(child.scope, self.taken)
+            made = _construction(*self.of[id(child)], self.prefix, self.root, self.holes)
+            self.init.append(Statement(f"self.{attribute} = {made}"))
+        return self.attributes[id(child)]
+
+
+def _uses(items, outputs):
+    """How often each tensor is read: by a Node, by a child as a whole, as a result."""
     found = {}
-    for item in module.items:
-        for source in item.inputs:
-            found[source] = found.get(source, 0) + 1
-    for source in module.outputs if module.scope else ():
+    for source in [*(source for item in items for source in item.inputs), *outputs]:
         found[source] = found.get(source, 0) + 1
-    for source, times in used.items() if not module.scope else ():
-        found[source] = found.get(source, 0) + times
     return found
 
 

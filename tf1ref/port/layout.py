@@ -32,10 +32,15 @@ def _split(text, indent, comma=""):
     if tail == text[last] and len(inner + body) <= WIDTH and not comma and (_one_line(head) or _comprehension(body)):
         return [space + head, inner + body, space + tail]
     lines = [space + head]
-    comprehension = _comprehension(body)
-    for part in comprehension or split(body):
-        lines += _split(part, indent + 1, "" if comprehension else ",")
+    whole = _comprehension(body) or (split(body) if _subscript(head) else [])
+    for part in whole or split(body):
+        lines += _split(part, indent + 1, "" if whole else ",")
     return [*lines, space + tail + comma]
+
+
+def _subscript(head):
+    """True for the bracket of x[...], where a comma would make the index a tuple."""
+    return head[-1] == "[" and (head[-2:-1].isalnum() or head[-2:-1] in tuple("_])"))
 
 
 def _comprehension(text):

@@ -59,13 +59,27 @@ class Program:
     """What is written as code. `nodes`: {name: Node}, each after what it reads.
 
     `inputs`: {argument: (node name, index)}; `outputs`: {key: (node name, index)}. `trained`: weights that are
-    variables.
+    variables. `methods`: {name: keys} where not all outputs are computed at once.
     """
 
     nodes: dict
     inputs: dict
     outputs: dict
     trained: set = field(default_factory=set)
+    methods: dict = field(default_factory=dict)
+
+    def by_method(self):
+        """Returns {name of a method: the Program of the outputs that it answers}."""
+        found = {}
+        for name, keys in (self.methods or {"__call__": list(self.outputs)}).items():
+            found[name] = Program(self.nodes, self.inputs, {key: self.outputs[key] for key in keys}, self.trained)
+            found[name].prune()
+        return found
+
+    def kind(self, source):
+        """Returns (DType, TensorShape) of a tensor."""
+        node = self.nodes[source[0]]
+        return node.dtypes[source[1]], node.shapes[source[1]]
 
     def readers(self):
         """Returns {(node name, index): [nodes that read it]}."""

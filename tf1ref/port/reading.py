@@ -21,13 +21,17 @@ WHOLE = {
 }
 
 
-def program(ready, short):
-    """Returns the Program of a models.Ready. `short(array)`: true for constants that are written out."""
+def program(ready, short, known=None):
+    """Returns the Program of a models.Ready. `short(array)`: true for constants that are written out.
+
+    `known`: {op name: shapes of its outputs}, where they were recorded.
+    """
     frozen = constants.frozen(ready, ready.values)
     graph = ready.but(frozen).imported()
     nodes = {op.name: of_op(op, ready.where) for op in graph.get_operations()}
-    for name, found in shapes.known(ready.but(frozen)).items():
-        nodes[name].shapes = found
+    for name, found in (shapes.known(ready.but(frozen)) if known is None else known).items():
+        if name in nodes:
+            nodes[name].shapes = found
     _fold_shapes(nodes)
     were = _variables(frozen) | set(ready.values)
     inputs = {key: graphs.tensor(name) for key, name in ready.inputs.items()}

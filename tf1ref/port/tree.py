@@ -39,7 +39,8 @@ def tree(program):
     owners = _owners(program, computing)
     scopes = sorted({s for owner in owners.values() for s in _above(owner)} - {""})
     places = {node.name: _place(node.name, set(scopes)) for node in computing}
-    root = _grown(Module("", nodes=computing), [s for s in scopes if s], places, _following(program, order))
+    following = _Following(_following(program, order), _methods(program))
+    root = _grown(Module("", nodes=computing), [s for s in scopes if s], places, following)
     if not root.nodes and len(root.children) == 1:
         root.nodes, root.children = root.children[0].nodes, root.children[0].children
     modules = {}
@@ -92,6 +93,22 @@ def _place(name, scopes):
     return next((s for s in _above(name)[::-1] if s in scopes), "")
 
 
+class _Following(dict):
+    """{node: what reads it}; `methods`: {node: names of the methods that compute it}."""
+
+    def __init__(self, found, methods):
+        super().__init__(found)
+        self.methods = methods
+
+
+def _methods(program):
+    found = {}
+    for name, part in program.by_method().items() if program.methods else ():
+        for node in part.nodes:
+            found[node] = (*found.get(node, ()), name)
+    return found
+
+
 def _following(program, order):
     found = {name: [] for name in order}
     for node in program.nodes.values():
@@ -130,8 +147,10 @@ def _top(scopes):
 
 
 def _is_one_step(nodes, groups, following, names):
-    """True where nothing outside of `nodes` both follows and precedes them."""
+    """True where nothing outside of `nodes` both follows and precedes them, and all are for the same methods."""
     inside = {n.name for n in nodes}
+    if len({following.methods.get(name) for name in inside}) > 1:
+        return False
     stack = [f for n in inside for f in following[n] if f not in inside and f in names]
     seen = set()
     while stack:

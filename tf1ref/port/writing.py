@@ -45,12 +45,8 @@ def model(program, title, inside=False):
     """
     patterns.found(program)
     given = arguments(program)
-    used = {}
-    for source in program.outputs.values():
-        used[source] = used.get(source, 0) + 1
-    root = tree(program)
     inputs = {program.inputs[key]: word for key, word in given.items()}
-    shared, model_class = classes(root, program, used, inputs)
+    shared, model_class = classes(tree(program), program, inputs)
     lines = []
     for made in shared:
         lines += ["", "", *_class(made)]
@@ -114,25 +110,27 @@ def _model(program, made, given, inside):
         lines += ["    def __init__(self, arrays=None):", "        super().__init__()"]
         lines += ["        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
         lines += [*_statements(made, written.init), ""]
-    if not inside:
-        lines += signature(program)
-    lines += layout.statement(f"def __call__({', '.join(['self', *given.values()])}):", 1)
-    lines += _statements(made, written.body, commented=True)
-    results = {key: made.filled(text) for key, text in written.results.items()}
-    if len(results) == 1 and not inside:
-        return lines + layout.statement(f"return {next(iter(results.values()))}", 2)
-    words = [f"{literals.quoted(key)}: {text}" for key, text in results.items()]
-    return lines + layout.statement(f"return {{{', '.join(words)}}}", 2)
+    for method, part in program.by_method().items():
+        words = {given[key]: program.kind(source) for key, source in part.inputs.items()}
+        lines += signature(words) if not inside else []
+        lines += layout.statement(f"def {method}({', '.join(['self', *words])}):", 1)
+        if method != "__call__":
+            lines += [f'        """What the step {method.removeprefix("forward_")} needs of the model."""']
+        body, results = written.methods[method]
+        lines += _statements(made, body, commented=method == "__call__")
+        results = {key: made.filled(text) for key, text in results.items()}
+        if len(results) == 1 and not inside:
+            lines += [*layout.statement(f"return {next(iter(results.values()))}", 2), ""]
+            continue
+        found = [f"{literals.quoted(key)}: {text}" for key, text in results.items()]
+        lines += [*layout.statement(f"return {{{', '.join(found)}}}", 2), ""]
+    return lines[:-1]
 
 
-def signature(program):
-    """Returns the lines of the decorator of a method that takes the inputs of a Program."""
-    given = arguments(program)
-    specs = [_spec(program, source, given[key]) for key, source in program.inputs.items()]
+def signature(kinds):
+    """Returns the lines of the decorator of a method. `kinds`: {argument: (DType, TensorShape)}."""
+    specs = [
+        f'tf.TensorSpec({literals.shape(shape)}, {literals.dtype(kind)}, name="{word}")'
+        for word, (kind, shape) in kinds.items()
+    ]
     return layout.statement(f"@tf.function(input_signature=[{', '.join(specs)}])", 1)
-
-
-def _spec(program, source, word):
-    node = program.nodes[source[0]]
-    shape, kind = node.shapes[source[1]], node.dtypes[source[1]]
-    return f'tf.TensorSpec({literals.shape(shape)}, {literals.dtype(kind)}, name="{word}")'

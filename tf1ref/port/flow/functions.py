@@ -86,7 +86,7 @@ def _inside(body, part, words, taken):
 
 
 def _function(body, name, parameters, lines, results):
-    if body.statements:
+    if body.statements and body.statements[-1].text:
         body.say("")
     body.say(f"def {name}({', '.join(parameters)}):")
     for line in lines:

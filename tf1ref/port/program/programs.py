@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
-from tf1ref.port import literals, names, porting, proof, reading, writing
+from tf1ref.port import literals, names, nodes, porting, proof, reading, writing
 from tf1ref.port.program import trainer, training
 
 STEPS = 20
+SEED = 1  # of what the program does not seed: without one, nothing could be drawn again
 TIMEOUT = 1800  # seconds for a program to do its steps
 TEST = '''"""The proof that train.py computes as the program that it was ported from, to the bit.
 
@@ -54,8 +56,8 @@ def compare():
     """Returns (elements compared, elements that differ, the first that differs)."""
     trainer, rows = train.Trainer(), []
     arrays = np.load(HERE / "recording.npz")
-    for i, batch in enumerate(train.recorded()):
-        values, start = trainer.step(**batch), f"{i}/outputs/"
+    for i, (name, batch) in enumerate(train.recorded()):
+        values, start = getattr(trainer, name)(**batch), f"{i}/outputs/"
         for name in [n for n in arrays.files if n.startswith(start)]:
             key = name.removeprefix(start)
             rows.append((arrays[name], values[key], f"{key} of step {i}"))
@@ -80,7 +82,7 @@ if __name__ == "__main__":
 '''
 
 
-def port_program(script, folder, arguments=(), steps=STEPS, seed=None, force=False):
+def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=False):
     """Writes the program `script` as TensorFlow 2 code into the new `folder`; returns the porting.Report.
 
     It is run with `arguments` under `exec` for `steps` steps of its training. Raises InputError for a program that
@@ -91,21 +93,25 @@ def port_program(script, folder, arguments=(), steps=STEPS, seed=None, force=Fal
         raise InputError(f"{script}: no such script")
     with tempfile.TemporaryDirectory() as scratch:
         recording = record(script, os.path.join(scratch, "program.rec"), arguments, steps, seed)
-    step = training.step(recording)
-    program, keys = _program(step, recording)
-    title = f"The model of {porting.plain(script)}, ported from TensorFlow 1."
-    text, arrays = writing.model(program, title, inside=True)
-    every = training.every(step, recording.path)
-    train = trainer.text(step, program, recording, keys, every)
-    report = _report(path, script, text + train, arrays, step, program, len(recording.steps))
+    made = made_of(recording)
+    text, arrays = writing.model(made.program, f"The model of {porting.plain(script)}, ported from TensorFlow 1.", True)
+    try:
+        return _write(path, script, made, text, arrays, tape=True)
+    except CheckFailed:  # the gradients' sums may have another order than a tape's
+        return _write(path, script, made, text, arrays, tape=False)
+
+
+def _write(path, script, made, text, arrays, tape):
+    train = trainer.text(made, tape)
+    report = _report(path, script, text + train, arrays, made)
     with porting.written(path) as beside:
         (beside / "model.py").write_text(text)
         (beside / "train.py").write_text(train)
         (beside / "test_port.py").write_text(TEST)
         (beside / "weights.npz").write_bytes(weights.npz_bytes(arrays))
         if "state.npz" in train:
-            (beside / "state.npz").write_bytes(weights.npz_bytes(_state(recording, arrays)))
-        (beside / "recording.npz").write_bytes(weights.npz_bytes(_packed(recording, step, program, keys)))
+            (beside / "state.npz").write_bytes(weights.npz_bytes(_state(made.recording, arrays)))
+        (beside / "recording.npz").write_bytes(weights.npz_bytes(_packed(made)))
         report.compared = proof.run(beside, "test_port.py")
     return report
 
@@ -116,7 +122,7 @@ def record(script, path, arguments, steps, seed):
     What it prints is kept from the terminal; input has an end at once. Raises InputError where it fails or never
     trains.
     """
-    options = [f"--record={path}", f"--steps={steps}", "--stop", *([] if seed is None else [f"--seed={seed}"])]
+    options = [f"--record={path}", f"--steps={steps}", "--stop", f"--seed={seed}"]
     command = [sys.executable, "-m", "tf1ref.compat", *options, "--", os.path.abspath(script), *arguments]
     environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
     try:
@@ -134,26 +140,80 @@ def record(script, path, arguments, steps, seed):
     return found
 
 
-def _program(step, recording):
-    """Returns (the Program of the forward pass, {tensor name: key of the model's answer})."""
-    pruned = graphs.Graph(step.graph_def, recording.program).pruned(step.forward)
-    for node in pruned.node:  # order alone: what is written to is no part of a forward pass
-        node.input[:] = [i for i in node.input if i[0] != "^"]
-    graph = graphs.Graph(graphs.Graph(pruned, recording.program).pruned(step.forward), recording.program)
+@dataclass
+class Made:
+    """A program on its way to code. `keys`: {tensor: key} of what the model answers; `words`: {tensor: argument}."""
+
+    recording: recorded.Recording
+    training: training.Training
+    program: nodes.Program
+    keys: dict
+    words: dict
+
+    def kind(self, tensor):
+        """Returns (DType, TensorShape) of a tensor of the graph."""
+        name, _, index = tensor.partition(":")
+        node = self.training.nodes[name]
+        return node.dtypes[int(index)], node.shapes[int(index)]
+
+    def call(self, step):
+        """Returns the text after "self.model" that computes what `step` needs."""
+        method = f".{_method(step)}" if self.program.methods else ""
+        part = self.program.by_method()[_method(step) if method else "__call__"]
+        return f"{method}({', '.join(part.inputs)})"
+
+
+def made_of(recording):
+    """Returns the Made of a recording. Raises InputError for what cannot be ported."""
+    found = training.training(recording)
+    taken, keys = set(), {}
+    losses = [loss for step in found.steps for gradient in step.gradients for loss in gradient.losses]
+    if len(set(losses)) == 1:
+        taken, keys = {"loss"}, {losses[0]: "loss"}
+    called = recording.names[recording.steps[0].graph]
+    for name in found.forward:
+        if name not in keys:
+            word = called.get(name) or name.partition(":")[0]
+            keys[name] = names.free(names.local(word), taken)
+    taken = set()
+    words = {n: names.free(names.identifier(called.get(n) or n.partition(":")[0]), taken) for n in found.inputs}
+    program = _program(found, recording, keys, words)
+    computing = [step for step in found.steps if step.forward]
+    if len(computing) > 1:
+        program.methods = {_method(step): [keys[name] for name in step.forward] for step in computing}
+    return Made(recording, found, program, keys, words)
+
+
+def _method(step):
+    return f"forward_{step.name.removeprefix('step_')}"
+
+
+def _program(found, recording, keys, words):
+    """The Program of the forward pass of all steps. A tensor that is fed becomes a placeholder."""
+    graph_def = found.graph_def
+    kinds = {name: (found.nodes[name.partition(":")[0]], int(name.partition(":")[2])) for name in words}
+    types = {name: (node.dtypes[i], node.shapes[i]) for name, (node, i) in kinds.items()}
+    deep = [name for name, (node, _) in kinds.items() if node.op not in training.FED]
+    graph_def, renamed = graphs.cut(graph_def, deep, types)
+    pruned = graphs.Graph(graph_def, recording.program).pruned(found.forward)
+    graph = graphs.Graph(_without_order(pruned, found.forward, recording), recording.program)
     effects.check(graph, trust=True)
-    taken, keys = {"loss"}, {step.loss: "loss"}
-    for name in step.forward:
-        if name != step.loss:
-            keys[name] = names.free(names.local(name.partition(":")[0]), taken)
     there = {node.name for node in graph.graph_def.node}
-    inputs = {n.partition(":")[0]: n for n in step.inputs if n.partition(":")[0] in there}
-    outputs = {key: name for name, key in keys.items()}
+    inputs = {words[name]: renamed.get(name, name) for name in words}
+    inputs = {word: name for word, name in inputs.items() if name.partition(":")[0] in there}
+    outputs = {keys[name]: name for name in found.forward}
     ready = Ready(graph.graph_def, graph.where, [], recording.initial, inputs, outputs)
-    return reading.program(ready, literals.short), keys
+    return reading.program(ready, literals.short, {name: node.shapes for name, node in found.nodes.items()})
 
 
-def _report(path, script, text, arrays, step, program, steps):
-    words = writing.arguments(program)
+def _without_order(graph_def, forward, recording):
+    """Returns `graph_def` without writes, which only order leads to: they are no part of a forward pass."""
+    for node in graph_def.node:
+        node.input[:] = [i for i in node.input if i[0] != "^"]
+    return graphs.Graph(graph_def, recording.program).pruned(forward)
+
+
+def _report(path, script, text, arrays, made):
     return porting.Report(
         str(path),
         str(script),
@@ -161,9 +221,9 @@ def _report(path, script, text, arrays, step, program, steps):
         text.count("\nclass "),
         len(arrays),
         text.count("tf.raw_ops."),
-        {words[key]: source[0] for key, source in program.inputs.items()},
-        {"loss": step.loss},
-        steps,
+        {made.words[name]: name for name in made.training.inputs},
+        {made.keys[name]: name for name in made.training.forward},
+        len(made.recording.steps),
     )
 
 
@@ -171,17 +231,20 @@ def _state(recording, arrays):
     return {name: value for name, value in recording.initial.items() if name not in arrays}
 
 
-def _packed(recording, step, program, keys):
+def _packed(made):
     """{name: array} of recording.npz."""
-    words = writing.arguments(program)
+    recording = made.recording
     arrays = {"steps": np.array(len(recording.steps))}
+    step_of = {id(run): step for step in made.training.steps for run in step.runs}
     for i, run in enumerate(recording.steps):
-        for key, source in program.inputs.items():
-            name = f"{source[0]}:{source[1]}"
+        step = step_of[id(run)]
+        arrays[f"{i}/step"] = np.array(step.name)
+        for name in step.inputs:
             if name not in run.feeds:
-                raise InputError(f"{recording.program}: step {i} does not feed {name}, the first did: not ported yet")
-            arrays[f"{i}/inputs/{words[key]}"] = run.feeds[name]
-        arrays.update((f"{i}/outputs/{keys[name]}", run.fetches[name]) for name in keys if name in run.fetches)
+                raise InputError(f"{recording.program}: step {i} does not feed {name}, others do: not ported yet")
+            arrays[f"{i}/inputs/{made.words[name]}"] = run.feeds[name]
+        found = {made.keys[name]: run.fetches[name] for name in step.forward if name in run.fetches}
+        arrays.update((f"{i}/outputs/{key}", value) for key, value in found.items())
     arrays.update((f"final/{name}", value) for name, value in recording.final.items())
     if not any("/outputs/" in name or name.startswith("final/") for name in arrays):
         raise CheckFailed(f"{recording.program}: nothing of its training was recorded to compare with")

@@ -1,4 +1,4 @@
-"""What a recorded training step is made of: its loss, the gradients of which variables, and what is done with them."""
+"""What recorded training steps are made of: their losses, the gradients, and what is done with them."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,65 +8,106 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
+from tf1ref.port import names, reading
 from tf1ref.port.flow.frames import FLOW
-from tf1ref.port.nodes import Node
 
-GRADIENTS = re.compile(r"(?:.*/)?gradients(?:_\d+)?/")
-FIRST_READER = re.compile(r"((?:.*/)?)gradients(?:_\d+)?/(.+)_grad/[^/]+$")
 WRITES = re.compile(
     r"(Resource)?(Sparse)?Apply\w+|(Resource)?Scatter\w+|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp|CountUpTo"
 )
 FED = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
+
+
+@dataclass
+class Gradient:
+    """One call of tf.gradients in a step. `losses`: tensor names; `trained`: variables, in the order of the call.
+
+    `tensors`: {(node, index): (variable, part)}; `part`: "" or, for rows of a table, ".values" or ".indices".
+    """
+
+    losses: list
+    trained: list
+    tensors: dict
 
 
 @dataclass
 class Step:
-    """One step of training. `loss`: a tensor name; `trained`: variables in the order of the program.
+    """One way in which the program trains: the runs that write to the same variables.
 
-    `gradients`: {(node, index): (variable, part)}, the tensors of the backward pass that something else reads; `part`:
-    "" or, for rows of a table, ".values" or ".indices". `forward`: {tensor name: None}, what the step needs of the
-    model, the loss first. `updates`: the Nodes between, and the writes, in their order. `inputs`: placeholders.
+    `name`: a method's. `forward`: {tensor name: None}, what it needs of the model, losses first. `updates`: the Nodes
+    between, and the writes, in their order. `inputs`: tensor names that are fed. `runs`: recorded ones.
     """
 
-    graph_def: object
-    loss: str
-    trained: list
-    gradients: dict
+    name: str
+    gradients: list
     forward: dict
     updates: list
     inputs: list
-    fetched: dict = field(default_factory=dict)
+    runs: list
 
 
-def step(recording):
-    """Returns the Step that a recording's training runs all do.
+@dataclass
+class Training:
+    """All ways in which a program trains. `nodes`: {name: Node} of its graph."""
+
+    graph_def: object
+    steps: list
+    nodes: dict = field(default_factory=dict)
+
+    @property
+    def forward(self):
+        """The tensors of the model that any step needs."""
+        return {name: None for step in self.steps for name in step.forward}
+
+    @property
+    def inputs(self):
+        """The tensors that are fed in any step."""
+        return list({name: None for step in self.steps for name in step.inputs})
+
+
+def training(recording):
+    """Returns the Training of a recording.
 
     Raises InputError for a program that trains otherwise than this knows: it names the op, and its line.
     """
-    first = recording.steps[0]
-    meta = v1.MetaGraphDef.FromString(recording.graphs[first.graph])
-    wanted = [*(n.partition(":")[0] for n in first.fetches), *first.targets]
-    starts = _starts(graphs.Graph(meta.graph_def, recording.path).pruned(wanted), meta.graph_def)
-    repaired = repairs.repaired(meta.graph_def, [*wanted, *starts], recording.path)
+    runs = recording.steps
+    number = runs[0].graph
+    if any(run.graph != number for run in runs):
+        raise InputError(f"{recording.path}: {recording.program} trains in more than one graph: not ported yet")
+    meta = v1.MetaGraphDef.FromString(recording.graphs[number])
+    wanted = {name.partition(":")[0]: None for run in runs for name in [*run.targets, *run.fetches, *run.feeds]}
+    there = {node.name for node in meta.graph_def.node}
+    calls = [call for call in recording.gradients[number] if set(_of(call)) <= there]
+    wanted.update((name.partition(":")[0], None) for call in calls for name in _all(call))
+    repaired = repairs.repaired(meta.graph_def, [name for name in wanted if name in there], recording.path)
     graph = _shaped(repaired.imported(), meta.graph_def)
+    where = Where(recording, number)
     ops = {op.name: op for op in graph.get_operations()}
-    where = Where(recording, first.graph)
-    flow = next((op for op in ops.values() if op.type.removeprefix("Ref") in FLOW), None)
-    if flow is not None:
-        raise where.refused(flow, "a loop or branch of version 1 is not ported yet")
-    backward = {name for name in ops if GRADIENTS.match(name)}
-    edge = {
-        (t.op.name, t.value_index): None
-        for op in ops.values()
-        if op.name not in backward
-        for t in op.inputs
-        if t.op.name in backward
-    }
-    loss, known = _loss(graph, ops, edge, first, recording.trainable, where)
-    known = {source: known[source] for source in edge}
-    forward, updates = _split(ops, backward, first, loss, where)
-    trained = [name for name in recording.trainable if name in {variable for variable, _ in known.values()}]
-    return Step(repaired.graph_def, loss, trained, known, forward, updates, _inputs(ops, first, where))
+    parts = _Parts(ops, calls, where)
+    kinds = {}
+    for run in runs:
+        kinds.setdefault(parts.writes(run), []).append(run)
+    taken = set()
+    called = recording.names[number]
+    steps = [parts.step(found, names.free(_method(found, len(kinds), called), taken)) for found in kinds.values()]
+    if not any(step.gradients for step in steps):
+        raise InputError(f"{recording.program}: no run computes gradients: port its model from a checkpoint")
+    return Training(repaired.graph_def, steps, {name: reading.of_op(op, recording.path) for name, op in ops.items()})
+
+
+def _of(call):
+    """Names of the ops that a recorded call of tf.gradients has to do with."""
+    return [name.partition(":")[0] for name in _all(call)]
+
+
+def _all(call):
+    return [*call["ys"], *call["xs"], *(name for names_ in call["gradients"] for name in names_)]
+
+
+def _method(runs, kinds, called):
+    """The name of the method for a step: of several, it says what the program runs."""
+    target = next((t for t in [*runs[0].targets, *runs[0].fetches]), "")
+    return "step" if kinds == 1 else f"step_{names.identifier(called.get(target) or target.partition(':')[0]).lower()}"
 
 
 def _shaped(graph, recorded):
@@ -91,130 +132,129 @@ class Where:
         return InputError(f"{at}{op.name} ({op.type}): {reason}")
 
 
-def _loss(graph, ops, edge, first, trainable, where):
-    """Returns (the loss' name, {source: (variable, part)}): the tensor whose gradients are those of the program.
+class _Parts:
+    """Divides the runs of a graph into model, gradients and updates. `calls`: recorded ones of tf.gradients."""
 
-    It is found by what it gives: the gradients of a candidate are built again and compared in structure.
-    """
-    if not edge:
-        raise InputError(f"{where.recording.program}: no run computes gradients: port its model from a checkpoint")
-    variables = {name: graph.get_tensor_by_name(f"{name}:0") for name in trainable if name in ops}
-    for candidate in _candidates(ops, first, graph.as_graph_def()):
-        loss = graph.get_tensor_by_name(candidate)
-        if not loss.dtype.is_floating:
-            continue
-        with graph.as_default():
-            found = v1.gradients(loss, list(variables.values()), name="again/gradients")
-        known = {}
-        digests = _Digests()
-        for name, gradient in zip(variables, found):
-            parts = {"": gradient}
-            if isinstance(gradient, tf.IndexedSlices):
-                parts = {".values": gradient.values, ".indices": gradient.indices}
-            for part, tensor in parts.items():
-                if tensor is not None:
-                    known.setdefault(digests.of(tensor), (name, part))
-        reached = {source: known.get(digests.of(ops[source[0]].outputs[source[1]])) for source in edge}
-        if all(reached.values()):
-            return candidate, reached
-    name = next(iter(edge))[0]
-    raise where.refused(ops[name], "is no gradient of a loss that was found: this way of training is not ported yet")
+    def __init__(self, ops, calls, where):
+        self.ops, self.where = ops, where
+        self.calls, self.known = [], {}
+        for call in calls:
+            xs = [x for x in call["xs"] if ops[x].type in constants.VARIABLES]
+            if len(xs) != len(call["xs"]):
+                continue  # a gradient with respect to a tensor is part of a model
+            tensors = {}
+            for x, found in zip(xs, call["gradients"]):
+                parts = ("",) if len(found) == 1 else (".values", ".indices")
+                tensors.update((graphs.tensor(name), (x, part)) for name, part in zip(found, parts))
+            self.calls.append((call, Gradient(call["ys"], xs, tensors)))
+            self.known.update(dict.fromkeys((name for name, _ in tensors), len(self.calls) - 1))
 
+    def writes(self, run):
+        """Returns the names of the ops that a run writes with."""
+        return frozenset(name for name in self.reached(run) if WRITES.fullmatch(self.ops[name].type))
 
-def _candidates(ops, first, graph_def):
-    """Names of tensors that may be the loss: what the backward pass starts from, then what each step fetches."""
-    found = dict.fromkeys(f"{name}:0" for name in _starts(graph_def, graph_def))
-    found.update(dict.fromkeys(first.fetches))
-    return [name for name in found if name.partition(":")[0] in ops and not GRADIENTS.match(name)]
+    def reached(self, run):
+        """Returns the names of the ops that a run needs, up to its gradients."""
+        start = [n.partition(":")[0] for n in [*run.targets, *run.fetches]]
+        return _ancestors([n for n in start if n in self.ops], self.ops, ends=self.known)
 
+    def step(self, runs, name):
+        """Returns the Step that `runs` do."""
+        reached = set().union(*(self.reached(run) for run in runs))
+        gradients = self._gradients(reached)
+        losses = [loss for gradient in gradients for loss in gradient.losses]
+        inputs = self._inputs(runs, reached, losses)
+        forward, updates = self._split(reached, runs, losses, {graphs.tensor(n) for n in inputs})
+        return Step(name, gradients, forward, updates, inputs, runs)
 
-def _starts(graph_def, whole):
-    """Names of the ops of `whole` whose gradients are what reads the ones that the backward pass starts with."""
-    there, found = {node.name for node in whole.node}, {}
-    for node in graph_def.node:
-        reader = FIRST_READER.match(node.name)
-        if reader and any("grad_ys_" in name for name in node.input):
-            found.update(dict.fromkeys(n for n in (reader[1] + reader[2], reader[2]) if n in there))
-    return list(found)
+    def _gradients(self, reached):
+        found = []
+        for number in dict.fromkeys(self.known[name] for name in self.ops if name in reached and name in self.known):
+            call, gradient = self.calls[number]
+            if call["started"]:
+                raise self.where.refused(self.ops[_of(call)[0]], "gradients that start from others are not ported yet")
+            used = {source: of for source, of in gradient.tensors.items() if source[0] in reached}
+            trained = [v for v in gradient.trained if v in {variable for variable, _ in used.values()}]
+            found.append(Gradient(gradient.losses, trained, used))
+        return found
 
+    def _split(self, reached, runs, losses, fed):
+        """Returns ({tensors of the forward pass that are needed}, [Nodes of the updates, in order])."""
+        ops = self.ops
+        before = _ancestors([graphs.tensor(loss)[0] for loss in losses], ops, control=False, ends=self.known)
+        draws = {n for n, op in ops.items() if op.type in FED or {"seed", "seed2"} <= set(op.node_def.attr)}
+        starts = {name for name, _ in fed}
+        model = before | _descendants(starts | draws, ops)
+        late = set(self.known) | {name for name in reached if WRITES.fullmatch(ops[name].type)}
+        model -= _descendants(late, ops)
+        flow = [n for n in reached - model - set(self.known) if ops[n].type.removeprefix("Ref") in FLOW]
+        model |= _ancestors(flow, ops, control=False, ends=self.known)  # a rate that a condition chooses
+        writes = [name for name in reached if WRITES.fullmatch(ops[name].type)]
+        kept = _ancestors(writes, ops, control=False, ends=self.known) - model - set(self.known)
+        wanted = [name for name in ops if name in kept]
+        forward = dict.fromkeys(losses)
+        fetched = [n for run in runs for n in run.fetches if n.partition(":")[0] in model]
+        forward.update(dict.fromkeys(n for n in fetched if ops[n.partition(":")[0]].outputs[0].dtype != tf.string))
+        nodes = {}
+        for name in wanted:
+            nodes[name] = reading.of_op(ops[name], self.where.recording.path)
+            for t in ops[name].inputs:
+                if t.op.name in model and t.op.type not in constants.VARIABLES and not _is_read(t.op):
+                    if t.op.type == "Const":
+                        nodes.setdefault(t.op.name, reading.of_op(t.op, self.where.recording.path))
+                    elif graphs.tensor(t.name) not in fed:
+                        forward[t.name] = None
+        needed = _ancestors([n.partition(":")[0] for n in forward], ops, control=False)
+        python = next((ops[n] for n in ops if n in needed | set(nodes) and ops[n].type in PYTHON), None)
+        if python is not None and python.name not in starts:
+            raise self.where.refused(python, "calls Python, which no graph holds: not ported")
+        return forward, self._ordered(nodes)
 
-class _Digests:
-    """What a tensor of a backward pass computes, whatever its ops are called. Forward ops are known by their names."""
+    def _ordered(self, nodes):
+        """The nodes so that reads come before writes where nothing says otherwise, each after what it depends on."""
+        ops = self.ops
+        needs = {
+            name: {t.op.name for t in ops[name].inputs if t.op.name in nodes}
+            | {o for c in ops[name].control_inputs for o in self._through(c, nodes)}
+            for name in nodes
+        }
+        waiting, done, found = list(nodes), set(), []
+        while waiting:
+            free = [name for name in waiting if needs[name] <= done]
+            if not free:
+                raise self.where.refused(ops[waiting[0]], "is in a loop of updates: not ported yet")
+            name = next((n for n in free if not WRITES.fullmatch(ops[n].type)), free[0])
+            waiting.remove(name)
+            done.add(name)
+            found.append(nodes[name])
+        return found
 
-    def __init__(self):
-        self.found = {}
+    def _through(self, op, nodes):
+        """What a control dependency on `op` waits for among `nodes`."""
+        return {name for name in _ancestors([op.name], self.ops, ends=self.known) if name in nodes}
 
-    def of(self, tensor):
-        """Returns a value that is the same for tensors that are computed the same way."""
-        tensor = _source(tensor)
-        stack = [tensor.op]
-        while stack:
-            op = stack[-1]
-            inputs = [_source(t) for t in op.inputs] if GRADIENTS.match(op.name) else []
-            needed = [t.op for t in inputs if t.op.name not in self.found]
-            if needed:
-                stack += needed
-                continue
-            self.found[op.name] = self._digest(op, inputs)
-            stack.pop()
-        return self.found[tensor.op.name], tensor.value_index
-
-    def _digest(self, op, inputs):
-        if not GRADIENTS.match(op.name):
-            return hash(op.name)
-        attrs = tuple(
-            (name, value.SerializeToString(deterministic=True))
-            for name, value in sorted(op.node_def.attr.items())
-            if name[0] != "_"
-        )
-        return hash((op.type, attrs, tuple((self.found[t.op.name], t.value_index) for t in inputs)))
-
-
-def _source(tensor):
-    """The tensor behind the identities of a backward pass, which group gradients and compute nothing."""
-    while tensor.op.type == "Identity" and GRADIENTS.match(tensor.op.name):
-        tensor = tensor.op.inputs[0]
-    return tensor
-
-
-def _split(ops, backward, first, loss, where):
-    """Returns ({tensors of the forward pass that are needed}, [Nodes of the updates, in order])."""
-    before = _ancestors([graphs.tensor(loss)[0]], ops, control=False)
-    fed = {op.name for op in ops.values() if op.type in FED or {"seed", "seed2"} <= set(op.node_def.attr)}
-    model = before | {name for name in _descendants(fed, ops) if name not in backward}
-    late = _descendants(backward | {name for name, op in ops.items() if WRITES.fullmatch(op.type)}, ops)
-    model -= late
-    wanted = [name for name, op in ops.items() if name not in model and name not in backward]
-    forward = {loss: None}
-    fetched = [n for n in first.fetches if n.partition(":")[0] in model]
-    forward.update(dict.fromkeys(n for n in fetched if ops[n.partition(":")[0]].outputs[0].dtype != tf.string))
-    nodes = {}
-    for name in wanted:
-        op = ops[name]
-        nodes[name] = _node(op)
-        for t in op.inputs:
-            if t.op.name in model and t.op.type not in constants.VARIABLES and not _is_read(t.op):
-                if t.op.type == "Const":
-                    nodes.setdefault(t.op.name, _node(t.op))
-                else:
-                    forward[t.name] = None
-    return forward, _ordered(nodes, ops, where)
+    def _inputs(self, runs, reached, losses):
+        needed = reached | _ancestors([loss.partition(":")[0] for loss in losses], self.ops)
+        found = dict.fromkeys(name for run in runs for name in run.feeds)
+        return [name for name in found if name.partition(":")[0] in needed]
 
 
-def _ancestors(names, ops, control=True):
-    found, stack = set(), list(names)
+def _ancestors(names_, ops, control=True, ends=()):
+    """Names of what `names_` need and of themselves; `ends` need nothing."""
+    found, stack = set(), list(names_)
     while stack:
         name = stack.pop()
         if name not in found:
             found.add(name)
-            stack += [t.op.name for t in ops[name].inputs]
-            stack += [o.name for o in ops[name].control_inputs] if control else []
+            if name not in ends:
+                stack += [t.op.name for t in ops[name].inputs]
+                stack += [o.name for o in ops[name].control_inputs] if control else []
     return found
 
 
-def _descendants(names, ops):
-    """Names of the ops that `names` lead to by data, and they themselves; in the order of the graph."""
-    found = set(names)
+def _descendants(names_, ops):
+    """Names of the ops that `names_` lead to by data, and they themselves; in the order of the graph."""
+    found = set(names_)
     for name, op in ops.items():
         if any(t.op.name in found for t in op.inputs):
             found.add(name)
@@ -223,58 +263,3 @@ def _descendants(names, ops):
 
 def _is_read(op):
     return op.type in ("Identity", "ReadVariableOp") and op.inputs[0].op.type in constants.VARIABLES
-
-
-def _ordered(nodes, ops, where):
-    """The nodes so that reads come before writes where nothing says otherwise, each after what it depends on."""
-    needs = {
-        name: {t.op.name for t in ops[name].inputs if t.op.name in nodes}
-        | {o for c in ops[name].control_inputs for o in _through(c, nodes, ops)}
-        for name in nodes
-    }
-    waiting, done, found = list(nodes), set(), []
-    while waiting:
-        free = [name for name in waiting if needs[name] <= done]
-        if not free:
-            raise where.refused(ops[waiting[0]], "is in a loop of updates: not ported yet")
-        name = next((n for n in free if not WRITES.fullmatch(ops[n].type)), free[0])
-        waiting.remove(name)
-        done.add(name)
-        found.append(nodes[name])
-    return found
-
-
-def _through(op, nodes, ops):
-    """What a control dependency on `op` waits for among `nodes`."""
-    return {name for name in _ancestors([op.name], ops) if name in nodes}
-
-
-def _inputs(ops, first, where):
-    found = []
-    for name in first.feeds:
-        op = ops.get(name.partition(":")[0])
-        if op is None:
-            continue  # fed, and not needed
-        if op.type not in FED:
-            raise where.refused(op, "is fed, and no placeholder: not ported yet")
-        found.append(name)
-    return found
-
-
-def _node(op):
-    value = tf.make_ndarray(op.get_attr("value")) if op.type == "Const" else None
-    return Node(
-        op.name,
-        op.type,
-        [(t.op.name, t.value_index) for t in op.inputs],
-        [o.name for o in op.control_inputs],
-        {} if op.type == "Const" else dict(op.node_def.attr),
-        [t.dtype.base_dtype for t in op.outputs],
-        [t.shape for t in op.outputs],
-        value,
-    )
-
-
-def every(step, path):
-    """Returns {name: Node} of the whole graph of a Step."""
-    return {op.name: _node(op) for op in graphs.Graph(step.graph_def, path).imported().get_operations()}

@@ -1,0 +1,173 @@
+"""tf1ref port of programs with loops, several losses, and inputs that are not fed: 20 steps to the bit."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tf1ref.port.program import programs
+
+GAN = """
+import numpy as np
+import tensorflow as tf
+
+rng = np.random.RandomState(0)
+data = rng.rand(64, 12).astype(np.float32)
+
+
+def dense(x, units, name, reuse=None):
+    with tf.variable_scope(name, reuse=reuse):
+        w = tf.get_variable("w", [x.shape[1], units], initializer=tf.random_normal_initializer(stddev=0.1, seed=1))
+        return tf.matmul(x, w) + tf.get_variable("b", [units], initializer=tf.zeros_initializer())
+
+
+def generator(z):
+    return tf.nn.sigmoid(dense(tf.nn.relu(dense(z, 8, "gen_hidden")), 12, "gen_out"))
+
+
+def discriminator(x, reuse=None):
+    return tf.nn.sigmoid(dense(tf.nn.relu(dense(x, 8, "disc_hidden", reuse)), 1, "disc_out", reuse))
+
+
+noise = tf.placeholder(tf.float32, [None, 4], name="noise")
+real = tf.placeholder(tf.float32, [None, 12], name="real")
+fake = generator(noise)
+disc_real, disc_fake = discriminator(real), discriminator(fake, True)
+gen_loss = -tf.reduce_mean(tf.log(disc_fake))
+disc_loss = -tf.reduce_mean(tf.log(disc_real) + tf.log(1.0 - disc_fake))
+variables = tf.trainable_variables()
+train_gen = tf.train.AdamOptimizer(0.01).minimize(gen_loss, var_list=[v for v in variables if "gen" in v.name])
+train_disc = tf.train.AdamOptimizer(0.01).minimize(disc_loss, var_list=[v for v in variables if "disc" in v.name])
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(20):
+        z = rng.uniform(-1, 1, [16, 4])
+        sess.run([train_disc, disc_loss], {real: data[i % 4 * 16 : i % 4 * 16 + 16], noise: z})
+        sess.run([train_gen, gen_loss], {noise: z})
+"""
+LANGUAGE_MODEL = """
+import numpy as np
+import tensorflow as tf
+
+text = np.random.RandomState(0).randint(0, 12, 600)
+x, y = tf.placeholder(tf.int32, [4, 5], name="x"), tf.placeholder(tf.int32, [4, 5], name="y")
+keep = tf.placeholder(tf.float32, name="keep")
+embedding = tf.get_variable("embedding", [12, 6], initializer=tf.random_uniform_initializer(-0.1, 0.1, seed=1))
+inputs = tf.nn.dropout(tf.nn.embedding_lookup(embedding, x), keep, seed=5)
+cells = tf.contrib.rnn.MultiRNNCell([tf.contrib.rnn.BasicLSTMCell(6, forget_bias=0.0) for _ in range(2)])
+start = cells.zero_state(4, tf.float32)
+outputs, state = tf.nn.dynamic_rnn(cells, inputs, initial_state=start)
+logits = tf.layers.dense(tf.reshape(outputs, [-1, 6]), 12)
+losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.reshape(y, [-1]), logits=logits)
+loss = tf.reduce_mean(losses)
+variables = tf.trainable_variables()
+rate = tf.Variable(0.0, trainable=False, name="rate")
+new_rate = tf.placeholder(tf.float32, [], name="new_rate")
+set_rate = tf.assign(rate, new_rate)
+gradients, _ = tf.clip_by_global_norm(tf.gradients(loss, variables), 1.0)
+train = tf.train.GradientDescentOptimizer(rate).apply_gradients(zip(gradients, variables))
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for epoch in range(3):
+        sess.run(set_rate, {new_rate: 0.5**epoch})
+        now = sess.run(start)
+        for i in range(9):
+            rows = [text[i * 20 + k : i * 20 + k + 20].reshape(4, 5) for k in (0, 1)]
+            feed = {x: rows[0], y: rows[1], keep: 0.9}
+            for (c, h), value in zip(start, now):
+                feed[c], feed[h] = value.c, value.h
+            now, _, _ = sess.run([state, loss, train], feed)
+"""
+PIPELINE = """
+import numpy as np
+import tensorflow as tf
+
+rng = np.random.RandomState(0)
+rows, labels = rng.rand(40, 3).astype(np.float32), rng.randint(0, 2, 40)
+dataset = tf.data.Dataset.from_tensor_slices((rows, labels)).shuffle(40, seed=3).repeat().batch(8)
+x, y = dataset.make_one_shot_iterator().get_next()
+training = tf.placeholder(tf.bool, [], name="training")
+hidden = tf.layers.dropout(tf.layers.dense(x, 5, tf.nn.relu), 0.3, training=training, seed=2)
+loss = tf.losses.sparse_softmax_cross_entropy(y, tf.layers.dense(hidden, 2))
+global_step = tf.train.get_or_create_global_step()
+rate = tf.train.piecewise_constant(global_step, [6, 12], [0.5, 0.1, 0.02])
+train = tf.train.MomentumOptimizer(rate, 0.9).minimize(loss, global_step)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(30):
+        sess.run([train, loss], {training: i % 3 > 0})
+"""
+QUEUE = """
+import tensorflow as tf
+
+numbers = tf.train.string_input_producer(["a", "bb", "ccc"], shuffle=False)
+length = tf.cast(tf.strings.length(numbers.dequeue()), tf.float32)
+x = tf.train.batch([length], 4)
+w = tf.Variable(1.0, name="w")
+loss = tf.reduce_mean(tf.square(w * x - 3.0 * x))
+train = tf.train.GradientDescentOptimizer(0.01).minimize(loss)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    coord = tf.train.Coordinator()
+    threads = tf.train.start_queue_runners(sess, coord)
+    for _ in range(25):
+        sess.run(train)
+    coord.request_stop()
+    coord.join(threads)
+"""
+
+
+@pytest.fixture
+def ported(quick_program, tmp_path):
+    """Returns a function that ports a program; it returns (the Report, text of model.py, text of train.py)."""
+
+    def run(text):
+        (tmp_path / "program.py").write_text(text)
+        report = programs.port_program(str(tmp_path / "program.py"), tmp_path / "out")
+        return report, *((tmp_path / "out" / name).read_text() for name in ("model.py", "train.py"))
+
+    return run
+
+
+def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
+    report, model, train = ported(GAN)
+    arrays = np.load(tmp_path / "out/recording.npz")
+    steps = [str(arrays[f"{i}/step"]) for i in range(20)]
+    assert steps == ["step_train_disc", "step_train_gen"] * 10
+    assert report.compared == 20 + sum(arrays[n].size for n in arrays.files if n.startswith("final/"))
+    assert set(re.findall(r"def (\w+)\(", train)) >= {"step_train_disc", "step_train_gen"}
+    assert re.findall(r"def (forward_\w+)\(self, (.*)\):", model) == [
+        ("forward_train_disc", "real, noise"), ("forward_train_gen", "noise")
+    ]  # fmt: skip
+    assert 'tape.gradient(values["disc_loss"], self.trained_train_disc)' in train
+    formatted(tmp_path / "out")
+
+
+def test_a_language_model_of_two_lstm_layers(ported, tmp_path, formatted):
+    report, model, train = ported(LANGUAGE_MODEL)
+    arrays = np.load(tmp_path / "out/recording.npz")
+    assert [str(arrays[f"{i}/step"]) for i in range(20)].count("step_set_rate") == 2
+    assert report.compared > 18 * (1 + 4 * 4 * 6)
+    assert "tf.while_loop(" in model and "tf.raw_ops.TensorArray" not in model and "Stack" not in model
+    assert "self.rate.assign(new_rate)" in train and "tf.GradientTape()" in train
+    formatted(tmp_path / "out")
+
+
+def test_what_an_iterator_gave_is_an_argument(ported, tmp_path, formatted):
+    """With dropout by a placeholder, and a rate that a condition chooses."""
+    report, model, train = ported(PIPELINE)
+    assert "tf.cond(training," in model and report.compared > 0
+    arrays = np.load(tmp_path / "out/recording.npz")
+    assert arrays["3/inputs/x"].shape == (8, 3) and arrays["3/inputs/y"].shape == (8,)
+    formatted(tmp_path / "out")
+
+
+def test_what_a_queue_gave_is_an_argument(ported, tmp_path):
+    report, model, train = ported(QUEUE)
+    arrays = np.load(tmp_path / "out/recording.npz")
+    assert [arrays[f"{i}/inputs/x"].tolist() for i in range(2)] == [[1.0, 2.0, 3.0, 1.0], [2.0, 3.0, 1.0, 2.0]]
+    w = np.float32(1.0)
+    for i in range(20):
+        x = arrays[f"{i}/inputs/x"]
+        w -= np.float32(0.01) * np.mean(2 * x * (w * x - 3 * x), dtype=np.float32)
+    np.testing.assert_allclose(arrays["final/w"], w, rtol=1e-5)
