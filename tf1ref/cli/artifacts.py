@@ -35,7 +35,9 @@ def _inspect(arguments):
 def _add_verify(verbs):
     text = "Give two artifacts the same inputs and compare their answers to the bit. Weights are compared by name."
     parser = verb(verbs, "verify", _verify, text)
-    parser.add_argument("a", metavar="A", help="a checkpoint, SavedModel, .pb, .npz, event file, example, recording")
+    parser.add_argument(
+        "a", metavar="A", help="a checkpoint, SavedModel, .pb, .pbtxt, .npz, event file, example or recording"
+    )
     parser.add_argument("b", metavar="B", help="another one, of any of these kinds")
     _add_ends(parser)
     parser.add_argument("--feeds", metavar="FILE.npz", help="inputs by name; random values stand for the others")

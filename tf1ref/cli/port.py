@@ -21,7 +21,9 @@ def add_verbs(verbs):
     parser.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
     parser.add_argument("--steps", type=steps, default=20, metavar="N", help="of a script: how many (default: 20)")
     parser.add_argument("--args", type=shlex.split, default=[], metavar="'ARGS'", help="of a script: its own arguments")
-    parser.add_argument("--seed", type=count, default=1, metavar="S", help="of a script: its start (default: 1)")
+    parser.add_argument(
+        "--seed", type=count, default=1, metavar="S", help="of a script: what it starts from (default: 1)"
+    )
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 

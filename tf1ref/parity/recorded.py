@@ -152,8 +152,8 @@ def between(one: str, other: str, ulps: int = 0) -> engine.Report:
     for recording in recordings:
         if not recording.steps:
             raise InputError(f"{recording.path}: no run of {recording.program} trained: there is nothing to compare")
-    traces = [recording.trace() for recording in recordings]
-    return engine.compare(*traces, ulps=ulps, name=f"{one} and {other}")
+    first, second = (recording.trace() for recording in recordings)
+    return engine.compare(first, second, ulps=ulps, name=f"{one} and {other}")
 
 
 def _recording(path, index, z):
