@@ -19,6 +19,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import catalog
 from tf1ref.data import mnist
+from tf1ref.examples.mnist._pixels import less_255
 
 BATCH = 1000
 
@@ -34,14 +35,15 @@ def answers(graph, digits, restore=None):
 
 def main(frozen, folder):
     """Prints both accuracies; returns 0 when the logits are equal to the bit."""
-    test = mnist.read_data_sets(reshape=False).test
+    test = mnist.read_data_sets(dtype=np.uint8, reshape=False).test
+    digits = less_255(test.images)
     with v1.Graph().as_default() as from_file, open(frozen, "rb") as file:
         v1.import_graph_def(v1.GraphDef.FromString(file.read()), name="")
     with v1.Graph().as_default() as from_code:
         catalog.load("distributed.async_mnist").build_graph()
         saver = v1.train.Saver()
-    logits = answers(from_file, test.images)
-    expected = answers(from_code, test.images, lambda sess: saver.restore(sess, v1.train.latest_checkpoint(folder)))
+    logits = answers(from_file, digits)
+    expected = answers(from_code, digits, lambda sess: saver.restore(sess, v1.train.latest_checkpoint(folder)))
     accuracy = np.mean(logits.argmax(1) == test.labels)
     kind = "MNIST" if test.source == "files" else "generated digits, not MNIST"
     print(f"test accuracy {accuracy:.4f} on {test.num_examples} digits ({kind})")

@@ -6,7 +6,7 @@ The negative controls change one float constant by 1 % and ask whether a few ste
 # Every control of these examples runs in a smaller network: 1 % shows there, too, in a tenth of the time.
 SMALL = {
     "convnets.cifar10": {"BATCH_SIZE": 16, "MIN_FRACTION_IN_QUEUE": 0.002, "NUM_EXAMPLES": 32, "SUMMARY_EVERY": 0},
-    "distributed.async_mnist": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32, "NODES": 392},
+    "distributed.async_mnist": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.deep_cnn": {"BATCH_SIZE": 10, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "DENSE": 32},
     "mnist.lenet5": {"BATCH_SIZE": 20, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.lenet5_relu6": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},

@@ -8,6 +8,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
+NO_KERAS = pathlib.Path(__file__).parent / "no_keras"
 SECONDS = 60  # nothing here takes that long on a busy machine either; a test that waits so long has failed
 
 
@@ -51,7 +52,7 @@ class Job:
 
     def environment(self):
         name, _, value = self._mark.partition("=")
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        path = os.pathsep.join(filter(None, [str(NO_KERAS), str(ROOT), os.environ.get("PYTHONPATH")]))
         own = {name: value, "PYTHONPATH": path, "TMPDIR": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
         return {**os.environ, **own}
 

@@ -30,7 +30,8 @@ def mnist_files(folder, train=5200, test=100):
 
 @pytest.mark.slow
 def test_train_on_a_cluster_freeze_and_ask(tf1ref, tmp_path):
-    env = {**os.environ, "TF1REF_DATA": str(mnist_files(tmp_path / "data"))}
+    no_keras = os.pathsep.join([str(Path(__file__).parent / "no_keras"), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "TF1REF_DATA": str(mnist_files(tmp_path / "data")), "PYTHONPATH": no_keras}
     run = [sys.executable, "-m", "tf1ref", "run", "distributed.async_mnist", "--steps", "40", "--out", "kept"]
     command = [sys.executable, "-m", "tf1ref.cluster", "up", "local", "--", *run, "--set", "BATCH_SIZE=50"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280)

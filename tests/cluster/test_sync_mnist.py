@@ -1,4 +1,4 @@
-"""The distributed examples as real jobs: what several processes compute, one process computes to the bit."""
+"""The distributed examples as clusters of several tasks: what they compute, one process computes to the bit."""
 
 import sys
 import threading
@@ -8,7 +8,8 @@ import pytest
 import tensorflow.compat.v1 as v1
 
 from tf1ref import catalog, distributed, parity
-from tf1ref.data import mnist
+from tf1ref.cluster import contract
+from tf1ref.errors import InputError
 
 SECONDS = 240  # a busy machine starts three TensorFlow servers in half a minute
 STEPS = 20
@@ -40,16 +41,10 @@ def test_two_workers_of_sync_replicas_are_one_process_on_both_batches(job):
     assert not np.any(other["steps/loss"] == graph["steps/loss"])
 
 
-THREE = "ps_hosts: [localhost:0]\nworker_hosts: [localhost:0, localhost:0, localhost:0]\nsuccess: all\n"
-
-
-@pytest.mark.slow
-def test_three_workers_in_fixed_order_are_one_process_on_all_batches(job):
-    (job.folder / "three.yml").write_text(THREE)
-    words = ("--steps", STEPS, "--set", "FIXED_ORDER=True")
-    graph, others, _ = launched(job, "distributed.sync_mnist", "three.yml", *words)
-    assert [len(trace["steps/loss"]) for trace in others] == [STEPS, STEPS]
-    assert_equal(graph, "distributed.sync_mnist", WORKERS=3)
+def test_three_workers_in_fixed_order_are_one_process_on_all_batches():
+    changes = {"WORKERS": 3, "FIXED_ORDER": True}
+    graph = parity.trace_of(catalog.load("distributed.sync_mnist", changes).run_graph, STEPS, "sync_mnist")
+    assert_equal(graph, "distributed.sync_mnist", **changes)
 
 
 @pytest.mark.slow
@@ -74,20 +69,15 @@ def test_the_step_is_that_of_the_mean_in_worker_order():
 @pytest.mark.parametrize("fixed_order", [False, True])
 def test_a_worker_that_waits_for_a_token_ends_when_the_chief_has(fixed_order, tmp_path):
     module = catalog.load("distributed.sync_mnist", {"FIXED_ORDER": fixed_order, "HIDDEN": 4})
-    data = [mnist.read_data_sets(one_hot=True, seed=index) for index in range(2)]
+    made = {}
 
-    def work(task):
+    def work(hosts, job_name, task_index):
         # The other worker wants more steps than the chief makes.
-        return len(module.train_graph(task, data[task.index], 1000 if task.index else 10, str(tmp_path)))
+        trace = module.run_task(hosts, job_name, task_index, 1000 if task_index else 10, str(tmp_path))
+        made[task_index] = len(trace["steps/loss"])
 
-    assert distributed.together(work, 2) == [10, 10]
-
-
-@pytest.mark.slow
-def test_ops_on_two_workers_and_a_ps_are_the_ops_of_one_machine(job):
-    graph, others, _ = launched(job, "distributed.in_graph", "in_graph", "--steps", STEPS)
-    assert others == []  # The other worker has no program: it serves until the launcher ends it.
-    assert_equal(graph, "distributed.in_graph")
+    module._tasks.run_tasks(work, workers=2, awaited=2)
+    assert made == {0: 10, 1: 10}
 
 
 def test_ops_run_on_the_tasks_they_are_pinned_to():
@@ -146,10 +136,35 @@ def test_a_worker_that_serves_is_ended_with_the_ps(success, code, job):
     assert ("worker 0 exited with code 7" in err) == (code == 7) and "late" not in out
 
 
-@pytest.mark.slow
-def test_a_worker_that_evaluates_follows_the_checkpoints_to_the_last_step(job):
-    graph, (evaluator,), out = launched(job, "distributed.hooks", "evaluator", "--steps", 400)
-    steps, accuracies = evaluator["evaluated/steps"], evaluator["evaluated/accuracy"]
-    assert steps[-1] == 400 and np.all(np.diff(steps) > 0)
-    assert accuracies[-1] == graph["final/test_accuracy"] > 0.8
-    assert f"[worker 1] step 400: accuracy {accuracies[-1]:.4f} on the test set" in out
+def test_a_worker_that_evaluates_follows_the_checkpoints_to_the_last_step(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(contract.CHECKPOINT_DIR, str(tmp_path / "saved"))
+    module, found = catalog.load("distributed.hooks", {"SAVE_EVERY": 20}), {}
+
+    def work(hosts, job_name, task_index):
+        found[task_index] = module.run_task(hosts, job_name, task_index, 40, str(tmp_path))
+
+    module._tasks.run_tasks(work, workers=2, awaited=2)
+    evaluated, accuracies = found[1]["evaluated/steps"], found[1]["evaluated/accuracy"]
+    assert evaluated[-1] == 40 and np.all(np.diff(evaluated) > 0)
+    assert accuracies[-1] == found[0]["final/test_accuracy"] > 0.5
+    assert f"step 40: accuracy {accuracies[-1]:.4f} on the test set" in capsys.readouterr().out
+
+
+def test_a_worker_that_evaluates_needs_a_folder_and_a_chief(tmp_path, monkeypatch):
+    module = catalog.load("distributed.hooks", {"WAIT_SECONDS": 1})
+    with pytest.raises(InputError, match="--checkpoint-dir"):
+        module.evaluate_graph(None, 10)
+    monkeypatch.setenv(contract.CHECKPOINT_DIR, str(tmp_path))
+    with pytest.raises(RuntimeError, match="no new checkpoint in 1 s"):
+        module.evaluate_graph(None, 10)
+
+
+def test_the_checkpoints_of_a_task_are_those_of_the_job(tmp_path, monkeypatch):
+    monkeypatch.setenv(contract.CHECKPOINT_DIR, str(tmp_path))
+    with v1.Graph().as_default(), v1.Session() as session:
+        step = v1.train.get_or_create_global_step()
+        saver = v1.train.Saver()
+        session.run(step.initializer)
+        path = saver.save(session, str(tmp_path / "model.ckpt"), global_step=40)
+    task = distributed.Task.__new__(distributed.Task)  # Nothing here asks its server.
+    assert list(task.checkpoints(last_step=40)) == [path]

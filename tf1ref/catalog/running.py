@@ -67,6 +67,10 @@ def run(
     place = mode if reports else f"{mode}-{job}-{index}"
     folder = prepare(out, place, force) if out and job != "ps" else None
     console.import_tensorflow()
+    if os.environ.get("TF_CONFIG"):
+        from tf1ref.compat import clusters
+
+        clusters.install(console.note)  # The distributed examples are written as TF1's own programs are.
     module = catalog.load(example, pairs)
     function = getattr(module, f"run_{mode}")
     arguments = _arguments(function, steps, folder, example.name)

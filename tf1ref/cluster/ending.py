@@ -44,7 +44,8 @@ def end_in_time() -> None:
 def before_end(wish: Callable[[], None] | None) -> None:
     """Sets what is done when this process is asked to end, such as saving a checkpoint; None: nothing.
 
-    It runs in a thread of its own, because the main thread may be stuck in a session call. `leave` waits for it.
+    It runs in a thread of its own, because the main thread may be stuck in a session call. `leave` waits for it, and
+    so must whoever takes away what it works with (wait_for_wish).
     """
     global _last_wish
     _last_wish = wish
@@ -83,6 +84,11 @@ def _grant(wish: Callable[[], None]) -> None:
         _wished.set()
 
 
+def wait_for_wish() -> None:
+    """Returns when nothing of what `before_end` was given is under way. The grace period bounds it (end_in_time)."""
+    _wished.wait()
+
+
 def wait_for_end() -> int:
     """Waits in the main thread for SIGTERM or Ctrl-C; returns the signal's number.
 
@@ -110,7 +116,7 @@ def leave(code: object = 0) -> NoReturn:
         print(code, file=sys.stderr)
         code = 1
     contract.flush()
-    _wished.wait()
+    wait_for_wish()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

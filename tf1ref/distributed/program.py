@@ -1,11 +1,12 @@
 """A whole program as one task of a cluster, or alone as a cluster of one process."""
 
+import functools
 import os
 import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import tensorflow.compat.v1 as v1
@@ -31,22 +32,31 @@ def together(program: Callable[[Task], Found], workers: int, **timeouts: Any) ->
         if task.is_ps:
             task.serve()
         return [program(task)]
+    return in_threads([functools.partial(program, task) for task in alone(workers, timeouts)], workers)
+
+
+def in_threads(calls: Sequence[Callable[[], Found]], awaited: int) -> list[Found]:
+    """Returns what the first `awaited` of `calls` return, which run at once, a thread each.
+
+    The first exception of any is raised at once: the other threads, which may wait for the one that failed, are left
+    behind. So are calls that are not awaited, such as those that serve for ever.
+    """
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
-    def call(task: Task) -> None:
+    def call(number: int, work: Callable[[], Found]) -> None:
         try:
-            ended.put((task.index, program(task), None))
+            ended.put((number, work(), None))
         except BaseException as error:
-            ended.put((task.index, None, error))
+            ended.put((number, None, error))
 
-    for task in alone(workers, timeouts):
-        threading.Thread(target=call, args=(task,), daemon=True).start()
-    results: list[Any] = [None] * workers
-    for _ in range(workers):
-        index, results[index], error = ended.get()
+    for each in enumerate(calls):
+        threading.Thread(target=call, args=each, daemon=True).start()
+    results: dict[int, Any] = {}
+    while not all(number in results for number in range(awaited)):
+        number, results[number], error = ended.get()
         if error:
             raise error
-    return results
+    return [results[number] for number in range(awaited)]
 
 
 def run(program: Callable[[Task], object], **timeouts: Any) -> NoReturn:

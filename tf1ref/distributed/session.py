@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow.compat.v1 as v1
 
 from tf1ref.cluster import contract
-from tf1ref.cluster.ending import before_end
+from tf1ref.cluster.ending import before_end, wait_for_wish
 from tf1ref.cluster.ports import wait_until_listening
 
 if TYPE_CHECKING:
@@ -222,11 +222,13 @@ def _close(session: v1.Session) -> None:
 
 
 def close_in_time(close: Callable[[], None]) -> None:
-    """Calls `close`, a session's, and leaves it to itself after CLOSE_SECONDS."""
+    """Calls `close`, a session's, once a last checkpoint is saved, and leaves it to itself after CLOSE_SECONDS."""
     # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
     # waiting for one would be the very hang that this function is there to prevent.
     if sys.is_finalizing():
         return
+    # A `with session:` that SIGTERM leaves would cancel the save of the last checkpoint.
+    wait_for_wish()
     _expect_cancelled_runners()
     closing = threading.Thread(target=close, daemon=True)
     closing.start()

@@ -1,15 +1,21 @@
 """LeNet-5 on parameter servers: between-graph, asynchronous
 
 Source: S0 2329-2640
-TF1: every worker builds the same graph; replica_device_setter puts its variables on the ps, its ops on the
-    worker; the workers' steps interleave freely, and all of them count one global_step.
+TF1: ClusterSpec lists all tasks, and every process starts a Server as one of them. A ps joins. Each worker builds the
+    same graph; replica_device_setter puts its variables on the ps and all else on the worker. In
+    MonitoredTrainingSession worker 0, the chief, initializes and saves; the others wait for it. From then on the
+    workers' steps interleave freely, and all of them count one global_step.
 Now: the same step as a tf.function. One worker alone is deterministic, and there the two are equal; what
     several asynchronous workers reach differs from run to run in both worlds.
 Errata: S0 runs global_variables_initializer in its monitored session, which wipes what other workers learned or
     a checkpoint held. It starts weights at deviation 1 and puts relu6 on the logits, where LeNet stays at 9.8 %
     (here .1, and none). Its rate of .99 diverges from there on (here .02). Its placeholders are open but its
-    reshape is bound to the batch size. It never ends its ps processes. Its batches are drawn with numpy's global
-    random state, alike in all workers once seeded; here each worker draws from its own.
+    reshape is bound to the batch size. Without device filters its session waits for all workers; it gives a file for
+    the folder of checkpoints; a worker that comes before the chief sleeps 30 s, and no ps ever ends (both are TF1's:
+    a launcher's tasks do better). Its batches are drawn with numpy's global random state, alike in all workers once
+    seeded; here each worker draws from its own. What it prints every 100 steps, hooks.py leaves to hooks.
+    (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see mnist/_pixels.py); so it does here.
+See: Dean et al., Large Scale Distributed Deep Networks, NIPS 2012
 """
 
 import os
@@ -19,19 +25,22 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import console, distributed
+from tf1ref import console
 from tf1ref.catalog.figures import at_least
 from tf1ref.data import mnist
+from tf1ref.examples.distributed._tasks import run_tasks
+from tf1ref.examples.mnist._pixels import less_255
 from tf1ref.modules import checkpoints, optimizers, schedules
 
 SEED = 1
 STEPS = 1000
 BATCH_SIZE = 500
+SIDE = 28
 CONV1_DEEP = 32
 CONV2_DEEP = 64
 CONV_SIZE = 5
 FC_SIZE = 512
-NODES = 3136
+NUM_LABELS = 10
 WEIGHT_DEVIATION = 0.1
 L2_RATE = 0.00005
 LEARNING_RATE = 0.02
@@ -39,7 +48,28 @@ LEARNING_RATE_DECAY = 0.9
 DECAY_STEPS = 5000
 SAVE_EVERY = 200
 
+NODES = (SIDE // 4) ** 2 * CONV2_DEEP
+
 EXPECTED = {"final/test_accuracy": at_least(0.97)}  # S0 prints no figure; a single-process LeNet of S0 passes .97
+
+
+def read_data():
+    """MNIST as uint8 pictures (n, 28, 28, 1) and one-hot labels (n, 10)."""
+    return mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=SEED)
+
+
+def batches(data, task_index):
+    """Yields one worker's batches, each drawn from the whole set without repeats in itself; the next may repeat it."""
+    random = np.random.default_rng(SEED + task_index)
+    while True:
+        picked = random.choice(data.num_examples, BATCH_SIZE, replace=False)
+        yield less_255(data.images[picked]), data.labels[picked]
+
+
+def parts(data):
+    """Yields all of a data set in file order: 10,000 pictures at once would take gigabytes."""
+    for i in range(0, data.num_examples, 1000):
+        yield less_255(data.images[i : i + 1000]), data.labels[i : i + 1000]
 
 
 def add_layer_variables(shape, number):
@@ -62,47 +92,52 @@ def add_cnn_layer(inputs, depth, number):
 
 def inference(x):
     """Adds the network: (n, 28, 28, 1) to logits (n, 10)."""
-    pooled = add_cnn_layer(add_cnn_layer(x - 1.0, CONV1_DEEP, 1), CONV2_DEEP, 2)
+    pooled = add_cnn_layer(add_cnn_layer(x, CONV1_DEEP, 1), CONV2_DEEP, 2)
     weights, biases = add_layer_variables([NODES, FC_SIZE], 3)
     hidden = v1.nn.relu6(v1.matmul(v1.reshape(pooled, [-1, NODES]), weights) + biases)
-    weights, biases = add_layer_variables([FC_SIZE, 10], 4)
+    weights, biases = add_layer_variables([FC_SIZE, NUM_LABELS], 4)
     return v1.matmul(hidden, weights) + biases
 
 
 def build_graph():
     """Adds the network, its loss, its training op and its accuracy to the default graph."""
     global_step = v1.train.get_or_create_global_step()
-    x = v1.placeholder(v1.float32, [None, 28, 28, 1], name="x")
-    y_ = v1.placeholder(v1.float32, [None, 10], name="y_")
+    x = v1.placeholder(v1.float32, [None, SIDE, SIDE, 1], name="x")
+    y_ = v1.placeholder(v1.float32, [None, NUM_LABELS], name="y_")
     y = v1.identity(inference(x), name="y")
     cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=y)
     loss = v1.add_n([v1.reduce_mean(cross_entropy), *v1.get_collection("losses")])
     v1.summary.scalar("loss", loss)
-    learning_rate = v1.train.exponential_decay(
-        LEARNING_RATE, global_step, DECAY_STEPS, LEARNING_RATE_DECAY, staircase=True
-    )
-    train_step = v1.train.GradientDescentOptimizer(learning_rate).minimize(loss, global_step=global_step)
+    args = LEARNING_RATE, global_step, DECAY_STEPS, LEARNING_RATE_DECAY
+    optimizer = v1.train.GradientDescentOptimizer(v1.train.exponential_decay(*args, staircase=True))
+    gradients = optimizer.compute_gradients(loss)
     correct = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))
-    accuracy = v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy")
-    return {"x": x, "y_": y_, "y": y, "loss": loss, "step": global_step, "train": train_step, "accuracy": accuracy}
+    return {
+        "x": x,
+        "y_": y_,
+        "y": y,
+        "loss": loss,
+        "step": global_step,
+        "train": optimizer.apply_gradients(gradients, global_step=global_step),
+        "first": {"forward/y": y, **{f"gradient/{v.op.name}": gradient for gradient, v in gradients}},
+        "accuracy": v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy"),
+    }
 
 
-def train_graph(task, data, steps, folder):
-    """One worker's loop: until all workers together have made `steps` steps. Returns its trace."""
-    losses = []
-    with v1.Graph().as_default(), v1.device(task.device_setter()):
-        v1.set_random_seed(SEED)
-        graph = build_graph()
-        hooks = [v1.train.StopAtStepHook(last_step=steps)]
-        session = task.session(checkpoint_dir=folder, hooks=hooks, save_checkpoint_steps=SAVE_EVERY)
-        with session as sess, console.steps(steps) as bar:
-            while not sess.should_stop():
-                xs, ys = data.train.next_batch(BATCH_SIZE)
-                fetches = [graph["train"], graph["loss"], graph["step"]]
-                _, loss, step = sess.run(fetches, feed_dict={graph["x"]: xs, graph["y_"]: ys})
-                losses.append(loss)
-                bar.reached(step + 1, loss=loss)
-    return {"steps/loss": np.array(losses)}
+def train_graph(sess, graph, data, steps):
+    """A worker's loop, until all workers together have made `steps` steps. Returns its trace."""
+    # Past the hooks: a look is no step.
+    variables = {f"initial/{v.op.name}": v for v in v1.global_variables()}
+    trace, losses = sess.run_step_fn(lambda step_context: step_context.session.run(variables)), []
+    with console.steps(steps) as bar:
+        while not sess.should_stop():
+            xs, ys = next(data)
+            fetches = [graph["train"], graph["loss"], graph["step"], {} if losses else graph["first"]]
+            _, loss, step, first = sess.run(fetches, feed_dict={graph["x"]: xs, graph["y_"]: ys})
+            losses.append(loss)
+            trace.update(first)
+            bar.reached(step + 1, loss=loss)
+    return {**trace, "steps/loss": np.array(losses)}
 
 
 def evaluate_graph(data, folder):
@@ -110,29 +145,42 @@ def evaluate_graph(data, folder):
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         v1.train.Saver().restore(sess, v1.train.latest_checkpoint(folder))
-        variables = {f"final/{v.op.name}": v for v in v1.global_variables()}
-        trace = sess.run(variables)
-        parts = [slice(i, i + 1000) for i in range(0, data.num_examples, 1000)]
-        feeds = ({graph["x"]: data.images[part], graph["y_"]: data.labels[part]} for part in parts)
+        trace = sess.run({f"final/{v.op.name}": v for v in v1.global_variables()})
+        feeds = ({graph["x"]: xs, graph["y_"]: ys} for xs, ys in parts(data))
         trace["final/test_accuracy"] = np.mean([sess.run(graph["accuracy"], feed) for feed in feeds])
     return trace
 
 
-def run_graph(steps=STEPS, out=None):
-    """As a task of a cluster (TF_CONFIG says which), or alone: then a ps and a worker in this process.
+def run_task(hosts, job_name, task_index, steps, folder):
+    """The program of every task. Returns a worker's trace; the chief's has what its last checkpoint answers, too."""
+    cluster = v1.train.ClusterSpec(hosts)
+    server = v1.train.Server(cluster, job_name=job_name, task_index=task_index)
+    if job_name == "ps":
+        server.join()  # It holds variables until it is ended.
+    data, is_chief = read_data(), task_index == 0
+    worker = f"/job:worker/task:{task_index}"
+    with v1.Graph().as_default(), v1.device(v1.train.replica_device_setter(worker_device=worker, cluster=cluster)):
+        v1.set_random_seed(SEED)
+        graph = build_graph()
+        with v1.train.MonitoredTrainingSession(
+            master=server.target,
+            is_chief=is_chief,
+            checkpoint_dir=folder,
+            save_checkpoint_steps=SAVE_EVERY,
+            hooks=[v1.train.StopAtStepHook(last_step=steps)],
+            config=v1.ConfigProto(allow_soft_placement=True, device_filters=["/job:ps", worker]),
+        ) as sess:
+            trace = train_graph(sess, graph, batches(data.train, task_index), steps)
+    return {**trace, **evaluate_graph(data.test, folder)} if is_chief else trace
 
-    A ps holds variables until it is ended. The chief writes checkpoints to `out` and evaluates the last one.
+
+def run_graph(steps=STEPS, out=None):
+    """As a task of a cluster (TF_CONFIG says which), or alone: then a ps and a worker, each in a thread.
+
+    The chief writes checkpoints and summaries to `out`.
     """
-    task = distributed.Task.from_environment()
-    if task.is_ps:
-        task.serve()
-    data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED + task.index)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = out or scratch
-        trace = train_graph(task, data, steps, folder)
-        if task.is_chief:
-            trace.update(evaluate_graph(data.test, folder))
-    return trace
+        return run_tasks(lambda *place: run_task(*place, steps, out or scratch), workers=1)
 
 
 class LeNet5(tf.Module):
@@ -144,14 +192,13 @@ class LeNet5(tf.Module):
         def layer(shape, number):
             weights = tf.random.normal(shape, stddev=WEIGHT_DEVIATION, seed=number)
             biases = tf.random.normal(shape[-1:], stddev=WEIGHT_DEVIATION, seed=number + 10)
-            return tf.Variable(weights, name=f"layer{number}/weights"), tf.Variable(
-                biases, name=f"layer{number}/biases"
-            )
+            values = {"weights": weights, "biases": biases}
+            return tuple(tf.Variable(value, name=f"layer{number}/{name}") for name, value in values.items())
 
         self.conv1 = layer([CONV_SIZE, CONV_SIZE, 1, CONV1_DEEP], 1)
         self.conv2 = layer([CONV_SIZE, CONV_SIZE, CONV1_DEEP, CONV2_DEEP], 2)
         self.fc1 = layer([NODES, FC_SIZE], 3)
-        self.fc2 = layer([FC_SIZE, 10], 4)
+        self.fc2 = layer([FC_SIZE, NUM_LABELS], 4)
         self.all = [*self.conv1, *self.conv2, *self.fc1, *self.fc2]
         self.global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
@@ -167,7 +214,6 @@ class LeNet5(tf.Module):
 
     def logits(self, x):
         """(n, 28, 28, 1) to (n, 10)."""
-        x = x - 1.0
         for weights, biases in (self.conv1, self.conv2):
             conv = tf.nn.conv2d(x, weights, strides=[1, 1, 1, 1], padding="SAME")
             z_out = tf.nn.relu6(tf.nn.bias_add(conv, biases))
@@ -177,14 +223,16 @@ class LeNet5(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it."""
+        """One step. Returns the loss before it, and with it the logits and the gradients by their trace's keys."""
         with tf.GradientTape() as tape:
-            cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=self.logits(x))
+            y = self.logits(x)
+            cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y)
             layers = (self.conv1, self.conv2, self.fc1, self.fc2)
             penalties = [L2_RATE * tf.reduce_sum(tf.square(weights)) for weights, _ in layers]
             loss = tf.add_n([tf.reduce_mean(cross_entropy), *penalties])
-        self.optimizer.minimize(tape, loss, self.all, self.global_step)
-        return loss
+        gradients = self.optimizer.minimize(tape, loss, self.all, self.global_step)
+        names = [v.name.partition(":")[0] for v in self.all]
+        return loss, {"forward/y": y, **{f"gradient/{name}": g for name, g in zip(names, gradients)}}
 
     @tf.function
     def accuracy(self, x, y_):
@@ -196,19 +244,19 @@ class LeNet5(tf.Module):
 def run_function(steps=STEPS, out=None):
     """One process, no server: what the cluster computes when a single worker trains."""
     tf.random.set_seed(SEED)
-    data = mnist.read_data_sets(one_hot=True, reshape=False, seed=SEED)
-    network, losses = LeNet5(), []
-    bar = console.steps(steps)
-    for _ in bar:
-        xs, ys = data.train.next_batch(BATCH_SIZE)
-        losses.append(network.train(tf.constant(xs), tf.constant(ys, tf.float32)).numpy())
-        bar.show(loss=losses[-1])
+    data, network, losses = read_data(), LeNet5(), []
     variables = network.variables_by_name()
+    trace = {f"initial/{name}": variable.numpy() for name, variable in variables.items()}
+    bar = console.steps(steps)
+    for _, (xs, ys) in zip(bar, batches(data.train, task_index=0)):
+        loss, first = network.train(tf.constant(xs), tf.constant(ys, tf.float32))
+        if not losses:
+            trace.update({key: tensor.numpy() for key, tensor in first.items()})
+        losses.append(loss.numpy())
+        bar.show(loss=losses[-1])
     if out:
         checkpoints.save(os.fspath(out), "model.ckpt", variables, global_step=steps)
-    trace = {f"final/{name}": variable.numpy() for name, variable in variables.items()}
-    parts = [slice(i, i + 1000) for i in range(0, data.test.num_examples, 1000)]
-    pairs = ((data.test.images[p], tf.constant(data.test.labels[p], tf.float32)) for p in parts)
+    trace.update({f"final/{name}": variable.numpy() for name, variable in variables.items()})
+    pairs = ((tf.constant(xs), tf.constant(ys, tf.float32)) for xs, ys in parts(data.test))
     trace["final/test_accuracy"] = np.mean([network.accuracy(*pair).numpy() for pair in pairs])
-    trace["steps/loss"] = np.array(losses)
-    return trace
+    return {**trace, "steps/loss": np.array(losses)}

@@ -1,8 +1,9 @@
 """Hooks: what happens around the steps of a monitored session
 
 Source: S0 2600-2640
-TF1: a hook adds ops to the graph before it is final (begin), asks a run for more fetches (before_run), sees what they
-    gave (after_run), and can end the loop. TensorFlow's stop, log, save and summarize; two here are of our own.
+TF1: a hook of MonitoredTrainingSession adds ops to the graph before it is final (begin), asks a run for more fetches
+    (before_run), sees what they gave (after_run), and can end the loop. TensorFlow's stop, log, save and summarize;
+    two here are of our own. The cluster is that of async_mnist.py; but its second worker evaluates.
 Now: a loop of one's own calls plain functions after a step. Equal, with what the hooks' timers do written out.
 Errata: S0 gives MonitoredTrainingSession a file for its folder of checkpoints, counts the steps of a worker as the
     steps of all, and reports from inside the loop what hooks are made for. TensorFlow's own: the first summary is
@@ -17,10 +18,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import console, distributed
+from tf1ref import console
 from tf1ref.catalog.figures import at_least, exactly
 from tf1ref.data import mnist
 from tf1ref.errors import InputError
+from tf1ref.examples.distributed import _tasks
 from tf1ref.modules import checkpoints, optimizers
 
 SEED = 1
@@ -30,6 +32,7 @@ LEARNING_RATE = 0.5
 REPORT_EVERY = 100
 SAVE_EVERY = 200
 KEPT = 5  # the Saver's default
+WAIT_SECONDS = 1200  # an evaluator gives up when nothing is saved for so long
 
 EXPECTED = {
     "hooks/saved": exactly([200, 400, 600, 800, 1000]),
@@ -48,24 +51,34 @@ def build_graph():
     y = v1.add(v1.matmul(x, weights), biases, name="y")
     loss = v1.reduce_mean(v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=y), name="cross_entropy")
     v1.summary.scalar("loss", loss)
-    train_op = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss, global_step=global_step)
+    optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+    gradients = optimizer.compute_gradients(loss)
+    train_op = optimizer.apply_gradients(gradients, global_step=global_step)
+    first = {"forward/y": y, **{f"gradient/{v.op.name}": gradient for gradient, v in gradients}}
+    training = {"loss": loss, "step": global_step, "train": train_op, "first": first}
     correct = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))
     accuracy = v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy")
-    return {"x": x, "y_": y_, "y": y, "loss": loss, "step": global_step, "train": train_op, "accuracy": accuracy}
+    return {"x": x, "y_": y_, "y": y, "accuracy": accuracy, **training}
 
 
-class Losses(v1.train.SessionRunHook):
-    """Fetches the loss with every run, though the program never asks for it."""
+class Watch(v1.train.SessionRunHook):
+    """Fetches the loss with every run, and more with the first, though the program never asks for it."""
 
-    def __init__(self, loss, bar):
-        self._loss, self._bar, self.values = loss, bar, []
+    def __init__(self, graph, bar):
+        self._graph, self._bar = graph, bar
+        self.losses, self.trace = [], {}
+
+    def after_create_session(self, session, coord):
+        self.trace.update(session.run({f"initial/{v.op.name}": v for v in v1.global_variables()}))
 
     def before_run(self, run_context):
-        return v1.train.SessionRunArgs(self._loss)
+        return v1.train.SessionRunArgs([self._graph["loss"], {} if self.losses else self._graph["first"]])
 
     def after_run(self, run_context, run_values):
-        self.values.append(run_values.results)
-        self._bar.reached(len(self.values), loss=run_values.results)
+        loss, first = run_values.results
+        self.losses.append(loss)
+        self.trace.update(first)
+        self._bar.reached(len(self.losses), loss=loss)
 
 
 class Validation(v1.train.SessionRunHook):
@@ -115,32 +128,41 @@ def as_trace(losses, logged, summaries, validated, saved):
     }
 
 
-def train_graph(task, data, steps, folder):
-    """One worker's loop, which asks for nothing but the step: all else is the hooks'. Returns the trace."""
-    logged = []
+def hooks_of(graph, watch, validation, logged, steps, folder):
+    """Returns the hooks of a session that trains: TensorFlow's five, then our own."""
 
     def as_text(row):
         logged.append(row["loss"])
         return f"loss = {row['loss']:.6g}"
 
-    with v1.Graph().as_default(), v1.device(task.device_setter()), console.steps(steps) as bar:
+    return [
+        v1.train.StopAtStepHook(last_step=steps),
+        v1.train.NanTensorHook(graph["loss"]),
+        v1.train.LoggingTensorHook({"loss": graph["loss"]}, every_n_iter=REPORT_EVERY, formatter=as_text),
+        v1.train.CheckpointSaverHook(folder, save_steps=SAVE_EVERY, saver=v1.train.Saver()),
+        v1.train.SummarySaverHook(REPORT_EVERY, output_dir=folder, summary_op=v1.summary.merge_all()),
+        *(watch, validation),
+    ]
+
+
+def train_graph(cluster, target, data, steps, folder):
+    """The chief's loop, which asks for nothing but the step: all else is the hooks'. Returns the trace."""
+    worker, logged = "/job:worker/task:0", []
+    config = v1.ConfigProto(allow_soft_placement=True, device_filters=["/job:ps", worker])
+    device = v1.train.replica_device_setter(worker_device=worker, cluster=cluster)
+    with v1.Graph().as_default(), v1.device(device), console.steps(steps) as bar:
         v1.set_random_seed(SEED)
         graph = build_graph()
-        losses, validation = Losses(graph["loss"], bar), Validation(graph, data.validation)
-        hooks = [
-            v1.train.StopAtStepHook(last_step=steps),
-            v1.train.NanTensorHook(graph["loss"]),
-            v1.train.LoggingTensorHook({"loss": graph["loss"]}, every_n_iter=REPORT_EVERY, formatter=as_text),
-            v1.train.CheckpointSaverHook(folder, save_steps=SAVE_EVERY, saver=v1.train.Saver()),
-            v1.train.SummarySaverHook(REPORT_EVERY, output_dir=folder, summary_op=v1.summary.merge_all()),
-            *(losses, validation),
-        ]
-        # Under a launcher with a checkpoint folder it saves there too, for whoever evaluates.
-        with task.session(hooks=hooks, save_checkpoint_steps=SAVE_EVERY) as sess:
+        watch, validation = Watch(graph, bar), Validation(graph, data.validation)
+        hooks = hooks_of(graph, watch, validation, logged, steps, folder)
+        # Under a launcher with a folder for checkpoints it saves there too, for whoever evaluates.
+        saving = {"checkpoint_dir": _tasks.checkpoint_folder(), "save_checkpoint_steps": SAVE_EVERY}
+        with v1.train.MonitoredTrainingSession(target, is_chief=True, hooks=hooks, config=config, **saving) as sess:
             while not sess.should_stop():
                 xs, ys = data.train.next_batch(BATCH_SIZE)
                 sess.run(graph["train"], feed_dict={graph["x"]: xs, graph["y_"]: ys})
-    return as_trace(losses.values, logged, read_summaries(folder), validation.rows, steps_of(folder))
+    trace = as_trace(watch.losses, logged, read_summaries(folder), validation.rows, steps_of(folder))
+    return {**watch.trace, **trace}
 
 
 def restored(path, test):
@@ -153,37 +175,47 @@ def restored(path, test):
     return trace
 
 
-def evaluate_graph(task, test, steps):
-    """A worker that evaluates: every checkpoint of the job that it sees, up to the last step's. Returns the trace."""
+def evaluate_graph(test, steps):
+    """A worker that evaluates: every checkpoint of the job that it sees, up to the last step's. Returns the trace.
+
+    Raises InputError without the launcher's folder for checkpoints, RuntimeError when nothing is saved any more.
+    """
+    if not (folder := _tasks.checkpoint_folder()):
+        raise InputError("nothing to evaluate: start the job with --checkpoint-dir DIR")
     rows = []
-    for path in task.checkpoints(last_step=steps):
+    for path in v1.train.checkpoints_iterator(folder, timeout=WAIT_SECONDS):
         try:
             found = restored(path, test)
         except (v1.errors.NotFoundError, ValueError):
             continue  # It is gone already: the chief keeps five.
         rows.append((found["final/global_step"], found["final/test_accuracy"]))
         console.say("step {}: accuracy {:.4f} on the test set".format(*rows[-1]))
-    evaluated, accuracies = zip(*rows)
-    return {"evaluated/steps": np.array(evaluated), "evaluated/accuracy": np.array(accuracies)}
+        if rows[-1][0] >= steps:
+            evaluated, accuracies = zip(*rows)
+            return {"evaluated/steps": np.array(evaluated), "evaluated/accuracy": np.array(accuracies)}
+    raise RuntimeError(f"{folder}: no new checkpoint in {WAIT_SECONDS} s; is the chief alive?")
+
+
+def run_task(hosts, job_name, task_index, steps, folder):
+    """The program of every task. Returns a worker's trace."""
+    cluster = v1.train.ClusterSpec(hosts)
+    server = v1.train.Server(cluster, job_name=job_name, task_index=task_index)
+    if job_name == "ps":
+        server.join()  # It holds variables until it is ended.
+    data = mnist.read_data_sets(one_hot=True, seed=SEED)
+    if task_index > 0:
+        return evaluate_graph(data.test, steps)
+    trace = train_graph(cluster, server.target, data, steps, folder)
+    return {**trace, **restored(v1.train.latest_checkpoint(folder), data.test)}
 
 
 def run_graph(steps=STEPS, out=None):
-    """As a task of a cluster, or alone. In a cluster worker 0 trains, and any other worker evaluates.
+    """As a task of a cluster (TF_CONFIG says which), or alone. In a cluster worker 0 trains, any other evaluates.
 
-    `out`: for checkpoints and event files. Raises InputError for an evaluator without the launcher's checkpoint folder.
+    Checkpoints and event files are the chief's, in `out`.
     """
-    task = distributed.Task.from_environment()
-    if task.is_ps:
-        task.serve()
-    data = mnist.read_data_sets(one_hot=True, seed=SEED)
-    if not task.is_chief:
-        if not task.checkpoint_dir:
-            raise InputError("nothing to evaluate: start the job with --checkpoint-dir DIR")
-        return evaluate_graph(task, data.test, steps)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = out or scratch
-        trace = train_graph(task, data, steps, folder)
-        return {**trace, **restored(v1.train.latest_checkpoint(folder), data.test)}
+        return _tasks.run_tasks(lambda *place: run_task(*place, steps, out or scratch), workers=1)
 
 
 class Softmax(tf.Module):
@@ -206,11 +238,12 @@ class Softmax(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """One step; returns the loss before it."""
+        """One step. Returns the loss before it, and with it the logits and the gradients by their trace's keys."""
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=self.logits(x)))
-        self.optimizer.minimize(tape, loss, [self.W, self.b], self.global_step)
-        return loss
+            y = self.logits(x)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y))
+        gradient_w, gradient_b = self.optimizer.minimize(tape, loss, [self.W, self.b], self.global_step)
+        return loss, {"forward/y": y, "gradient/W": gradient_w, "gradient/b": gradient_b}
 
     @tf.function
     def accuracy(self, x, y_):
@@ -225,14 +258,17 @@ class Softmax(tf.Module):
 
 def train_function(network, data, steps, folder):
     """The loop, and after a step what the hooks' timers would do then. Returns the trace."""
-    losses, logged, summaries, validated = [], [], [], []
+    trace, losses, logged, summaries, validated = {}, [], [], [], []
     variables = network.variables_by_name()
     checkpoints.save(folder, "model.ckpt", variables, 0)
     writer = tf.summary.create_file_writer(folder)
     bar = console.steps(steps)
     for i in bar:
         xs, ys = data.train.next_batch(BATCH_SIZE)
-        losses.append(network.train(tf.constant(xs), tf.constant(ys, tf.float32)).numpy())
+        loss, first = network.train(tf.constant(xs), tf.constant(ys, tf.float32))
+        if i == 0:
+            trace = {key: tensor.numpy() for key, tensor in first.items()}
+        losses.append(loss.numpy())
         bar.show(loss=losses[-1])
         tf.debugging.check_numerics(losses[-1], "the loss")
         step = i + 1
@@ -247,15 +283,18 @@ def train_function(network, data, steps, folder):
             checkpoints.save(folder, "model.ckpt", variables, step, KEPT)
     writer.close()
     paths = tf.train.get_checkpoint_state(folder).all_model_checkpoint_paths
-    return as_trace(losses, logged, summaries, validated, [int(path.rpartition("-")[2]) for path in paths])
+    saved = [int(path.rpartition("-")[2]) for path in paths]
+    return {**trace, **as_trace(losses, logged, summaries, validated, saved)}
 
 
 def run_function(steps=STEPS, out=None):
     """One process, no server, no hooks."""
     tf.random.set_seed(SEED)
     data, network = mnist.read_data_sets(one_hot=True, seed=SEED), Softmax()
+    variables = network.variables_by_name()
+    trace = {f"initial/{name}": variable.numpy() for name, variable in variables.items()}
     with tempfile.TemporaryDirectory() as scratch:
-        trace = train_function(network, data, steps, os.fspath(out or scratch))
-    trace.update({f"final/{name}": variable.numpy() for name, variable in network.variables_by_name().items()})
+        trace.update(train_function(network, data, steps, os.fspath(out or scratch)))
+    trace.update({f"final/{name}": variable.numpy() for name, variable in variables.items()})
     trace["final/test_accuracy"] = network.accuracy_of(data.test.images, data.test.labels)
     return trace

@@ -1,8 +1,9 @@
 """One client, its ops pinned to the tasks of a cluster: in-graph replication
 
 Source: S2 255-297
-TF1: the client builds one graph for the whole cluster: a variable pinned to a ps, ops pinned to workers, tensors sent
-    between them over gRPC. The other workers need no program: they join, and compute what is placed on them.
+TF1: every task starts a Server of the ClusterSpec. Worker 0, the client, builds one graph for the whole cluster: a
+    variable pinned to a ps, ops pinned to workers, tensors sent between them over gRPC. The other tasks need no
+    program: they join, and compute what is placed on them.
 Now: the same function on one machine. (tf.distribute's ParameterServerStrategy is the heir of this form, one
     coordinator and workers that only serve; but its ClusterCoordinator gives a function to whoever is free, so
     that nothing can be pinned.)
@@ -16,8 +17,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref import console, distributed
+from tf1ref import console
 from tf1ref.catalog.figures import exactly
+from tf1ref.examples.distributed._tasks import run_tasks
 
 SEED = 1
 STEPS = 100
@@ -53,32 +55,37 @@ def build_graph():
     return {"x": x, "y": y, "y2": y2}
 
 
-def compute_graph(task, steps):
-    """The client: everything that is said of the program is said here. Returns the trace."""
+def compute_graph(target, steps):
+    """The client's rounds, in a session of its own server, `target`. Returns the trace."""
     rows = {"steps/y": [], "steps/y2": []}
     with v1.Graph().as_default():
         graph = build_graph()
-        with task.whole_session() as sess:
+        # Without device filters: it waits until every task of the cluster is there.
+        with v1.Session(target) as sess:
             sess.run(v1.global_variables_initializer())
             trace = {"initial/x": sess.run(graph["x"])}
-            for _ in console.steps(steps):
+            for step in console.steps(steps):
                 y, y2 = sess.run([graph["y"], graph["y2"]])
+                if step == 0:
+                    trace.update({"forward/y": y, "forward/y2": y2})
                 rows["steps/y"].append(y[:SHOWN])
                 rows["steps/y2"].append(y2[:SHOWN])
             trace.update({"final/x": sess.run(graph["x"]), "final/y": y, "final/y2": y2})
     return {**trace, **{key: np.array(values) for key, values in rows.items()}}
 
 
+def run_task(hosts, job_name, task_index, steps):
+    """The program of every task: all but worker 0 only serve. Returns the trace."""
+    cluster = v1.train.ClusterSpec(hosts)
+    server = v1.train.Server(cluster, job_name=job_name, task_index=task_index)
+    if (job_name, task_index) != ("worker", 0):
+        server.join()
+    return compute_graph(server.target, steps)
+
+
 def run_graph(steps=STEPS):
-    """As a task of a cluster (TF_CONFIG says which), or alone: then a ps and WORKERS workers in this process."""
-
-    def work(task):
-        if task.is_chief:
-            return compute_graph(task, steps)
-        # Alone the servers of the other workers live on in the threads that TensorFlow has started.
-        return {} if task.alone else task.serve()
-
-    return distributed.together(work, WORKERS)[0]
+    """As a task of a cluster (TF_CONFIG says which), or alone: then a ps and WORKERS workers, each in a thread."""
+    return run_tasks(lambda *place: run_task(*place, steps), WORKERS)
 
 
 class Program(tf.Module):
@@ -106,8 +113,10 @@ def run_function(steps=STEPS):
     """No cluster: what it computes, computed here."""
     program, rows = Program(), {"steps/y": [], "steps/y2": []}
     trace = {"initial/x": program.x.numpy()}
-    for _ in console.steps(steps):
+    for step in console.steps(steps):
         y, y2 = (tensor.numpy() for tensor in program.step())
+        if step == 0:
+            trace.update({"forward/y": y, "forward/y2": y2})
         rows["steps/y"].append(y[:SHOWN])
         rows["steps/y2"].append(y2[:SHOWN])
     trace.update({"final/x": program.x.numpy(), "final/y": y, "final/y2": y2})
