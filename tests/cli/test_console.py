@@ -1,7 +1,6 @@
 """console: what a person sees, in a log file, on a real terminal and without either."""
 
 import os
-import pty
 import subprocess
 import sys
 import textwrap
@@ -21,21 +20,16 @@ def child(code, stderr=subprocess.PIPE, **env):
     )
 
 
-def on_terminal(code):
-    """The same with a terminal of 80 columns as stderr: (exit code, what was written to it)."""
-    master, slave = pty.openpty()
-    try:
+@pytest.fixture
+def on_terminal(terminal):
+    """Runs a child with a terminal of 80 columns as stderr; returns (exit code, what was written to it)."""
+
+    def run(code):
+        slave, written = terminal
         done = child(code, stderr=slave, TERM="xterm", COLUMNS="80")
-    finally:
-        os.close(slave)
-    written = b""
-    try:
-        while part := os.read(master, 65536):
-            written += part
-    except OSError:  # Linux says EIO when the other end is closed and all is read
-        pass
-    os.close(master)
-    return done.returncode, written.decode()
+        return done.returncode, written()
+
+    return run
 
 
 LOOP = """
@@ -47,7 +41,7 @@ with console.progress_shown():
 SILENT = LOOP.replace("console.progress_shown()", "__import__('contextlib').nullcontext()")
 
 
-def test_steps_are_counted_silently_by_default(capfd):
+def test_steps_are_counted_silently_by_default(capfd, on_terminal):
     bar = console.steps(3)
     assert [(step, bar.show(loss=1.0)) for step in bar] == [(0, None), (1, None), (2, None)]
     assert capfd.readouterr() == ("", "")
@@ -66,7 +60,7 @@ def test_a_log_gets_a_line_whenever_it_is_time():
     assert "\x1b" not in done.stderr and "\r" not in done.stderr
 
 
-def test_a_terminal_gets_a_bar_that_ends_complete():
+def test_a_terminal_gets_a_bar_that_ends_complete(on_terminal):
     code, written = on_terminal(LOOP)
     last = written.split("\x1b[2K")[-1]
     assert code == 0
@@ -74,7 +68,7 @@ def test_a_terminal_gets_a_bar_that_ends_complete():
     assert "\x1b[?25h" in last, "the cursor is shown again"
 
 
-def test_a_terminal_is_left_in_order_by_an_error():
+def test_a_terminal_is_left_in_order_by_an_error(on_terminal):
     code, written = on_terminal(LOOP + "        if step == 20: raise SystemExit(7)\n")
     last = written.split("\x1b[2K")[-1]
     assert code == 7

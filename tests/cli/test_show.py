@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import shutil
 import subprocess
 import sys
@@ -12,23 +11,21 @@ import pytest
 from tf1ref import catalog, cli, console
 
 
-def on_terminal(*arguments, columns):
-    """What the command writes to a terminal of `columns` columns."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
-    environment.pop("NO_COLOR", None)
-    command = [sys.executable, "-m", "tf1ref", *arguments]
-    process = subprocess.Popen(command, stdout=slave, stderr=slave, env=environment)
-    os.close(slave)
-    written = b""
-    try:
-        while part := os.read(master, 65536):
-            written += part
-    except OSError:  # Linux says EIO when the other end is closed and all is read
-        pass
-    os.close(master)
-    assert process.wait(60) == 0, written
-    return written.decode()
+@pytest.fixture
+def on_terminal(terminal):
+    """Runs the command on a terminal of so many columns; returns what it wrote."""
+
+    def run(*arguments, columns):
+        slave, written = terminal
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
+        environment.pop("NO_COLOR", None)
+        command = [sys.executable, "-m", "tf1ref", *arguments]
+        with subprocess.Popen(command, stdout=slave, stderr=slave, env=environment) as process:
+            shown = written()
+            assert process.wait(60) == 0, shown
+        return shown
+
+    return run
 
 
 def luminance(red, green, blue):
@@ -54,7 +51,7 @@ def test_every_colour_is_legible_on_white_and_on_black():
         assert min(1.05 / (value + 0.05), (value + 0.05) / 0.05) >= 4, number
 
 
-def test_show_uses_those_colours_alone_and_leaves_identifiers_to_the_terminal():
+def test_show_uses_those_colours_alone_and_leaves_identifiers_to_the_terminal(on_terminal):
     written = on_terminal("show", "training.gradient_descent", columns=120)
     codes = {code for part in written.split("\x1b[")[1:] for code in [part.partition("m")[0]]}
     known = {f"38;5;{name[6:-1]}" for name in console.COLOURS.values()}
