@@ -194,8 +194,7 @@ def _soften(path):
 
 
 def _run_file(file, name):
-    with open(file, "rb") as opened:
-        code = reading.code(opened.read(), file)
+    code = reading.code(Path(file).read_bytes(), file)
     module = types.ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module
@@ -219,26 +218,21 @@ class Outcomes(unittest.TestResult):
         self._line(test, "started")
 
     def stopTest(self, test):
-        if self.failed is None:
-            return self._line(test, "pass")
-        if self.failed == "skip":
-            return self._line(test, "skip")
+        if self.failed in (None, "skip"):
+            return self._line(test, self.failed or "pass")
         return self._line(test, _kind(self.failed), f"{type(self.failed).__name__}: {self.failed}")
 
-    def _fail(self, error):
+    def addFailure(self, test, error):
         self.failed = self.failed or error[1]
 
     def addError(self, test, error):
-        self._fail(error)
+        self.addFailure(test, error)
         if not isinstance(test, unittest.TestCase):  # a class or module that cannot be set up
             self._line(test, _kind(error[1]), f"{type(error[1]).__name__}: {error[1]}")
 
-    def addFailure(self, test, error):
-        self._fail(error)
-
     def addSubTest(self, test, subtest, error):
         if error is not None:
-            self._fail(error)
+            self.addFailure(test, error)
 
     def addSkip(self, test, reason):
         self.failed = "skip"
@@ -262,14 +256,13 @@ def _tests(suite, only):
 
 def _unread(path, error, out):
     """A file that cannot be imported: all its tests have the file's outcome."""
-    with open(path, "rb") as opened:
-        tree = ast.parse(opened.read())
+    tree = ast.parse(Path(path).read_bytes())
     message = f"the file cannot be imported: {type(error).__name__}: {error}"
-    for group in (node for node in tree.body if isinstance(node, ast.ClassDef)):
-        for test in group.body:
-            if isinstance(test, ast.FunctionDef) and test.name.startswith("test"):
-                name = f"{group.name}.{test.name}"
-                print(json.dumps([name, _kind(error), message[:300]]), file=out, flush=True)
+    inside = ((group, test) for group in tree.body if isinstance(group, ast.ClassDef) for test in group.body)
+    for group, test in inside:
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test"):
+            name = f"{group.name}.{test.name}"
+            print(json.dumps([name, _kind(error), message[:300]]), file=out, flush=True)
 
 
 def main():
@@ -284,8 +277,7 @@ def main():
     from absl import flags
 
     # tf-slim's tests take a decorator from a package that is gone; it keeps a function from being a test.
-    sys.modules["nose.tools"] = types.ModuleType("nose.tools")
-    sys.modules["nose"] = types.ModuleType("nose")
+    sys.modules.update({name: types.ModuleType(name) for name in ("nose", "nose.tools")})
     sys.modules["nose.tools"].nottest = lambda function: function
     file, stem = os.path.join(CHECKOUT, path), os.path.basename(path)[: -len(".py")]
     sys.argv = [file]

@@ -81,16 +81,17 @@ def momentum_cases():
     yield Case("Nesterov (SGD)", tf1.Momentum, sgd, f"{within}: no matter while it is constant", nesterov)
 
 
+def rate(keras_class):
+    return f" (rate: {default(keras_class, 'learning_rate')})"
+
+
+def epsilon(keras_class, tf1_default):
+    return f"epsilon {default(keras_class, 'epsilon')}, {tf1_default} in TF1; "
+
+
 def adaptive_cases():
-    """Yields the cases of the others."""
+    """Yields the cases of Adagrad, Adadelta and Adam."""
     ours, theirs = adaptive, keras.optimizers
-
-    def rate(keras_class):
-        return f" (rate: {default(keras_class, 'learning_rate')})"
-
-    def epsilon(keras_class, tf1_default):
-        return f"epsilon {default(keras_class, 'epsilon')}, {tf1_default} in TF1; "
-
     none = f"epsilon {default(theirs.Adagrad, 'epsilon')} inside the root, none in TF1: little beside 0.1 there"
     accumulator = {"initial_accumulator_value": 0.1}
     mend = {"mended_by": "epsilon=0", "given": {"epsilon": 0.0}}
@@ -110,6 +111,11 @@ def adaptive_cases():
     settings = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
     differs = epsilon(theirs.Adam, "1e-8") + "outside the root in both"
     yield Case("Adam", tf1.Adam, theirs.Adam, differs, {}, settings, **mend)
+
+
+def more_adaptive_cases():
+    """Yields the cases of RMSProp and Ftrl."""
+    ours, theirs = adaptive, keras.optimizers
     mend = {
         "mended_by": "velocity = 1 at first, epsilon=1e-10",
         "given": {"epsilon": 1e-10},
@@ -126,7 +132,7 @@ def adaptive_cases():
     )
     centered, differs = {**needed, "centered": True}, "as RMSProp; the mean gradient starts at 0 in both"
     yield Case("RMSProp, centered", ours.RMSProp, theirs.RMSprop, differs, centered, settings, **mend)
-    settings = {**accumulator, "learning_rate_power": -0.5, "l1_regularization_strength": 0.0}
+    settings = {"initial_accumulator_value": 0.1, "learning_rate_power": -0.5, "l1_regularization_strength": 0.0}
     yield Case("Ftrl", ours.Ftrl, theirs.Ftrl, "nothing" + rate(theirs.Ftrl), {"learning_rate": 0.1}, settings)
 
 
@@ -216,7 +222,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markdown", action="store_true", help="the table of docs/reference/optimizers.md")
     options = parser.parse_args()
-    rows = [row(case) for case in (*momentum_cases(), *adaptive_cases())]
+    rows = [row(case) for case in (*momentum_cases(), *adaptive_cases(), *more_adaptive_cases())]
     if options.markdown:
         console.say("\n".join(markdown(rows)))
         return
