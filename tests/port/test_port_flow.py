@@ -92,6 +92,27 @@ def test_version_1(build, version_1, frozen, tmp_path, quick, formatted):
     formatted(tmp_path / "out")
 
 
+@pytest.mark.parametrize("build", [counted, branched, nested, two_conditions, growing, written])
+def test_version_2(build, frozen, tmp_path, quick, formatted):
+    """The same as While, If and calls of functions: read from a file, and no frames in it."""
+
+    def write():
+        x = v1.placeholder(tf.float32, [2, 3], name="x")
+        training = v1.placeholder(tf.bool, [], name="training")
+        tf.identity(build(x, training), name="y")
+        tf.identity(tf.function(lambda a: build(a, training) * 2.0)(x) if build in (nested, growing) else x, name="z")
+        return ["y", "z"]
+
+    path = frozen(write)
+    graph_def = v1.GraphDef.FromString(path.read_bytes())
+    assert {n.op for n in graph_def.node} & {"While", "StatelessWhile", "If", "StatelessIf", "PartitionedCall"}
+    report = port(path, tmp_path / "out", outputs=["y", "z"])
+    text = (tmp_path / "out/model.py").read_text()
+    assert report.compared > 0 and ("tf.while_loop(" in text or "tf.cond(" in text)
+    assert "growing" in build.__name__ or "shape_invariants" not in text
+    formatted(tmp_path / "out")
+
+
 class Cell:
     """A recurrent cell as scripts write their own: tanh(concat(x, state) @ kernel + bias)."""
 

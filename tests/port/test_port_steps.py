@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from tf1ref.artifacts import CheckFailed
 from tf1ref.port.program import programs
 
 GAN = """
@@ -141,6 +142,18 @@ def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
     ]  # fmt: skip
     assert 'tape.gradient(values["disc_loss"], self.trained_train_disc)' in train
     formatted(tmp_path / "out")
+
+
+def test_a_race_of_two_optimizers_is_named(ported, tmp_path):
+    """In one session.run either may update the weights before the other reads them: two recordings differ, too."""
+    one = "sess.run([train_disc, train_gen], {real: data[i % 4 * 16 : i % 4 * 16 + 16], noise: z})"
+    at = GAN.index("        sess.run([train_disc, disc_loss]")
+    # What differs is up to the session: where nothing does in these steps, there is a port.
+    try:
+        report, _, train = ported(GAN[:at] + f"        {one}\n")
+        assert report.compared and "persistent=True" in train
+    except CheckFailed as e:
+        assert "which reads the weights first is a race" in str(e)
 
 
 def test_a_language_model_of_two_lstm_layers(ported, tmp_path, formatted):

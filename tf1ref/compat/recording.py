@@ -148,7 +148,8 @@ class Recorder:
         program that is recorded for a port gets one, too.
         """
         draws = [op for op in before([*targets, *(t.op for t in fetches)]) if op.type in DRAWS]
-        draws = [op for op in draws if sess.graph.is_feedable(op.outputs[0])]
+        graph = sess.graph  # what is in a loop or branch can be neither fetched nor fed
+        draws = [op for op in draws if graph.is_feedable(op.outputs[0]) and graph.is_fetchable(op.inputs[0])]
         self.inside = True
         try:
             shapes = sess.run([op.inputs[0] for op in draws], {ref.deref(): value for ref, value in feeds.items()})

@@ -60,12 +60,13 @@ def _one_line(head):
 
 def split(text, at=","):
     """Splits `text` at the commas that are in no bracket and no string."""
-    parts, depth, start = [], 0, 0
+    parts, depth, start, lambdas = [], 0, 0, []
     for i, letter in _code(text):
         if text.startswith("lambda", i):  # its arguments are no parts
             depth += 1
-        elif letter == ":" and depth == 1 and "lambda" in text[start:i]:
-            depth -= 1
+            lambdas.append(depth)
+        elif letter == ":" and lambdas[-1:] == [depth]:
+            depth = lambdas.pop() - 1
         depth += (letter in OPEN) - (letter in CLOSE)
         if letter == at and not depth:
             parts.append(text[start:i])

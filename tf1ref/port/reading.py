@@ -8,7 +8,8 @@ import tensorflow as tf
 from tf1ref.artifacts.formats.weights import READ
 from tf1ref.artifacts.graph import constants, graphs
 from tf1ref.errors import InputError
-from tf1ref.port.flow import arrays, folding, shapes
+from tf1ref.port.flow import arrays, folding, parts, shapes
+from tf1ref.port.flow.library import Library
 from tf1ref.port.nodes import Node, Program
 
 # What passes its first input on: names, debugging aids, and checks that change no value.
@@ -28,35 +29,52 @@ def program(ready, short, known=None):
     """
     frozen = constants.frozen(ready, ready.values)
     graph = ready.but(frozen).imported()
-    nodes = {op.name: of_op(op, ready.where) for op in graph.get_operations()}
-    for name, found in (shapes.known(ready.but(frozen)) if known is None else known).items():
-        if name in nodes:
-            nodes[name].shapes = found
-    _fold_shapes(nodes)
     were = _variables(frozen) | set(ready.values)
-    inputs = {key: graphs.tensor(name) for key, name in ready.inputs.items()}
-    fed = set(inputs.values())
-    aliases = {}
-    for node in nodes.values():
-        node.inputs = [aliases.get(source, source) for source in node.inputs]
-        if (node.op in PASSES or node.op == "PlaceholderWithDefault") and (node.name, 0) not in fed:
-            aliases[node.name, 0] = node.inputs[0]
+
+    def read(op, prefix=""):
+        node = of_op(op, ready.where, prefix)
         if node.value is not None and (node.name in were or not short(node.value)):
             node.weight = node.name
-    outputs = {key: graphs.tensor(name) for key, name in ready.outputs.items()}
+        return node
+
+    nodes = {op.name: read(op) for op in graph.get_operations()}
+    for name, found in (shapes.known(ready.but(frozen), graph) if known is None else known).items():
+        if name in nodes:
+            nodes[name].shapes = found
+    inputs = {key: graphs.tensor(name) for key, name in ready.inputs.items()}
+    fed = set(inputs.values())
+
+    library = Library(frozen, graph, read, lambda nodes: _clean(nodes, fed), ready.where)
+    nodes, called = library.expanded(nodes)
+    aliases = _clean(nodes, fed)
+    outputs = {key: called.get(s, s) for key, s in ((key, graphs.tensor(name)) for key, name in ready.outputs.items())}
     outputs = {key: aliases.get(source, source) for key, source in outputs.items()}
+    nodes.update(library.weights)
     trained = {n.name for n in nodes.values() if n.weight and (n.name in were or n.value.dtype.kind == "f")}
-    arrays.plain(nodes)
     nodes, now = folding.folded(nodes, outputs.values(), ready.where)
     found = Program(nodes, inputs, {key: now(source) for key, source in outputs.items()}, trained)
     found.prune()
     return found
 
 
+def _clean(nodes, fed):
+    """Leaves chains of identities out of {name: Node}; returns {source: what it is}."""
+    _fold_shapes(nodes)
+    aliases = {}
+    for node in nodes.values():
+        node.inputs = [aliases.get(source, source) for source in node.inputs]
+        for part in node.parts:
+            parts.replace(part, aliases)
+        if (node.op in PASSES or node.op == "PlaceholderWithDefault") and (node.name, 0) not in fed:
+            aliases[node.name, 0] = node.inputs[0]
+    arrays.plain(nodes)
+    return aliases
+
+
 def _fold_shapes(nodes):
     """Computes what graphs compute of constant whole numbers: permutations and shapes, which one would write out."""
     for node in nodes.values():
-        values = [nodes[name].value if not index else None for name, index in node.inputs]
+        values = [nodes[name].value if name in nodes and not index else None for name, index in node.inputs]
         if node.op not in WHOLE or not values or any(v is None or v.dtype.kind != "i" for v in values):
             continue
         with contextlib.suppress(ValueError, IndexError, TypeError):
@@ -64,8 +82,8 @@ def _fold_shapes(nodes):
             node.value, node.op, node.inputs = np.asarray(value, node.dtypes[0].as_numpy_dtype), "Const", []
 
 
-def of_op(op, where):
-    """Returns the Node of an Operation. Raises InputError for a constant that cannot be read."""
+def of_op(op, where, prefix=""):
+    """Returns the Node of an Operation, its names after `prefix`. Raises InputError for a constant that is damaged."""
     value = None
     if op.type == "Const":
         try:
@@ -73,10 +91,10 @@ def of_op(op, where):
         except (TypeError, ValueError) as e:
             raise InputError(f"{where}: damaged: the constant {op.name} cannot be read") from e
     return Node(
-        op.name,
+        prefix + op.name,
         op.type,
-        [(t.op.name, t.value_index) for t in op.inputs],
-        [o.name for o in op.control_inputs],
+        [(prefix + t.op.name, t.value_index) for t in op.inputs],
+        [prefix + o.name for o in op.control_inputs],
         {} if op.type == "Const" else dict(op.node_def.attr),
         [t.dtype.base_dtype for t in op.outputs],
         [t.shape for t in op.outputs],

@@ -43,10 +43,12 @@ def plain(nodes):
 
 def _counts_up(nodes, source):
     """True for 0, 1, 2, ...: the method without indices is for as many as the array, or the value, has."""
-    node = nodes[source[0]]
+    node = nodes.get(source[0])
+    if node is None:
+        return False
     if node.value is not None:
         return node.value.tolist() == list(range(node.value.size))
-    ends = [nodes[name].value for name, _ in node.inputs] if node.op == "Range" else []
+    ends = [nodes[name].value if name in nodes else None for name, _ in node.inputs] if node.op == "Range" else []
     return len(ends) == 3 and all(end is not None and np.size(end) == 1 for end in ends[::2]) and [*ends[::2]] == [0, 1]
 
 

@@ -64,6 +64,15 @@ def everything(nodes):
     return found
 
 
+def replace(part, new):
+    """Puts {source: source} in the place of what the nodes of `part`, and those within, read."""
+    for node in part.nodes.values():
+        node.inputs = [new.get(source, source) for source in node.inputs]
+        for inner in node.parts:
+            replace(inner, new)
+    part.results = [new.get(source, source) for source in part.results]
+
+
 def free(name, taken):
     """Returns `name`, or `name_1`, ...: the first that is not in `taken`."""
     found, count = name, 0

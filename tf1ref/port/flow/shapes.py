@@ -8,12 +8,11 @@ from tf1ref.port.flow.frames import of
 MOST = 8  # rounds; a loop in a loop in a loop takes four
 
 
-def known(graph):
-    """Returns ({op name: shapes of its outputs}) of a graphs.Graph, with those of what its loops hold.
+def known(graph, imported):
+    """Returns ({op name: shapes of its outputs}) of a graphs.Graph and it `imported`, with those within its loops.
 
     A variable of a loop has the shape that it starts with, as far as each step keeps it.
     """
-    imported = graph.imported()
     loops = _variables(imported)
     shapes = dict.fromkeys(loops, tf.TensorShape(None))
     for number in (0, 1):  # where each loop starts, from the outermost on; then, what its steps keep of that

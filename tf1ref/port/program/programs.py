@@ -98,7 +98,14 @@ def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=Fal
     try:
         return _write(path, script, made, text, arrays, tape=True)
     except CheckFailed:  # the gradients' sums may have another order than a tape's
+        pass
+    try:
         return _write(path, script, made, text, arrays, tape=False)
+    except CheckFailed as e:
+        if not any(len(step.gradients) > 1 for step in made.training.steps):
+            raise
+        why = "one session.run trains several losses, and which reads the weights first is a race in the session"
+        raise CheckFailed(f"{e}; {why}: run its optimizers one after the other") from e
 
 
 def _write(path, script, made, text, arrays, tape):
