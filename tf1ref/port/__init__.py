@@ -1,4 +1,7 @@
-"""TF1 graphs and programs as readable TensorFlow 2 code, with the proof that the code answers the same, to the bit."""
+"""Writes TF1 graphs and programs as readable TensorFlow 2 code, and proves that the code answers the same.
+
+The same means equal to the bit.
+"""
 
 from tf1ref.port.porting import Report, port
 

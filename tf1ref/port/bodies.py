@@ -1,4 +1,4 @@
-"""The statements of one function: nodes in their order, short ones within those that read them."""
+"""The statements of one function: nodes in their order, where short ones are written inside those that read them."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from tf1ref.port import literals, names, raw
 from tf1ref.port.expressions import Expression, Writer
 from tf1ref.port.flow import functions
 
-DEEPEST = 2  # calls within calls
-LONGEST = 84  # characters of a statement that a value may still be written into
+DEEPEST = 2  # the most calls inside calls
+LONGEST = 84  # a value may be written into a statement of at most this many characters
 HOLE = re.compile("\ue000(\\d+)\ue001")
 HOLE_WIDTH = 6
 
 
 @dataclass
 class Statement:
-    """`targets = text  # comment`; `indent`: steps further in than the function's first line."""
+    """The statement `targets = text  # comment`. `indent`: steps further in than the function's first line."""
 
     text: str
     comment: tuple = ()
@@ -26,7 +26,10 @@ class Statement:
 
 @dataclass
 class Holes:
-    """Literals of a class that its instances may have otherwise: [(keyword, text)], marked in the text by number."""
+    """Literals of a class that differ between its instances: [(keyword, text)].
+
+    The text has numbered marks for them.
+    """
 
     found: list = field(default_factory=list)
 
@@ -37,12 +40,12 @@ class Holes:
 
 
 def length(text):
-    """Returns about how long `text` is when its holes are filled."""
+    """Returns the approximate length of `text` when its holes are filled."""
     return len(HOLE.sub("x" * HOLE_WIDTH, text))
 
 
 class Body:
-    """Writes `nodes` as statements. `given`: {source: text} of what the function has; `used`: {source: times read}."""
+    """Writes `nodes` as statements. `given`: {source: text} of the function's values. `used`: {source: times read}."""
 
     def __init__(self, every, given, holes, used, taken=()):
         self.every, self.given, self.holes, self.used = every, dict(given), holes, used
@@ -56,7 +59,7 @@ class Body:
         return node.dtypes[source[1]], node.shapes[source[1]]
 
     def constant(self, source):
-        """Returns the array of a constant that is written out, else None."""
+        """Returns the array of a constant that is written out, or None for another source."""
         node = self.every[source[0]]
         return None if source in self.given or node.weight or node.value is None else node.value
 
@@ -82,7 +85,7 @@ class Body:
         self.result(node, expression)
 
     def within(self, parameters, used, taken):
-        """Returns the Body of a function within this one. `parameters`: {source: name}."""
+        """Returns the Body of a function inside this one. `parameters`: {source: name}."""
         return Body(self.every, {**self.given, **parameters}, self.holes, used, taken)
 
     def say(self, text, indent=0):
@@ -90,12 +93,12 @@ class Body:
         self.statements.append(Statement(text, indent=indent))
 
     def consume(self, sources):
-        """Forgets the expressions of `sources`, which their one reader has now."""
+        """Forgets the expressions of `sources`, which now stand inside their only reader."""
         for source in sources:
             self.pending.pop(source, None)
 
     def result(self, node, expression):
-        """Names what `expression` gives, or keeps it for the one place that reads it."""
+        """Names the result of `expression`, or keeps the expression for its only reader."""
         sources = [(node.name, i) for i in range(len(node.dtypes))]
         parts = [""] if node.op.startswith("tf.") else raw.parts(node)
         read = [i for i, source in enumerate(sources) if self.used.get(source)]
@@ -112,21 +115,21 @@ class Body:
             self.given.update((source, target + part) for source, part in zip(sources, parts))
 
     def keep(self, source, expression, once=True):
-        """Makes `expression` the value of `source`: for the one place that reads it, or by a name."""
+        """Makes `expression` the value of `source`: kept for its only reader, or under a name."""
         if once and self.used.get(source) == 1:
             self.pending[source] = expression
         else:
             self._assign(source, expression.text)
 
     def keep_call(self, source, text):
-        """As `keep`, for a call that is no part of another."""
+        """Keeps a call as `keep` does. The call is not a part of another expression."""
         if self.used.get(source) == 1 and length(text) <= LONGEST:
             self.pending[source] = Expression(text, depth=DEEPEST)
         else:
             self.say(f"{self.local(source)} = {text}")
 
     def named(self, source):
-        """Returns a name that holds `source` and may be given another value: nothing else reads it."""
+        """Returns a name that holds `source` and may be assigned again, because nothing else reads it."""
         if source in self.pending:
             self._assign(source, self.pending.pop(source).text)
         text = self.given.get(source)
@@ -138,16 +141,16 @@ class Body:
         return name
 
     def needed(self, source):
-        """Returns the text of a tensor where a plain value is needed, such as a result."""
+        """Returns the text of a tensor in a place that needs a plain value, such as a result."""
         return self.writer.tensor(source, "value").text
 
     def name_all(self, sources):
-        """Gives a name to each of `sources` that is only an expression so far."""
+        """Gives a name to each of `sources` that is still an expression."""
         while self._name_one(sources):
             pass
 
     def _name_one(self, sources):
-        """Makes the longest expression that waits among `sources` a statement; False when there is none."""
+        """Turns the longest pending expression among `sources` into a statement. Returns False when there are none."""
         waiting = [s for s in dict.fromkeys(sources) if s in self.pending]
         if not waiting:
             return False
@@ -163,7 +166,7 @@ class Body:
         self.statements.append(Statement(f"{self.local(source)} = {text}", comment))
 
     def local(self, source):
-        """Returns a new name for `source`, by which it is known from now on; `words` has wishes."""
+        """Returns a new name for `source`, which is used from now on. `words` has preferred names."""
         node = self.every[source[0]]
         word = "tensor_array" if node.op.startswith("tf.TensorArray") else names.local(source[0])
         name = names.free(self.words.get(source, word), self.taken)

@@ -1,8 +1,8 @@
 """Which public call is which op: a table, and the rule that a call is used only where it is the same op.
 
-A row is the call as one writes it. An argument is the name of an input of the op; `$name`: one that is written out
-where it is constant; `[name]`: a list of inputs; `@name`: an attribute, `@name:default`: left out where it is the
-call's default. An attribute that a row does not name must have the op's own default, or `tf.raw_ops` is used.
+A row is the call as one writes it. An argument is the name of an input of the op. `$name` is written out where it is
+constant. `[name]` is a list of inputs. `@name` is an attribute, and `@name:default` is left out where it has the call's
+default. An attribute that a row does not name must have the op's own default. Otherwise `tf.raw_ops` is used.
 """
 
 import functools
@@ -126,7 +126,7 @@ NotEqual tf.not_equal(x, y)
 BatchMatMulV2 tf.matmul(x, y, adjoint_a=@adj_x:False, adjoint_b=@adj_y:False)
 """
 
-# Operators of Python: op -> (sign, how tightly it binds).
+# Operators of Python: {op: (sign, how tightly it binds)}.
 OPERATORS = {
     "Add": ("+", 5),
     "AddV2": ("+", 5),
@@ -183,13 +183,13 @@ def definition(op):
 
 @functools.cache
 def inferred(op):
-    """Names of the attributes that the inputs of `op` say: types and lengths of lists."""
+    """Returns the names of the attributes of `op` that its inputs determine: types, and lengths of lists."""
     fields = ("type_attr", "number_attr", "type_list_attr")
     return {getattr(argument, field) for argument in definition(op).input_arg for field in fields} - {""}
 
 
 def grouped(node):
-    """Returns {input name: [sources]} of a Node, as the OpDef divides its inputs, and the names of those in lists."""
+    """Returns {input name: [sources]} of a Node, divided as the OpDef says, and the names of inputs that are lists."""
     found, lists, at = {}, set(), 0
     for argument in definition(node.op).input_arg:
         count = 1
@@ -203,7 +203,7 @@ def grouped(node):
 
 
 def unnamed_defaults(node, named):
-    """True where every attribute that neither `named` nor the inputs say has the op's default."""
+    """Returns True when each attribute outside of `named` that the inputs do not determine has its default."""
     for attribute in definition(node.op).attr:
         if attribute.name in named or attribute.name in inferred(node.op) or attribute.name not in node.attrs:
             continue

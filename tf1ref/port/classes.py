@@ -1,4 +1,4 @@
-"""Modules as classes: scopes of one structure become one class, and what differs becomes an argument."""
+"""Modules as classes: scopes of the same structure become one class, and differences become arguments."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,8 @@ from tf1ref.port.bodies import HOLE, Body, Holes, Statement, length
 from tf1ref.port.expressions import Expression
 from tf1ref.port.nodes import Node
 
-BITS = {1: tf.uint8, 2: tf.uint16, 4: tf.uint32}  # npz has no other small types: their bits travel as these
+# npz has no other small types. Values of such types are stored as these, bit for bit.
+BITS = {1: tf.uint8, 2: tf.uint16, 4: tf.uint32}
 ODD = (tf.bfloat16, tf.qint8, tf.quint8, tf.qint16, tf.quint16, tf.qint32)
 LETTERS = ("x", "y", "z")
 
@@ -18,7 +19,7 @@ LETTERS = ("x", "y", "z")
 class Written:
     """A tree.Module as text with holes. `init`, `body`: Statements. `result`: the text that it returns.
 
-    `methods`: of the root, {name: (its body, {key: text})}.
+    methods: for the root, {name: (its body, {key: text})}.
     """
 
     module: object
@@ -31,14 +32,14 @@ class Written:
     methods: dict = field(default_factory=dict)
 
     def skeleton(self):
-        """What two modules of one class have the same."""
+        """Returns what two modules of one class have in common."""
         lines = [(s.text, s.indent) for s in [*self.init, *self.body]]
         return tuple(self.parameters), tuple(lines), self.result, tuple(k for k, _ in self.holes.found)
 
 
 @dataclass
 class Class:
-    """A class to be written. `arguments`: {name: hole numbers}; `constants`: {hole number: text}."""
+    """A class to write. `arguments`: {name: hole numbers}. `constants`: {hole number: text}."""
 
     name: str
     members: list
@@ -46,15 +47,15 @@ class Class:
     constants: dict = field(default_factory=dict)
 
     def filled(self, text):
-        """Returns `text` with its holes filled: what differs between members as self.<argument>."""
+        """Returns `text` with its holes filled. What differs between members becomes self.<argument>."""
         return HOLE.sub(lambda m: self.constants[int(m[1])], text)
 
     def given(self, member):
-        """Returns [(argument, text)] of what is given to make `member`."""
+        """Returns [(argument, text)] of the arguments that make `member`."""
         return [(name, member.holes.found[numbers[0]][1]) for name, numbers in self.arguments.items()]
 
     def comment(self, i):
-        """The shape after statement `i`: a size that differs between the members is unknown."""
+        """Returns the shape after statement `i`. A size that differs between the members is unknown."""
         shapes = [member.body[i].comment for member in self.members]
         if len({len(s) for s in shapes}) != 1 or not shapes[0]:
             return ""
@@ -63,9 +64,9 @@ class Class:
 
 
 def classes(root, program, root_names):
-    """Returns (the Classes of all modules but the root, in the order in which they need each other; the root's).
+    """Returns (the Classes of all modules but the root, each after those that it needs; the root's Class).
 
-    `root_names`: {source: name} of the inputs of the program.
+    root_names: {source: name} of the inputs of the program.
     """
     levels, of, found, taken = {}, {}, [], {"Model"}
     _levels(root, levels)
@@ -154,7 +155,7 @@ class _Made:
     attributes: dict
 
     def body(self, items, outputs, words, planned=True):
-        """Returns the Body that computes `items`. `planned`: layers in a row become a loop."""
+        """Returns the Body that computes `items`. planned: turns layers in a row into a loop."""
         uses = _uses(items, outputs)
         body = Body(self.program.every(), self.values, self.holes, uses, words)
         for item in loops.planned(items, self.of, uses) if planned else items:
@@ -177,7 +178,7 @@ class _Made:
 
 
 def _uses(items, outputs):
-    """How often each tensor is read: by a Node, by a child as a whole, as a result."""
+    """Returns how often each tensor is read: by a Node, by a child as a whole, or as a result."""
     found = {}
     for source in [*(source for item in items for source in item.inputs), *outputs]:
         found[source] = found.get(source, 0) + 1
@@ -199,7 +200,7 @@ def _call(body, child, attribute):
 
 
 def _prefix(module):
-    """The scope that all weights of `module` are in, with a slash at its end."""
+    """Returns the scope of all weights of `module`, with a slash at its end."""
     parts = [w.name.split("/")[:-1] for w in module.all_weights()]
     common = parts[0] if parts else []
     for other in parts[1:]:

@@ -9,7 +9,7 @@ from tf1ref.errors import InputError
 from tf1ref.port import calls, literals, raw
 from tf1ref.port.flow import arrays
 
-# No ops: what patterns.py makes of several.
+# These are not ops: patterns.py makes each of them from several ops.
 BATCH_NORM = "tf.nn.batch_normalization"
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 WINDOWS = ("strides", "ksize")
@@ -17,7 +17,10 @@ WINDOWS = ("strides", "ksize")
 
 @dataclass
 class Expression:
-    """`text`: Python; `level`: how tightly its outermost operator binds; `depth`: how many calls are nested."""
+    """An expression. `text`: Python. `level`: how tightly its outermost operator binds.
+
+    `depth`: the depth of its calls.
+    """
 
     text: str
     level: int = calls.ATOM
@@ -29,16 +32,16 @@ class Expression:
 
 
 class Writer:
-    """Writes nodes as expressions. `value(source)`: the Expression of a tensor; `constant(source)`: its array or None.
+    """Writes nodes as expressions. `value(source)`: a tensor's Expression. `constant(source)`: its array or None.
 
-    `hole(keyword, text)`: notes a literal that another instance of a class may have otherwise, and returns its mark.
+    hole(keyword, text): notes a literal that another instance of a class may have otherwise, and returns its mark.
     """
 
     def __init__(self, value, constant, hole, shape):
         self.value, self.constant, self.hole, self.shape = value, constant, hole, shape
 
     def expression(self, node):
-        """Returns the Expression of a Node. Raises InputError for an op that no call stands for."""
+        """Returns the Expression of a Node. Raises InputError for an op without a call."""
         if node.op == BATCH_NORM:
             return self._batch_norm(node)
         if node.op == CROSS_ENTROPY:
@@ -52,14 +55,14 @@ class Writer:
         return found
 
     def tensor(self, source, keyword="x"):
-        """Returns the Expression of `source` where a tensor is needed: a constant as tf.constant."""
+        """Returns the Expression of `source` in a place that needs a tensor. A constant becomes tf.constant."""
         array = self.constant(source)
         if array is None:
             return self.value(source)
         return Expression(self.hole(keyword, literals.constant(array, tf.as_dtype(self._kind(source)))))
 
     def written(self, source, keyword):
-        """Returns the Expression of `source` where Python's own numbers and lists will do."""
+        """Returns the Expression of `source` in a place that takes Python's numbers and lists."""
         array = self.constant(source)
         if array is None:
             return self.value(source)
@@ -80,7 +83,7 @@ class Writer:
         if sign is None or not number or (sign == "/" and kind.is_integer) or kind.is_quantized:
             return None
         constants = [self.constant(source) for source in node.inputs]
-        # Only a scalar beside a tensor is certain to become that tensor's type, by Python's own operators.
+        # Only a scalar beside a tensor is certain to take that tensor's type in Python's own operators.
         plain = [a is not None and not a.ndim and not all(c is not None for c in constants) for a in constants]
         words = ("left", "right")
         a, b = (

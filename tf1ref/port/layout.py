@@ -1,11 +1,14 @@
-"""Lines as formatters lay them out: one that is too long is split at its last bracket, then at the commas within."""
+"""Lays out lines as formatters do. A long line is split at its last bracket, then at the commas inside."""
 
 WIDTH = 100
 OPEN, CLOSE = "([{", ")]}"
 
 
 def statement(text, indent=0, comment=""):
-    """Returns the lines of one statement, `indent` steps of four spaces in. A comment that does not fit is left out."""
+    """Returns the lines of one statement, `indent` steps of four spaces in.
+
+    A comment that does not fit is left out.
+    """
     space = "    " * indent
     line = (space + text).rstrip()
     if len(line) <= WIDTH:
@@ -44,7 +47,7 @@ def _subscript(head):
 
 
 def _comprehension(text):
-    """[element, "for ..."] of "element for ...", else []."""
+    """Returns [element, "for ..."] of "element for ...", and an empty list for another text."""
     depth = 0
     for i, letter in _code(text):
         depth += (letter in OPEN) - (letter in CLOSE)
@@ -54,7 +57,7 @@ def _comprehension(text):
 
 
 def _one_line(head):
-    """True for the brackets of a call, whose arguments may share a line; a list has a line for each."""
+    """Returns True for the brackets of a call, whose arguments may share a line. A list has a line for each element."""
     return not head.endswith("[")
 
 
@@ -62,7 +65,8 @@ def split(text, at=","):
     """Splits `text` at the commas that are in no bracket and no string."""
     parts, depth, start, lambdas = [], 0, 0, []
     for i, letter in _code(text):
-        if text.startswith("lambda", i):  # its arguments are no parts
+        # The arguments of a lambda are not parts.
+        if text.startswith("lambda", i):
             depth += 1
             lambdas.append(depth)
         elif letter == ":" and lambdas[-1:] == [depth]:
@@ -75,7 +79,7 @@ def split(text, at=","):
 
 
 def _last_bracket(text):
-    """(start, end) of the last pair of brackets of the outermost level that holds anything, or None."""
+    """Returns (start, end) of the last pair of outermost brackets that is not empty, or None."""
     depth, start, found = 0, 0, None
     for i, letter in _code(text):
         if letter in OPEN:

@@ -1,17 +1,18 @@
-"""Values of a graph as Python text. Whatever the value, the text is a literal, and gives back the same bits."""
+"""Values of a graph as Python text. The text is always a literal, and restores the same bits."""
 
 import math
 
 import numpy as np
 import tensorflow as tf
 
-MOST = 16  # elements of a constant that is written out
-MOST_FLOATS = 4  # a longer row of floats was learned
-DEFAULTS = (tf.float32, tf.int32, tf.bool, tf.string)  # what TensorFlow makes of floats, ints, bools and text
+MOST = 16  # the most elements of a constant that is written out
+# A longer row of floats is a learned one.
+MOST_FLOATS = 4
+DEFAULTS = (tf.float32, tf.int32, tf.bool, tf.string)  # TensorFlow turns floats, ints, bools and text into these
 
 
 def short(array):
-    """True where `array` is written out and not kept beside the code."""
+    """Returns True when `array` is written out and not kept beside the code."""
     a = np.asarray(array)
     if a.size > (MOST_FLOATS if a.dtype.kind == "f" else MOST) or (a.size == 0 and a.ndim > 1):
         return False
@@ -41,13 +42,13 @@ def dtype(value):
 
 
 def constant(array, kind):
-    """Returns a call of tf.constant that gives the `short` array as a tensor of the DType `kind`."""
+    """Returns a call of tf.constant that makes the `short` array a tensor of the DType `kind`."""
     default = kind in DEFAULTS and np.asarray(array).size
     return f"tf.constant({plain(array)})" if default else f"tf.constant({plain(array)}, {dtype(kind)})"
 
 
 def attribute(value):
-    """Returns the text of an AttrValue, or None where it has none (a function, a tensor)."""
+    """Returns the text of an AttrValue, or None when it has none (a function, a tensor)."""
     which = value.WhichOneof("value")
     if which == "list":
         return "[" + ", ".join(_list(value.list)) + "]"
@@ -61,12 +62,12 @@ def attribute(value):
 
 
 def string(data):
-    """Returns bytes as the literal of a text in ASCII where they are one, else of bytes."""
+    """Returns bytes as the literal of an ASCII text when they are one, else of bytes."""
     return quoted(data.decode()) if data.isascii() else quoted(data)
 
 
 def shape(value):
-    """Returns "[None, 28]" for a TensorShape, "None" where not even the rank is known."""
+    """Returns "[None, 28]" for a TensorShape, or "None" when the rank is unknown."""
     return "None" if value.rank is None else repr(value.as_list())
 
 
@@ -85,7 +86,7 @@ def _list(values):
 
 
 def _float(x):
-    """The shortest text that gives the same bits of x' own type."""
+    """Returns the shortest text that restores the bits of x in its own type."""
     if math.isinf(x):
         return 'float("inf")' if x > 0 else '-float("inf")'
     if math.isnan(x):
@@ -94,11 +95,12 @@ def _float(x):
     exact = type(x)(float(text)) == x
     text = text if exact else repr(float(x))
     mantissa, e, exponent = text.partition("e")
-    return f"{mantissa}e{int(exponent)}" if e else text  # 1e-5, not 1e-05
+    # The text is 1e-5 and not 1e-05.
+    return f"{mantissa}e{int(exponent)}" if e else text
 
 
 def quoted(text):
-    """Returns the literal of a text in ASCII or of bytes, in double quotes where that needs no more escapes."""
+    """Returns the literal of an ASCII text or of bytes, in double quotes when that needs no more escapes."""
     found = ascii(text)
     prefix, body = ("b", found[2:-1]) if isinstance(text, bytes) else ("", found[1:-1])
     if '"' in body:

@@ -1,4 +1,4 @@
-"""Layers of one class, each fed by the one before: a list of them, and a loop over it."""
+"""Layers of one class, each fed by the one before, as a list and a loop over it."""
 
 import re
 from dataclasses import dataclass
@@ -7,36 +7,36 @@ from tf1ref.port import literals, names
 from tf1ref.port.bodies import Statement
 from tf1ref.port.nodes import Node
 
-FEWEST = 3  # layers that are worth a loop
-PERIODS = (1, 2, 3, 4)  # how many layers a turn of a loop has
+FEWEST = 3  # fewer layers get no loop
+PERIODS = (1, 2, 3, 4)  # how many layers one turn of a loop may have
 PLAIN = re.compile(r"[\w/.-]*", re.ASCII)
 
 
 @dataclass
 class Run:
-    """Children of a tree.Module, one after the other, whose classes repeat after `period` of them."""
+    """Children of a tree.Module, one after the other, whose classes repeat every `period` children."""
 
     children: list
     period: int
 
     @property
     def inputs(self):
-        """What the first of them takes."""
+        """Returns the inputs of the first child."""
         return self.children[0].inputs
 
     def numbered(self, of):
-        """How many of the lists have scopes that count up; one more where all start at one number."""
+        """Returns how many of the lists have scopes that count up, and one more when all start at the same number."""
         lists = [[of[id(c)][1].module.scope for c in self.children[k :: self.period]] for k in range(self.period)]
         found = [_numbered(scopes) for scopes in lists if scopes]
         return sum(f is not None for f in found) + (len({f and f[1] for f in found}) == 1)
 
 
 def planned(items, of, used):
-    """Returns `items` with Runs in the place of children that repeat. `of`: {id of a child: (Class, Written)}."""
+    """Returns `items` with Runs in place of repeated children. `of`: {id of a child: (Class, Written)}."""
     found, at = [], 0
     while at < len(items):
         best = _longest(items, at, of, used)
-        # What comes first may only look like the layers that follow: conv_0, then (conv_1a, conv_1b), ...
+        # The first layer may only look like the next ones: conv_0, then (conv_1a, conv_1b), ...
         later = _longest(items, at + 1, of, used)
         waits = len(later.children) >= len(best.children) and later.numbered(of) > best.numbered(of)
         if len(best.children) >= max(FEWEST, 2 * best.period) and not waits:
@@ -53,7 +53,7 @@ def _longest(items, at, of, used):
 
 
 def _run(items, at, period, of, used):
-    """The longest Run of whole turns that begins at `at`."""
+    """Returns the longest Run of whole turns that begins at `at`."""
     children = []
     for item in items[at:]:
         if isinstance(item, Node) or len(item.inputs) != 1 or len(item.outputs) != 1:
@@ -67,7 +67,7 @@ def _run(items, at, period, of, used):
 
 
 def construct(run, of, prefix, root, taken, holes):
-    """Returns (Statements that make the lists of a Run's layers, the lists' attributes)."""
+    """Returns (Statements that make the lists of a Run's layers, the attributes of the lists)."""
     statements, attributes = [], []
     for k in range(run.period):
         layers = [of[id(child)] for child in run.children[k :: run.period]]
@@ -93,7 +93,10 @@ def loop(run, attributes, body):
 
 
 def _layers(layers, prefix, root, holes):
-    """The text between the brackets of a list of layers: a comprehension over a number where their scopes have one."""
+    """Returns the text between the brackets of a list of layers.
+
+    It is a comprehension over a number when the scopes have one.
+    """
     rests = [written.prefix.removeprefix(prefix) for _, written in layers]
     given = [made.given(written) for made, written in layers]
     columns = {name: [dict(row)[name] for row in given] for name, _ in given[0]}
@@ -122,7 +125,7 @@ def _call(made, rest, row, root):
 
 
 def _numbered(rests):
-    """(head, first number, tail) where the texts are head + number + tail, number after number; else None."""
+    """Returns (head, first number, tail) of texts head + number + tail with consecutive numbers, else None."""
     if not all(PLAIN.fullmatch(rest) for rest in rests):
         return None
     for found in re.finditer(r"\d+", rests[0]):
@@ -133,7 +136,7 @@ def _numbered(rests):
 
 
 def _common(layers):
-    """A name for layers: what the last parts of their scopes have in common."""
+    """Returns a name for layers: what the last parts of their scopes have in common."""
     scopes = [written.module.scope for _, written in layers]
     first, *others = (names.identifier(s.rsplit("/", 1)[-1]).split("_") for s in scopes)
     words = [w for w in first if not w.isdigit() and all(w in other for other in others)]

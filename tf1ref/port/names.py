@@ -1,4 +1,4 @@
-"""Names out of a graph as Python identifiers. A name is foreign text: what comes out of here is never code."""
+"""Names of a graph as Python identifiers. A name is foreign text, and the result is never other code."""
 
 import builtins
 import keyword
@@ -6,16 +6,16 @@ import re
 
 import tensorflow as tf
 
-# What a file that is written uses itself, and what would hide something there.
+# These names are used in the written file, or would hide something there.
 RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "self", "cls", "scope", "weights_file"}
-# tf.Module's own attributes: a variable of the same name would replace them.
+# tf.Module has these attributes. A variable of the same name would replace them.
 MODULE = {name for name in dir(tf.Module) if not name.startswith("__")} | {"arrays"}
-MOST = 32  # characters of a name; a longer one says no more
+MOST = 32  # the most characters of a name
 COUNTER = re.compile(r"_\d+$")
 
 
 def identifier(text, fallback="x"):
-    """Returns `text` as an identifier of ASCII letters, digits and underscores; `fallback` where nothing is left."""
+    """Returns `text` as an identifier of ASCII letters, digits and underscores, or `fallback` when nothing is left."""
     word = re.sub(r"[^A-Za-z0-9]+", "_", text)[:MOST].strip("_")
     if word[:1].isdigit():
         word = f"{fallback}_{word}"
@@ -38,7 +38,7 @@ def attribute(text):
 
 
 def free_attribute(text, taken):
-    """Returns attribute(text), with a number where that is in `taken`; adds it there."""
+    """Returns attribute(text), with a number when it is in `taken`, and adds it there."""
     word = attribute(text)
     found, count = word, 1
     while found in taken:
@@ -58,7 +58,7 @@ def class_name(scopes):
 
 
 def free(word, taken):
-    """Returns `word`, or `word_2`, `word_3`, ...: the first that is not in `taken`; adds it there.
+    """Returns `word`, or the first of `word_2`, `word_3`, ... that is not in `taken`, and adds it there.
 
     A reserved word gets an underscore.
     """

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 from tf1ref.port.flow import parts
 
-LOOP, COND = "tf.while_loop", "tf.cond"  # Nodes that hold functions
+LOOP, COND = "tf.while_loop", "tf.cond"  # Nodes of these ops hold functions
 
 
 @dataclass
 class Part:
-    """A function within a Node. `nodes`: {name: Node} of its own, each after what it reads.
+    """A function inside a Node. `nodes`: {name: Node} of its own, each after what it reads.
 
-    `parameters`: Nodes that stand for its arguments; `results`: sources. What else its nodes read is around it.
+    parameters: Nodes that stand for its arguments. results: sources. Other tensors that its nodes read are outside.
     """
 
     nodes: dict
@@ -20,7 +20,7 @@ class Part:
 
     @property
     def outputs(self):
-        """The results as a Program has its outputs."""
+        """Returns the results in the form of a Program's outputs."""
         return dict(enumerate(self.results))
 
     def prune(self):
@@ -34,11 +34,11 @@ class Part:
 
 @dataclass
 class Node:
-    """One op. `inputs`: [(node name, output index)]; `dtypes`, `shapes`: one for each output.
+    """One op. `inputs`: [(node name, output index)]. `dtypes`, `shapes`: one for each output.
 
-    `value`: the array of a constant, else None. `weight`: its name where it is a variable, or a large constant.
-    `parts`: of a LOOP its condition and body, of a COND what it does when true and when false. The first `own` of the
-    inputs are the loop's variables, or the predicate; the others are what the parts read.
+    value: the array of a constant, else None. weight: the name of a variable or of a large constant, else "".
+    parts: the condition and the body of a LOOP, or the two branches (true, false) of a COND. The first `own` of the
+    inputs are the loop's variables, or the predicate. The others are what the parts read.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Node:
 
 @dataclass
 class Program:
-    """What is written as code. `nodes`: {name: Node}, each after what it reads.
+    """A graph to write as code. `nodes`: {name: Node}, each after what it reads.
 
-    `inputs`: {argument: (node name, index)}; `outputs`: {key: (node name, index)}. `trained`: weights that are
-    variables. `methods`: {name: keys} where not all outputs are computed at once.
+    inputs: {argument: (node name, index)}. outputs: {key: (node name, index)}. trained: weights that are variables.
+    methods: {name: keys} when not all outputs are computed at once.
     """
 
     nodes: dict
@@ -69,7 +69,7 @@ class Program:
     methods: dict = field(default_factory=dict)
 
     def by_method(self):
-        """Returns {name of a method: the Program of the outputs that it answers}."""
+        """Returns {name of a method: the Program of its outputs}."""
         found = {}
         for name, keys in (self.methods or {"__call__": list(self.outputs)}).items():
             found[name] = Program(self.nodes, self.inputs, {key: self.outputs[key] for key in keys}, self.trained)
@@ -86,11 +86,11 @@ class Program:
         return _readers(self.nodes)
 
     def every(self):
-        """Returns {name: Node} of all, and of all within the functions of loops and branches."""
+        """Returns {name: Node} of all nodes, also inside the functions of loops and branches."""
         return parts.everything(self.nodes)
 
     def prune(self):
-        """Leaves out the nodes, and the inputs, that no output needs."""
+        """Leaves out the nodes and inputs that no output needs."""
         self.nodes = parts.needed(self.nodes, self.outputs.values())
         self.inputs = {key: source for key, source in self.inputs.items() if source[0] in self.nodes}
 

@@ -1,4 +1,4 @@
-"""Several ops that one function of TensorFlow makes, as one node: batch normalization, cross entropy of logits."""
+"""Several ops that one function of TensorFlow makes become one node: batch normalization, cross entropy of logits."""
 
 from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY
 from tf1ref.port.nodes import Node
@@ -7,7 +7,7 @@ ADDS = ("Add", "AddV2")
 
 
 def found(program):
-    """Makes one node of each pattern, in `program` and in the functions within."""
+    """Makes one node of each pattern, in `program` and in the functions inside."""
     for node in program.nodes.values():
         for part in node.parts:
             found(part)
@@ -16,9 +16,9 @@ def found(program):
 
 
 def batch_norms(program):
-    """Makes x * m + (offset - mean * m), m = rsqrt(variance + epsilon) * scale, one node each, as tf.nn has it.
+    """Makes one node of x * m + (offset - mean * m), m = rsqrt(variance + epsilon) * scale, as in tf.nn.
 
-    Sums and products have the same bits in either order of two.
+    The sum or product of two terms has the same bits in either order.
     """
     readers = program.readers()
     ends = set(program.outputs.values())
@@ -30,7 +30,7 @@ def batch_norms(program):
 
 
 def cross_entropies(program):
-    """Makes one node of the reshapes around a SoftmaxCrossEntropyWithLogits, by which tf.nn takes more dimensions."""
+    """Makes one node of a SoftmaxCrossEntropyWithLogits and the reshapes by which tf.nn takes more dimensions."""
     readers, nodes = program.readers(), program.nodes
     ends = set(program.outputs.values())
     for node in list(nodes.values()):
@@ -46,7 +46,7 @@ def cross_entropies(program):
 
 
 def _is_rows(nodes, node):
-    """True for a reshape to rows of the last dimension's length."""
+    """Returns True for a reshape to rows that are as long as the last dimension."""
     if node.op != "Reshape":
         return False
     shape = nodes[node.inputs[1][0]]
@@ -69,7 +69,7 @@ class _Match:
         return None
 
     def _factor(self, offset, mul, mean_m):
-        """The inputs of the batch norm whose factor m both products share."""
+        """Returns the inputs of the batch norm whose factor m is in both products."""
         if mul is None:
             return None
         for x, m in _orders(mul.inputs):
@@ -104,7 +104,7 @@ class _Match:
         return None
 
     def _inner(self, source, ops, times=1):
-        """The node of `source` where it is one of `ops` and nothing else reads it."""
+        """Returns the node of `source` when it is one of `ops` and nothing else reads it."""
         node = self.nodes.get(source[0])
         if node is None or node.op not in ops or source in self.ends or len(self.readers.get(source, ())) != times:
             return None

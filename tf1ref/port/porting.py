@@ -1,4 +1,4 @@
-"""Porting a model: any artifact that answers becomes a folder of code and weights, which is proven to be the same."""
+"""Ports a model: any artifact that answers becomes a folder of code and weights, which is proven to be the same."""
 
 import contextlib
 import os
@@ -21,11 +21,11 @@ FILES = (
 
 @dataclass
 class Report:
-    """What port() wrote. `inputs`, `outputs`: {argument or key: tensor of the graph}; `lines`: of model.py.
+    """What port() wrote. `inputs`, `outputs`: {argument or key: tensor of the graph}. `lines`: those of model.py.
 
-    `compared`: elements of answers that are the same to the bit; `cases`: on how many sets of inputs;
-    `not_compared`: why that is none, or "". `raw_ops`: how many calls have no public name. `notes`: what was guessed
-    or repaired.
+    compared: the number of elements that are the same to the bit. cases: the number of sets of inputs.
+    not_compared: the reason when nothing was compared, or "". raw_ops: the number of calls without a public name.
+    notes: what was guessed or repaired.
     """
 
     path: str
@@ -43,12 +43,13 @@ class Report:
 
 
 def port(source, folder, outputs=(), inputs=(), feeds="", signature="", trust=False, force=False):
-    """Writes the model `source` as TensorFlow 2 code into the new `folder`; returns the Report.
+    """Writes the model `source` as TensorFlow 2 code into the new `folder`. Returns the Report.
 
-    `source`: what models.load reads. `outputs`, `inputs`: names of tensors, which a model without a signature needs.
-    `feeds`: an .npz of inputs to prove it on. `signature`: of a SavedModel. `trust`: run it although it touches files,
-    the network or Python. `force`: replace `folder`. Raises InputError for what cannot be used, CheckFailed when the
-    code answers otherwise. `folder` is then as it was.
+    source: what models.load reads. outputs, inputs: names of tensors, which a model without a signature needs.
+    feeds: an .npz of inputs for the proof. signature: that of a SavedModel.
+    trust: runs the model although it touches files, the network or Python. force: replaces `folder`.
+    Raises InputError for what cannot be used, and CheckFailed when the code answers differently. `folder` is then as it
+    was before.
     """
     path = target(folder, force)
     artifact = models.load(source, signature)
@@ -86,7 +87,7 @@ def port(source, folder, outputs=(), inputs=(), feeds="", signature="", trust=Fa
 def target(folder, force):
     """Returns `folder` as a Path that can be made.
 
-    Raises InputError when it exists, unless it holds a port alone and `force` is given.
+    Raises InputError when it exists, unless it holds only a port and `force` is given.
     """
     path = Path(os.path.normpath(folder))
     if path.is_dir():
@@ -103,7 +104,7 @@ def target(folder, force):
 
 @contextlib.contextmanager
 def written(path):
-    """Yields a new folder beside `path`, which takes its place unless the body raises."""
+    """Yields a new folder beside `path`. When the body ends without an error, it replaces `path`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
@@ -132,6 +133,6 @@ def _outputs(artifact, names):
 
 
 def plain(path):
-    """Returns the name of a file, as text that can stand in a docstring."""
+    """Returns the name of a file as text that can stand in a docstring."""
     name = os.path.basename(os.path.normpath(path))
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)

@@ -1,4 +1,4 @@
-"""The proof: the port, in a fresh process that has no tf1ref, on inputs that the graph has answered."""
+"""The proof runs the port in a fresh process without tf1ref, on inputs that the graph has answered."""
 
 import os
 import re
@@ -14,8 +14,9 @@ from tf1ref.artifacts.verify import pairs
 from tf1ref.errors import one_line
 from tf1ref.port import layout, literals
 
-TIMEOUT = 900  # seconds
-MOST = 4  # sets of inputs: each is kept beside the code
+TIMEOUT = 900  # in seconds
+# The most sets of inputs: each is kept beside the code.
+MOST = 4
 COUNTED = re.compile(r"(\d+) elements compared, 0 differ$")
 TEST = '''"""The proof that model.py answers as the graph that it was ported from, to the bit.
 
@@ -27,7 +28,7 @@ import os
 import sys
 from pathlib import Path
 
-# oneDNN's kernels round otherwise. Before TensorFlow is imported.
+# oneDNN's kernels round differently. This must come before TensorFlow is imported.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 import numpy as np
@@ -39,7 +40,7 @@ import model  # noqa: E402
 
 # Folding constants and fusing ops changes last bits, in a session as in a function.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-SEED = 20160413  # of random ops without a seed, as in the session
+SEED = 20160413  # the seed of random ops that have none, as in the session
 KEYS = __KEYS__
 
 
@@ -101,10 +102,10 @@ def test_text(keys):
 
 
 def cases(ready, words, feeds):
-    """Returns ([(inputs by argument, answers by key)], why there are none or "").
+    """Returns ([(inputs by argument, answers by key)], the reason why there are none or "").
 
-    `words`: {key of an input: argument}; `feeds`: {name: array}, given; what they lack is made. A set of inputs that
-    the graph refuses is passed over.
+    words: {key of an input: argument}. feeds: {name: array}; missing inputs are made. A set of inputs that the graph
+    refuses is skipped.
     """
     same = {name: name for name in ready.inputs.values()}
     specs = pairs.specs(ready, ready, same)
@@ -139,9 +140,9 @@ def _storable(array):
 
 
 def run(folder, test="test_model.py"):
-    """Runs `test` in `folder` in a process of its own; returns how many elements it compared.
+    """Runs `test` in `folder` in a process of its own. Returns how many elements it compared.
 
-    Raises CheckFailed where one differs, or the code does not run.
+    Raises CheckFailed when one differs, or the code does not run.
     """
     command = [sys.executable, "-I", "-B", test]
     try:

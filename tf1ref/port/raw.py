@@ -1,4 +1,4 @@
-"""What tf.raw_ops takes and gives: its own names of arguments, attributes that have to be said, parts of results."""
+"""What tf.raw_ops takes and returns: its names of arguments, attributes that must be given, parts of results."""
 
 import functools
 import inspect
@@ -8,12 +8,12 @@ import tensorflow as tf
 from tf1ref.errors import InputError
 from tf1ref.port import calls, literals
 
-UNSEEDED = "SEED"  # the constant of the file that is written, for random ops that the graph gives no seed
+UNSEEDED = "SEED"  # the constant in the written file for random ops without a seed in the graph
 
 
 @functools.cache
 def keywords(op):
-    """Returns {name in the OpDef: keyword of tf.raw_ops}: some inputs and attributes are renamed there."""
+    """Returns {name in the OpDef: keyword of tf.raw_ops}. Some inputs and attributes have another name there."""
     definition = calls.definition(op)
     names = [a.name for a in definition.input_arg]
     names += [a.name for a in definition.attr if a.name not in calls.inferred(op)]
@@ -24,7 +24,7 @@ def keywords(op):
 
 
 def attributes(node):
-    """Returns [(keyword, text)] of the attributes of a Node that are not its op's defaults.
+    """Returns [(keyword, text)] of a Node's attributes that differ from the defaults of its op.
 
     Raises InputError for one that cannot be written.
     """
@@ -45,12 +45,12 @@ def attributes(node):
 
 
 def unseeded(node):
-    """True for a random op without a seed of its own."""
+    """Returns True for a random op without a seed of its own."""
     return {"seed", "seed2"} <= node.attrs.keys() and not node.attrs["seed"].i | node.attrs["seed2"].i
 
 
 def parts(node):
-    """Returns how each output of the Node is had from the result of its call: "", "[1]", ".indices", ".outputs[0]"."""
+    """Returns how to get each output of the Node from the call's result: "", "[1]", ".indices", ".outputs[0]"."""
     outputs = calls.definition(node.op).output_arg
     found = []
     for output in outputs:
@@ -65,7 +65,7 @@ def parts(node):
 
 
 def unpacks(node):
-    """True where the result of the call is a flat sequence of all outputs."""
+    """Returns True when the result of the call is a flat sequence of all outputs."""
     outputs = calls.definition(node.op).output_arg
     lists = [bool(o.number_attr or o.type_list_attr) for o in outputs]
     return lists == [True] or (len(lists) > 1 and not any(lists))

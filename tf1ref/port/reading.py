@@ -1,4 +1,4 @@
-"""A graph that answers, as plain nodes: constants known, chains of identities gone, dead nodes left out."""
+"""A graph that answers, as plain nodes with known constants, without chains of identities and dead nodes."""
 
 import contextlib
 
@@ -12,7 +12,7 @@ from tf1ref.port.flow import arrays, folding, parts, shapes
 from tf1ref.port.flow.library import Library
 from tf1ref.port.nodes import Node, Program
 
-# What passes its first input on: names, debugging aids, and checks that change no value.
+# These pass their first input on: names, debugging aids, and checks that change no value.
 PASSES = ("Identity", "Snapshot", "CheckNumerics", "Print", "PreventGradient", "DebugGradientIdentity", "EnsureShape")
 WHOLE = {
     "Range": lambda node, v: np.arange(*v),
@@ -23,9 +23,9 @@ WHOLE = {
 
 
 def program(ready, short, known=None):
-    """Returns the Program of a models.Ready. `short(array)`: true for constants that are written out.
+    """Returns the Program of a models.Ready. `short(array)`: returns True for constants that are written out.
 
-    `known`: {op name: shapes of its outputs}, where they were recorded.
+    known: {op name: shapes of its outputs} that were recorded.
     """
     frozen = constants.frozen(ready, ready.values)
     graph = ready.but(frozen).imported()
@@ -72,7 +72,7 @@ def _clean(nodes, fed):
 
 
 def _fold_shapes(nodes):
-    """Computes what graphs compute of constant whole numbers: permutations and shapes, which one would write out."""
+    """Computes constant whole numbers, such as permutations and shapes, which a person would write out."""
     for node in nodes.values():
         values = [nodes[name].value if name in nodes and not index else None for name, index in node.inputs]
         if node.op not in WHOLE or not values or any(v is None or v.dtype.kind != "i" for v in values):
@@ -103,7 +103,7 @@ def of_op(op, where, prefix=""):
 
 
 def _variables(graph_def):
-    """Names of the constants that were variables before the graph was frozen: something named as a read reads them."""
+    """Returns the names of constants that were variables before the freezing: a node named as a read reads them."""
     there = {n.name for n in graph_def.node if n.op == "Const"}
     reads = [n for n in graph_def.node if n.op == "Identity" and READ.fullmatch(n.name)]
     return {graphs.tensor(n.input[0])[0] for n in reads} & there

@@ -1,4 +1,4 @@
-"""Scopes as modules: which scopes of a graph become a tf.Module with a call of its own, and what it takes and gives."""
+"""Scopes as modules: which scopes of a graph become a tf.Module with a call, and what the call takes and returns."""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +8,10 @@ from tf1ref.port.nodes import Node
 
 @dataclass
 class Module:
-    """A scope that becomes a tf.Module. `items`: Nodes and Modules in the order in which they are computed.
+    """A scope that becomes a tf.Module. `items`: Nodes and Modules in the order of computation.
 
-    `weights`: Nodes of its own variables and large constants. `inputs`, `outputs`: the tensors that its call takes and
-    gives.
+    weights: Nodes of its own variables and large constants. inputs, outputs: the tensors that its call takes and
+    returns.
     """
 
     scope: str
@@ -23,11 +23,11 @@ class Module:
     outputs: list = field(default_factory=list)
 
     def everything(self):
-        """Returns the computing Nodes of this scope and of those within."""
+        """Returns the computing Nodes of this scope and of the scopes inside."""
         return [*self.nodes, *(node for child in self.children for node in child.everything())]
 
     def all_weights(self):
-        """Returns the weights of this scope and of those within."""
+        """Returns the weights of this scope and of the scopes inside."""
         return [*self.weights, *(w for child in self.children for w in child.all_weights())]
 
 
@@ -53,7 +53,7 @@ def tree(program):
 
 
 def _owners(program, computing):
-    """{weight: the scope that holds all its readers}: the deepest, or the one named as the weight's own scope."""
+    """Returns {weight: scope}: the deepest scope with all its readers, or the one named as the weight's scope."""
     found = {}
     for node in computing:
         for name, _ in node.inputs:
@@ -67,7 +67,7 @@ def _owners(program, computing):
 
 
 def _named_as(parts, name):
-    """How many of the scope's `parts` lead to the last that is named as the scope of the weight `name`."""
+    """Returns how many of the scope's `parts` lead to the last one with the name of the weight's scope."""
     own = name.split("/")[:-1]
     if not own:
         return len(parts)
@@ -83,18 +83,18 @@ def _common(a, b):
 
 
 def _above(scope):
-    """["a", "a/b"] of "a/b"."""
+    """Returns ["a", "a/b"] for "a/b"."""
     parts = scope.split("/") if scope else []
     return ["/".join(parts[: i + 1]) for i in range(len(parts))]
 
 
 def _place(name, scopes):
-    """The deepest of `scopes` that the node is in; the node "conv1" is in the scope "conv1" it is named after."""
+    """Returns the deepest of `scopes` that contains the node. The node "conv1" is in the scope "conv1"."""
     return next((s for s in _above(name)[::-1] if s in scopes), "")
 
 
 class _Following(dict):
-    """{node: what reads it}; `methods`: {node: names of the methods that compute it}."""
+    """{node: what reads it}. `methods`: {node: names of the methods that compute it}."""
 
     def __init__(self, found, methods):
         super().__init__(found)
@@ -147,7 +147,7 @@ def _top(scopes):
 
 
 def _is_one_step(nodes, groups, following, names):
-    """True where nothing outside of `nodes` both follows and precedes them, and all are for the same methods."""
+    """Returns True when nothing outside of `nodes` both follows and precedes them, and the same methods use all."""
     inside = {n.name for n in nodes}
     if len({following.methods.get(name) for name in inside}) > 1:
         return False
@@ -173,7 +173,7 @@ def _index(module, found):
 
 
 def _ends(module, program, order):
-    """Finds items, inputs and outputs of `module` and those within."""
+    """Finds items, inputs and outputs of `module` and of the modules inside."""
     for child in module.children:
         _ends(child, program, order)
     everything = {node.name for node in module.everything()}
@@ -187,12 +187,12 @@ def _ends(module, program, order):
 
 
 def _passed(node):
-    """True for a tensor that a call has to be given: constants that are written out are everywhere."""
+    """Returns True for a tensor that a call must be given. Constants that are written out need not be."""
     return bool(node.weight) or node.value is None
 
 
 def _ordered(module, order):
-    """Nodes and children so that each comes after what it reads, else in the order of the graph."""
+    """Returns nodes and children, each after what it reads, and otherwise in the order of the graph."""
     items = [*module.nodes, *module.children]
     inside = {id(item): [item] if isinstance(item, Node) else item.everything() for item in items}
     owner = {node.name: id(item) for item in items for node in inside[id(item)]}

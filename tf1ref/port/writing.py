@@ -1,4 +1,4 @@
-"""model.py: the text of a Program as TensorFlow 2 code, and the arrays that lie beside it."""
+"""Writes model.py: the text of a Program as TensorFlow 2 code, and the arrays that lie beside it."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ FILE = """
 WEIGHTS = Path(__file__).with_name("weights.npz")
 """
 SEEDED = """
-{name} = 0  # of random ops; 0: other numbers in each process
+{name} = 0  # seed of random ops; 0 draws other numbers in each process
 """
 VARIABLE = '''
 
@@ -41,7 +41,7 @@ def arguments(program):
 def model(program, title, inside=False):
     """Returns (text of model.py, {name: array} of weights.npz). `title`: the first line, one sentence.
 
-    `inside`: it is called within another tf.function, and answers with a dict even of one output.
+    inside: it is called inside another tf.function, and returns a dict even for one output.
     """
     patterns.found(program)
     given = arguments(program)
@@ -61,7 +61,7 @@ def model(program, title, inside=False):
 
 
 def arrays(program):
-    """Returns {name: array} of the weights, of types that an npz has."""
+    """Returns {name: array} of the weights, in types that an npz has."""
     found = {}
     for node in program.nodes.values():
         if node.weight:
@@ -87,7 +87,7 @@ def _class(made):
 
 
 def _docstring(scopes):
-    """Says which scopes a class stands for, as text that cannot end the docstring."""
+    """Returns a docstring with the scopes of a class, as text that cannot end the docstring."""
     shown = [literals.quoted(s)[1:-1].replace('"', "'") for s in scopes]
     words = ", ".join(shown[:2]) + (f", ... ({len(shown)} scopes)" if len(shown) > 2 else "")
     text = f'"""The scope{"s" * (len(shown) > 1)} {words}."""'

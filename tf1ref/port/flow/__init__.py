@@ -1,1 +1,1 @@
-"""Loops and branches of a graph, as it writes them in either version, and as Python functions."""
+"""Loops and branches of a graph, as both versions of TensorFlow write them, and as Python functions."""

@@ -1,4 +1,4 @@
-"""TensorArrays: their ops, which have a handle and a flow, as methods of tf.TensorArray, which is what flows."""
+"""TensorArrays: their ops, which have a handle and a flow, become methods of one tf.TensorArray."""
 
 import re
 
@@ -9,7 +9,7 @@ from tf1ref.port import literals
 
 OP = re.compile(r"TensorArray(Read|Write|Gather|Scatter|Size|Concat|Split)?(V2|V3)?")
 NEW = "tf.TensorArray"
-# The inputs of the method, by their place in the op; the first is the array, and the last may be all indices.
+# The inputs of the method, by their places in the op. The first is the array, and the last may be all indices.
 INPUTS = {
     "Read": (2, 1),
     "Write": (3, 1, 2),
@@ -22,10 +22,11 @@ INPUTS = {
 
 
 def plain(nodes):
-    """Makes each op of a TensorArray in {name: Node} take and give the array itself, in the place of its flow."""
+    """Lets each op of a TensorArray in {name: Node} take and return the array itself, instead of its flow."""
     made = [(node, OP.fullmatch(node.op)) for node in nodes.values()]
     for node, op in [(node, op) for node, op in made if op]:
-        one = slice(1, 2) if op[1] is None else slice(0, 1)  # a new one's flow, the values of a concatenation
+        # These are the flow of a new array and the values of a concatenation.
+        one = slice(1, 2) if op[1] is None else slice(0, 1)
         node.dtypes, node.shapes = node.dtypes[one], node.shapes[one]
         if op[1] is None:
             node.op = NEW

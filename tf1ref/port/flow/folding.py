@@ -1,4 +1,4 @@
-"""Each loop and each condition of version 1 as one Node that holds functions."""
+"""Turns each loop and each condition of version 1 into one Node that holds functions."""
 
 import re
 
@@ -11,10 +11,10 @@ CONTEXT = re.compile(r"/while_context$")
 
 
 def folded(nodes, outputs, where=""):
-    """Returns ({name: Node}, function of a source of `nodes`: what it is now) with a Node for each loop and condition.
+    """Returns ({name: Node}, a function from a source of `nodes` to the new one), one Node for a loop or condition.
 
-    `outputs`: sources that are needed; the rest is left out. Raises InputError for a loop or condition that has not
-    the form that TensorFlow's own functions give it; it names an op.
+    outputs: the sources that are needed; the rest is left out. Raises InputError, with the name of an op, for a loop or
+    condition without the form that TensorFlow's own functions give it.
     """
     fold = _Fold(nodes, outputs, where)
     for frame in sorted(fold.places.parent, key=fold.places.depth, reverse=True):
@@ -31,7 +31,7 @@ class _Fold:
         self.now = {}
 
     def result(self, outputs):
-        """Returns what `outputs` need at the end: no op of a loop or condition."""
+        """Returns what `outputs` need at the end. No op of a loop or condition is among it."""
         for node in self.nodes.values():
             self._settle(node)
         found = parts.ordered(parts.needed(self.nodes, [self.source(s) for s in outputs]), self.where)
@@ -41,13 +41,13 @@ class _Fold:
         return found
 
     def source(self, source):
-        """Returns what `source` is by now."""
+        """Returns the present source for `source`."""
         while source in self.now:
             source = self.now[source]
         return source
 
     def _settle(self, node):
-        """Gives `node`, and all within, the sources of the end, and what functions take from outside."""
+        """Gives `node`, and all nodes inside, the final sources, and lists what functions take from outside."""
         node.inputs = [self.source(s) for s in node.inputs]
         for part in node.parts:
             part.results = [self.source(s) for s in part.results]
@@ -71,7 +71,7 @@ class _Fold:
         return [n for n in self.nodes.values() if self.places.frame[n.name] == frame]
 
     def loop(self, frame):
-        """Makes one Node of the loop `frame`."""
+        """Turns the loop `frame` into one Node."""
         here = self._at(frame)
         by_kind = {name: [n for n in here if kind(n) == name] for name in FLOW}
         merges, conditions = by_kind["Merge"], by_kind["LoopCond"]
@@ -112,7 +112,7 @@ class _Fold:
             self.nodes.pop(name)
 
     def conditions(self, frame):
-        """Makes a Node of each condition in `frame`: of all its Merge ops together."""
+        """Turns each condition in `frame` into a Node, which stands for all its Merge ops."""
         groups = {}
         for merge in self._at(frame):
             if kind(merge) == "Merge" and not self.places.is_loop_variable(merge):
@@ -123,7 +123,7 @@ class _Fold:
             self._condition(predicate, scope, found, frame)
 
     def _decided(self, merge):
-        """(the predicate between the two inputs of a Merge, [the input for false, for true])."""
+        """Returns (the predicate that decides between a Merge's inputs, [the input for false, the input for true])."""
         a, b = (self.places.branch_of(s) for s in merge.inputs) if len(merge.inputs) == 2 else ({}, {})
         differ = [p for p in {**a, **b} if a.get(p) != b.get(p)]
         if len(differ) != 1:

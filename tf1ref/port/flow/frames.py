@@ -1,8 +1,8 @@
-"""Where the nodes of a graph of version 1 are: in which frame of which loop, in which branch of which condition.
+"""Where the nodes of a version 1 graph are: in which loop's frame, and in which branch of which condition.
 
 A loop is a frame. Enter brings a tensor into it and Exit out of it. Each variable of the loop is a Merge of an Enter
-and a NextIteration, and a Switch by the frame's LoopCond leads it to the body or to the Exit. A condition has no frame:
-its Switch ops lead to one branch, its Merge ops take what came. A constant is where its control dependency is.
+and a NextIteration. A Switch by the frame's LoopCond leads it to the body or to the Exit. A condition has no frame: its
+Switch ops lead to one branch, and its Merge ops take what arrives. A constant is where its control dependency is.
 (White paper "Implementation of Control Flow in TensorFlow", 2017.)
 """
 
@@ -12,20 +12,21 @@ FLOW = ("Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond")
 
 
 def of(op):
-    """Returns `op` without "Ref", where it is one of FLOW; else `op`."""
+    """Returns `op` without "Ref" when it is one of FLOW, and any other `op` as it is."""
     plain = op.removeprefix("Ref")
     return plain if plain in FLOW else op
 
 
 def kind(node):
-    """Returns `of` the op of a Node."""
+    """Returns the op of a Node, without "Ref" when it is one of FLOW."""
     return of(node.op)
 
 
 class Places:
-    """Of each Node of `nodes`: `frame`, "" outside of loops, and `branch`: {predicate's source: output of a Switch}.
+    """The places of each Node. `frame`: "" outside of loops. `branch`: {predicate's source: output of a Switch}.
 
-    `nodes`: {name: Node}, each after what it reads but for NextIteration. Raises InputError where frames do not fit.
+    nodes: {name: Node}, each after what it reads, except for NextIteration. Raises InputError for frames that do not
+    fit.
     """
 
     def __init__(self, nodes, where):
@@ -35,14 +36,14 @@ class Places:
             self._place(node)
 
     def depth(self, frame):
-        """Returns how many loops `frame` is in."""
+        """Returns how many loops contain `frame`."""
         count = 0
         while frame:
             frame, count = self.parent[frame], count + 1
         return count
 
     def branch_of(self, source):
-        """Returns `branch` of a tensor: of its node, and what a Switch adds."""
+        """Returns the `branch` of a tensor: that of its node, and what a Switch adds."""
         node = self.nodes[source[0]]
         found = self.branch[node.name]
         if kind(node) == "Switch" and not self._by_loop(node):
@@ -50,7 +51,7 @@ class Places:
         return found
 
     def is_loop_variable(self, node):
-        """True for a Merge of an Enter and a NextIteration."""
+        """Returns True for a Merge of an Enter and a NextIteration."""
         return sorted(kind(self.nodes[name]) for name, _ in node.inputs) == ["Enter", "NextIteration"]
 
     def _by_loop(self, switch):
@@ -73,17 +74,18 @@ class Places:
             frame = name
         if kind(node) == "Exit":
             branch = {p: b for p, b in branch.items() if self.frame[p[0]] != frame}
-        if node.weight:  # kept beside the code, wherever it is read
+        # It is kept beside the code, wherever it is read.
+        if node.weight:
             frame = ""
         self.frame[node.name], self.branch[node.name] = frame, branch
 
     def _leaves(self, name):
-        """The frame of what the node `name` gives."""
+        """Returns the frame of the outputs of the node `name`."""
         frame = self.frame[name]
         return self.parent[frame] if kind(self.nodes[name]) == "Exit" else frame
 
 
 def _common(branches):
-    """What all of `branches` have."""
+    """Returns what all of `branches` have in common."""
     first, *others = branches
     return {p: b for p, b in first.items() if all(other.get(p) == b for other in others)}

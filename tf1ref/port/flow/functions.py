@@ -1,16 +1,18 @@
-"""Loops and branches as Python: functions within the function, and tf.while_loop or tf.cond over them."""
+"""Loops and branches as Python: functions inside the function, and tf.while_loop or tf.cond that call them."""
 
 from tf1ref.port import names
 from tf1ref.port.names import COUNTER
 from tf1ref.port.nodes import LOOP
 
 PARALLEL = 10  # iterations at once, unless a loop says how many
-MOST = 4  # variables of a loop whose condition is a lambda
-LONGEST = 24  # characters of a start value within the call
+# With at most this many variables, the condition of a loop is a lambda.
+MOST = 4
+# A start value of at most this many characters stands inside the call.
+LONGEST = 24
 
 
 def write(body, node):
-    """Writes the Node of a loop or branch into the bodies.Body of the function around it."""
+    """Writes the Node of a loop or branch into `body`, the bodies.Body of the function around it."""
     body.name_all(node.inputs[node.own :])
     if node.op == LOOP:
         _loop(body, node)
@@ -43,7 +45,7 @@ def _loop(body, node):
 
 
 def _more(body, node):
-    """The arguments of tf.while_loop that are not its defaults."""
+    """Returns the arguments of tf.while_loop that are not its defaults."""
     found, kinds = [], [body.kind(source)[1] for source in node.inputs[: node.own]]
     if any(_shape(shape) != _shape(kind) for shape, kind in zip(node.shapes, kinds)):
         shapes = [f"tf.TensorShape({_shape(shape)})" for shape in node.shapes]
@@ -73,7 +75,7 @@ def _branch(body, node):
 
 
 def _inside(body, part, words, taken):
-    """(Statements of a Part, the texts of its results)."""
+    """Returns (Statements of a Part, the texts of its results)."""
     parameters = {(parameter.name, 0): word for parameter, word in zip(part.parameters, words)}
     used = {}
     for source in [*(s for n in part.nodes.values() for s in n.inputs), *part.results]:
@@ -106,7 +108,7 @@ def _reads(part, number):
 
 
 def _targets(body, node, words, text, whole):
-    """Writes the call, and names what it gives."""
+    """Writes the call, and names its results."""
     sources = [(node.name, i) for i in range(len(node.dtypes))]
     read = [body.used.get(source) for source in sources]
     body.words.update(zip(sources, words))
@@ -118,7 +120,7 @@ def _targets(body, node, words, text, whole):
 
 
 def _word(body, source):
-    """A name for a variable of a loop that starts as `source`: a counter's is i."""
+    """Returns a name for a variable of a loop that starts as `source`. A counter is called i."""
     array = body.constant(source)
     if array is None:
         text = body.given.get(source, "")

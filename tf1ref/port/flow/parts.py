@@ -1,10 +1,10 @@
-"""Parts of a graph: what some tensors need, in order, and what it takes from outside."""
+"""Parts of a graph: what some tensors need, in order, and what a part takes from outside."""
 
 from tf1ref.errors import InputError
 
 
 def needed(nodes, sources):
-    """Returns those of {name: Node} that `sources` are computed from."""
+    """Returns those of {name: Node} from which `sources` are computed."""
     wanted, stack = set(), [name for name, _ in sources]
     while stack:
         name = stack.pop()
@@ -15,7 +15,10 @@ def needed(nodes, sources):
 
 
 def ordered(nodes, where=""):
-    """Returns {name: Node} with each after what it reads, else as it was. Raises InputError where they go round."""
+    """Returns {name: Node} with each node after what it reads, and otherwise in the given order.
+
+    Raises InputError when they form a circle.
+    """
     found, waiting = {}, set()
     for start in nodes:
         stack = [start]
@@ -34,12 +37,12 @@ def ordered(nodes, where=""):
 
 
 def written(node):
-    """True for a constant that is written out where it is read."""
+    """Returns True for a constant that is written out where it is read."""
     return node.value is not None and not node.weight
 
 
 def captured(functions, nodes):
-    """Returns the sources that the Parts take from outside, and gives them the constants that are written out."""
+    """Returns the sources that the Parts take from outside. Constants that are written out move into the Parts."""
     found = {}
     for part in functions:
         own = {node.name for node in part.parameters}
@@ -55,7 +58,7 @@ def captured(functions, nodes):
 
 
 def everything(nodes):
-    """Returns {name: Node} of `nodes` and of all within them."""
+    """Returns {name: Node} of `nodes` and of all nodes inside them."""
     found = dict(nodes)
     for node in nodes.values():
         for part in node.parts:
@@ -74,7 +77,7 @@ def replace(part, new):
 
 
 def free(name, taken):
-    """Returns `name`, or `name_1`, ...: the first that is not in `taken`."""
+    """Returns `name`, or the first of `name_1`, `name_2`, ... that is not in `taken`."""
     found, count = name, 0
     while found in taken:
         count += 1

@@ -1,21 +1,23 @@
-"""Shapes within loops of version 1: an imported graph does not know them, because a loop goes round."""
+"""Shapes inside loops of version 1. An imported graph does not have them, because a loop is a circle."""
 
 import tensorflow as tf
 
 from tf1ref.artifacts.graph import graphs
 from tf1ref.port.flow.frames import of
 
-MOST = 8  # rounds; a loop in a loop in a loop takes four
+# The most rounds: a loop in a loop in a loop takes four.
+MOST = 8
 
 
 def known(graph, imported):
     """Returns ({op name: shapes of its outputs}) of a graphs.Graph and it `imported`, with those within its loops.
 
-    A variable of a loop has the shape that it starts with, as far as each step keeps it.
+    A variable of a loop has the shape with which it starts, as far as each step keeps it.
     """
     loops = _variables(imported)
     shapes = dict.fromkeys(loops, tf.TensorShape(None))
-    for number in (0, 1):  # where each loop starts, from the outermost on; then, what its steps keep of that
+    # First come the starts of the loops, from the outermost on, then what their steps keep of them.
+    for number in (0, 1):
         for _ in range(MOST if loops else 0):
             found = {
                 name: _both([imported.get_tensor_by_name(end).shape for end in ends[: number + 1]])
@@ -28,13 +30,13 @@ def known(graph, imported):
 
 
 def _cut(graph, imported, shapes):
-    """Returns `graph` imported with the variables of its loops of the `shapes` {name: shape}."""
+    """Returns `graph`, imported, with the variables of its loops in the `shapes` {name: shape}."""
     types = {f"{name}:0": (imported.get_operation_by_name(name).outputs[0].dtype, shapes[name]) for name in shapes}
     return graph.but(graphs.cut(graph.graph_def, list(types), types)[0]).imported()
 
 
 def _variables(graph):
-    """{name of a Merge: (the tensor that it starts with, the tensor of each step)}."""
+    """Returns {name of a Merge: (the tensor with which it starts, the tensor of each step)}."""
     found = {}
     for op in graph.get_operations():
         ends = {of(t.op.type): t for t in op.inputs} if of(op.type) == "Merge" else {}
@@ -44,7 +46,7 @@ def _variables(graph):
 
 
 def _both(shapes):
-    """The most that is known of a shape that is one of `shapes`."""
+    """Returns the most precise shape that fits all of `shapes`."""
     first = shapes[0]
     if any(shape.rank is None or shape.rank != first.rank for shape in shapes):
         return tf.TensorShape(None)

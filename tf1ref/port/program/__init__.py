@@ -1,1 +1,1 @@
-"""A training script becomes TensorFlow 2 code: what trains it, what reads it, and the proof."""
+"""Turns a training script into TensorFlow 2 code: what trains it, what reads it, and the proof."""

@@ -1,4 +1,4 @@
-"""Porting a program: it is recorded, its training step becomes train.py over model.py, and both are proven."""
+"""Ports a program. It is recorded, its training step becomes train.py over model.py, and both are proven."""
 
 import os
 import subprocess
@@ -18,8 +18,9 @@ from tf1ref.port import literals, names, nodes, porting, proof, reading, writing
 from tf1ref.port.program import trainer, training
 
 STEPS = 20
-SEED = 1  # of what the program does not seed: without one, nothing could be drawn again
-TIMEOUT = 1800  # seconds for a program to do its steps
+# The seed of everything that the program does not seed, so that its draws can be repeated.
+SEED = 1
+TIMEOUT = 1800  # in seconds, for a program to do its steps
 TEST = '''"""The proof that train.py computes as the program that it was ported from, to the bit.
 
 Run it, or call pytest. recording.npz holds what the program fed and fetched, and its variables.
@@ -29,7 +30,7 @@ import os
 import sys
 from pathlib import Path
 
-# oneDNN's kernels round otherwise. Before TensorFlow is imported.
+# oneDNN's kernels round differently. This must come before TensorFlow is imported.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 import numpy as np
@@ -83,10 +84,10 @@ if __name__ == "__main__":
 
 
 def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=False):
-    """Writes the program `script` as TensorFlow 2 code into the new `folder`; returns the porting.Report.
+    """Writes the program `script` as TensorFlow 2 code into the new `folder`. Returns the porting.Report.
 
-    It is run with `arguments` under `exec` for `steps` steps of its training. Raises InputError for a program that
-    does not train, fails, or trains in a way that is not ported yet; CheckFailed when the code computes otherwise.
+    `exec` runs it with `arguments` for `steps` steps of its training. Raises InputError for a program that does not
+    train, fails, or trains in a way that is not ported yet. Raises CheckFailed when the code computes other values.
     """
     path = porting.target(folder, force)
     if not os.path.isfile(script):
@@ -124,10 +125,9 @@ def _write(path, script, made, text, arrays, tape):
 
 
 def record(script, path, arguments, steps, seed):
-    """Runs `script` until it has trained for `steps` steps; returns the recorded.Recording.
+    """Runs `script` until it has trained for `steps` steps. Returns the recorded.Recording.
 
-    What it prints is kept from the terminal; input has an end at once. Raises InputError where it fails or never
-    trains.
+    Its output does not reach the terminal, and its input is empty. Raises InputError when it fails or never trains.
     """
     options = [f"--record={path}", f"--steps={steps}", "--stop", f"--seed={seed}"]
     command = [sys.executable, "-m", "tf1ref.compat", *options, "--", os.path.abspath(script), *arguments]
@@ -149,7 +149,7 @@ def record(script, path, arguments, steps, seed):
 
 @dataclass
 class Made:
-    """A program on its way to code. `keys`: {tensor: key} of what the model answers; `words`: {tensor: argument}."""
+    """A program on its way to code. `keys`: {tensor: key} of the model's outputs. `words`: {tensor: argument}."""
 
     recording: recorded.Recording
     training: training.Training
@@ -196,7 +196,7 @@ def _method(step):
 
 
 def _program(found, recording, keys, words):
-    """The Program of the forward pass of all steps. A tensor that is fed becomes a placeholder."""
+    """Returns the Program of the forward pass of all steps. A fed tensor becomes a placeholder."""
     graph_def = found.graph_def
     kinds = {name: (found.nodes[name.partition(":")[0]], int(name.partition(":")[2])) for name in words}
     types = {name: (node.dtypes[i], node.shapes[i]) for name, (node, i) in kinds.items()}
@@ -214,7 +214,7 @@ def _program(found, recording, keys, words):
 
 
 def _without_order(graph_def, forward, recording):
-    """Returns `graph_def` without writes, which only order leads to: they are no part of a forward pass."""
+    """Returns `graph_def` without writes that only order requires: they are not a part of a forward pass."""
     for node in graph_def.node:
         node.input[:] = [i for i in node.input if i[0] != "^"]
     return graphs.Graph(graph_def, recording.program).pruned(forward)
@@ -239,7 +239,7 @@ def _state(recording, arrays):
 
 
 def _packed(made):
-    """{name: array} of recording.npz."""
+    """Returns {name: array} of recording.npz."""
     recording = made.recording
     arrays = {"steps": np.array(len(recording.steps))}
     step_of = {id(run): step for step in made.training.steps for run in step.runs}

@@ -1,4 +1,4 @@
-"""train.py: the variables of training steps beside the model's, and a method for each step."""
+"""Writes train.py: the variables of training steps besides the model's, and a method for each step."""
 
 import re
 
@@ -46,7 +46,7 @@ if __name__ == "__main__":
 
 
 def text(made, tape=True):
-    """Returns the text of train.py for a programs.Made. `tape`: by GradientTape; else by tf.gradients."""
+    """Returns the text of train.py for a programs.Made. tape: uses GradientTape; otherwise tf.gradients."""
     attributes = updates.Attributes()
     attributes.taken |= {step.name for step in made.training.steps}
     calls = [(step, gradient) for step in made.training.steps for gradient in step.gradients]
@@ -65,7 +65,7 @@ def text(made, tape=True):
 
 
 def _method(made, step, attributes, tape):
-    """The lines of a step's method."""
+    """Returns the lines of a step's method."""
     specs = {made.words[name]: made.kind(name) for name in step.inputs}
     lines = ["", *writing.signature(specs)]
     lines += layout.statement(f"def {step.name}({', '.join(['self', *specs])}):", 1)
@@ -92,7 +92,7 @@ def _method(made, step, attributes, tape):
 
 
 def _given(made, step):
-    """{source: text} of what the updates of a step may read."""
+    """Returns {source: text} of what the updates of a step may read."""
     given = {}
     for number, gradient in enumerate(step.gradients):
         for source, (name, part) in gradient.tensors.items():
@@ -115,7 +115,7 @@ def _plain(name):
 
 
 def _variables(made, attributes):
-    """Statements of __init__: the trained variables, slots, counters."""
+    """Returns the statements of __init__: the trained variables, slots, counters."""
     model = {n.name for n in made.program.nodes.values() if n.weight}
     initial = made.recording.initial
     yield "self.model = Model() if model is None else model"

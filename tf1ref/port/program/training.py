@@ -1,4 +1,4 @@
-"""What recorded training steps are made of: their losses, the gradients, and what is done with them."""
+"""What recorded training steps consist of: their losses, the gradients, and their use."""
 
 import re
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 @dataclass
 class Gradient:
-    """One call of tf.gradients in a step. `losses`: tensor names; `trained`: variables, in the order of the call.
+    """One call of tf.gradients in a step. `losses`: tensor names. `trained`: variables, in the order of the call.
 
-    `tensors`: {(node, index): (variable, part)}; `part`: "" or, for rows of a table, ".values" or ".indices".
+    tensors: {(node, index): (variable, part)}. A part is "", or ".values" or ".indices" for rows of a table.
     """
 
     losses: list
@@ -34,8 +34,9 @@ class Gradient:
 class Step:
     """One way in which the program trains: the runs that write to the same variables.
 
-    `name`: a method's. `forward`: {tensor name: None}, what it needs of the model, losses first. `updates`: the Nodes
-    between, and the writes, in their order. `inputs`: tensor names that are fed. `runs`: recorded ones.
+    name: that of a method. forward: {tensor name: None}, what it needs of the model, losses first.
+    updates: the Nodes in between, and the writes, in their order. inputs: names of fed tensors. runs: the recorded
+    ones.
     """
 
     name: str
@@ -56,19 +57,19 @@ class Training:
 
     @property
     def forward(self):
-        """The tensors of the model that any step needs."""
+        """Returns the tensors of the model that any step needs."""
         return {name: None for step in self.steps for name in step.forward}
 
     @property
     def inputs(self):
-        """The tensors that are fed in any step."""
+        """Returns the tensors that are fed in any step."""
         return list({name: None for step in self.steps for name in step.inputs})
 
 
 def training(recording):
     """Returns the Training of a recording.
 
-    Raises InputError for a program that trains otherwise than this knows: it names the op, and its line.
+    Raises InputError for a program that trains in an unknown way. The message has an op and its line.
     """
     runs = recording.steps
     number = runs[0].graph
@@ -96,7 +97,7 @@ def training(recording):
 
 
 def _of(call):
-    """Names of the ops that a recorded call of tf.gradients has to do with."""
+    """Returns the names of the ops to which a recorded call of tf.gradients refers."""
     return [name.partition(":")[0] for name in _all(call)]
 
 
@@ -105,13 +106,13 @@ def _all(call):
 
 
 def _method(runs, kinds, called):
-    """The name of the method for a step: of several, it says what the program runs."""
+    """Returns the name of the method for a step. Of several steps, it says what the program runs."""
     target = next((t for t in [*runs[0].targets, *runs[0].fetches]), "")
     return "step" if kinds == 1 else f"step_{names.identifier(called.get(target) or target.partition(':')[0]).lower()}"
 
 
 def _shaped(graph, recorded):
-    """Returns `graph` with the shapes that the program knew: gradients are built by them."""
+    """Returns `graph` with the shapes that the program knew, since gradients are built by them."""
     shapes = {node.name: node.attr["_output_shapes"].list.shape for node in recorded.node}
     for op in graph.get_operations():
         for tensor, shape in zip(op.outputs, shapes.get(op.name, ())):
@@ -120,7 +121,7 @@ def _shaped(graph, recorded):
 
 
 class Where:
-    """Says where in the program an op was made."""
+    """Tells where in the program an op was made."""
 
     def __init__(self, recording, graph):
         self.recording, self.lines = recording, recording.lines[graph]
@@ -141,7 +142,8 @@ class _Parts:
         for call in calls:
             xs = [x for x in call["xs"] if ops[x].type in constants.VARIABLES]
             if len(xs) != len(call["xs"]):
-                continue  # a gradient with respect to a tensor is part of a model
+                # A gradient with respect to a tensor is part of a model.
+                continue
             tensors = {}
             for x, found in zip(xs, call["gradients"]):
                 parts = ("",) if len(found) == 1 else (".values", ".indices")
@@ -150,7 +152,7 @@ class _Parts:
             self.known.update(dict.fromkeys((name for name, _ in tensors), len(self.calls) - 1))
 
     def writes(self, run):
-        """Returns the names of the ops that a run writes with."""
+        """Returns the names of the ops by which a run writes."""
         return frozenset(name for name in self.reached(run) if WRITES.fullmatch(self.ops[name].type))
 
     def reached(self, run):
@@ -159,7 +161,7 @@ class _Parts:
         return _ancestors([n for n in start if n in self.ops], self.ops, ends=self.known)
 
     def step(self, runs, name):
-        """Returns the Step that `runs` do."""
+        """Returns the Step that `runs` make."""
         reached = set().union(*(self.reached(run) for run in runs))
         gradients = self._gradients(reached)
         losses = [loss for gradient in gradients for loss in gradient.losses]
@@ -188,7 +190,8 @@ class _Parts:
         late = set(self.known) | {name for name in reached if WRITES.fullmatch(ops[name].type)}
         model -= _descendants(late, ops)
         flow = [n for n in reached - model - set(self.known) if ops[n].type.removeprefix("Ref") in FLOW]
-        model |= _ancestors(flow, ops, control=False, ends=self.known)  # a rate that a condition chooses
+        # This includes a rate that a condition chooses.
+        model |= _ancestors(flow, ops, control=False, ends=self.known)
         writes = [name for name in reached if WRITES.fullmatch(ops[name].type)]
         kept = _ancestors(writes, ops, control=False, ends=self.known) - model - set(self.known)
         wanted = [name for name in ops if name in kept]
@@ -211,7 +214,10 @@ class _Parts:
         return forward, self._ordered(nodes)
 
     def _ordered(self, nodes):
-        """The nodes so that reads come before writes where nothing says otherwise, each after what it depends on."""
+        """Returns the nodes, each after those on which it depends.
+
+        Where the order is free, reads come before writes.
+        """
         ops = self.ops
         needs = {
             name: {t.op.name for t in ops[name].inputs if t.op.name in nodes}
@@ -230,7 +236,7 @@ class _Parts:
         return found
 
     def _through(self, op, nodes):
-        """What a control dependency on `op` waits for among `nodes`."""
+        """Returns which of `nodes` a control dependency on `op` waits for."""
         return {name for name in _ancestors([op.name], self.ops, ends=self.known) if name in nodes}
 
     def _inputs(self, runs, reached, losses):
@@ -240,7 +246,7 @@ class _Parts:
 
 
 def _ancestors(names_, ops, control=True, ends=()):
-    """Names of what `names_` need and of themselves; `ends` need nothing."""
+    """Returns the names of what `names_` need, and `names_`. What `ends` need is left out."""
     found, stack = set(), list(names_)
     while stack:
         name = stack.pop()
@@ -253,7 +259,7 @@ def _ancestors(names_, ops, control=True, ends=()):
 
 
 def _descendants(names_, ops):
-    """Names of the ops that `names_` lead to by data, and they themselves; in the order of the graph."""
+    """Returns the names of the ops to which `names_` lead by data, with `names_`, in the order of the graph."""
     found = set(names_)
     for name, op in ops.items():
         if any(t.op.name in found for t in op.inputs):
