@@ -80,8 +80,8 @@ def comments(text):
 
 
 def long_sentences(text):
-    """The sentences of more than MOST_WORDS words; what stands between backticks is one word."""
-    text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    """The sentences of more than MOST_WORDS words; code between backticks is one word, and examples are none."""
+    text = re.sub(r"^```.*?^```|^ *>>> .*?(?=\n *\n|\Z)", "", text, flags=re.M | re.S)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`]*`", "Code", text))
     return [s for s in SENTENCE.split(text) if len(re.findall(r"[\w'-]+", s)) > MOST_WORDS and "|" not in s]
 
@@ -113,6 +113,9 @@ def test_a_page(name):
 def test_the_rules_find_what_they_are_for():
     assert long_sentences("word " * 36 + ".") and not long_sentences("word " * 35 + ".")
     assert not long_sentences("word " * 30 + ". Word " + "word " * 30)
+    assert not long_sentences("A sentence.\n\n>>> " + "word " * 36 + "\nword\n") and long_sentences(
+        "word " * 36 + ">>>"
+    )
     assert others_words("what they hang on besides the graph")
     assert [c for _, c, trailing in comments("x = 1  # of a kind\n# of a kind\n") if trailing and TRAILING.match(c)]
     assert dict(documented(ast.parse('"""M."""\nclass A:\n    """A."""\n    def f(self): ...\n')))["A.f"] is None

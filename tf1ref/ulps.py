@@ -8,6 +8,9 @@ def ulp_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Floats are mapped to integers that keep their order; -0.0 and 0.0 are one apart, and so are two NaNs
     of different bits at the least. The largest int64 stands in where the distance does not fit.
+
+    >>> print(ulp_distance(np.float32([1.0, 0.0]), np.float32([1.0000001, -0.0])))
+    [1 1]
     """
     kind = {2: np.int16, 4: np.int32, 8: np.int64}[a.dtype.itemsize]
     low = np.iinfo(kind).min

@@ -50,7 +50,11 @@ def _numbers(*arrays: np.ndarray) -> bool:
 
 
 def text(value: npt.ArrayLike, most: int = 4) -> str:
-    """Returns a figure as short text. An array is cut after `most` elements."""
+    """Returns a figure as short text. An array is cut after `most` elements.
+
+    >>> text(np.float32([0.5, 0.25, 1, 2, 3]))
+    '[0.5, 0.25, 1, 2, ...]'
+    """
     flat = np.asarray(value).ravel()
     words = [f"{v:.6g}" if isinstance(v, (float, np.floating)) else str(v) for v in flat[:most].tolist()]
     inside = ", ".join(words) + (", ..." if flat.size > most else "")
@@ -58,20 +62,38 @@ def text(value: npt.ArrayLike, most: int = 4) -> str:
 
 
 def exactly(value: Any, digits: int = 6) -> Figure:
-    """A figure that the source prints with `digits` decimals. The last of them may be off by 1."""
+    """A figure that the source prints with `digits` decimals. The last of them may be off by 1.
+
+    >>> exactly(0.25, digits=2).met(0.251)
+    True
+    >>> exactly(0.25, digits=2).met(0.271)
+    False
+    """
     return Figure("equal", value, 10.0**-digits)
 
 
 def about(value: Any, within: float) -> Figure:
-    """A figure that lies within `within` of `value` (same unit), for results that depend on a random start."""
+    """A figure that lies within `within` of `value` (same unit), for results that depend on a random start.
+
+    >>> about(0.5, 0.15).met(0.6)
+    True
+    """
     return Figure("equal", value, within)
 
 
 def at_least(value: Any, real: str = "") -> Figure:
-    """A lower bound, such as an accuracy (a fraction of 1). `real`: see Figure."""
+    """A lower bound, such as an accuracy (a fraction of 1). `real`: see Figure.
+
+    >>> at_least(0.91).met(0.9)
+    False
+    """
     return Figure("at least", value, real=real)
 
 
 def at_most(value: Any) -> Figure:
-    """An upper bound, such as a loss."""
+    """An upper bound, such as a loss.
+
+    >>> at_most([1.0, 2.0]).met([0.5, 2.5])
+    False
+    """
     return Figure("at most", value)

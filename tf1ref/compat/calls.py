@@ -18,6 +18,10 @@ def changed(path, call):
     """Returns what to write instead of the ast.Call of `tf.<path>` in TensorFlow 2, or None where the call is valid.
 
     path: a name that resolver.in_python knows.
+
+    >>> call = ast.parse("tf.nn.dropout(x, 0.5)", mode="eval").body
+    >>> changed("nn.dropout", call)
+    'tf.nn.dropout(x, rate=1 - keep_prob): the second argument is now the share that is dropped'
     """
     keywords = {k.arg for k in call.keywords if k.arg}
     # TensorFlow 1.13 had `rate`, too.

@@ -171,7 +171,11 @@ def _instead(path, world, under_exec, call):
 
 
 def replacing(path, world=1, call=None):
-    """Returns the TensorFlow 2 name that takes the same arguments as `tf.<path>`, or None."""
+    """Returns the TensorFlow 2 name that takes the same arguments as `tf.<path>`, or None.
+
+    >>> replacing("log"), replacing("Session")
+    ('tf.math.log', 'tf.compat.v1.Session')
+    """
     if world == 2 or path.startswith("compat.") or resolver.within(path, "keras") or path in table.FUNCTIONS:
         return None
     origin = resolver.resolve(path, 1)

@@ -29,5 +29,9 @@ HINTS = (
 
 
 def of(error):
-    """Returns what to do about an exception, or None."""
+    """Returns what to do about an exception, or None.
+
+    >>> of(AttributeError("'dict' object has no attribute 'has_key'"))
+    'Python 2: write `key in d`, d.items(), d.keys(), d.values()'
+    """
     return next((say for kind, text, say in HINTS if isinstance(error, kind) and re.search(text, str(error))), None)

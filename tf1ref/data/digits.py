@@ -66,7 +66,12 @@ ALIKE = ((6, 2), (7, 4), (7, 3), (5, 8), (9, 6), (3, 6), (0, 5), (9, 1), (3, 9),
 
 
 def generate(count, seed):
-    """`count` pictures, uint8 (count, 28, 28), ink 255 on 0, and labels, uint8 (count,), from `seed`."""
+    """`count` pictures, uint8 (count, 28, 28), ink 255 on 0, and labels, uint8 (count,), from `seed`.
+
+    >>> images, labels = generate(2, seed=1)
+    >>> images.shape, labels.shape
+    ((2, 28, 28), (2,))
+    """
     random = np.random.Generator(np.random.PCG64(seed))
     labels = random.integers(0, 10, count, dtype=np.uint8)
     images = np.empty((count, SIDE, SIDE), np.uint8)

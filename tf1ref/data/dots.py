@@ -25,7 +25,12 @@ def load():
 
 
 def generate():
-    """(x, y) as load() gives them: RandomState(2), the numbers of the source's file before it was rounded."""
+    """(x, y) as load() gives them: RandomState(2), the numbers of the source's file before it was rounded.
+
+    >>> x, y = generate()
+    >>> x.shape, y.shape
+    ((300, 2), (300, 1))
+    """
     x = np.random.RandomState(2).randn(300, 2)
     return x, (np.square(x).sum(1, keepdims=True) < 2).astype(np.float64)
 

@@ -84,18 +84,30 @@ def words_of(path):
 
 
 def vocabulary(words):
-    """{word: id}, the most frequent first, words of one frequency in alphabetical order."""
+    """{word: id}, the most frequent first, words of one frequency in alphabetical order.
+
+    >>> vocabulary(["b", "a", "b", "c"])
+    {'b': 0, 'a': 1, 'c': 2}
+    """
     counts = collections.Counter(words)
     return {word: i for i, word in enumerate(sorted(counts, key=lambda word: (-counts[word], word)))}
 
 
 def ids_of(words, ids):
-    """int32 (n,): the ids of the words that have one; others are passed over, as TF1's reader does."""
+    """int32 (n,): the ids of the words that have one; others are passed over, as TF1's reader does.
+
+    >>> print(ids_of(["b", "x", "a"], {"b": 0, "a": 1}))
+    [0 1]
+    """
     return np.array([ids[word] for word in words if word in ids], np.int32)
 
 
 def epoch_size(count, batch_size, num_steps):
-    """Returns how many batches of (batch_size, num_steps) `count` words give. Raises InputError for less than one."""
+    """Returns how many batches of (batch_size, num_steps) `count` words give. Raises InputError for less than one.
+
+    >>> epoch_size(100, batch_size=4, num_steps=5)
+    4
+    """
     size = (count // batch_size - 1) // num_steps
     if size < 1:
         needed = batch_size * (num_steps + 1)

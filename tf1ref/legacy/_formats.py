@@ -6,7 +6,11 @@ import tensorflow.compat.v1 as v1
 
 
 def sizes(value, rank, what):
-    """Returns `rank` positive integers from one number or from a sequence. Raises ValueError otherwise."""
+    """Returns `rank` positive integers from one number or from a sequence. Raises ValueError otherwise.
+
+    >>> sizes(3, 2, "kernel_size"), sizes((3, 5), 2, "kernel_size")
+    ((3, 3), (3, 5))
+    """
     values = tuple(value) if hasattr(value, "__len__") else (value,) * rank
     if len(values) != rank or not all(_is_size(v) for v in values):
         raise ValueError(f"The `{what}` argument must be a positive integer or {rank} of them. Received: {value}")
@@ -36,7 +40,11 @@ def data_format_of(value):
 
 
 def windows(length, size, stride, padding):
-    """Returns how many windows of `size` fit a length: inside it for "valid", or with zeros around it for "same"."""
+    """Returns how many windows of `size` fit a length: inside it for "valid", or with zeros around it for "same".
+
+    >>> windows(28, 5, 1, "valid"), windows(28, 5, 2, "same")
+    (24, 14)
+    """
     return -(-length // stride) if padding == "same" else -(-(length - size + 1) // stride)
 
 

@@ -259,7 +259,11 @@ def functional(cls, takes_reuse=True):
 
 
 def snake_case(name):
-    """Returns a class name in snake case: LayerNorm becomes layer_norm."""
+    """Returns a class name in snake case: LayerNorm becomes layer_norm.
+
+    >>> snake_case("BatchNormalization"), snake_case("Conv2D")
+    ('batch_normalization', 'conv2d')
+    """
     return re.sub(r"(?<=.)(?=[A-Z][a-z0-9])|(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 

@@ -8,14 +8,24 @@ import tensorflow.compat.v1 as v1
 
 
 def concat(values, axis, name="concat"):
-    """Joins tensors along `axis`. The order before 1.0, (axis, values), is accepted, too."""
+    """Joins tensors along `axis`. The order before 1.0, (axis, values), is accepted, too.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(concat(0, [[1], [2]])))
+    [1 2]
+    """
     if isinstance(values, int) and not isinstance(axis, int):
         values, axis = axis, values
     return v1.concat(values, axis, name=name)
 
 
 def split(*args, **kwargs):
-    """tf.split(value, num_or_size_splits, axis=0). The order before 1.0, (axis, number, value), is accepted, too."""
+    """tf.split(value, num_or_size_splits, axis=0). The order before 1.0, (axis, number, value), is accepted, too.
+
+    >>> with v1.Graph().as_default():
+    ...     print(len(split(0, 2, v1.zeros([4, 3]))))
+    2
+    """
     if "split_dim" in kwargs:
         kwargs["axis"] = kwargs.pop("split_dim")
     if "num_split" in kwargs:

@@ -20,6 +20,12 @@ class Dense(Layer):
     """activation(inputs @ kernel + bias) over the last axis: [..., depth] -> [..., units] (tf.layers.dense).
 
     Variables: `<name>/kernel` [depth, units], `<name>/bias` [units].
+
+    >>> layer = Dense(2, kernel_initializer=tf.ones, name="dense").create(3)
+    >>> print(layer(tf.constant([[1.0, 2.0, 3.0]])).numpy())
+    [[6. 6.]]
+    >>> list(layer.variables_by_name())
+    ['dense/kernel', 'dense/bias']
     """
 
     def __init__(
@@ -58,6 +64,10 @@ class Conv2D(Layer):
     kernel_size, strides, dilation_rate: one number, or two for height and width.
     Variables: `<name>/kernel` [height, width, channels, filters], `<name>/bias` [filters].
     Raises ValueError for a size that is not a positive integer, and for an unknown padding.
+
+    >>> layer = Conv2D(4, 3, padding="same", name="conv1").create(1)
+    >>> print(layer(tf.zeros([2, 8, 8, 1])).shape)
+    (2, 8, 8, 4)
     """
 
     def __init__(
@@ -106,6 +116,9 @@ class Dropout(Layer):
     rate: a number or a scalar tensor. noise_shape: the shape of the mask. Along an axis of 1, all elements are kept
     or dropped together; None stands for the size of the inputs.
     With the same op seed and global seed, each call draws the mask that the graph draws in that run.
+
+    >>> print(Dropout(0.5)(tf.ones([3]), training=False).numpy())
+    [1. 1. 1.]
     """
 
     def __init__(

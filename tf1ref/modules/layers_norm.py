@@ -23,6 +23,12 @@ class BatchNormalization(Layer):
     As in TF1, inputs of rank 4 go through the fused kernel. Its moving variance is that of a sample, divided by n -
     1.
     Inputs of another rank go through single ops. There the moving variance is that of a population, divided by n.
+
+    >>> layer = BatchNormalization(name="bn").create(2)
+    >>> layer(tf.constant([[1.0, 2.0], [3.0, 4.0]]), training=False).shape
+    TensorShape([2, 2])
+    >>> list(layer.variables_by_name())
+    ['bn/gamma', 'bn/beta', 'bn/moving_mean', 'bn/moving_variance']
     """
 
     def __init__(

@@ -12,6 +12,14 @@ class ExponentialMovingAverage(tf.Module):
 
     n is `num_updates`, a variable. With None (the default) the decay is constant (v1.train.ExponentialMovingAverage).
     Shadows are named `<variable>/ExponentialMovingAverage` and start at the variable's value.
+
+    >>> w = tf.Variable(4.0, name="w")
+    >>> average = ExponentialMovingAverage(0.5)
+    >>> average.create([w])
+    >>> _ = w.assign(8.0)
+    >>> average.apply([w])
+    >>> print(average.average_name(w), average.average(w).numpy())
+    w/ExponentialMovingAverage 6.0
     """
 
     def __init__(

@@ -110,7 +110,15 @@ class Optimizer(tf.Module):
 
 
 class GradientDescent(Optimizer):
-    """Learning rule: variable -= learning_rate * gradient (v1.train.GradientDescentOptimizer)."""
+    """Learning rule: variable -= learning_rate * gradient (v1.train.GradientDescentOptimizer).
+
+    >>> w = tf.Variable([1.0, 2.0], name="w")
+    >>> optimizer = GradientDescent(0.5)
+    >>> optimizer.create([w])
+    >>> optimizer.apply([(tf.constant([1.0, 1.0]), w)])
+    >>> print(w.numpy())
+    [0.5 1.5]
+    """
 
     def __init__(self, learning_rate: Scalar | Callable[[], Scalar], name: str = "GradientDescent") -> None:
         super().__init__(learning_rate, name)
@@ -129,6 +137,14 @@ class Momentum(Optimizer):
 
     Slot: `<variable>/Momentum` (v1.train.MomentumOptimizer). A sparse gradient moves only the rows that it names, and
     only the accum of these rows decays.
+
+    >>> w = tf.Variable([1.0, 2.0], name="w")
+    >>> optimizer = Momentum(0.5, momentum=0.5)
+    >>> optimizer.create([w])
+    >>> optimizer.apply([(tf.constant([1.0, 1.0]), w)])
+    >>> optimizer.apply([(tf.constant([1.0, 1.0]), w)])
+    >>> print(w.numpy(), optimizer.slot(w, "momentum").numpy())
+    [-0.25  0.75] [1.5 1.5]
     """
 
     SLOTS = ("momentum",)
@@ -172,6 +188,12 @@ class Adam(Optimizer):
     Slots: `<variable>/Adam` (m) and `<variable>/Adam_1` (v) (v1.train.AdamOptimizer). The powers of the betas are the
     variables `beta1_power` and `beta2_power`.
     A sparse gradient moves all rows: a row that it does not name moves by the m that is left.
+
+    >>> w = tf.Variable([1.0, 2.0], name="w")
+    >>> optimizer = Adam(0.5)
+    >>> optimizer.create([w])
+    >>> print(sorted(optimizer.variables_by_name()))
+    ['beta1_power', 'beta2_power', 'w/Adam', 'w/Adam_1']
     """
 
     SLOTS = ("m", "v")

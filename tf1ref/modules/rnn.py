@@ -87,7 +87,13 @@ class Cell(Layer):
 
 
 class BasicRNNCell(Cell):
-    """output = next state = activation([inputs, state] @ kernel + bias). Variables: kernel, bias."""
+    """output = next state = activation([inputs, state] @ kernel + bias). Variables: kernel, bias.
+
+    >>> cell = BasicRNNCell(4).create(3)
+    >>> output, state = cell(tf.zeros([2, 3]), cell.zero_state(2))
+    >>> print(output.shape)
+    (2, 4)
+    """
 
     def __init__(
         self,
@@ -113,6 +119,10 @@ class GRUCell(Cell):
 
     Variables: gates/kernel, gates/bias, candidate/kernel, candidate/bias. gates/bias starts at ones, so that the cell
     keeps its state at first.
+
+    >>> cell = GRUCell(4).create(3)
+    >>> [name for name in cell.variables_by_name() if name.endswith("kernel")]
+    ['gru_cell/gates/kernel', 'gru_cell/candidate/kernel']
     """
 
     def __init__(
@@ -143,6 +153,11 @@ class BasicLSTMCell(Cell):
     """LSTM without peepholes, clipping or projection (Zaremba et al., 2014). Variables: kernel, bias.
 
     forget_bias is added to the forget gate. It is not part of a variable.
+
+    >>> cell = BasicLSTMCell(4).create(3, "rnn")
+    >>> output, state = cell(tf.zeros([2, 3]), cell.zero_state(2))
+    >>> print(state.c.shape, list(cell.variables_by_name()))
+    (2, 4) ['rnn/basic_lstm_cell/kernel', 'rnn/basic_lstm_cell/bias']
     """
 
     def __init__(

@@ -22,6 +22,12 @@ class RNN(Layer):
     time_major: True means inputs and outputs of [time, batch, size], which saves two transpositions. False (the
     default) means [batch, time, size].
     parallel_iterations: how many steps of the loop may run at once (default: 32). Stacked cells gain by it.
+
+    >>> from tf1ref.modules.rnn import BasicLSTMCell
+    >>> network = RNN(BasicLSTMCell(4)).create(3)
+    >>> outputs, state = network(tf.zeros([2, 5, 3]))
+    >>> print(outputs.shape, state.h.shape)
+    (2, 5, 4) (2, 4)
     """
 
     def __init__(

@@ -21,6 +21,12 @@ class MultiRNNCell(Layer):
 
     Variables: `<scope>/multi_rnn_cell/cell_0/<cell's own>`, then cell_1, and so on. Each layer needs its own cell
     object.
+
+    >>> from tf1ref.modules.rnn import GRUCell
+    >>> cell = MultiRNNCell([GRUCell(4), GRUCell(2)]).create(3)
+    >>> output, state = cell(tf.zeros([1, 3]), cell.zero_state(1))
+    >>> print(output.shape, len(state))
+    (1, 2) 2
     """
 
     def __init__(self, cells: Sequence[Layer], name: str = "multi_rnn_cell") -> None:

@@ -15,6 +15,11 @@ def exponential_decay(
     """Returns learning_rate * decay_rate ^ (global_step / decay_steps), a float32 scalar.
 
     With `staircase` the exponent is rounded down, so the rate falls in steps (v1.train.exponential_decay).
+
+    >>> print(exponential_decay(0.1, 20, decay_steps=10, decay_rate=0.5).numpy())
+    0.025
+    >>> print(exponential_decay(0.1, 15, 10, 0.5, staircase=True).numpy())
+    0.05
     """
     learning_rate = tf.convert_to_tensor(learning_rate, tf.float32)
     exponent = tf.cast(global_step, tf.float32) / tf.cast(decay_steps, tf.float32)
@@ -31,6 +36,9 @@ def natural_exp_decay(
     As in v1.train.natural_exp_decay, this is the power of a rounded base. exp(-decay_rate * p) differs in the last
     bits.
     With `staircase` the exponent is rounded down.
+
+    >>> print(f"{natural_exp_decay(0.1, 10, decay_steps=10, decay_rate=1.0):.4f}")
+    0.0368
     """
     base = tf.exp(-tf.cast(decay_rate, tf.float32))
     return exponential_decay(learning_rate, global_step, decay_steps, base, staircase)
@@ -42,6 +50,9 @@ def inverse_time_decay(
     """Returns learning_rate / (1 + decay_rate * global_step / decay_steps), a float32 scalar.
 
     With `staircase` the quotient of the steps is rounded down (v1.train.inverse_time_decay).
+
+    >>> print(inverse_time_decay(0.1, 10, decay_steps=10, decay_rate=1.0).numpy())
+    0.05
     """
     done = tf.cast(global_step, tf.float32) / tf.cast(decay_steps, tf.float32)
     if staircase:
@@ -64,6 +75,9 @@ def polynomial_decay(
     In a graph, the division by a constant becomes a product. Some cycles therefore end one step early, in TF1 as
     here;
     with decay_steps=7 it is the third one.
+
+    >>> print(polynomial_decay(0.5, 5, decay_steps=10, end_learning_rate=0.25).numpy())
+    0.375
     """
     learning_rate, end = tf.cast(learning_rate, tf.float32), tf.cast(end_learning_rate, tf.float32)
     step, last = tf.cast(global_step, tf.float32), tf.cast(decay_steps, tf.float32)
@@ -79,6 +93,9 @@ def cosine_decay(learning_rate: Scalar, global_step: Scalar, decay_steps: Scalar
 
     p is global_step / decay_steps and stays at 1 after the end, so the last rate is alpha times the first. This is
     v1.train.cosine_decay (Loshchilov and Hutter, arXiv:1608.03983, without the restarts).
+
+    >>> print(cosine_decay(0.5, 10, decay_steps=10, alpha=0.5).numpy())
+    0.25
     """
     last = tf.cast(decay_steps, tf.float32)
     done = tf.minimum(tf.cast(global_step, tf.float32), last) / last
@@ -93,6 +110,11 @@ def piecewise_constant(global_step: Scalar, boundaries: Sequence[float], values:
     values: one more than boundaries.
     Raises ValueError for another number of values, for an empty list of boundaries, and for boundaries that are not
     integers while the step is one.
+
+    >>> print(piecewise_constant(6, boundaries=[5, 10], values=[1.0, 0.5, 0.25]).numpy())
+    0.5
+    >>> print(piecewise_constant(5, [5, 10], [1.0, 0.5, 0.25]).numpy())
+    1.0
     """
     step = tf.convert_to_tensor(global_step)
     if not boundaries or len(values) != len(boundaries) + 1:

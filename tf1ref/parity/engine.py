@@ -107,6 +107,11 @@ def compare(
     """Compares two traces {key: array}; returns the Report.
 
     ulps: how many units in the last place floats may differ; 0 (the default) means equal to the bit.
+
+    >>> trace = {"final/w": np.float32([1, 2])}
+    >>> report = compare(trace, {"final/w": np.float32([1, 3])})
+    >>> report.equal, report.rows[0].key
+    (False, 'final/w')
     """
     rows = [_compare_key(key, graph.get(key), function.get(key)) for key in _ordered(graph, function)]
     wrong = [row for row in rows if row.max_ulp > ulps or (row.first and not row.max_ulp)]
@@ -129,6 +134,11 @@ def nothing_moves(trace: Mapping[str, np.ndarray]) -> str:
     """Returns why a trace proves nothing, or "" when it proves something.
 
     An empty trace proves nothing, and neither does one whose variables and steps never change.
+
+    >>> nothing_moves({"steps/loss": np.float32([3, 3])})
+    'nothing moves: no variable and no value of a step ever changes'
+    >>> nothing_moves({"steps/loss": np.float32([3, 2])})
+    ''
     """
     if not sum(np.size(value) for value in trace.values()):
         return "the trace is empty: it proves nothing"

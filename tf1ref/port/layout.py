@@ -8,6 +8,9 @@ def statement(text, indent=0, comment=""):
     """Returns the lines of one statement, `indent` steps of four spaces in.
 
     A comment that does not fit is left out.
+
+    >>> statement("y = x + 1", 1, comment="[2]")
+    ['    y = x + 1  # [2]']
     """
     space = "    " * indent
     line = (space + text).rstrip()
@@ -62,7 +65,11 @@ def _one_line(head):
 
 
 def split(text, at=","):
-    """Splits `text` at the commas that are in no bracket and no string."""
+    """Splits `text` at the commas outside of brackets and strings.
+
+    >>> split("a, f(b, c), 'd, e'")
+    ['a', 'f(b, c)', "'d, e'"]
+    """
     parts, depth, start, lambdas = [], 0, 0, []
     for i, letter in _code(text):
         # The arguments of a lambda are not parts.

@@ -24,7 +24,11 @@ def short(array):
 
 
 def plain(array):
-    """Returns an array that is `short` as nested lists of Python literals."""
+    """Returns an array that is `short` as nested lists of Python literals.
+
+    >>> plain(np.float32([0.1, 1e-5]))
+    '[0.1, 1e-5]'
+    """
     a = np.asarray(array)
     if a.ndim:
         return "[" + ", ".join(plain(x) for x in a) + "]"
@@ -62,12 +66,22 @@ def attribute(value):
 
 
 def string(data):
-    """Returns bytes as the literal of an ASCII text when they are one, else of bytes."""
+    """Returns bytes as the literal of an ASCII text when they are one, else of bytes.
+
+    >>> string(b"NHWC")
+    '"NHWC"'
+    """
     return quoted(data.decode()) if data.isascii() else quoted(data)
 
 
 def shape(value):
-    """Returns "[None, 28]" for a TensorShape, or "None" when the rank is unknown."""
+    """Returns "[None, 28]" for a TensorShape, or "None" when the rank is unknown.
+
+    >>> shape(tf.TensorShape([None, 28]))
+    '[None, 28]'
+    >>> shape(tf.TensorShape(None))
+    'None'
+    """
     return "None" if value.rank is None else repr(value.as_list())
 
 
@@ -100,7 +114,11 @@ def _float(x):
 
 
 def quoted(text):
-    """Returns the literal of an ASCII text or of bytes, in double quotes when that needs no more escapes."""
+    """Returns the literal of an ASCII text or of bytes, in double quotes when that needs no more escapes.
+
+    >>> print(quoted("a 'name'"))
+    "a 'name'"
+    """
     found = ascii(text)
     prefix, body = ("b", found[2:-1]) if isinstance(text, bytes) else ("", found[1:-1])
     if '"' in body:

@@ -15,7 +15,13 @@ COUNTER = re.compile(r"_\d+$")
 
 
 def identifier(text, fallback="x"):
-    """Returns `text` as an identifier of ASCII letters, digits and underscores, or `fallback` when nothing is left."""
+    """Returns `text` as an identifier of ASCII letters, digits and underscores, or `fallback` when nothing is left.
+
+    >>> identifier("conv1/weights:0")
+    'conv1_weights_0'
+    >>> identifier("1st")
+    'x_1st'
+    """
     word = re.sub(r"[^A-Za-z0-9]+", "_", text)[:MOST].strip("_")
     if word[:1].isdigit():
         word = f"{fallback}_{word}"
@@ -26,6 +32,9 @@ def local(text):
     """Returns the name of a local variable for the node `text`: its last part in small letters, without a counter.
 
     "conv1/Conv2D_3" becomes "conv2d".
+
+    >>> local("conv1/Conv2D_3")
+    'conv2d'
     """
     last = re.sub(r"V\d$", "", COUNTER.sub("", text.rsplit("/", 1)[-1]))
     return identifier(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", last)).lower()
@@ -49,7 +58,11 @@ def free_attribute(text, taken):
 
 
 def class_name(scopes):
-    """Returns a class name for `scopes`: "conv2d_3" becomes "Conv2d", "conv_1_a" and "conv_2_a" become "ConvA"."""
+    """Returns a class name for `scopes`: "conv2d_3" becomes "Conv2d", "conv_1_a" and "conv_2_a" become "ConvA".
+
+    >>> class_name(["conv_1_a", "conv_2_a"])
+    'ConvA'
+    """
     first, *others = (identifier(text.rsplit("/", 1)[-1]).split("_") for text in scopes)
     words = [w for w in first if not w.isdigit() and all(w in other for other in others)] or first
     words = words if others else first[:-1] if first[-1].isdigit() and first[1:] else first
@@ -61,6 +74,10 @@ def free(word, taken):
     """Returns `word`, or the first of `word_2`, `word_3`, ... that is not in `taken`, and adds it there.
 
     A reserved word gets an underscore.
+
+    >>> taken = {"x"}
+    >>> free("x", taken), free("lambda", taken)
+    ('x_2', 'lambda_')
     """
     word += "_" * (word in RESERVED)
     found, count = word, 1

@@ -31,6 +31,10 @@ def renamed(arrays, maps, where):
     """Returns {new name: array} from {old name: array}, and the Account. maps: {old: new}.
 
     Raises InputError for an old name that does not exist, and when two variables would get one name.
+
+    >>> arrays, account = renamed({"a/w": np.zeros(2)}, {"a/w": "b/w"}, "model")
+    >>> list(arrays), account.matched
+    (['b/w'], {'a/w': 'b/w'})
     """
     lacking = [old for old in maps if old not in arrays]
     if lacking:

@@ -9,7 +9,11 @@ KERAS = {"config.json", "metadata.json"}
 
 
 def named(path: str, start: bytes) -> str:
-    """Returns what the file `path` is and what opens it, or "" when it is unknown. start: its first bytes."""
+    """Returns what the file `path` is and what opens it, or "" when it is unknown. start: its first bytes.
+
+    >>> named("model.tflite", b"    TFL3")
+    'a TensorFlow Lite model: tf.lite.Interpreter runs it; give the model that it was made of'
+    """
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return "HDF5, a Keras model or its weights: load it with keras.models.load_model or h5py, and save a SavedModel"
     if start[4:8] == b"TFL3":

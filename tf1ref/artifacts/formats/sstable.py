@@ -95,7 +95,11 @@ def _handle(data, place):
 
 
 def varint(data, place):
-    """Returns the number at `place`, with seven bits in each byte, and the place after it. Raises Damaged."""
+    """Returns the number at `place`, with seven bits in each byte, and the place after it. Raises Damaged.
+
+    >>> varint(bytes([0xAC, 0x02]), 0)
+    (300, 2)
+    """
     value = 0
     for shift in range(0, 70, 7):
         if place >= len(data):
@@ -112,6 +116,9 @@ def unsnappy(data):
     """Unpacks bytes in Snappy's raw format (google/snappy, format_description.txt). Raises Damaged.
 
     The size that a stream claims reserves no memory. 2 bytes of it copy at most 64.
+
+    >>> unsnappy(bytes([3, 2 << 2]) + b"abc")
+    b'abc'
     """
     size, place = varint(data, 0)
     out = bytearray()

@@ -95,7 +95,11 @@ def object_names(objects):
 
 
 def path_of(key):
-    """Returns "layer/w" for "layer/w/.ATTRIBUTES/VARIABLE_VALUE"."""
+    """Returns "layer/w" for "layer/w/.ATTRIBUTES/VARIABLE_VALUE".
+
+    >>> path_of("layer/w/.ATTRIBUTES/VARIABLE_VALUE")
+    'layer/w'
+    """
     return key.removesuffix(VALUE).replace(".S", "/").replace("..", ".")
 
 
@@ -132,7 +136,13 @@ def npz_bytes(arrays):
 
 
 def text_bytes(arrays):
-    """Returns {name: array} as text. Each number has the fewest digits that restore its bits."""
+    """Returns {name: array} as text. Each number has the fewest digits that restore its bits.
+
+    >>> print(text_bytes({"w": np.float32([0.1, 2])}).decode())
+    # tf1ref weights 1
+    w float32 [2]
+    0.1 2.0
+    """
     lines = [HEADER]
     for name in sorted(arrays):
         array = _plain(arrays[name], name)

@@ -132,7 +132,11 @@ def assign(sess, found):
 
 
 def difference(expected, reached):
-    """Returns "" when two {tensor name: array} are equal to the bit, else where they differ first."""
+    """Returns "" when two {tensor name: array} are equal to the bit, else where they differ first.
+
+    >>> difference({"y": np.float32([1])}, {"y": np.float32([1])})
+    ''
+    """
     for name, a in expected.items():
         a, b = np.asarray(a), np.asarray(reached[name])
         if a.dtype != b.dtype or a.shape != b.shape:
@@ -149,7 +153,11 @@ def difference(expected, reached):
 
 
 def tells_nothing(answers):
-    """Returns True when equal `answers` prove nothing: they have no elements, or no number other than NaN."""
+    """Returns True when equal `answers` prove nothing: they have no elements, or no number other than NaN.
+
+    >>> tells_nothing({"y": np.float32([np.nan])})
+    True
+    """
     arrays = [np.asarray(a) for a in answers.values()]
     return all(a.size == 0 or (a.dtype.kind == "f" and np.isnan(a).all()) for a in arrays)
 

@@ -35,7 +35,11 @@ SECOND_OUTPUTS = ("output_true", "value_index")
 
 
 def tensor(reference):
-    """Returns (node name, output index) of "a", "a:1", or a function body's "a:output:1"."""
+    """Returns (node name, output index) of "a", "a:1", or a function body's "a:output:1".
+
+    >>> tensor("a"), tensor("a:1"), tensor("a:output:1")
+    (('a', 0), ('a', 1), ('a', 1))
+    """
     name, *rest = reference.lstrip("^").split(":")
     if len(rest) == 2:
         return name, 1 if rest[0] in SECOND_OUTPUTS else int(rest[1])
@@ -44,7 +48,13 @@ def tensor(reference):
 
 @dataclass
 class Graph:
-    """A graph with its file. `where`: the file, for messages. `notes`: what was done to the graph, one line each."""
+    """A graph with its file. `where`: the file, for messages. `notes`: what was done to the graph, one line each.
+
+    >>> with v1.Graph().as_default() as graph:
+    ...     _ = v1.add(v1.placeholder(v1.float32, name="x"), 1.0, name="y")
+    >>> Graph(graph.as_graph_def(), "my.pb").tensors(["y"])
+    ['y:0']
+    """
 
     graph_def: protos.GraphDef
     where: str = ""
@@ -136,7 +146,13 @@ class Graph:
 
 
 def likely_outputs(graph_def, most=8):
-    """Returns names of nodes that are probably outputs: heads, inputs of a loss, inputs of training only."""
+    """Returns names of nodes that are probably outputs: heads, inputs of a loss, inputs of training only.
+
+    >>> with v1.Graph().as_default() as graph:
+    ...     _ = v1.nn.softmax(v1.placeholder(v1.float32, [None, 3]), name="answer")
+    >>> likely_outputs(graph.as_graph_def())
+    ['answer']
+    """
     body = [node for node in graph_def.node if not TRAINING.match(node.name) and not INNER.search(node.name)]
     nodes = {node.name: node for node in graph_def.node}
     read = {tensor(i)[0] for node in body for i in node.input if i[0] != "^"}
@@ -228,7 +244,11 @@ def cut(graph_def, tensors, types):
 
 
 def free(name, taken):
-    """Returns `name`, with underscores appended until it is not in `taken`."""
+    """Returns `name`, with underscores appended until it is not in `taken`.
+
+    >>> free("a", {"a", "a_"})
+    'a__'
+    """
     while name in taken:
         name += "_"
     return name

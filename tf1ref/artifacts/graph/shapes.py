@@ -41,13 +41,21 @@ def shape_of(proto):
 
 
 def elements(shape):
-    """Returns the number of elements of a shape, or None when it is unknown or more than TensorFlow counts."""
+    """Returns the number of elements of a shape, or None when it is unknown or more than TensorFlow counts.
+
+    >>> elements([2, 3]), elements([None, 3])
+    (6, None)
+    """
     count = None if shape is None or None in shape else math.prod(shape)
     return count if count is None or count < 2**63 else None
 
 
 def dtype_name(number):
-    """Returns a name such as "float32" for a DataType number, or words for an unknown number."""
+    """Returns a name such as "float32" for a DataType number, or words for an unknown number.
+
+    >>> dtype_name(1)
+    'float32'
+    """
     try:
         name, ref, _ = protos.DataType.Name(number).removeprefix("DT_").lower().partition("_ref")
     except ValueError:

@@ -69,12 +69,20 @@ NEW_CODE = {
 
 
 def new_code(path):
-    """Returns the module of tf1ref.modules with the arithmetic of `path`, or None. The longest fitting path counts."""
+    """Returns the module of tf1ref.modules with the arithmetic of `path`, or None. The longest fitting path counts.
+
+    >>> new_code("train.AdamOptimizer")
+    'optimizers.Adam'
+    """
     return _longest(NEW_CODE, path)
 
 
 def missing(path, world=1):
-    """Returns what to do without `tf.<path>`, a name that resolver.resolve lacks in that world, or None."""
+    """Returns what to do without `tf.<path>`, a name that resolver.resolve lacks in that world, or None.
+
+    >>> missing("contrib.quantize")
+    'there is no replacement here; quantize the frozen graph with tf.lite'
+    """
     if any(resolver.within(path, start) for start in ("keras", "python.keras", "contrib.keras")):
         return _of_keras(path, world)
     if world == 2 and resolver.resolve(path, 1):

@@ -34,7 +34,11 @@ def every_name():
 
 
 def is_known(path):
-    """Returns whether any version of TensorFlow 1 had `tf.<path>`."""
+    """Returns whether any version of TensorFlow 1 had `tf.<path>`.
+
+    >>> is_known("contrib.layers.fully_connected"), is_known("keras.nothing")
+    (True, False)
+    """
     return path in _known()
 
 

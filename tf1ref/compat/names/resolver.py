@@ -36,6 +36,11 @@ def resolve(path, world=1):
     """Returns the Origin of `tf.<path>` under `tf1ref exec`, or None where it is missing.
 
     path: dotted, without `tensorflow.`. Raises InputError when no TensorFlow is installed.
+
+    >>> resolve("contrib.layers.fully_connected")
+    Origin(module='tf1ref.legacy.contrib.layers', name='fully_connected')
+    >>> resolve("nn.relu")
+    Origin(module='tensorflow._api.v2.compat.v1.nn', name='relu')
     """
     sources.tensorflow_folder()
     if path == "":
@@ -134,7 +139,11 @@ def plain(path, version):
 
 
 def in_python(path, world):
-    """Returns whether plain TensorFlow 2 has `tf.<path>` with the meaning that it has in `world`."""
+    """Returns whether plain TensorFlow 2 has `tf.<path>` with the meaning that it has in `world`.
+
+    >>> in_python("nn.relu", 1), in_python("Session", 1)
+    (True, False)
+    """
     for start, version in (("compat.v1", 1), ("compat.v2", 2)):
         if within(path, start):
             rest = path[len(start) + 1 :]
@@ -227,5 +236,9 @@ def _offered():
 
 
 def within(path, place):
-    """Returns whether `path` is `place` or lies below it."""
+    """Returns whether `path` is `place` or lies below it.
+
+    >>> within("contrib.layers", "contrib"), within("contribution", "contrib")
+    (True, False)
+    """
     return path == place or path.startswith(place + ".")

@@ -57,7 +57,11 @@ def can_translate():
 
 
 def is_evident(tree):
-    """Returns whether a file that Python 3 can parse uses a module, name or method that only Python 2 had."""
+    """Returns whether a file that Python 3 can parse uses a module, name or method that only Python 2 had.
+
+    >>> is_evident(ast.parse("import urllib2"))
+    True
+    """
     nodes = list(ast.walk(tree))
     kept = _guarded(nodes)
     bound = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}

@@ -42,6 +42,10 @@ def of_file(tree, file, reader=None):
     """Returns the World of an ast.Module that lies at `file`, with the files beside it that it imports, and theirs.
 
     reader: the uses.Reader that has read some of them.
+
+    >>> from tf1ref.compat.texts import reading
+    >>> of_file(reading.parse(b"import tensorflow as tf; tf.Session()").tree, None).number
+    1
     """
     reader = reader or uses.Reader()
     programs, seen = [uses.read(tree, file, reader)], {Path(file).resolve()}

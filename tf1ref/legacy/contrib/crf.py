@@ -132,7 +132,12 @@ def crf_decode(potentials, transition_params, sequence_length):
 
 
 def viterbi_decode(score, transition_params):
-    """Returns the tags with the highest score, and that score, in NumPy. score: [time, tags]; tags: a list."""
+    """Returns the tags with the highest score, and that score, in NumPy. score: [time, tags]; tags: a list.
+
+    >>> score = np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> viterbi_decode(score, np.zeros([2, 2]))[0]
+    [0, 1, 1]
+    """
     best, pointers = score[0], []
     for step in score[1:]:
         through = best[:, None] + transition_params

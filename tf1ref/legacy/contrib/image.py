@@ -64,7 +64,12 @@ def rotate(images, angles, interpolation="NEAREST", name=None):
 
 
 def translate(images, translations, interpolation="NEAREST", name=None):
-    """Moves pictures by (dx, dy) pixels. translations: [2] or [n, 2]."""
+    """Moves pictures by (dx, dy) pixels. translations: [2] or [n, 2].
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(translate(v1.constant([[1.0, 2.0, 3.0]]), [1.0, 0.0])))
+    [[0. 1. 2.]]
+    """
     with v1.name_scope(name, "translate"):
         return transform(images, translations_to_projective_transforms(translations), interpolation)
 
@@ -96,7 +101,12 @@ def flat_transforms_to_matrices(transforms):
 
 
 def matrices_to_flat_transforms(transform_matrices):
-    """Returns the transforms [n, 8] of matrices [3, 3] or [n, 3, 3], scaled so that the last element is 1."""
+    """Returns the transforms [n, 8] of matrices [3, 3] or [n, 3, 3], scaled so that the last element is 1.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(matrices_to_flat_transforms(2.0 * np.eye(3, dtype=np.float32))))
+    [[1. 0. 0. 0. 1. 0. 0. 0.]]
+    """
     flat = v1.reshape(v1.convert_to_tensor(transform_matrices, v1.float32), [-1, 9])
     return (flat / flat[:, 8:9])[:, :8]
 

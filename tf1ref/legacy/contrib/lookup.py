@@ -70,7 +70,14 @@ def index_table_from_file(
 def index_table_from_tensor(
     mapping, num_oov_buckets=0, default_value=-1, hasher_spec=FastHashSpec, dtype=v1.string, name=None
 ):
-    """index_table_from_file with a vector of keys in place of a file."""
+    """index_table_from_file with a vector of keys in place of a file.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     ids = index_table_from_tensor(["a", "b"]).lookup(v1.constant(["b", "c"]))
+    ...     sess.run(v1.tables_initializer())
+    ...     print(sess.run(ids))
+    [ 1 -1]
+    """
     if mapping is None:
         raise ValueError("mapping must be specified.")
     return _with_init(

@@ -89,14 +89,24 @@ def _same_shape(predictions, labels):
 
 
 def absolute_difference(predictions, labels=None, weights=1.0, scope=None):
-    """The loss |predictions - labels|."""
+    """The loss |predictions - labels|.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(absolute_difference(v1.constant([1.0, 3.0]), v1.constant([1.0, 1.0]))))
+    1.0
+    """
     with v1.name_scope(scope, "absolute_difference", [predictions, labels]):
         predictions, labels = _same_shape(predictions, labels)
         return compute_weighted_loss(v1.abs(predictions - labels), weights)
 
 
 def mean_squared_error(predictions, labels=None, weights=1.0, scope=None):
-    """The loss (predictions - labels)^2."""
+    """The loss (predictions - labels)^2.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(mean_squared_error(v1.constant([1.0, 3.0]), v1.constant([1.0, 1.0]))))
+    2.0
+    """
     with v1.name_scope(scope, "mean_squared_error", [predictions, labels]):
         predictions, labels = _same_shape(predictions, labels)
         return compute_weighted_loss(v1.squared_difference(predictions, labels), weights)
@@ -126,6 +136,10 @@ def log_loss(predictions, labels=None, weights=1.0, epsilon=1e-7, scope=None):
     """The loss -labels * log(predictions) - (1 - labels) * log(1 - predictions).
 
     epsilon: a number that is added inside the logarithms.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(f"{sess.run(log_loss(v1.constant([0.5]), v1.constant([1.0]))):.4f}")
+    0.6931
     """
     with v1.name_scope(scope, "log_loss", [predictions, labels]):
         predictions, labels = _same_shape(predictions, labels)
@@ -147,7 +161,12 @@ def cosine_distance(predictions, labels=None, axis=None, weights=1.0, scope=None
 
 
 def hinge_loss(logits, labels=None, scope=None):
-    """Returns max(0, 1 - (2 * labels - 1) * logits), without a reduction."""
+    """Returns max(0, 1 - (2 * labels - 1) * logits), without a reduction.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(hinge_loss(v1.constant([0.5]), v1.constant([1.0]))))
+    [0.5]
+    """
     with v1.name_scope(scope, "hinge_loss", [logits, labels]):
         logits, labels = v1.convert_to_tensor(logits), _floats(labels)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())

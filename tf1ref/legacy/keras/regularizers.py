@@ -23,5 +23,10 @@ def l1(l=0.01):  # noqa: E741 - Keras' name
 
 
 def l2(l=0.01):  # noqa: E741 - Keras' name
-    """Returns a function x -> l * sum(x^2)."""
+    """Returns a function x -> l * sum(x^2).
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(l2(0.5)(v1.constant([2.0]))))
+    2.0
+    """
     return l1_l2(l1=0.0, l2=l)

@@ -54,6 +54,11 @@ class Dense(Layer):
 
     Raises TypeError for inputs that are not floating-point, and ValueError when the size of the last axis is unknown or
     changes.
+
+    >>> with v1.Graph().as_default():
+    ...     layer = Dense(2, name="dense")
+    ...     print(layer(v1.zeros([4, 3])).shape, [v.op.name for v in layer.variables])
+    (4, 2) ['dense/kernel', 'dense/bias']
     """
 
     def __init__(

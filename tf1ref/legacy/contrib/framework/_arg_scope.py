@@ -67,7 +67,15 @@ def arg_scope_func_key(func):
 
 
 def add_arg_scope(func):
-    """Makes `func` take its defaults from the current arg_scope."""
+    """Makes `func` take its defaults from the current arg_scope.
+
+    >>> @add_arg_scope
+    ... def layer(x, size=1):
+    ...     return x, size
+    >>> with arg_scope([layer], size=5):
+    ...     print(layer("x"), layer("x", size=2))
+    ('x', 5) ('x', 2)
+    """
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [p for p in inspect.signature(func, follow_wrapped=False).parameters.values() if p.kind is kind]

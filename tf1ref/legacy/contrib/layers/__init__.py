@@ -104,6 +104,12 @@ def fully_connected(inputs, num_outputs, *, common):
     """Computes inputs @ weights + biases over the last axis. The scope is fully_connected.
 
     Raises ValueError when num_outputs is not an integer, and when the last axis of the inputs is unknown.
+
+    >>> with v1.Graph().as_default():
+    ...     print(fully_connected(v1.zeros([4, 3]), 2).shape)
+    ...     print([v.op.name for v in v1.trainable_variables()])
+    (4, 2)
+    ['fully_connected/weights', 'fully_connected/biases']
     """
     if not isinstance(num_outputs, int):
         raise ValueError(f"num_outputs type should be one of int, got {type(num_outputs)}.")
@@ -159,7 +165,12 @@ def dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_c
 
 @add_arg_scope
 def flatten(inputs, outputs_collections=None, scope=None):
-    """Reshapes [n, ...] to [n, product of the other sizes]."""
+    """Reshapes [n, ...] to [n, product of the other sizes].
+
+    >>> with v1.Graph().as_default():
+    ...     print(flatten(v1.zeros([4, 3, 2])).shape)
+    (4, 6)
+    """
     with v1.name_scope(scope, "Flatten", [inputs]) as sc:
         return collect_named_outputs(outputs_collections, sc, core.flatten(v1.convert_to_tensor(inputs)))
 
@@ -199,7 +210,12 @@ def unit_norm(inputs, dim, epsilon=1e-7, scope=None):
 
 @add_arg_scope
 def maxout(inputs, num_units, axis=-1, scope=None):
-    """Takes the largest of each group along `axis`, which becomes num_units long (Goodfellow et al., 2013)."""
+    """Takes the largest of each group along `axis`, which becomes num_units long (Goodfellow et al., 2013).
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(maxout(v1.constant([[1.0, 5.0, 2.0, 3.0]]), 2)))
+    [[5. 3.]]
+    """
     with v1.variable_scope(scope, "MaxOut", [inputs]):
         inputs = v1.convert_to_tensor(inputs)
         shape = inputs.get_shape().as_list()

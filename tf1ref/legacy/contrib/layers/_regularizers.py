@@ -9,6 +9,10 @@ def l1_regularizer(scale, scope=None):
     """Returns a function weights -> scale * sum(|weights|), a scalar op. For a scale of 0 the function returns None.
 
     scale: a float or a tensor. Raises ValueError for a negative number and for an integer, as contrib did.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(l1_regularizer(0.5)(v1.constant([1.0, -3.0]))))
+    2.0
     """
     return _regularizer(scale, scope, "l1_regularizer", lambda weights: v1.reduce_sum(v1.abs(weights)))
 
@@ -17,6 +21,10 @@ def l2_regularizer(scale, scope=None):
     """Returns a function weights -> scale * sum(weights^2) / 2, a scalar op. For a scale of 0 it returns None.
 
     scale: a float or a tensor. Raises ValueError for a negative number and for an integer, as contrib did.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(l2_regularizer(0.5)(v1.constant([2.0]))))
+    1.0
     """
     return _regularizer(scale, scope, "l2_regularizer", v1.nn.l2_loss)
 
@@ -26,6 +34,10 @@ def l1_l2_regularizer(scale_l1=1.0, scale_l2=1.0, scope=None):
 
     The two scales are independent. When one is 0, only the op of the other is added, under the same name. When both are
     0, no op is added. Raises ValueError as the two regularizers do.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(l1_l2_regularizer(0.5, 0.5)(v1.constant([2.0]))))
+    2.0
     """
     scope = scope or "l1_l2_regularizer"
     l1, l2 = l1_regularizer(scale_l1), l2_regularizer(scale_l2)

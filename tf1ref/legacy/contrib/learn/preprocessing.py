@@ -12,13 +12,22 @@ TOKENS = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z][a-z]+(?=[A-Z])|['\w\-]+", re.UNIC
 
 
 def tokenizer(iterator):
-    """Yields the list of words of each document (a text)."""
+    """Yields the list of words of each document (a text).
+
+    >>> list(tokenizer(["Hello big-world"]))
+    [['Hello', 'big-world']]
+    """
     for value in iterator:
         yield TOKENS.findall(value)
 
 
 class CategoricalVocabulary:
-    """Words and their numbers, in the order in which they came. Number 0 is `unknown_token`."""
+    """Words and their numbers, in the order in which they came. Number 0 is `unknown_token`.
+
+    >>> vocabulary = CategoricalVocabulary()
+    >>> vocabulary.get("one"), vocabulary.get("two"), vocabulary.get("one")
+    (1, 2, 1)
+    """
 
     def __init__(self, unknown_token="<UNK>", support_reverse=True):
         self._unknown_token, self._support_reverse = unknown_token, support_reverse
@@ -68,6 +77,10 @@ class VocabularyProcessor:
     """Turns documents into rows of max_document_length word numbers (int64). A row is cut, or filled with 0.
 
     min_frequency: words that do not occur more often are unknown. tokenizer_fn: turns documents into lists of words.
+
+    >>> processor = VocabularyProcessor(max_document_length=4)
+    >>> print(list(processor.fit_transform(["one two", "two three"])))
+    [array([1, 2, 0, 0]), array([2, 3, 0, 0])]
     """
 
     def __init__(self, max_document_length, min_frequency=0, vocabulary=None, tokenizer_fn=None):

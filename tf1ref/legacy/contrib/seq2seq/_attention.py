@@ -185,7 +185,12 @@ def multiplicative_score(query, keys, scale):
 
 
 def hardmax(logits, name=None):
-    """Returns 1 where the last axis of logits is largest (first of equals), and 0 elsewhere."""
+    """Returns 1 where the last axis of logits is largest (first of equals), and 0 elsewhere.
+
+    >>> with v1.Graph().as_default(), v1.Session() as sess:
+    ...     print(sess.run(hardmax(v1.constant([[1.0, 3.0, 2.0]]))))
+    [[0. 1. 0.]]
+    """
     with v1.name_scope(name, "Hardmax", [logits]):
         logits = v1.convert_to_tensor(logits, name="logits")
         known = logits.get_shape().as_list()[-1]

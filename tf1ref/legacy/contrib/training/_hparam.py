@@ -11,6 +11,10 @@ class HParams:
 
     Every value keeps its type. `parse("learning_rate=0.3,units=[5,6]")` and `override_from_dict` raise ValueError for a
     value of another type, and for an unknown name.
+
+    >>> hparams = HParams(learning_rate=0.1, units=[3, 4])
+    >>> hparams.parse("learning_rate=0.3,units=[5,6]").units
+    [5, 6]
     """
 
     def __init__(self, hparam_def=None, model_structure=None, **kwargs):
@@ -104,6 +108,9 @@ def parse_values(values, type_map, ignore_unknown=False):
 
     type_map: {name: type}. Raises ValueError for a text of another form, an unknown name, a value of another type, and
     a name that is assigned twice.
+
+    >>> parse_values("a=1,b=[1,2],c[0]=3", {"a": int, "b": int, "c": int})
+    {'a': 1, 'b': [1, 2], 'c': {0: 3}}
     """
     found, position = {}, 0
     while position < len(values):

@@ -7,6 +7,10 @@ def to_categorical(y, num_classes=None, dtype="float32"):
     """Turns integers of any shape into one-hot rows, [..., num_classes].
 
     num_classes: None (the default) takes the largest integer plus 1.
+
+    >>> print(to_categorical([0, 2]))
+    [[1. 0. 0.]
+     [0. 0. 1.]]
     """
     y = np.asarray(y, int)
     y = y[..., 0] if y.ndim > 1 and y.shape[-1] == 1 else y

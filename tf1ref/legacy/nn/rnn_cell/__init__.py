@@ -77,6 +77,11 @@ class BasicLSTMCell(LayerRNNCell):
 
     forget_bias is added to the forget gate. It is not part of a variable. state_is_tuple=False: the state is [c, h] in
     one tensor of [batch, 2 * units].
+
+    >>> with v1.Graph().as_default():
+    ...     outputs, state = v1.nn.dynamic_rnn(BasicLSTMCell(4), v1.zeros([2, 5, 3]), dtype=v1.float32)
+    ...     print(outputs.shape, state.h.shape)
+    (2, 5, 4) (2, 4)
     """
 
     def __init__(

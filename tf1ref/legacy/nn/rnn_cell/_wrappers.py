@@ -17,6 +17,10 @@ class MultiRNNCell(RNNCell):
 
     The state is a tuple of the cells' states; with state_is_tuple=False it is one tensor of them all. Each layer needs
     its own cell object: [cell] * 2 is one cell with one set of variables.
+
+    >>> from tf1ref.legacy.nn.rnn_cell import GRUCell
+    >>> MultiRNNCell([GRUCell(4), GRUCell(2)]).state_size
+    (4, 2)
     """
 
     def __init__(self, cells, state_is_tuple=True):

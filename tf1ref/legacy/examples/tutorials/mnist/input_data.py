@@ -81,5 +81,10 @@ def extract_labels(f, one_hot=False, num_classes=10):
 
 
 def dense_to_one_hot(labels_dense, num_classes):
-    """Turns integers [n] into one-hot rows, float64 [n, num_classes]."""
+    """Turns integers [n] into one-hot rows, float64 [n, num_classes].
+
+    >>> print(dense_to_one_hot(np.array([0, 2]), 3))
+    [[1. 0. 0.]
+     [0. 0. 1.]]
+    """
     return np.eye(num_classes)[np.asarray(labels_dense)]
