@@ -67,10 +67,7 @@ def run(
     place = mode if reports else f"{mode}-{job}-{index}"
     folder = prepare(out, place, force) if out and job != "ps" else None
     console.import_tensorflow()
-    if os.environ.get("TF_CONFIG"):
-        from tf1ref.compat import clusters
-
-        clusters.install(console.note)  # The distributed examples are written as TF1's own programs are.
+    _watch_servers()
     module = catalog.load(example, pairs)
     function = getattr(module, f"run_{mode}")
     arguments = _arguments(function, steps, folder, example.name)
@@ -103,6 +100,14 @@ def _task() -> tuple[str, int, bool]:
         return "worker", 0, True
     hosts, job, index = contract.parse_tf_config(text)
     return job, index, contract.is_chief(hosts, job, index)
+
+
+def _watch_servers():
+    """Lets a launcher see this task's server: the distributed examples are written as TF1's own programs are."""
+    if os.environ.get("TF_CONFIG"):
+        from tf1ref.compat import clusters
+
+        clusters.install(console.note)
 
 
 def prepare(out: str | Path, place: str, force: bool) -> Path:

@@ -1,21 +1,21 @@
-"""What a recording says of a graph beside its nodes: which gradients it was asked for, and where its inputs come in."""
+"""What a recording says of a graph besides its nodes: the gradients that were asked for, and where inputs enter."""
 
 import re
 import sys
 
 WRITES = re.compile(r"(Resource)?(Sparse)?(Apply\w+|Scatter\w+)|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp")
-# What brings the next examples into a run: a recording has their values beside the feeds.
+# These bring the next examples into a run. A recording has their values beside the feeds.
 SOURCES = re.compile(r"(\w*Queue(Dequeue\w*))|IteratorGetNext\w*|IteratorV2GetNext|\w*ReaderRead(UpTo)?(V2)?")
 
 
 class Gradients:
-    """Notes each call of tf.gradients, which optimizers make, too. `calls`: {id of a graph: [what is recorded]}."""
+    """Records each call of tf.gradients, also those of optimizers. `calls`: {id of a graph: [what is recorded]}."""
 
     def __init__(self):
         self.calls = {}
 
     def install(self):
-        """From now on all calls are noted."""
+        """Records all calls from now on."""
         from tensorflow.python.framework import ops
         from tensorflow.python.ops import gradients_util
 
@@ -41,14 +41,14 @@ def _listed(values):
 
 
 def _names(gradient):
-    """[tensor name], [values, indices] of rows of a table, or [] where there is none."""
+    """Returns [tensor name], [values, indices] for rows of a table, or [] for a missing gradient."""
     parts = [getattr(gradient, "values", None), getattr(gradient, "indices", None)]
     parts = [gradient] if parts[0] is None else parts
     return [part.name for part in parts if hasattr(part, "name")]
 
 
 def before(ops):
-    """Returns the Operations that `ops` need, and themselves."""
+    """Returns the Operations that `ops` need, and `ops`."""
     found, stack = {}, list(ops)
     while stack:
         op = stack.pop()
@@ -74,5 +74,5 @@ def called(graph):
 
 
 def restores(op):
-    """Returns True for an assignment of what a checkpoint holds."""
+    """Returns whether `op` assigns what a checkpoint holds."""
     return any(t.op.type.startswith("Restore") or t.op.name.startswith("save") for t in op.inputs)

@@ -44,10 +44,11 @@ class Recording:
     """A recording in memory.
 
     runs: every Run, in order. initial, final: {variable: array} before and after the training.
-    graphs: serialized MetaGraphDefs. seeds: the seed of each graph, or None. lines: for each graph {op: [file, line,
-    function]}. gradients: for each graph the calls of tf.gradients, {"ys": tensors, "xs": ops, "gradients": [tensors of
-    each x]}. names: for each graph {tensor or op: the program's variable for it}. left_out: sentences that say what was
-    not recorded.
+    graphs: serialized MetaGraphDefs. seeds: the seed of each graph, or None.
+    lines: for each graph {op: [file, line, function]}.
+    gradients: for each graph the calls of tf.gradients, {"ys": tensors, "xs": ops, "gradients": [tensors of each x]}.
+    names: for each graph {tensor or op: the program's variable for it}.
+    left_out: sentences that say what was not recorded.
     """
 
     path: str

@@ -138,7 +138,7 @@ def npz_bytes(arrays):
 def text_bytes(arrays):
     """Returns {name: array} as text. Each number has the fewest digits that restore its bits.
 
-    >>> print(text_bytes({"w": np.float32([0.1, 2])}).decode())
+    >>> print(text_bytes({"w": np.float32([0.1, 2])}).decode().strip())
     # tf1ref weights 1
     w float32 [2]
     0.1 2.0

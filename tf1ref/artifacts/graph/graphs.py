@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # v1.train.import_meta_graph can read such a version, and refuses others: 0.12.head.
 VERSION = re.compile(r"\d+(\.\d+)*(-?(a|b|rc|dev)\.?\d*)*$")
 VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
-MOST_NAMES = 4  # of a list in a message
+MOST_NAMES = 4  # the most names of a list in a message
 
 TRAINING = re.compile(r"(.*/)?(save|gradients|report_uninitialized_variables)(_\d+)?/|.*(Initializer|_grad)/")
 NO_ANSWERS = re.compile(

@@ -64,7 +64,7 @@ def dtype_name(number):
 
 
 def width(number):
-    """Returns the bytes of one element of a DataType number (0 of a string), None for one that is none."""
+    """Returns the bytes of one element of a DataType number: 0 for a string, None for an unknown number."""
     name = dtype_name(number).removesuffix("_ref")
     if name in WIDTHS:
         return WIDTHS[name]

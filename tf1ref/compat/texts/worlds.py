@@ -44,7 +44,7 @@ def of_file(tree, file, reader=None):
     reader: the uses.Reader that has read some of them.
 
     >>> from tf1ref.compat.texts import reading
-    >>> of_file(reading.parse(b"import tensorflow as tf; tf.Session()").tree, None).number
+    >>> of_file(reading.parse(b"import tensorflow as tf; tf.Session()").tree, "old.py").number
     1
     """
     reader = reader or uses.Reader()
