@@ -51,9 +51,8 @@ def run(
     """Runs one half of `example`, and returns a Done.
 
     mode: "graph" or "function". steps: training steps; None takes the source's number. changes: "NAME=VALUE" strings.
-    out: a folder; trace.npz and the program's own files go to out/mode. plots: also draws them there.
-    force: allows `out` to hold an earlier run.
-    Raises InputError for bad input, before anything is computed.
+    out: a folder; trace.npz and the program's own files go to out/mode. plots: also draws them there. force: allows
+    `out` to hold an earlier run. Raises InputError for bad input, before anything is computed.
     """
     known = catalog.constants(example.path)
     pairs = dict(catalog.parse_change(change, known) for change in changes)

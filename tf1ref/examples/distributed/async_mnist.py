@@ -10,10 +10,10 @@ Now: the same step as a tf.function. One worker alone is deterministic, and ther
 Errata: S0 runs global_variables_initializer in its monitored session, which wipes what other workers learned or
     a checkpoint held. It starts weights at deviation 1 and puts relu6 on the logits, where LeNet stays at 9.8 %
     (here .1, and none). Its rate of .99 diverges from there on (here .02). Its placeholders are open but its
-    reshape is bound to the batch size. Without device filters its session waits for all workers; it gives a file for
-    the folder of checkpoints; a worker that comes before the chief sleeps 30 s, and no ps ever ends (both are TF1's:
-    a launcher's tasks do better). Its batches are drawn with numpy's global random state, alike in all workers once
-    seeded; here each worker draws from its own. What it prints every 100 steps, hooks.py leaves to hooks.
+    reshape is bound to the batch size. Without device filters its session waits for all workers. It gives a file for
+    the folder of checkpoints. A worker that comes before the chief sleeps 30 s, and no ps ever ends (both are TF1's
+    own; a launcher's tasks avoid them). Its batches are drawn with numpy's global random state, alike in all workers
+    once seeded; here each worker draws from its own. What it prints every 100 steps, hooks.py leaves to hooks.
     (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see mnist/_pixels.py); so it does here.
 See: Dean et al., Large Scale Distributed Deep Networks, NIPS 2012
 """

@@ -38,7 +38,7 @@ HIDDEN = 100
 WEIGHT_DEVIATION = 0.1
 LEARNING_RATE = 0.5
 SAVE_EVERY = 100
-STOP_SECONDS = 1  # for the chief's queue runner, which waits for gradients that nobody sends any more; TF1 has 120
+STOP_SECONDS = 1  # in seconds: the chief's queue runner waits for gradients that nobody sends any more; TF1 has 120
 
 EXPECTED = {"final/test_accuracy": at_least(0.93)}  # S2 prints nothing; softmax regression stays at .92
 
@@ -74,9 +74,11 @@ class CloseTokens(v1.train.SessionRunHook):
         self._queues = queues
 
     def begin(self):
+        """Adds the ops that close the queues."""
         self._close = [queue.close() for queue in self._queues]
 
     def end(self, session):
+        """Closes the queues."""
         session.run(self._close)
 
 
@@ -84,6 +86,7 @@ class SyncReplicas(v1.train.SyncReplicasOptimizer):
     """At the end the chief's queue runner still waits for gradients; here the session's close is no error to it."""
 
     def get_chief_queue_runner(self):
+        """Returns the queue runner, for which the end of the session is not an error."""
         runner, ends = super().get_chief_queue_runner(), (v1.errors.OutOfRangeError, v1.errors.CancelledError)
         return v1.train.QueueRunner(runner.queue, runner.enqueue_ops, queue_closed_exception_types=ends)
 

@@ -43,7 +43,7 @@ def plain(nodes):
 
 
 def _counts_up(nodes, source):
-    """True for 0, 1, 2, ...: the method without indices is for as many as the array, or the value, has."""
+    """Returns True for 0, 1, 2, ...: the method without indices then covers all elements."""
     node = nodes.get(source[0])
     if node is None:
         return False

@@ -10,7 +10,7 @@ MOST = 8
 
 
 def known(graph, imported):
-    """Returns ({op name: shapes of its outputs}) of a graphs.Graph and it `imported`, with those within its loops.
+    """Returns {op name: shapes of its outputs} of a graphs.Graph and of `imported`, also inside its loops.
 
     A variable of a loop has the shape with which it starts, as far as each step keeps it.
     """
