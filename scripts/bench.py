@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,14 @@ HERE = Path(__file__).resolve().parent
 class Contest:
     """Ways to do the same work. `ways`: {name: function}, a call returns the rate of one round, in `unit`.
 
-    `baseline`: the way that the others are compared with.
+    `baseline`: the way that the others are compared with. `remark`: takes the rows of measure(), returns a line more.
     """
 
     name: str
     unit: str
     baseline: str
     ways: dict
+    remark: Callable[[list], str] | None = None
 
 
 def measure(contest, rounds):
@@ -72,6 +74,8 @@ def show(contest, rows):
     ]
     columns = (contest.name, f">{contest.unit}", f">times {contest.baseline}", ">spread")
     console.table(columns, cells)
+    if contest.remark:
+        console.note(contest.remark(rows))
 
 
 def main(argv=None):

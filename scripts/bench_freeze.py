@@ -1,7 +1,8 @@
-"""Freezing and inspecting 25 million parameters: time beside TensorFlow's own conversion, memory beside the weights."""
+"""Freezing and inspecting 25 million parameters: time and memory beside TensorFlow's own; then many variables."""
 
 import contextlib
 import json
+import math
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import tensorflow.compat.v1 as v1
 
 HERE = Path(__file__).resolve().parent
 PARAMETERS = 25_000_000
+COUNTS = (200, 400, 800, 1600)  # variables
 LAYERS = 10  # of 2.5 million weights each
 SUBJECT = f"""\
 A checkpoint of {PARAMETERS:,} float32 parameters in {LAYERS} layers, {PARAMETERS * 4 / 1e6:.0f} MB, frozen to one .pb.
@@ -45,6 +47,9 @@ def contests():
         ways = {"TensorFlow's start": lambda: command("-c", "from tf1ref import console; console.import_tensorflow()")}
         ways["inspect"] = lambda: command("-m", "tf1ref", "inspect", f"{folder}/frozen.pb")
         yield Contest("the whole command", "s", "TensorFlow's start", ways)
+        prefixes = {count: save(os.path.join(folder, str(count)), lambda count=count: many(count)) for count in COUNTS}
+        ways = {str(count): lambda count=count: converted(prefixes[count], folder) for count in COUNTS}
+        yield Contest("variables to a SavedModel", "s", str(COUNTS[0]), ways, growth)
 
 
 def build():
@@ -59,10 +64,35 @@ def build():
     v1.identity(y, name="y")
 
 
-def save(folder):
-    """Trains nothing; returns the prefix of a checkpoint with its meta graph."""
+def many(count):
+    """`count` variables of eight weights, each in a step of its own: x [?, 8] -> y [?, 8]."""
+    h = v1.placeholder(v1.float32, [None, 8], name="x")
+    for number in range(count):
+        h = v1.tanh(h * v1.get_variable(f"w{number}", [8], initializer=v1.ones_initializer()))
+    v1.identity(h, name="y")
+
+
+def converted(prefix, folder):
+    """Seconds that convert takes from a checkpoint to a SavedModel, which is loaded and compared."""
+    from tf1ref.artifacts.convert import convert
+
+    began = time.perf_counter()
+    convert(prefix, f"{folder}/many", "saved_model", outputs=["y"], force=True)
+    return time.perf_counter() - began
+
+
+def growth(rows):
+    """How the time grows with the count: by step, and as an exponent over all (1: in proportion)."""
+    times = [row["rate"] for row in rows]
+    steps = ", ".join(f"{after / before:.2f}" for before, after in zip(times, times[1:]))
+    exponent = math.log(times[-1] / times[0]) / math.log(COUNTS[-1] / COUNTS[0])
+    return f"a step, twice the variables, takes {steps} times as long; exponent {exponent:.2f}"
+
+
+def save(folder, model=build):
+    """Trains nothing; returns the prefix of a checkpoint of `model` with its meta graph."""
     with v1.Graph().as_default(), v1.Session() as sess:
-        build()
+        model()
         sess.run(v1.global_variables_initializer())
         return v1.train.Saver().save(sess, os.path.join(folder, "model"))
 

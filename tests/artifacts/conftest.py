@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import pathlib
 import zlib
@@ -146,3 +147,27 @@ def originals(tmp_path_factory):
     kinds["zipped"] = zlib.compress(kinds["records"])
     kinds["events"] = b"".join(map(records.framed, (event, v1.Event(graph_def=b"g", step=3).SerializeToString())))
     return kinds
+
+
+@pytest.fixture(scope="session")
+def loaded():
+    """Loads a module by its name beside this one, or from a path: tests are imported each on its own."""
+
+    def load(name, path=None):
+        spec = importlib.util.spec_from_file_location(name, path or pathlib.Path(__file__).with_name(f"{name}.py"))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def watched(loaded, tmp_path):
+    """A folder with a file in it, and its Watch."""
+    folder = tmp_path / "bait"
+    folder.mkdir()
+    (folder / "secret.txt").write_text("3")
+    watch = loaded("watching").Watch(folder)
+    yield folder, watch
+    watch.close()

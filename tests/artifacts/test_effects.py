@@ -1,10 +1,6 @@
 """The filter: every op is decided on, and what is not known to compute alone neither runs nor is imported untrusted."""
 
-import importlib.util
 import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,79 +11,10 @@ from tensorflow.python.framework import op_def_library, op_def_registry
 from tf1ref import cli
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
-from tf1ref.artifacts.graph import effects, registry
-from tf1ref.artifacts.graph.graphs import Graph
 from tf1ref.artifacts.inspect import inspect
 from tf1ref.artifacts.verify import verify
-from tf1ref.errors import InputError
 
 R = tf.raw_ops
-SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "op_table.py"
-RUN = pathlib.Path(__file__).with_name("run_ops.py")
-SEED = 20240307
-
-
-@pytest.fixture
-def op_table():
-    return loaded("op_table", SCRIPT)
-
-
-@pytest.fixture(scope="session")
-def watching():
-    """The module beside this one: tests are imported each on its own."""
-    return loaded("watching")
-
-
-def loaded(name, path=None):
-    spec = importlib.util.spec_from_file_location(name, path or pathlib.Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def watched(watching, tmp_path):
-    """A folder with a file in it, and its Watch."""
-    folder = tmp_path / "bait"
-    folder.mkdir()
-    (folder / "secret.txt").write_text("3")
-    watch = watching.Watch(folder)
-    yield folder, watch
-    watch.close()
-
-
-def test_every_op_of_this_tensorflow_is_decided(op_table):
-    ops = op_table.registry()
-    assert len(ops) > 1800
-    undecided = [op.name for op in ops if op.name not in registry.table()]
-    assert not undecided, "run scripts/op_table.py"
-    by_itself = {op for op, verdict in registry.table().items() if verdict.reason.startswith("nothing in it")}
-    assert not [op.name for op in ops if op.name in by_itself and op_table.needs_review(op)]
-    names = {op.name for op in ops}
-    assert {"DecodeJxl"} <= names or {"TfLiteSubgraphExecute"} <= names, "2.21 or 2.16"
-
-
-def test_the_script_lists_what_nobody_decided(op_table, tmp_path, monkeypatch, capsys):
-    text = op_table.TABLE.read_text()
-    assert op_table.written(*op_table.groups(text)) == text
-    table = tmp_path / "ops.txt"
-    table.write_text(text.replace(" WriteFile", "").replace(" Softmax ", " "))
-    monkeypatch.setattr(op_table, "TABLE", table)
-    monkeypatch.setattr("sys.argv", ["op_table.py"])
-    assert op_table.main() == 1
-    assert capsys.readouterr().out == "WriteFile: stateful, input filename, input contents\n"
-    assert table.read_text() == text.replace(" WriteFile", ""), "Softmax is decided by itself"
-
-
-def test_an_op_of_a_later_tensorflow_needs_trust(monkeypatch):
-    node = v1.NodeDef(name="n", op="Softmax")
-    assert effects.decision(node) == "computes"
-    table = {op: verdict for op, verdict in registry.table().items() if op != "Softmax"}
-    monkeypatch.setattr(registry, "table", lambda: table)
-    assert effects.outside([node]) == {"Softmax": ["n"]}
-    with pytest.raises(InputError, match=r"Softmax \(n\) is an op that nobody has looked at: say --trust"):
-        effects.check(Graph(v1.GraphDef(node=[node]), "here"), trust=False)
-    effects.check(Graph(v1.GraphDef(node=[node]), "here"), trust=True)
 
 
 def raw(op, inputs, **attributes):
@@ -294,21 +221,6 @@ def test_queue_runners_and_table_initializers_of_a_meta_graph_are_not_run(saved,
     assert watch.seen() == [] and os.listdir(folder) == ["secret.txt"]
 
 
-def test_an_attribute_that_a_caller_says_is_not_believed():
-    node = v1.NodeDef(name="n", op="FixedUnigramCandidateSampler")
-    assert effects.decision(node) == "computes", "the default names no file"
-    node.attr["vocab_file"].s = b""
-    assert effects.decision(node) == "computes"
-    node.attr["vocab_file"].placeholder = "path"
-    assert effects.decision(node) == "outside"
-    node.attr["vocab_file"].i = 3
-    assert effects.decision(node) == "outside"
-    printed = v1.NodeDef(name="n", op="PrintV2")
-    assert effects.decision(printed) == "computes"
-    printed.attr["output_stream"].s = b"file:///tmp/x"
-    assert effects.decision(printed) == "outside"
-
-
 def test_more_memory_than_there_is_ends_as_one_line(refused, tmp_path):
     def filled():
         return tf.fill(tf.constant([10**6, 10**6]), tf.random.uniform([]))
@@ -345,21 +257,3 @@ def test_the_bound_on_memory_goes_again():
         assert 0 < most < 1 << 50
     assert resource.getrlimit(resource.RLIMIT_AS) == before
     assert op_def_registry.get("Fill") is not None
-
-
-def run_ops(folder, decision):
-    """Returns ({ops that ran}, {ops that touched the folder}) of those with that decision."""
-    command = [sys.executable, str(RUN), str(folder), decision, str(SEED)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    words = [line.split() for line in done.stdout.splitlines() if line.startswith(("at ", "ran ", "touched "))]
-    return tuple({op for what, op in words if what == wanted} for wanted in ("ran", "touched"))
-
-
-@pytest.mark.slow
-def test_no_op_that_is_said_to_compute_touches_a_path_it_is_given(watched):
-    folder, _ = watched
-    ran, touched = run_ops(folder, "computes")
-    assert len(ran) > 50 and not touched
-    assert os.listdir(folder) == ["secret.txt"]
-    ran, touched = run_ops(folder, "outside")
-    assert {"ReadFile", "WriteFile", "Skipgram", "DecodeProtoV2", "RecordInput"} <= touched

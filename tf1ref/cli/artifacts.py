@@ -136,7 +136,11 @@ def _convert(arguments):
 
 def _add_ends(parser):
     parser.add_argument(
-        "--outputs", type=names, default=[], metavar="A,B", help="the outputs: keys of a signature, nodes or tensors"
+        "--outputs",
+        type=names,
+        default=[],
+        metavar="A,B",
+        help="the outputs: keys of a signature, tensors, or nodes with all that they give",
     )
     parser.add_argument(
         "--inputs", type=names, default=[], metavar="X,Y", help="the inputs: tensors that are fed instead of computed"
