@@ -40,6 +40,15 @@ def shape_of(proto):
     return None if unknown else [d.size if d.size >= 0 else None for d in proto.dim]
 
 
+def text(shape):
+    """Returns a shape as people read it, with TF1's mark for an unknown size. `shape`: sizes, or None.
+
+    >>> text([None, 28, 28]), text([]), text(None)
+    ('[?, 28, 28]', '[]', 'any')
+    """
+    return "any" if shape is None else f"[{', '.join('?' if n is None else str(n) for n in shape)}]"
+
+
 def elements(shape):
     """Returns the number of elements of a shape, or None when it is unknown or more than TensorFlow counts.
 

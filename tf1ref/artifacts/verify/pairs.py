@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf1ref.artifacts import CheckFailed, models
 from tf1ref.artifacts.formats import weights
-from tf1ref.artifacts.graph import answers, graphs, guesses
+from tf1ref.artifacts.graph import answers, graphs, guesses, shapes
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, nearest
 
@@ -77,12 +77,16 @@ def specs(a, b, pairs):
     for name, other in pairs.items():
         one, two = first.get_tensor_by_name(name), second.get_tensor_by_name(other)
         if one.dtype != two.dtype or not one.shape.is_compatible_with(two.shape):
-            kinds = [f"{t.dtype.name} {t.shape}" for t in (one, two)]
+            kinds = [f"{t.dtype.name} {_text(t.shape)}" for t in (one, two)]
             raise CheckFailed(f"input {name} is {kinds[0]} in {a.where}, {kinds[1]} in {b.where}")
         here, there = answers.fed([one, two])
         shape = here.shape.merge_with(there.shape) if here.shape.is_compatible_with(there.shape) else here.shape
         found.append(answers.Input(name, one.dtype, shape, here.part, here.sides))
     return found
+
+
+def _text(shape):
+    return shapes.text(None if shape.rank is None else shape.as_list())
 
 
 def given(feeds, a, b, pairs, wanted):
@@ -96,7 +100,7 @@ def given(feeds, a, b, pairs, wanted):
             raise InputError(f"--feeds: {name!r} is no input{nearest(name, names)}; there are {', '.join(a.inputs)}")
         spec = types[names[name]]
         if not spec.shape.is_compatible_with(array.shape):
-            raise InputError(f"--feeds: {name} has the shape {list(array.shape)}, the input takes {spec.shape}")
+            raise InputError(f"--feeds: {name} has the shape {list(array.shape)}, the input takes {_text(spec.shape)}")
         if array.dtype.kind != np.dtype(spec.dtype.as_numpy_dtype).kind:
             raise InputError(f"--feeds: {name} is {array.dtype}, the input takes {spec.dtype.name}")
         found[names[name]] = array

@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 
 from tf1ref import console
+from tf1ref.artifacts.graph import shapes
 
 
 def show_freeze(report, as_json=False):
@@ -23,7 +24,7 @@ def _show(report):
     counts += [f"{report.folded} batch norms and factors folded"] * bool(report.folded)
     console.say(f"{report.path}: {', '.join(counts)}")
     ends = [("input", report.inputs), ("output", report.outputs)]
-    rows = [(kind, name, "any" if shape is None else shape) for kind, found in ends for name, shape in found.items()]
+    rows = [(kind, name, shapes.text(shape)) for kind, found in ends for name, shape in found.items()]
     console.table(("", "tensor", "shape"), rows)
     if not report.compared:
         console.say(f"NOT verified on inputs: {report.not_compared}")

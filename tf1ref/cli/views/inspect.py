@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from tf1ref import console
 from tf1ref.artifacts import inspect
-from tf1ref.artifacts.graph import summaries
+from tf1ref.artifacts.graph import shapes, summaries
 from tf1ref.console import clean
 
 # A table has at most this many rows, unless its option asks for all.
@@ -123,7 +123,7 @@ def _graph_facts(graph):
 def _show_ends(graph):
     ends = [("in", t) for t in graph.inputs[:MOST_ROWS]] + [("out?", t) for t in graph.outputs]
     if ends:
-        rows = [(end, clean(t.name), clean(t.op), t.dtype, shape(t.shape)) for end, t in ends]
+        rows = [(end, clean(t.name), clean(t.op), t.dtype, shapes.text(t.shape)) for end, t in ends]
         console.table(("", "likely inputs and outputs", "op", "type", "shape"), rows)
     if len(graph.inputs) > MOST_ROWS:
         console.say(f"and {len(graph.inputs) - MOST_ROWS} more placeholders")
@@ -157,7 +157,7 @@ def _show_variables(report, most):
 
 def _graph_rows(report):
     return [
-        (clean(v.name), shape(v.shape), v.dtype, _numbers(v.shape), "trained" * (v.name in g.trained), "")
+        (clean(v.name), shapes.text(v.shape), v.dtype, _numbers(v.shape), "trained" * (v.name in g.trained), "")
         for g in report.graphs
         for v in g.variables
     ]
@@ -178,7 +178,7 @@ def _saved_rows(report):
         role = "average" if v.name in averages else "trained" if v.name in trained else SLOT if slot else ""
         places = ", ".join(s.rpartition(".")[2] for s in v.shards) if scattered else ""
         places += f" in {v.slices} pieces" * (v.slices > 1)
-        rows.append((clean(v.name), shape(v.shape), v.dtype, f"{v.parameters:,}", role, clean(places.strip())))
+        rows.append((clean(v.name), shapes.text(v.shape), v.dtype, f"{v.parameters:,}", role, clean(places.strip())))
     return rows
 
 
@@ -188,7 +188,7 @@ def _show_signatures(report, most):
         for name, signature in graph.signatures.items():
             for end, key in (("in", "inputs"), ("out", "outputs")):
                 for name_of, t in signature[key].items():
-                    rows.append((clean(name), end, clean(name_of), clean(t.name), t.dtype, shape(t.shape)))
+                    rows.append((clean(name), end, clean(name_of), clean(t.name), t.dtype, shapes.text(t.shape)))
         if rows:
             console.table(("signature", "", "key", "tensor", "type", "shape"), rows[:most])
         if most and len(rows) > most:
@@ -231,7 +231,7 @@ def _look_out(report):
 
 def _show_node(node):
     _heading(node.name, node.op)
-    _facts([("function", node.function), ("device", node.device), ("shape", shape(node.shape))])
+    _facts([("function", node.function), ("device", node.device), ("shape", shapes.text(node.shape))])
     ends = [("reads", *i) for i in node.inputs] + [("read by", *r) for r in node.readers[:MOST_ROWS]]
     if ends:
         console.table(("", "node", "op"), [(end, clean(name), clean(op)) for end, name, op in ends])
@@ -243,11 +243,6 @@ def _show_node(node):
 
 def _names(report):
     return [v.name for v in report.variables]
-
-
-def shape(sizes):
-    """Returns a shape as text: "[?, 28, 28]", or "any" where the rank is unknown too."""
-    return "any" if sizes is None else f"[{', '.join('?' if n is None else str(n) for n in sizes)}]"
 
 
 def _numbers(sizes):
