@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from tf1ref import cli
 from tf1ref.artifacts import CheckFailed
 from tf1ref.port.program import programs
 
@@ -88,11 +89,13 @@ rows, labels = rng.rand(40, 3).astype(np.float32), rng.randint(0, 2, 40)
 dataset = tf.data.Dataset.from_tensor_slices((rows, labels)).shuffle(40, seed=3).repeat().batch(8)
 x, y = dataset.make_one_shot_iterator().get_next()
 training = tf.placeholder(tf.bool, [], name="training")
-hidden = tf.layers.dropout(tf.layers.dense(x, 5, tf.nn.relu), 0.3, training=training, seed=2)
+hidden = tf.layers.batch_normalization(tf.layers.dense(x, 5, tf.nn.relu), momentum=0.5, training=training)
+hidden = tf.layers.dropout(hidden, 0.3, training=training, seed=2)
 loss = tf.losses.sparse_softmax_cross_entropy(y, tf.layers.dense(hidden, 2))
 global_step = tf.train.get_or_create_global_step()
 rate = tf.train.piecewise_constant(global_step, [6, 12], [0.5, 0.1, 0.02])
-train = tf.train.MomentumOptimizer(rate, 0.9).minimize(loss, global_step)
+with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+    train = tf.train.MomentumOptimizer(rate, 0.9).minimize(loss, global_step)
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     for i in range(30):
@@ -167,16 +170,27 @@ def test_a_language_model_of_two_lstm_layers(ported, tmp_path, formatted):
 
 
 def test_what_an_iterator_gave_is_an_argument(ported, tmp_path, formatted):
-    """With dropout by a placeholder, and a rate that a condition chooses."""
+    """With dropout and batch normalization by a placeholder, and a rate that a condition chooses."""
     report, model, train = ported(PIPELINE)
     assert "tf.cond(training," in model and report.compared > 0
     arrays = np.load(tmp_path / "out/recording.npz")
+    moved = np.abs(arrays["final/batch_normalization/moving_mean"])
+    assert moved.max() > 0.01 and "moving_mean.assign_sub(" in train
     assert arrays["3/inputs/x"].shape == (8, 3) and arrays["3/inputs/y"].shape == (8,)
     formatted(tmp_path / "out")
 
 
-def test_what_a_queue_gave_is_an_argument(ported, tmp_path):
-    report, model, train = ported(QUEUE)
+def test_what_a_queue_gave_is_an_argument(quick_program, tmp_path, monkeypatch, capsys, refused):
+    """By the command, which shows the script and its port beside each other."""
+    (tmp_path / "program.py").write_text(QUEUE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert cli.main(["port", "program.py", "-o", "out", "--show"]) == 0
+    said = capsys.readouterr().out
+    assert "tf.train.start_queue_runners(sess, coord)" in said and "class Trainer(tf.Module):" in said
+    assert said.index("start_queue_runners") < said.index("class Trainer") < said.index("0 differ")
+    assert "--show" in refused("port", "program.py", "-o", "new", "--show", "--json")
+    assert "--show" in refused("port", "model.pb", "-o", "new", "--show")
     arrays = np.load(tmp_path / "out/recording.npz")
     assert [arrays[f"{i}/inputs/x"].tolist() for i in range(2)] == [[1.0, 2.0, 3.0, 1.0], [2.0, 3.0, 1.0, 2.0]]
     w = np.float32(1.0)

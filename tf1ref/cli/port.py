@@ -24,10 +24,13 @@ def add_verbs(verbs):
     parser.add_argument(
         "--seed", type=count, default=1, metavar="S", help="of a script: what it starts from (default: 1)"
     )
+    parser.add_argument("--show", action="store_true", help="of a script: print it and its port side by side")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 
 def _port(arguments):
+    if arguments.show and arguments.json:
+        raise InputError("port: --show and --json both print to standard output: give one of them")
     from tf1ref import console, parity
 
     parity.without_onednn()
@@ -44,10 +47,11 @@ def _port(arguments):
             steps=arguments.steps,
             seed=arguments.seed,
             force=arguments.force,
+            beside=arguments.show,
         )
         return
-    if arguments.args:
-        raise InputError(f"port {arguments.source}: --args are for a script: leave them out")
+    if arguments.args or arguments.show:
+        raise InputError(f"port {arguments.source}: --args and --show are for a script: leave them out")
     view.show_port(
         programs.source_named(arguments.source),
         arguments.output,

@@ -5,8 +5,7 @@ import sys
 import textwrap
 
 from tf1ref import catalog, console
-
-WIDE = 160  # columns from which the two halves stand side by side
+from tf1ref.cli.views import halves
 
 
 def show_list(examples, as_json=False):
@@ -42,7 +41,6 @@ def show_source(example):
 
 def show_example(example):
     """Prints the docstring, the constants and the two halves: side by side on a wide terminal."""
-    from rich.columns import Columns
     from rich.panel import Panel
 
     out = console.out()
@@ -51,13 +49,4 @@ def show_example(example):
     out.print(Panel(parts.docstring.rstrip(), expand=False), markup=False, highlight=False)
 
     out.print(console.python(parts.constants))
-    if out.width < WIDE:
-        for text, title in ((parts.graph, "graph"), (parts.function, "function")):
-            out.print(Panel(console.python(text), title=title))
-    else:
-        half = out.width // 2 - 1
-        halves = [
-            Panel(console.python(text, half - 4), title=title, width=half)
-            for text, title in ((parts.graph, "graph"), (parts.function, "function"))
-        ]
-        out.print(Columns(halves, padding=0))
+    halves.show([("graph", parts.graph), ("function", parts.function)])

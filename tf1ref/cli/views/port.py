@@ -3,8 +3,10 @@
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from tf1ref import console
+from tf1ref.cli.views import halves
 from tf1ref.port import porting
 from tf1ref.port.program import programs
 
@@ -23,9 +25,14 @@ def show_port(source, folder, as_json=False, **options):
         )
 
 
-def show_program(script, folder, as_json=False, **options):
-    """Ports a program as programs.port_program does and prints the report."""
+def show_program(script, folder, as_json=False, beside=False, **options):
+    """Ports a program as programs.port_program does and prints the report; `beside`: and both programs in halves."""
     report = programs.port_program(script, folder, **options)
+    if beside:
+        with open(script, encoding="utf-8", errors="replace") as file:
+            old = file.read()
+        texts = [(Path(report.path) / name).read_text() for name in ("model.py", "train.py")]
+        halves.show([(script, old), (f"{report.path}/model.py, train.py", "\n\n".join(texts))])
     if not _show(report, "model.py and train.py", as_json):
         console.say(
             f"proven: in a process of its own it trains as {report.source}, to the bit: {report.compared:,} elements "

@@ -10,6 +10,7 @@ from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
 from tf1ref.port import names, reading
 from tf1ref.port.flow.frames import FLOW
+from tf1ref.port.program import branches
 
 WRITES = re.compile(
     r"(Resource)?(Sparse)?Apply\w+|(Resource)?Scatter\w+|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp|CountUpTo"
@@ -82,6 +83,7 @@ def training(recording):
     wanted.update((name.partition(":")[0], None) for call in calls for name in _all(call))
     repaired = repairs.repaired(meta.graph_def, [name for name in wanted if name in there], recording.path)
     graph = _shaped(repaired.imported(), meta.graph_def)
+    branches.brought_out(graph)
     where = Where(recording, number)
     ops = {op.name: op for op in graph.get_operations()}
     parts = _Parts(ops, calls, where)
@@ -93,7 +95,7 @@ def training(recording):
     steps = [parts.step(found, names.free(_method(found, len(kinds), called), taken)) for found in kinds.values()]
     if not any(step.gradients for step in steps):
         raise InputError(f"{recording.program}: no run computes gradients: port its model from a checkpoint")
-    return Training(repaired.graph_def, steps, {name: reading.of_op(op, recording.path) for name, op in ops.items()})
+    return Training(graph.as_graph_def(), steps, {name: reading.of_op(op, recording.path) for name, op in ops.items()})
 
 
 def _of(call):
@@ -153,19 +155,20 @@ class _Parts:
 
     def writes(self, run):
         """Returns the names of the ops by which a run writes."""
-        return frozenset(name for name in self.reached(run) if WRITES.fullmatch(self.ops[name].type))
+        return frozenset(name for name in self.reached(run, ()) if WRITES.fullmatch(self.ops[name].type))
 
-    def reached(self, run):
-        """Returns the names of the ops that a run needs, up to its gradients."""
+    def reached(self, run, ends):
+        """Returns the names of the ops that a run needs; `ends` need nothing."""
         start = [n.partition(":")[0] for n in [*run.targets, *run.fetches]]
-        return _ancestors([n for n in start if n in self.ops], self.ops, ends=self.known)
+        return _ancestors([n for n in start if n in self.ops], self.ops, ends=ends)
 
     def step(self, runs, name):
         """Returns the Step that `runs` make."""
-        reached = set().union(*(self.reached(run) for run in runs))
-        gradients = self._gradients(reached)
+        gradients = self._gradients(set().union(*(self.reached(run, self.known) for run in runs)))
+        # What waits for no gradient may be before them: the averages of a batch normalization.
+        reached = set().union(*(self.reached(run, ()) for run in runs))
         losses = [loss for gradient in gradients for loss in gradient.losses]
-        inputs = self._inputs(runs, reached, losses)
+        inputs = self._inputs(runs, reached)
         forward, updates = self._split(reached, runs, losses, {graphs.tensor(n) for n in inputs})
         return Step(name, gradients, forward, updates, inputs, runs)
 
@@ -189,11 +192,15 @@ class _Parts:
         model = before | _descendants(starts | draws, ops)
         late = set(self.known) | {name for name in reached if WRITES.fullmatch(ops[name].type)}
         model -= _descendants(late, ops)
-        flow = [n for n in reached - model - set(self.known) if ops[n].type.removeprefix("Ref") in FLOW]
+        writes = [name for name in reached if WRITES.fullmatch(ops[name].type)]
+        inner = next((ops[n] for n in writes if ops[n].inputs[0].op.type.endswith("Switch")), None)
+        if inner is not None:
+            raise self.where.refused(inner, "writes to a variable within a branch: not ported yet")
+        kept = _ancestors(writes, ops, control=False, ends=self.known) - set(self.known)
+        flow = [n for n in kept - model if ops[n].type.removeprefix("Ref") in FLOW]
         # This includes a rate that a condition chooses.
         model |= _ancestors(flow, ops, control=False, ends=self.known)
-        writes = [name for name in reached if WRITES.fullmatch(ops[name].type)]
-        kept = _ancestors(writes, ops, control=False, ends=self.known) - model - set(self.known)
+        kept -= model
         wanted = [name for name in ops if name in kept]
         forward = dict.fromkeys(losses)
         fetched = [n for run in runs for n in run.fetches if n.partition(":")[0] in model]
@@ -239,10 +246,9 @@ class _Parts:
         """Returns which of `nodes` a control dependency on `op` waits for."""
         return {name for name in _ancestors([op.name], self.ops, ends=self.known) if name in nodes}
 
-    def _inputs(self, runs, reached, losses):
-        needed = reached | _ancestors([loss.partition(":")[0] for loss in losses], self.ops)
+    def _inputs(self, runs, reached):
         found = dict.fromkeys(name for run in runs for name in run.feeds)
-        return [name for name in found if name.partition(":")[0] in needed]
+        return [name for name in found if name.partition(":")[0] in reached]
 
 
 def _ancestors(names_, ops, control=True, ends=()):
