@@ -52,7 +52,8 @@ def test_every_kind_of_model_into_every_other(prefix, tmp_path):
             path = tmp_path / f"{kind}-{MODELS[target]}"
             assert convert(first[kind], path, target, outputs=["y"]).compared == 2
     assert verify(prefix, tmp_path / "pbtxt-m", outputs=["y"]).equal
-    assert (tmp_path / "events-m.pb").read_bytes() == (tmp_path / "m.pb").read_bytes()
+    convert(first["pb"], tmp_path / "again.pb", outputs=["y"])
+    assert (tmp_path / "events-m.pb").read_bytes() == (tmp_path / "again.pb").read_bytes()
     assert not list(tmp_path.glob(".*"))
 
 

@@ -99,7 +99,7 @@ def _state(path):
     try:
         with open(path, "rb") as file:
             state = text_format.Parse(file.read(), protos.CheckpointState())
-    except (OSError, ValueError, RecursionError):
+    except (text_format.ParseError, OSError, ValueError, RecursionError):
         return ""
     named = state.model_checkpoint_path
     if named and not os.path.isabs(named):
