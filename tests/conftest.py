@@ -30,14 +30,11 @@ QUICK = ("basics", "training", "regression", "iris", "images", "pipelines", "sav
 def pytest_collection_modifyitems(items):
     """Says which tests share a process: a file's, so that TensorFlow loads once for it.
 
-    Of the files that go through the whole catalog, a chapter's, so that no process is left with all of it. The failure
-    table's tests mostly wait: each on its own.
+    Of the files that go through the whole catalog, a chapter's, so that no process is left with all of it.
     """
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
         chapter = str(name).partition(".")[0] if item.path.name in ("test_parity.py", "test_expected.py") else ""
-        if item.path.name == "test_failure_table.py":
-            chapter = item.callspec.id
         item.add_marker(pytest.mark.xdist_group(f"{item.path}-{chapter}"))
         if name and chapter and chapter not in QUICK:
             item.add_marker(pytest.mark.slow)

@@ -1,4 +1,7 @@
-"""Dummy tasks killed and stopped at random, again and again, with restarts: the job ends with every step made."""
+"""Dummy tasks killed and stopped at random, again and again, with restarts: the job ends with every step made.
+
+The long form: CHAOS="1200 30" (seconds, and seconds between two blows) pytest tests/cluster/test_chaos.py
+"""
 
 import os
 import pathlib
@@ -9,9 +12,9 @@ import time
 import pytest
 
 SEED = 16
-SECONDS = 30  # of chaos
-PAUSE = 0.7  # between two blows
+SECONDS, PAUSE = map(float, os.environ.get("CHAOS", "12 0.6").split())
 STEPS, SAVE_EVERY = 400, 10
+STEP_SECONDS = SECONDS / STEPS / 2  # half of the chaos comes before a worker's last steps
 
 # Each worker counts its own steps, tells them, and saves every SAVE_EVERY; a ps holds a port's place, no more.
 PROGRAM = f"""
@@ -36,7 +39,7 @@ for step in range(saved + 1, {STEPS} + 1):
         time.sleep(.05)
         contract.report(contract.RUNNING, step)
         contract.report(contract.LOADING)
-    time.sleep(.01)
+    time.sleep({STEP_SECONDS})
 """
 
 
@@ -48,6 +51,7 @@ def held(pid):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 280)
 def test_every_step_is_made_though_tasks_die_all_the_time(job):
     path = job.folder / "six.yml"
     path.write_text(f"ps_hosts: [{', '.join(['localhost:0'] * 2)}]\nworker_hosts: [{', '.join(['localhost:0'] * 4)}]\n")
@@ -59,11 +63,12 @@ def test_every_step_is_made_though_tasks_die_all_the_time(job):
         job.wait_for_file(f"{name}.pid")
     before, blows = held(job.process.pid), blow_for(job, names)
     after = held(job.process.pid)
+    print(f"{blows} blows, seed {SEED}; open files and kB of memory {before}, then {after}")
     (job.folder / "calm").write_text("x")
     code, out, err = job.end(120)
     alarms = [line for line in err.splitlines() if "the global step fell" not in line]
     assert code == 0 and alarms == [], err
-    assert out.count("; starting it again") >= blows / 4 > 2
+    assert out.count("; starting it again") >= blows / 4 > 1
     for name in names[2:]:
         made = [int(line) for line in (job.folder / f"{name}.steps").read_text().split()]
         assert set(made) == set(range(1, STEPS + 1))

@@ -12,10 +12,11 @@ import pytest
 from tf1ref.cluster.contract import tf_config
 from tf1ref.cluster.ports import Ports
 
-pytestmark = pytest.mark.slow  # real TensorFlow servers: a minute and a half in all
+pytestmark = pytest.mark.slow  # real TensorFlow servers
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECONDS = 120
+NO_KERAS = pathlib.Path(__file__).parent / "no_keras"  # half of what importing TensorFlow costs
+SECONDS = 240
 
 # python task.py STEPS [PID]: adds one to a shared counter STEPS times; then stops the process PID.
 PROGRAM = """
@@ -89,7 +90,7 @@ class Cluster:
 
     def start(self, job, index, *arguments):
         own = {"TF_CONFIG": tf_config(self._hosts, job, index), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        path = os.pathsep.join(filter(None, [str(NO_KERAS), str(ROOT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [sys.executable, str(self._folder / "task.py"), *map(str, arguments)],
             env={**os.environ, **own, "PYTHONPATH": path},
@@ -135,44 +136,35 @@ def test_a_worker_ends_well_when_the_ps_no_longer_answers(cluster):
     assert worker.communicate(timeout=SECONDS)[0] == "first 1\nleft\n" and worker.returncode == 0
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_worker_that_is_stuck_on_a_stopped_ps_ends_by_a_signal(number, code, cluster):
+def test_a_worker_that_is_stuck_on_a_stopped_ps_ends_by_a_signal(cluster):
     ps = cluster.start("ps", 0)
     worker = cluster.start("worker", 0, 100_000)
     assert worker.stdout.readline() == "first 1\n"
     ps.send_signal(signal.SIGSTOP)
     time.sleep(0.5)  # long enough for the worker to be inside a call that does not return
-    worker.send_signal(number)
-    assert worker.wait(SECONDS) == code
-
-
-def test_ctrl_c_ends_a_ps(cluster):
-    ps, worker = cluster.start("ps", 0), cluster.start("worker", 0, 1)
-    assert worker.wait(SECONDS) == 0
-    ps.send_signal(signal.SIGINT)
-    assert ps.wait(SECONDS) == 130
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(SECONDS) == 130
 
 
 @pytest.mark.parametrize("cluster", [EXIT], indirect=True, ids=[""])
-@pytest.mark.parametrize("stop", [False, True], ids=["a ps that answers", "a ps that does not"])
 @pytest.mark.parametrize("closing", ["close", "leave open"])
-def test_pythons_own_exit_neither_hangs_nor_loses_the_exit_code(closing, stop, cluster):
+def test_pythons_own_exit_neither_hangs_on_a_stopped_ps_nor_loses_the_exit_code(closing, cluster):
     ps, worker = cluster.start("ps", 0), cluster.start("worker", 0, closing)
     assert worker.stdout.readline() == "first 1\n"
-    if stop:
-        ps.send_signal(signal.SIGSTOP)
+    ps.send_signal(signal.SIGSTOP)
     worker.stdin.write("\n")
     worker.stdin.flush()
     assert worker.wait(SECONDS) == 7
 
 
 @pytest.mark.parametrize("cluster", [KEEP], indirect=True, ids=[""])
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_chief_that_is_asked_to_end_saves_once_more(number, code, cluster, tmp_path):
-    cluster.start("ps", 0)
+def test_a_chief_that_is_asked_to_end_saves_once_more(cluster, tmp_path):
+    ps = cluster.start("ps", 0)
     worker = cluster.start("worker", 0, tmp_path / "kept")
     assert worker.stdout.readline() == "fifty\n"
-    worker.send_signal(number)
-    assert worker.wait(SECONDS) == code
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(SECONDS) == 143
     steps = [int(path.stem.rpartition("-")[2]) for path in (tmp_path / "kept").glob("model.ckpt-*.index")]
     assert max(steps) >= 50
+    ps.send_signal(signal.SIGINT)
+    assert ps.wait(SECONDS) == 130
