@@ -32,7 +32,7 @@ NEAREST = 0.6  # ... at most this much
 
 
 def load():
-    """(train images, train labels, test images, test labels): uint8 (n, 32, 32, 3) and uint8 (n,).
+    """Returns (train images, train labels, test images, test labels): uint8 (n, 32, 32, 3) and uint8 (n,).
 
     From folder("cifar10"): the .bin files there or in its cifar-10-batches-bin, else the pickled batches there or in
     its cifar-10-batches-py, all that are there of data_batch_1 to 5, and test_batch. Without any 10,000 and 2000
@@ -48,7 +48,7 @@ def load():
 
 
 def binary_files(scratch):
-    """(training files, test file) in the binary layout, for readers of records; paths as text.
+    """Returns (training files, test file) in the binary layout, for readers of records; paths as text.
 
     The real ones as they lie, every record checked; pickled or generated pictures are written into the folder
     `scratch` first. Raises InputError for files that cannot be used.
@@ -66,7 +66,7 @@ def binary_files(scratch):
 
 
 def read_binary(path):
-    """(images, labels) of a .bin file: uint8 (n, 32, 32, 3) and uint8 (n,).
+    """Returns (images, labels) of a .bin file: uint8 (n, 32, 32, 3) and uint8 (n,).
 
     Raises InputError when the file cannot be read, is empty or cut short, or has a label above 9.
     """
@@ -86,7 +86,7 @@ def read_binary(path):
 
 
 def read_pickled(path):
-    """(images, labels) of a python batch, as of a .bin file; what the pickle would call is not called.
+    """Returns (images, labels) of a python batch, as of a .bin file; what the pickle would call is not called.
 
     Raises InputError when the file cannot be read, is no batch, calls anything, or has a label above 9.
     """
@@ -110,12 +110,7 @@ def write_binary(path, images, labels):
 
 @functools.lru_cache(maxsize=2)
 def generate(count, seed):
-    """`count` generated (images, labels), read-only: uint8 (count, 32, 32, 3) and uint8 (count,).
-
-    Each class is a pattern of coloured tiles. A picture shows a window of its pattern, faint under noise, and half of
-    the pictures are mirrored. Some pictures also show some of another class's pattern. So a better model has a better
-    result.
-    """
+    """Returns `count` generated (images, labels), read-only: uint8 (count, 32, 32, 3) and uint8 (count,)."""
     random = np.random.Generator(np.random.PCG64(seed))
     patterns = np.random.Generator(np.random.PCG64(0)).integers(-127, 128, (10, GRID, GRID, CHANNELS))
     patterns = patterns.repeat(TILE, 1).repeat(TILE, 2).astype(np.float32)
@@ -153,7 +148,10 @@ def _check_labels(path, labels):
 
 
 def _found():
-    """The files there are, the test's last: (binary ones, pickled ones), empty where there are none."""
+    """Returns (binary files, pickled files), with the test file last.
+
+    Either list is empty when its files are missing.
+    """
     folder = folders.folder("cifar10")
     if not folder:
         return [], []

@@ -66,7 +66,7 @@ ALIKE = ((6, 2), (7, 4), (7, 3), (5, 8), (9, 6), (3, 6), (0, 5), (9, 1), (3, 9),
 
 
 def generate(count, seed):
-    """`count` pictures, uint8 (count, 28, 28), ink 255 on 0, and labels, uint8 (count,), from `seed`.
+    """Returns `count` pictures, uint8 (count, 28, 28), ink 255 on 0, and labels, uint8 (count,), from `seed`.
 
     >>> images, labels = generate(2, seed=1)
     >>> images.shape, labels.shape
@@ -83,7 +83,7 @@ def generate(count, seed):
 
 @functools.lru_cache(maxsize=1)
 def load():
-    """(train images, train labels, test images, test labels): 60,000 and 10,000, drawn once a process."""
+    """Returns (train images, train labels, test images, test labels): 60,000 and 10,000, drawn once a process."""
     arrays = generate(60_000, seed=1) + generate(10_000, seed=2)
     for array in arrays:
         array.flags.writeable = False  # shared by every caller
@@ -91,7 +91,7 @@ def load():
 
 
 def _smooth(points):
-    """A Catmull-Rom curve through `points` (k, 2), 16 pieces between two of them."""
+    """Returns a Catmull-Rom curve through `points` (k, 2), 16 pieces between two of them."""
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = ends[:-3, None], ends[1:-2, None], ends[2:-1, None], ends[3:, None]
     t = (np.arange(16) / 16)[:, None]
@@ -100,7 +100,7 @@ def _smooth(points):
 
 
 def _trace(path):
-    """A path's text as SAMPLES points (SAMPLES, 2) at equal distances."""
+    """Returns a path's text as SAMPLES points (SAMPLES, 2) at equal distances."""
     pieces, last = [], []
     for piece in path.split("|"):
         points = last + [[int(n) / 100 for n in pair.split(",")] for pair in piece.split()]
@@ -114,19 +114,19 @@ def _trace(path):
 
 @functools.lru_cache(maxsize=1)
 def _templates():
-    """Every traced path (paths, SAMPLES, 2), and each digit's first path and number of paths."""
+    """Returns every traced path (paths, SAMPLES, 2), and each digit's first path and number of paths."""
     counts = np.array([len(PATHS[digit]) for digit in range(10)])
     traced = np.stack([_trace(path) for digit in range(10) for path in PATHS[digit]])
     return traced.astype(np.float32), np.cumsum(counts) - counts, counts
 
 
 def _bell(random, *shape):
-    """Numbers of mean 0 and deviation 1 within -3 and 3: the sum of three uniform ones."""
+    """Returns numbers of mean 0 and deviation 1 within -3 and 3: the sum of three uniform ones."""
     return 2 * random.random((3, *shape), np.float32).sum(0) - 3
 
 
 def _shapes(random, labels):
-    """Paths (n, SAMPLES, 2) for `labels`, a few of them on the way to a digit alike."""
+    """Returns paths (n, SAMPLES, 2) for `labels`. A few of them are on the way to a similar digit."""
     traced, first, counts = _templates()
     n = len(labels)
     pick = random.random((4, n), np.float32)
@@ -137,7 +137,7 @@ def _shapes(random, labels):
 
 
 def _bend(random, shapes):
-    """The shapes after wobble, bending, an affine map and a shift: pixel coordinates (2, n, SAMPLES)."""
+    """Returns the shapes after wobble, bending, an affine map and a shift: pixel coordinates (2, n, SAMPLES)."""
     n = len(shapes)
     place = np.arange(SAMPLES) * ((KNOTS - 1) / (SAMPLES - 1))
     left = np.minimum(place.astype(int), KNOTS - 2)
@@ -182,7 +182,7 @@ def _ink(random, points):
 
 
 def _blur(sheet):
-    """`sheet` (n, 28, 28) smeared by 1 2 1 along both axes; what leaves the picture is lost."""
+    """Returns `sheet` (n, 28, 28) smeared by 1 2 1 along both axes; what leaves the picture is lost."""
     for axis in (1, 2):
         there = np.moveaxis(sheet, axis, 0)
         out = 2 * there

@@ -12,7 +12,7 @@ FEWEST = 32  # one batch of the source's
 
 
 def load():
-    """(x, y): float64 (n, 2) and (n, 1), n = 300; y is 1 where x1^2 + x2^2 < 2, else 0.
+    """Returns (x, y): float64 (n, 2) and (n, 1), n = 300; y is 1 where x1^2 + x2^2 < 2, else 0.
 
     From dot.csv in folder("dots"); without it the points are generated, as one line on standard error says.
     Raises InputError when the file cannot be read or is not numbers under x1, x2, y_c.
@@ -25,7 +25,7 @@ def load():
 
 
 def generate():
-    """(x, y) as load() gives them: RandomState(2), the numbers of the source's file before it was rounded.
+    """Returns (x, y) as load() gives them: RandomState(2), the numbers of the source's file before it was rounded.
 
     >>> x, y = generate()
     >>> x.shape, y.shape
@@ -36,7 +36,7 @@ def generate():
 
 
 def read(path):
-    """(x, y), float64 (n, 2) and (n, 1), of a csv file with the columns x1, x2, y_c in any order.
+    """Returns (x, y), float64 (n, 2) and (n, 1), of a csv file with the columns x1, x2, y_c in any order.
 
     Raises InputError for a missing column, a field that is no finite number (both name the line), and fewer
     than 32 rows.

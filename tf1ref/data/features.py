@@ -19,7 +19,7 @@ BUCKETS = 2**27  # TF's retrain.py counted names up to this number; any multiple
 
 
 def cached(folder, maker, paths, compute, counted=iter):
-    """The vectors of picture files as one float32 (n, size), from `folder` where they are known.
+    """Returns the vectors of picture files as one float32 (n, size), from `folder` where they are known.
 
     maker: bytes that change whenever the vectors would. compute(path, data): returns the vector of one picture; all
     have one size. It is called only for pictures whose vector is not in `folder` yet. counted: wraps the iteration over
@@ -40,7 +40,7 @@ def cached(folder, maker, paths, compute, counted=iter):
 
 
 def lists(paths, validation, testing):
-    """{"training", "validation", "testing": indices into `paths`}; `validation` and `testing` are percentages.
+    """Returns {"training", "validation", "testing": indices into `paths`}; `validation` and `testing` are percentages.
 
     The SHA-1 of a file's name decides. Only the part before `_nohash_` counts, so that variants of one picture stay
     together. A picture stays in its list when others come or go, and when the folder moves. TF's retrain.py hashed the

@@ -140,7 +140,7 @@ def _there(folder: Path, name: str, about: File, force: bool) -> bool:
 
 
 def _mark(archive: Path) -> Path:
-    """The file that says which archive was unpacked here."""
+    """Returns the file that says which archive was unpacked here."""
     return archive.with_name(f".{archive.name}.unpacked")
 
 

@@ -36,18 +36,21 @@ def use(path):
 
 
 def cache():
-    """Where fetched data sets are kept: $XDG_CACHE_HOME/tf1ref, else ~/.cache/tf1ref. It may not exist."""
+    """Returns where fetched data sets are kept: $XDG_CACHE_HOME/tf1ref, else ~/.cache/tf1ref. It may not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "tf1ref"
 
 
 def root():
-    """$TF1REF_DATA as a Path, or None when it is unset or empty; InputError when it is no readable folder."""
+    """Returns $TF1REF_DATA as a Path, or None when it is unset or empty.
+
+    Raises InputError when it is not a readable folder.
+    """
     value = os.environ.get("TF1REF_DATA")
     return _readable(Path(value), "set TF1REF_DATA to a folder of data sets, or unset it") if value else None
 
 
 def folder(name):
-    """The folder of data set `name`, or None when neither $TF1REF_DATA nor the cache has one.
+    """Returns the folder of data set `name`, or None when neither $TF1REF_DATA nor the cache has one.
 
     Raises InputError when $TF1REF_DATA, or the folder found, is not a folder that can be read, and when the folder that
     `use` named does not have the data set.

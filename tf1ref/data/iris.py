@@ -7,7 +7,7 @@ import numpy as np
 
 
 def load():
-    """(x, y) in file order: x float64 (150, 4), y int64 (150,).
+    """Returns (x, y) in file order: x float64 (150, 4), y int64 (150,).
 
     x: sepal length and width, petal length and width in cm. y: 0 setosa, 1 versicolor, 2 virginica. The
     values are those scikit-learn ships: Fisher's of 1936, also in rows 35 and 38 where other copies differ.

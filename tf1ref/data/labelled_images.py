@@ -64,14 +64,14 @@ def load(folder, text, saved, classes=10, side=28):
 
 
 def _files(folder):
-    """The picture files of a folder and of the folders in it."""
+    """Returns the picture files of a folder and of the folders in it."""
     if not os.path.isdir(folder):
         raise InputError(f"{folder}: no such folder: name the folder of the pictures")
     return [path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
 
 
 def _lines(text):
-    """(line number, line) of a text's lines that are not empty."""
+    """Yields (line number, line) for the lines of a text that are not empty."""
     try:
         with open(text, encoding="utf-8-sig") as file:
             lines = file.read().splitlines()
@@ -104,7 +104,7 @@ def _image(where, path, side):
 
 
 def _state(folder, text):
-    """A hash of where the pictures and the text are, how long, and when they were last changed."""
+    """Returns a hash of where the pictures and the text are, how long they are, and when they last changed."""
     paths = [Path(text), *sorted(_files(folder))]
     if not paths[0].is_file():
         raise InputError(f"{text}: no such file: write a line `name label` a picture")

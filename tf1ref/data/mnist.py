@@ -50,7 +50,7 @@ class DataSet:
         return images
 
     def next_batch(self, batch_size, fake_data=False, shuffle=True):
-        """The next `batch_size` pictures and labels, as new arrays.
+        """Returns the next `batch_size` pictures and labels, as new arrays.
 
         The pictures are shuffled before the first batch and after every epoch. A batch that reaches past the end of an
         epoch takes the rest of it and goes on in the next. `fake_data` keeps its place in TF1's signature, because
@@ -92,7 +92,7 @@ class DataSet:
 
 
 def read_data_sets(one_hot=False, dtype=np.float32, reshape=True, validation_size=5000, seed=None, where=None):
-    """MNIST as Datasets(train, validation, test): 55,000, 5000 and 10,000 examples of the official files.
+    """Returns MNIST as Datasets(train, validation, test): 55,000, 5000 and 10,000 examples of the official files.
 
     Reads the folder `where`, else folder("mnist") of $TF1REF_DATA or the cache. Without files there, as many generated
     digits stand in, and one line on standard error says so. `dtype`, `reshape`: see DataSet. `seed` fixes the batches

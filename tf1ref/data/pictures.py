@@ -26,7 +26,7 @@ MIDDLE = 14  # where MNIST's centres of mass lie: 13.99 and 14.00 on average, co
 
 
 def grey(path):
-    """A picture file in grey, as uint8 (height, width): 0 black, 255 white, turned as its EXIF data say.
+    """Returns a picture file in grey, as uint8 (height, width): 0 black, 255 white, turned as its EXIF data say.
 
     Transparent parts get the picture's own background. A picture of more than two million pixels is reduced to that
     size. Raises InputError for a file that is not a picture, is damaged or animated, or has more than 50 million
@@ -44,7 +44,7 @@ def grey(path):
 
 
 def digit(path):
-    """The digit on a picture file as MNIST has it: uint8 (28, 28), ink 255 on 0, from dark or light ink.
+    """Returns the digit on a picture file as MNIST has it: uint8 (28, 28), ink 255 on 0, from dark or light ink.
 
     Raises InputError where `grey` does, and for a picture on which nothing is to be seen.
     """
@@ -52,7 +52,7 @@ def digit(path):
 
 
 def centred(sheet, name="the picture"):
-    """The digit on a grey `sheet`, uint8 (height, width), as uint8 (28, 28).
+    """Returns the digit on a grey `sheet`, uint8 (height, width), as uint8 (28, 28).
 
     Raises InputError, which calls the sheet by `name`, for a blank one.
     """
@@ -100,7 +100,7 @@ def _decoded(path, file):
 
 
 def _flat(image):
-    """An opened picture in grey, uint8 (height, width), without transparency."""
+    """Returns an opened picture in grey, uint8 (height, width), without transparency."""
     image.draft("L", _kept_size(image))  # a JPEG is decoded at a fraction of its size
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode[0] in "IF":  # 16 or 32 bits, which convert("L") would clip, not scale
@@ -143,7 +143,7 @@ def _on_background(values, alpha):
 
 
 def _ink(sheet, name):
-    """How much ink is where, uint8 with 255 the most, 0 on paper. The paper's grey is the margin's median."""
+    """Returns how much ink is where, uint8: 0 on paper, 255 the most. The paper's grey is the margin's median."""
     sheet = sheet.astype(np.float32)
     margin = np.concatenate([sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]])
     ink = np.median(margin) - sheet

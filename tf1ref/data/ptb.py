@@ -46,7 +46,7 @@ def load():
 
 
 def read(folder):
-    """The Corpus of the three files of a folder (a Path).
+    """Returns the Corpus of the three files of a folder (a Path).
 
     Raises InputError for a file that is missing, is no text or holds no words, for a training text of fewer than two
     different words, and for a word that it does not have.
@@ -70,7 +70,7 @@ def read(folder):
 
 
 def words_of(path):
-    """The words of a text file, with <eos> for each end of a line. Raises InputError where there are none."""
+    """Returns the words of a text file, with <eos> for each end of a line. Raises InputError where there are none."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -84,7 +84,7 @@ def words_of(path):
 
 
 def vocabulary(words):
-    """{word: id}, the most frequent first, words of one frequency in alphabetical order.
+    """Returns {word: id}, the most frequent first, words of one frequency in alphabetical order.
 
     >>> vocabulary(["b", "a", "b", "c"])
     {'b': 0, 'a': 1, 'c': 2}
@@ -94,7 +94,7 @@ def vocabulary(words):
 
 
 def ids_of(words, ids):
-    """int32 (n,): the ids of the words that have one; others are passed over, as TF1's reader does.
+    """Returns int32 (n,): the ids of the words that have one; others are passed over, as TF1's reader does.
 
     >>> print(ids_of(["b", "x", "a"], {"b": 0, "a": 1}))
     [0 1]
@@ -119,7 +119,7 @@ def epoch_size(count, batch_size, num_steps):
 
 @functools.cache
 def generate():
-    """The stand-in: words that follow one another in a learnable way.
+    """Returns the stand-in: words that follow one another in a learnable way.
 
     With probability .8 one of the eight favourites of the word before comes next (the first most often), else any
     word by its frequency, which falls with its rank. A model that knows all this has a perplexity of about 30; one
@@ -137,7 +137,7 @@ def generate():
 
 
 def _sentences(random):
-    """Word numbers of more than enough sentences of 8 to 34 words, one after the other; DIFFERENT_WORDS ends one."""
+    """Returns word numbers of more than enough sentences of 8 to 34 words in a row. DIFFERENT_WORDS ends a sentence."""
     chances = 1 / (np.arange(DIFFERENT_WORDS) + 5)
     bounds = np.cumsum(chances / chances.sum())
     favourites = np.searchsorted(bounds, random.rand(DIFFERENT_WORDS, FAVOURITES) * bounds[-1])
@@ -155,7 +155,7 @@ def _sentences(random):
 
 
 def _word(number):
-    """A word that can be spoken: two or three syllables."""
+    """Returns a word that can be spoken: two or three syllables."""
     syllables = [consonant + vowel for consonant in "bdfgklmnrs" for vowel in "aeiou"]
     high, low = divmod(number, 50)
     return "".join(syllables[i] for i in ([low] if high < 50 else [high // 50, low])) + syllables[high % 50]

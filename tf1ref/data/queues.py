@@ -46,7 +46,10 @@ class Runners:
         self.coord.join(self.threads, GRACE_SECONDS)
 
     def run(self, fetches, feed_dict=None):
-        """Session.run that waits a bounded time. Raises DeadlineExceededError naming the queue that stays empty."""
+        """Runs Session.run for a bounded time.
+
+        Raises DeadlineExceededError with the name of the queue that stays empty.
+        """
         try:
             return self._sess.run(fetches, feed_dict, options=self._options)
         except v1.errors.DeadlineExceededError as e:

@@ -33,7 +33,10 @@ def report(path, skip_bad=False, features=None, check=False):
 
 
 def is_pictures(path):
-    """True for a folder and for a list of pictures by its suffix; anything else is taken for a TFRecord file."""
+    """Returns True for a folder and for a list of pictures, which its suffix tells.
+
+    Anything else is taken for a TFRecord file.
+    """
     return Path(path).is_dir() or Path(path).suffix.lower() in LISTS
 
 
@@ -80,7 +83,7 @@ def features_of(data):
 
 
 def _mismatch(found, wanted, types):
-    """What is wrong with one record's features, or ""."""
+    """Returns what is wrong with one record's features, or ""."""
     if found is None:
         return "not a tf.train.Example" if wanted else ""
     for name in wanted:
@@ -120,7 +123,7 @@ def _report_records(path, skip_bad, wanted):
 
 
 def pictures_of(path, skip_bad):
-    """The Pictures of a folder of class folders or of a list."""
+    """Returns the Pictures of a folder of class folders or of a list."""
     from tf1ref.data.formats import class_folders
 
     return (class_folders.read if Path(path).is_dir() else class_folders.read_list)(path, skip_bad)
@@ -145,7 +148,7 @@ def _report_pictures(path, skip_bad, features, check):
 
 
 def undecodable(file):
-    """Why Pillow cannot decode a picture, or ""."""
+    """Returns why Pillow cannot decode a picture, or ""."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -180,7 +183,10 @@ def rows_of(path, skip_bad):
 
 
 def _shown(kind, values):
-    """One feature for people and JSON: its type, how many values, and the first of them (of bytes their length)."""
+    """Returns one feature for people and JSON: its type, the number of values, and the first of them.
+
+    For bytes it returns their length.
+    """
     first = values[:SHOWN]
     if kind == "bytes":
         short = [v.decode("ascii", "replace") for v in first]

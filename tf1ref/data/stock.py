@@ -14,7 +14,7 @@ FEWEST = 300 + 60 + 1  # the source tests on 300 days, and takes 60 prices for o
 
 
 def load():
-    """Opening prices in file order, oldest first, float64 (n,); n = 2426 of the source's file.
+    """Returns opening prices in file order, oldest first, float64 (n,); n = 2426 of the source's file.
 
     From SH600519.csv in folder("stock"); without it the prices are generated, as one line on standard error says.
     Raises InputError when the file cannot be read or is not numbers under "open".
@@ -27,7 +27,7 @@ def load():
 
 
 def generate():
-    """Prices as load() gives them: a random walk that ends where the share's did, 1250 after 88.7, 2 % a day."""
+    """Returns prices as load() does: a random walk from 88.7 to 1250, as the share's, with 2 % a day."""
     walk = np.cumsum(np.random.RandomState(5).randn(DAYS - 1) * 0.02)
     days = np.arange(DAYS) / (DAYS - 1)
     bridge = np.concatenate([[0], walk]) - days * walk[-1]
@@ -35,7 +35,7 @@ def generate():
 
 
 def read(path):
-    """Prices, float64 (n,), of a csv file with a column "open"; other columns are passed over.
+    """Returns prices, float64 (n,), of a csv file with a column "open"; other columns are passed over.
 
     Raises InputError for a missing column, a price that is no positive number (both name the line), and fewer than
     361 rows.

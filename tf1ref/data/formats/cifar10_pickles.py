@@ -13,7 +13,7 @@ ADVICE = "use the batches of the CIFAR-10 home page"
 
 
 def read(path, pixels):
-    """(data, labels) of a pickled batch: uint8 (n, `pixels`) and integers (n,), n above 0.
+    """Returns (data, labels) of a pickled batch: uint8 (n, `pixels`) and integers (n,), n above 0.
 
     Raises InputError when the file cannot be read, and when it names anything but arrays and plain types, which is then
     not called. Raises it also when the file does not hold a dict with `data` of that shape and as many whole numbers in

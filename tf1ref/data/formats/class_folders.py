@@ -89,7 +89,7 @@ def write_list(path, pictures, force=False):
 
 
 def flowers(scratch, count=8, size=48):
-    """The Pictures of flower_photos; without that data set, generated ones of the same classes.
+    """Returns the Pictures of flower_photos; without that data set, generated ones of the same classes.
 
     The stand-in writes `count` pictures a class, size x size, into the folder `scratch`/flower_photos and says so
     in one line: petals in a colour and number of each class's own, turned and shifted by chance.
@@ -143,7 +143,7 @@ def _lines(path):
 
 
 def _split(line):
-    """(file, label) of a line; the separator is a comma or tab where there is one, else the last space."""
+    """Returns (file, label) of a line; the separator is a comma or tab where there is one, else the last space."""
     for separator in ("\t", ",", " "):
         if separator in line:
             name, _, label = line.rpartition(separator)

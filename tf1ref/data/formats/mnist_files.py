@@ -20,7 +20,7 @@ FETCH = "fetch the four files with `tf1ref data fetch mnist`"
 
 @functools.lru_cache(maxsize=2)  # an entry takes 55 MB; the next read_data_sets of the process then costs nothing
 def read(folder):
-    """(train images, train labels, test images, test labels) of `folder`; None when it holds no MNIST file.
+    """Returns (train images, train labels, test images, test labels) of `folder`; None when it holds no MNIST file.
 
     Images uint8 (n, 28, 28), labels uint8 (n,), read-only, kept in memory by the folder's path. The idx files
     come first, then mnist.npz. Raises InputError when files are missing, damaged or other than MNIST.
@@ -44,7 +44,7 @@ def read(folder):
 
 
 def _find(folder, name):
-    """The file of that official name, or None; some unpackers write a dot before idx."""
+    """Returns the file of that official name, or None; some unpackers write a dot before idx."""
     dotted = name.replace("-idx", ".idx")
     spellings = (name, name + ".gz", dotted, dotted + ".gz")
     return next((folder / spelling for spelling in spellings if os.path.lexists(folder / spelling)), None)
@@ -61,7 +61,7 @@ def _idx(path, axes):
 
 
 def _npz(path):
-    """The four arrays of Keras' layout; np.load without pickle, so that no code in the file can run."""
+    """Returns the four arrays of Keras' layout; np.load without pickle, so that no code in the file can run."""
     try:
         with open(path, "rb") as file:
             if file.read(2) != b"PK":  # np.load would take anything else for a pickle or a single array

@@ -35,7 +35,7 @@ def _package(name):
 
 
 def _modules(*names):
-    """The modules tensorflow.<name>; TensorFlow itself is left as it was, imported or not."""
+    """Returns the modules tensorflow.<name>; TensorFlow itself is left as it was, imported or not."""
     if "tensorflow" in sys.modules:
         return [importlib.import_module(f"tensorflow.{name}") for name in names]
     try:

@@ -58,7 +58,7 @@ class Bounds(NamedTuple):
 
 
 def crc32c(data):
-    """The CRC-32C of bytes, an int.
+    """Returns the CRC-32C of bytes, an int.
 
     A CRC is linear: each byte has its own share, which depends only on the byte and its distance from the end.
     tables()[k] holds the shares of a byte with k bytes after it. NumPy looks up the shares of a block at once.
@@ -89,7 +89,7 @@ def crc32c(data):
 
 @functools.cache
 def tables():
-    """The shares of a byte in a CRC: uint32 (BLOCK, 256), by the number of bytes behind it and its value."""
+    """Returns the shares of a byte in a CRC: uint32 (BLOCK, 256), by the number of bytes behind it and its value."""
     first = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         first = np.where(first & 1, first >> 1 ^ np.uint32(POLYNOMIAL), first >> 1).astype(np.uint32)
@@ -105,7 +105,7 @@ def _first_table():
 
 
 def masked_crc(data):
-    """The CRC as TFRecord files hold it: turned and shifted, since a CRC of data with CRCs in it is weak."""
+    """Returns the CRC as TFRecord files hold it: rotated and shifted, since a CRC of data with CRCs in it is weak."""
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
@@ -175,11 +175,7 @@ def write(path, records, compression="NONE", shards=None, force=False):
 
 
 def framed(data):
-    """One record as it stands in an uncompressed file.
-
-    >>> len(framed(b"abc"))
-    19
-    """
+    """Returns one record as it stands in an uncompressed file."""
     length = struct.pack("<Q", len(data))
     return b"".join((length, CRC.pack(masked_crc(length)), data, CRC.pack(masked_crc(data))))
 
@@ -194,7 +190,7 @@ def _packed(records, compression):
 
 @contextlib.contextmanager
 def _opened(path):
-    """The content of a file, mapped into memory."""
+    """Returns the content of a file, mapped into memory."""
     if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its other end
         raise InputError(f"{path}: not a regular file: name one, or copy it into one")
     try:
@@ -217,7 +213,10 @@ def _compression(content):
 
 
 def length_in(head):
-    """The length in the 12 bytes of a record's head in a tuple, or () where they are too few or do not agree."""
+    """Returns the length in the 12 bytes of a record's head, in a tuple.
+
+    Returns () when there are too few bytes, or when they do not agree.
+    """
     if len(head) < HEAD.size:
         return ()
     length, crc = HEAD.unpack_from(head)
@@ -269,7 +268,7 @@ def _records(window, kind, bounds):
 
 
 def _reaches(window, end, kept):
-    """Whether the file has `end` bytes; a record that is not given need not be kept in memory."""
+    """Returns whether the file has `end` bytes. A record that is not returned need not be kept in memory."""
     return window.has(end) if kept or not isinstance(window, windows.Unpacked) else window.passes(end)
 
 

@@ -24,7 +24,7 @@ class Mapped:
         return len(self._content)
 
     def has(self, end: int) -> bool:
-        """Whether there are `end` bytes."""
+        """Returns whether there are `end` bytes."""
         return end <= len(self._content)
 
     def at(self, place: int, count: int) -> bytes:
@@ -54,13 +54,13 @@ class Unpacked:
         return self._start + len(self._held)
 
     def has(self, end: int) -> bool:
-        """Whether there are `end` bytes; unpacks so far."""
+        """Returns whether there are `end` bytes. It unpacks up to there."""
         while self.end < end and not self._over:
             self._unpack()
         return self.end >= end
 
     def passes(self, end: int) -> bool:
-        """As `has`, without keeping what stands before `end`."""
+        """Returns what `has` returns, without keeping what stands before `end`."""
         while self.end < end and not self._over:
             self.drop(self.end)
             self._unpack()
