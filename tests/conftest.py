@@ -30,15 +30,25 @@ QUICK = ("basics", "training", "regression", "iris", "images", "pipelines", "sav
 def pytest_collection_modifyitems(items):
     """Says which tests share a process: a file's, so that TensorFlow loads once for it.
 
-    Of the files that go through the whole catalog, a chapter's, so that no process is left with all of it.
+    Of the files that go through the whole catalog, a chapter's, so that no process is left with all of it. The parity
+    tests of one example run in a row: they share its traces.
     """
+    places = [place for place, item in enumerate(items) if item.path.name == "test_parity.py"]
+    in_a_row = sorted((items[place] for place in places), key=lambda item: str(_example(item)))
+    for place, item in zip(places, in_a_row):
+        items[place] = item
     for item in items:
-        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        name = _example(item)
         chapter = str(name).partition(".")[0] if item.path.name in ("test_parity.py", "test_expected.py") else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.path}-{chapter}"))
         if name and chapter and chapter not in QUICK:
             item.add_marker(pytest.mark.slow)
     return (yield)
+
+
+def _example(item):
+    """The example that a test is about, or None."""
+    return getattr(item, "callspec", None) and item.callspec.params.get("name")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""The two halves of every example are equal to the bit, and the engine sees what is not."""
+"""The two halves of every example are equal to the bit, and the engine sees what is not.
 
-import functools
+conftest.py sorts these tests by example, so that what a half of an example computed is computed once for all of them.
+"""
 
 import numpy as np
 import pytest
@@ -8,18 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests import controls
+from tests import controls, traces
 from tf1ref import catalog, parity
 
-STEPS = 20
-FULL_SIZE_STEPS = 5  # of a whole network
-FEW = 3  # steps after which most changes show already
+FULL_SIZE_STEPS = 3  # of a whole network: building it costs more than its steps
 EXAMPLES = {example.name: example for example in catalog.examples()}
-
-
-@functools.lru_cache(maxsize=4)
-def graph_trace(name, steps=STEPS, **changes):
-    return parity.trace_of(catalog.load(EXAMPLES[name], changes).run_graph, steps, name)
 
 
 def cost(name):
@@ -39,8 +33,7 @@ def sets_of_constants():
 
 @pytest.mark.parametrize(("name", "constants"), list(sets_of_constants()))
 def test_halves_are_equal_with_the_constants_of_the_controls(name, constants):
-    trace = parity.trace_of(catalog.load(EXAMPLES[name], constants).run_function, STEPS, name)
-    report = parity.compare(graph_trace(name, **constants), trace)
+    report = parity.compare(traces.graph(name, **constants), traces.function(name, **constants))
     assert report.equal, report.first
 
 
@@ -51,14 +44,25 @@ def at_full_size():
             yield pytest.param(name, marks=cost(name))
 
 
+def full_size_steps(name):
+    whole = name in controls.SMALL or name.startswith(("convnets.", "towers."))
+    return FULL_SIZE_STEPS if whole else traces.STEPS
+
+
 @pytest.mark.parametrize("name", list(at_full_size()))
 def test_halves_are_equal_to_the_bit(name):
-    module = catalog.load(EXAMPLES[name])
-    steps = FULL_SIZE_STEPS if name in controls.SMALL or name.startswith(("convnets.", "towers.")) else STEPS
-    trace = parity.trace_of(module.run_function, steps, name)
-    report = parity.compare(graph_trace(name, steps), trace, getattr(module, "ULPS", 0))
+    steps, ulps = full_size_steps(name), getattr(catalog.load(EXAMPLES[name]), "ULPS", 0)
+    report = parity.compare(traces.graph(name, steps), traces.function(name, steps), ulps)
     assert report.equal, report.first
-    assert report.differing == 0 or module.ULPS
+    assert report.differing == 0 or ulps
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=cost(name)) for name in EXAMPLES])
+def test_a_trace_names_the_gradients_and_slots_of_what_is_trained(name):
+    small = name in controls.SMALL_ONLY
+    run = traces.graph_run(name, **controls.SMALL[name]) if small else traces.graph_run(name, full_size_steps(name))
+    assert not traces.unnamed(run.trained, run.trace, "gradient"), "the trace has no gradient of these"
+    assert not traces.unnamed(run.slots, run.trace, "slots", "final"), "the trace has no value of these slots"
 
 
 def float_constants():
@@ -73,12 +77,18 @@ def float_constants():
 @pytest.mark.parametrize(("name", "constant", "constants"), list(float_constants()))
 def test_one_percent_more_is_caught(name, constant, constants):
     value = {**catalog.constants(EXAMPLES[name].path), **constants}[constant]
+    # The graph half, because it is built in a fifth of the time that a tf.function is traced in.
     other = catalog.load(EXAMPLES[name], {**constants, constant: value * 1.01})
-    for steps in (FEW, STEPS):
-        trace = parity.trace_of(other.run_function, steps, name)
-        if not parity.compare(graph_trace(name, steps, **constants), trace).equal:
-            return
-    pytest.fail(f"{constant} = {value * 1.01} went unnoticed")
+    trace = parity.trace_of(other.run_graph, traces.STEPS, name)
+    assert not parity.compare(trace, traces.function(name, **constants)).equal, f"{value * 1.01} went unnoticed"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_both_halves_read_every_float_constant(name):
+    # So that the control, which changes one half, speaks for the other too.
+    known = {constant for constant, value in catalog.constants(EXAMPLES[name].path).items() if isinstance(value, float)}
+    for half in ("run_graph", "run_function"):
+        assert known <= traces.names_read(EXAMPLES[name].path, half), half
 
 
 def neighbours(value, count):

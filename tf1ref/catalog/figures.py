@@ -61,15 +61,15 @@ def text(value: npt.ArrayLike, most: int = 4) -> str:
     return inside if np.ndim(value) == 0 else f"[{inside}]"
 
 
-def exactly(value: Any, digits: int = 6) -> Figure:
-    """A figure that the source prints with `digits` decimals. The last of them may be off by 1.
+def exactly(value: Any, digits: int = 6, real: str = "") -> Figure:
+    """A figure that the source prints with `digits` decimals. The last of them may be off by 1. `real`: see Figure.
 
     >>> exactly(0.25, digits=2).met(0.251)
     True
     >>> exactly(0.25, digits=2).met(0.271)
     False
     """
-    return Figure("equal", value, 10.0**-digits)
+    return Figure("equal", value, 10.0**-digits, real)
 
 
 def about(value: Any, within: float) -> Figure:

@@ -1,97 +1,21 @@
-"""mnist.lenet5_relu6, mnist.deep_cnn, mnist.tensorboard: against numpy, and as TensorBoard's own loader reads them."""
-
-import io
+"""mnist.lenet5_relu6 and mnist.deep_cnn: against numpy, and as TensorBoard's own loader reads them."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.examples.mnist.events import events_of, nodes, values
+from tests.examples.mnist.squares import HALVES, TRAIN
 from tf1ref import catalog
 from tf1ref.data import mnist
 
-TRAIN, TEST = 80, 40
-STEPS = 12
-HALVES = ("graph", "function")
 SOURCE_FORM = {"WEIGHT_DEVIATION": 1.0, "RELU6_ON_LOGITS": True, "LEARNING_RATE_BASE": 0.99}
 DEEP_TAGS = {"W_conv2", "b_conv2", "W_fc1", "b_fc1"}
 DEEP_BOXES = {"conv1", "conv2", "fc1", "fc2", "cross_entropy", "accuracy"}
-BOXES = {"layer1", "layer2", "cross_entropy", "accuracy", "train"}
-
-
-@pytest.fixture(scope="module")
-def few_pictures(tmp_path_factory):
-    """A data folder with TRAIN pictures after the 5000 of the validation set, and TEST to test on: bright squares.
-
-    The digit says where the square is, so that a few steps show learning.
-    """
-    folder, random = tmp_path_factory.mktemp("data"), np.random.RandomState(1)
-    (folder / "mnist").mkdir()
-    for name, count in (("train", 5000 + TRAIN), ("t10k", TEST)):
-        labels = (np.arange(count) % 10).astype(np.uint8)
-        pixels = random.randint(0, 40, (count, 28, 28)).astype(np.uint8)
-        for pixel, label in zip(pixels, labels):
-            row, column = 4 + 12 * (label // 5), 1 + 5 * (label % 5)
-            pixel[row : row + 8, column : column + 5] += 210
-        mnist.write_idx(folder / "mnist" / f"{name}-images-idx3-ubyte.gz", pixels)
-        mnist.write_idx(folder / "mnist" / f"{name}-labels-idx1-ubyte.gz", labels)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ran(few_pictures, tmp_path_factory):
-    """Returns a function that runs one half of an example on them, once: its module, trace and folder."""
-    done = {}
-
-    def run(name, half, **changes):
-        key = name, half, *sorted(changes.items())
-        if key not in done:
-            module, folder = catalog.load(name, changes), tmp_path_factory.mktemp("out")
-            out = {"out": folder} if name != "mnist.lenet5_relu6" else {}
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("TF1REF_DATA", str(few_pictures))
-                done[key] = module, getattr(module, f"run_{half}")(steps=STEPS, **out), folder
-        return done[key]
-
-    return run
-
-
-@pytest.fixture
-def data(few_pictures):
-    return mnist.read_data_sets(one_hot=True, reshape=False, seed=1, where=few_pictures / "mnist")
-
-
-@pytest.fixture
-def bytes_(few_pictures):
-    """The same as uint8."""
-    where = few_pictures / "mnist"
-    return mnist.read_data_sets(one_hot=True, dtype=np.uint8, reshape=False, seed=1, where=where)
 
 
 def wrapped(pixels):
     """S0's (x - 255) / 255 in whole numbers: uint8 goes round."""
     return (pixels.astype(int) + 1) % 256 / 255
-
-
-def events_of(folder):
-    """What TensorBoard loads: its server's accumulator, which turns v1's summaries into tensors, too."""
-    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
-
-    return EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
-
-
-def values(events, tag):
-    """Returns (steps, values) of a tag."""
-    from tensorboard.util.tensor_util import make_ndarray
-
-    rows = events.Tensors(tag)
-    return [row.step for row in rows], [make_ndarray(row.tensor_proto) for row in rows]
-
-
-def nodes(events):
-    """Returns the names in the graph."""
-    from tensorflow.core.framework.graph_pb2 import GraphDef
-
-    return {node.name for node in GraphDef.FromString(events.Graph().SerializeToString()).node}
 
 
 def convolved(x, w, b):
@@ -217,101 +141,3 @@ def test_deep_cnn_summaries_are_the_same_in_both(ran):
     folders = [ran("mnist.deep_cnn", half, BATCH_SIZE=20, TEST_BATCH=20)[2] for half in HALVES]
     graph, function = (values(events_of(folder), "Cross_Entr")[1] for folder in folders)
     assert np.float32(graph).tolist() == np.float32(function).tolist()
-
-
-@pytest.mark.parametrize("half", HALVES)
-def test_tensorboard_scalars(half, ran):
-    _, trace, folder = ran("mnist.tensorboard", half)
-    events = events_of(folder)
-    scalars = events.PluginTagToContent("scalars")
-    statistics = ("mean", "stddev", "max", "min")
-    tags = {f"layer{i}/{name}/{tag}" for i in (1, 2) for name in ("weights", "biases") for tag in statistics}
-    assert set(scalars) == tags | {"cross_entropy/loss", "accuracy/of_batch"}
-    for tag in scalars:
-        at, numbers = values(events, tag)
-        assert at == list(range(STEPS))
-        np.testing.assert_array_equal(np.float32(numbers), trace[f"steps/{tag}"])
-    assert trace["steps/cross_entropy/loss"][-1] < trace["steps/cross_entropy/loss"][0]
-
-
-@pytest.mark.parametrize("half", HALVES)
-def test_tensorboard_statistics_are_those_before_the_step(half, ran):
-    _, trace, _ = ran("mnist.tensorboard", half)
-    for layer in ("layer1", "layer2"):
-        for variable, name in (("weight", "weights"), ("bias", "biases")):
-            start = trace[f"initial/{layer}/{variable}"]
-            for tag, number in (("max", start.max()), ("min", start.min())):
-                assert trace[f"first/{layer}/{name}/{tag}"] == number
-            np.testing.assert_allclose(trace[f"first/{layer}/{name}/mean"], start.mean(), atol=1e-6)
-            np.testing.assert_allclose(trace[f"first/{layer}/{name}/stddev"], start.std(), atol=1e-6)
-            moved = trace[f"final/{layer}/{variable}"]
-            assert trace[f"steps/{layer}/{name}/stddev"][-1] != pytest.approx(moved.std(), abs=1e-7)
-
-
-def test_tensorboard_steps_wait_for_the_summaries():
-    """A session keeps no order of its own: without one, the test above fails only now and then."""
-    import tensorflow.compat.v1 as v1
-
-    with v1.Graph().as_default() as graph:
-        summary = catalog.load("mnist.tensorboard").build_graph()["summary"].op
-        applied = [op for op in graph.get_operations() if op.type == "ResourceApplyGradientDescent"]
-    assert len(applied) == 4
-    for op in applied:
-        before, found = [op], set()
-        while before:
-            one = before.pop()
-            before += {*one.control_inputs, *(tensor.op for tensor in one.inputs)} - found
-            found |= set(before)
-        assert summary in found
-
-
-@pytest.mark.parametrize("half", HALVES)
-def test_tensorboard_histograms(half, ran):
-    _, trace, folder = ran("mnist.tensorboard", half)
-    events = events_of(folder)
-    sizes = {f"layer{i}/{name}/histogram": trace[f"initial/layer{i}/{variable}"].size
-             for i in (1, 2) for name, variable in (("weights", "weight"), ("biases", "bias"))}  # fmt: skip
-    sizes |= {"layer1/layer_out": 100 * 20, "layer2/pre": 100 * 10}
-    assert set(events.PluginTagToContent("histograms")) == set(sizes)
-    for tag, size in sizes.items():
-        at, rows = values(events, tag)
-        assert at == list(range(STEPS))
-        for step, buckets in enumerate(rows):
-            assert buckets[:, 2].sum() == pytest.approx(size)
-            if tag.endswith("/histogram"):
-                scope = tag.removesuffix("histogram")
-                assert buckets[0, 0] <= trace[f"steps/{scope}min"][step]
-                assert trace[f"steps/{scope}max"][step] <= buckets[-1, 1]
-
-
-@pytest.mark.parametrize("half", HALVES)
-def test_tensorboard_pictures(half, ran, data):
-    _, _, folder = ran("mnist.tensorboard", half)
-    events = events_of(folder)
-    tags = events.PluginTagToContent("images")
-    if half == "graph":
-        assert set(tags) == {f"input_reshape/input/image/{i}" for i in range(3)}
-        shown = list(zip(*([png for _, _, png in values(events, tag)[1]] for tag in sorted(tags))))
-    else:
-        assert set(tags) == {"input_reshape/input"}
-        shown = [png for _, _, *png in values(events, "input_reshape/input")[1]]
-    assert len(shown) == STEPS
-    for pictures in shown:
-        xs, _ = data.train.next_batch(100)
-        assert len(pictures) == 3
-        for png, picture in zip(pictures, xs):
-            # v1 makes the brightest pixel white; tf.summary leaves the pixels as they are.
-            full = 255 / picture.max() if half == "graph" else 255
-            np.testing.assert_allclose(np.array(Image.open(io.BytesIO(png))), picture[:, :, 0] * full, atol=1)
-
-
-@pytest.mark.parametrize("half", HALVES)
-def test_tensorboard_graph_has_legible_scopes(half, ran):
-    _, _, folder = ran("mnist.tensorboard", half)
-    names = nodes(events_of(folder))
-    assert {"layer1/wx_add_b/MatMul", "layer2/wx_add_b/Add"} <= names
-    boxes = {name.split("/")[0] for name in names if "/" in name}
-    assert boxes == BOXES | ({"input", "input_reshape", "Merge"} if half == "graph" else {"gradient_tape"})
-    if half == "graph":
-        inside = {name.split("/")[1] for name in names if name.startswith("layer1/")}
-        assert inside == {"weight", "bias", "weights", "biases", "wx_add_b", "layer_out"}

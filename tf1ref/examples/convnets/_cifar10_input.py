@@ -44,7 +44,7 @@ def read_cifar10(filename_queue):
     _, value = reader.read(filename_queue)
     record = v1.decode_raw(value, v1.uint8)
     record.set_shape([RECORD])
-    depth_major = v1.reshape(record[1:], [CHANNELS, SIDE, SIDE])
+    depth_major = v1.reshape(record[1:], [CHANNELS, SIDE, SIDE])  # (3072,) -> (3, 32, 32)
     return v1.transpose(depth_major, [1, 2, 0]), v1.cast(record[0], v1.int32)
 
 
@@ -105,7 +105,7 @@ def wait_until_full(sess, size, capacity, coord):
 def parse(record):
     """Turns one record into an image float32 (32, 32, 3), from 0 to 255, and a label int32 ()."""
     record = tf.io.decode_raw(record, tf.uint8)
-    depth_major = tf.reshape(record[1:], [CHANNELS, SIDE, SIDE])
+    depth_major = tf.reshape(record[1:], [CHANNELS, SIDE, SIDE])  # (3072,) -> (3, 32, 32)
     return tf.cast(tf.transpose(depth_major, [1, 2, 0]), tf.float32), tf.cast(record[0], tf.int32)
 
 

@@ -53,7 +53,7 @@ def inference(x, training):
         x = v1.nn.relu(x, name=f"a{i}")
         if pooled:
             x = layers.max_pooling2d(x, 3, 2, name=f"p{i}")
-    x = layers.flatten(x)
+    x = layers.flatten(x)  # (n, h, w, c) -> (n, h * w * c)
     for i, units in enumerate(UNITS, 1):
         x = _fit_graph.dense(x, units, seed=10 + i, activation=v1.nn.relu, name=f"f{i}")
         x = layers.dropout(x, DROPOUT, training=training, seed=20 + i, name=f"d{i}")
@@ -97,7 +97,7 @@ class AlexNet8(_fit_function.Network):
             x = tf.nn.relu(x)
             if pooled:
                 x = tf.nn.max_pool(x, 3, 2, padding="VALID")
-        x = tf.reshape(x, [-1, POOLED])
+        x = tf.reshape(x, [-1, POOLED])  # (n, h, w, c) -> (n, h * w * c)
         for dense, dropout in zip(self.dense, self.dropouts):
             x = dropout(dense(x), training)
         return self.f3(x)

@@ -1,18 +1,20 @@
 """Convolution, batch norm, activation, pool, dropout: a CIFAR-10 baseline
 
-Source: S4 3786-3935
+Source: S4 3712-3935
 TF1: tf.layers, where `training` is a Python bool. The network is built twice over the same variables, to train and to
     test. The training step must wait for UPDATE_OPS, or batch norm's averages keep their initial values.
 Now: a layer is an object that is called with `training`; a call while training moves the averages by itself.
 Errata: S4 trains on the softmax's output, from which Keras takes the logits back; here the loss gets them. Its
     "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch is S4's 1563 steps, whatever
-    pictures there are; a run of less than one takes SHORT_BATCH_SIZE pictures a step.
+    pictures there are; a run of less than one takes SHORT_BATCH_SIZE pictures a step. Keras' labels are (50000, 1)
+    and (10000, 1); here they are (50000,) and (10000,).
 """
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.catalog.figures import at_least, exactly
+from tf1ref.data import cifar10
 from tf1ref.examples.convnets import _fit, _fit_function, _fit_graph
 from tf1ref.legacy import layers
 from tf1ref.modules.layers import Conv2D, Dense, Dropout
@@ -27,11 +29,16 @@ FILTERS = 6
 KERNEL_SIZE = 5
 UNITS = 128
 DROPOUT = 0.2
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 PLAN = _fit.Plan(BATCH_SIZE, SHORT_BATCH_SIZE, STEPS // EPOCHS, "Baseline", SEED)
 POOLED = 16 * 16 * FILTERS
 
 EXPECTED = {
+    "forward/x_train/shape": exactly((50000, 32, 32, 3), real="cifar10"),
+    "forward/y_train/shape": exactly((50000,), real="cifar10"),
+    "forward/x_test/shape": exactly((10000, 32, 32, 3), real="cifar10"),
+    "forward/y_test/shape": exactly((10000,), real="cifar10"),
     "parameters/total": exactly(198506),
     "parameters/trainable": exactly(198494),
     "parameters/not_trainable": exactly(12),
@@ -46,7 +53,7 @@ def inference(x, training):
     x = v1.nn.relu(x, name="a1")
     x = layers.max_pooling2d(x, 2, 2, padding="same", name="p1")
     x = layers.dropout(x, DROPOUT, training=training, seed=2, name="d1")
-    x = layers.flatten(x)
+    x = layers.flatten(x)  # (n, 16, 16, 6) -> (n, 1536)
     x = _fit_graph.dense(x, UNITS, seed=3, activation=v1.nn.relu, name="f1")
     x = layers.dropout(x, DROPOUT, training=training, seed=4, name="d2")
     return _fit_graph.dense(x, _fit.CLASSES, seed=5, name="f2")
@@ -57,9 +64,16 @@ def build_graph():
     return _fit_graph.build_inference(inference)
 
 
+def shapes_in_graph():
+    """The shapes of the four arrays, which a graph learns when they are fed."""
+    with v1.Graph().as_default(), v1.Session() as sess:
+        fed = {v1.placeholder(array.dtype, name=name): array for name, array in zip(ARRAYS, cifar10.load())}
+        return sess.run({f"forward/{x.op.name}/shape": v1.shape(x) for x in fed}, fed)
+
+
 def run_graph(steps=STEPS, out=None):
     """A session trains; the best weights lie in `out`."""
-    return _fit_graph.run(inference, PLAN, steps, out)
+    return shapes_in_graph() | _fit_graph.run(inference, PLAN, steps, out)
 
 
 class Baseline(_fit_function.Network):
@@ -78,13 +92,14 @@ class Baseline(_fit_function.Network):
         """Turns (n, 32, 32, 3) into (n, 10). `training` switches dropout on, and batch norm to the batch's moments."""
         x = tf.nn.relu(self.b1(self.c1(x), training))
         x = self.d1(tf.nn.max_pool(x, 2, 2, padding="SAME"), training)
-        x = self.f1(tf.reshape(x, [-1, POOLED]))
+        x = self.f1(tf.reshape(x, [-1, POOLED]))  # (n, 16, 16, 6) -> (n, 1536) -> (n, 128)
         return self.f2(self.d2(x, training))
 
 
 def run_function(steps=STEPS, out=None):
     """The same steps; the checkpoint is the graph's, name for name."""
-    return _fit_function.run(Baseline, PLAN, steps, out)
+    shapes = {f"forward/{name}/shape": tf.shape(array).numpy() for name, array in zip(ARRAYS, cifar10.load())}
+    return shapes | _fit_function.run(Baseline, PLAN, steps, out)
 
 
 def plot(trace):

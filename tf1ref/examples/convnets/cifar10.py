@@ -109,7 +109,7 @@ def inference(images):
     conv2 = convolution(norm1, "conv2", 64, 2, BIAS_START)
     norm2 = v1.nn.lrn(conv2, LRN_RADIUS, bias=LRN_BIAS, alpha=alpha, beta=LRN_BETA, name="norm2")
     pool2 = v1.nn.max_pool(norm2, [1, 3, 3, 1], [1, 2, 2, 1], padding="SAME", name="pool2")
-    local3 = local(v1.reshape(pool2, [-1, NODES]), "local3", 384, 3)
+    local3 = local(v1.reshape(pool2, [-1, NODES]), "local3", 384, 3)  # (n, 6, 6, 64) -> (n, 2304) -> (n, 384)
     local4 = local(local3, "local4", 192, 4)
     with v1.variable_scope("softmax_linear") as scope:
         weights, biases = variables([192, NUM_CLASSES], 1 / 192, 5, 0.0)
@@ -216,7 +216,7 @@ class Network(tf.Module):
 
         conv1 = convolution(images, *self.conv1)
         conv2 = convolution(self.lrn(pool(conv1)), *self.conv2)
-        flat = tf.reshape(pool(self.lrn(conv2)), [-1, NODES])
+        flat = tf.reshape(pool(self.lrn(conv2)), [-1, NODES])  # (n, 6, 6, 64) -> (n, 2304)
         local3 = tf.nn.relu(tf.matmul(flat, self.local3[0]) + self.local3[1])
         local4 = tf.nn.relu(tf.matmul(local3, self.local4[0]) + self.local4[1])
         logits = tf.add(tf.matmul(local4, self.softmax_linear[0]), self.softmax_linear[1])

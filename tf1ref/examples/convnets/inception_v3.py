@@ -176,7 +176,7 @@ def add_logits(net, name):
     scope = v1.get_variable_scope().name
     start = slim.variance_scaling_initializer(seed=seed_of(f"{scope}/{name}"))
     options = {"activation_fn": None, "normalizer_fn": None, "weights_initializer": start, "scope": name}
-    return v1.squeeze(slim.conv2d(net, CLASSES, 1, **options), [1, 2])
+    return v1.squeeze(slim.conv2d(net, CLASSES, 1, **options), [1, 2])  # (n, 1, 1, c) -> (n, classes)
 
 
 def build_graph():
@@ -256,7 +256,7 @@ class InceptionV3(tf.Module):
     def logits(self, x, scope):
         """Turns (n, 1, 1, c) into (n, 1001)."""
         weights, biases = self.made(scope, (1, 1), x.shape[-1], CLASSES, biases=True)
-        return tf.squeeze(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), biases), [1, 2])
+        return tf.squeeze(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), biases), [1, 2])  # -> (n, classes)
 
     def ends(self, x):
         """Turns (n, 299, 299, 3) into the outputs of the modules and the heads, by name."""

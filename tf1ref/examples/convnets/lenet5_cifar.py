@@ -42,7 +42,7 @@ def inference(x, training):
     for i, filters in enumerate(FILTERS, 1):
         x = _fit_graph.conv2d(x, filters, KERNEL_SIZE, seed=i, activation=v1.sigmoid, name=f"c{i}")
         x = layers.max_pooling2d(x, 2, 2, name=f"p{i}")
-    x = layers.flatten(x)
+    x = layers.flatten(x)  # (n, h, w, c) -> (n, h * w * c)
     for i, units in enumerate(UNITS, 1):
         x = _fit_graph.dense(x, units, seed=10 + i, activation=v1.sigmoid, name=f"f{i}")
     return _fit_graph.dense(x, _fit.CLASSES, seed=20, name="f3")
@@ -78,7 +78,7 @@ class LeNet5(_fit_function.Network):
         """Turns (n, 32, 32, 3) into (n, 10); `training` changes nothing here."""
         for convolution in self.convolutions:
             x = tf.nn.max_pool(tf.sigmoid(convolution(x)), 2, 2, padding="VALID")
-        x = tf.reshape(x, [-1, POOLED])
+        x = tf.reshape(x, [-1, POOLED])  # (n, h, w, c) -> (n, h * w * c)
         for dense in self.dense:
             x = dense(x)
         return self.f3(x)

@@ -57,7 +57,7 @@ def raw(x):
     with v1.variable_scope("fc"):
         weights = v1.get_variable("weights", [POOLED, CLASSES], initializer=start(seed=3))
         biases = v1.get_variable("biases", [CLASSES], initializer=v1.zeros_initializer())
-        return v1.nn.bias_add(v1.matmul(v1.reshape(net, [-1, POOLED]), weights), biases)
+        return v1.nn.bias_add(v1.matmul(v1.reshape(net, [-1, POOLED]), weights), biases)  # (n, h, w, c) -> (n, units)
 
 
 def slim_network(x):
@@ -66,7 +66,7 @@ def slim_network(x):
     with slim.arg_scope([slim.conv2d, slim.max_pool2d], padding="SAME"):
         net = slim.conv2d(x, FILTERS, 3, weights_initializer=start(seed=1), scope="conv1")
         net = slim.max_pool2d(net, 3, stride=2)
-    net = slim.flatten(slim.dropout(net, KEEP_PROB, seed=2, scope="dropout"))
+    net = slim.flatten(slim.dropout(net, KEEP_PROB, seed=2, scope="dropout"))  # (n, h, w, c) -> (n, h * w * c)
     return slim.fully_connected(net, CLASSES, activation_fn=None, weights_initializer=start(seed=3), scope="fc")
 
 
@@ -166,7 +166,7 @@ class Network(tf.Module):
         same_pool = functools.partial(tf.nn.max_pool2d, padding="SAME")
         net = same_pool(self.conv1.convolve(x), 3, 2)
         net = tf.nn.dropout(net, rate=1 - KEEP_PROB, seed=2)
-        return self.fc.connect(tf.reshape(net, [-1, POOLED]))
+        return self.fc.connect(tf.reshape(net, [-1, POOLED]))  # (n, h, w, c) -> (n, units)
 
 
 def run_function():

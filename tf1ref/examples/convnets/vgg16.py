@@ -49,7 +49,7 @@ def inference(x, training):
             x = v1.nn.relu(x, name=f"a{layer}")
         x = layers.max_pooling2d(x, 2, 2, padding="same", name=f"p{block}")
         x = layers.dropout(x, DROPOUT, training=training, seed=20 + block, name=f"d{block}")
-    x = layers.flatten(x)
+    x = layers.flatten(x)  # (n, h, w, c) -> (n, h * w * c)
     for i, units in enumerate(UNITS, 1):
         x = _fit_graph.dense(x, units, seed=30 + i, activation=v1.nn.relu, name=f"f{i}")
         x = layers.dropout(x, DROPOUT, training=training, seed=40 + i, name=f"d{len(BLOCKS) + i}")
@@ -94,7 +94,7 @@ class VGG16(_fit_function.Network):
             for convolution, norm in pairs:
                 x = tf.nn.relu(norm(convolution(x), training))
             x = dropout(tf.nn.max_pool(x, 2, 2, padding="SAME"), training)
-        x = tf.reshape(x, [-1, POOLED])
+        x = tf.reshape(x, [-1, POOLED])  # (n, h, w, c) -> (n, h * w * c)
         for dense, dropout in self.dense:
             x = dropout(dense(x), training)
         return self.f3(x)

@@ -75,7 +75,7 @@ def max_pool_2x2(x):
 
 def deepnn(x, keep_prob):
     """Adds the network: (n, 784) to logits (n, 10). The dimensions of a W show what its layer does."""
-    x_image = v1.reshape(x, [-1, SIDE, SIDE, 1], name="x_image")
+    x_image = v1.reshape(x, [-1, SIDE, SIDE, 1], name="x_image")  # (n, 784) -> (n, 28, 28, 1)
     with v1.variable_scope("conv1"):
         W_conv1 = weight_variable([CONV_SIZE, CONV_SIZE, 1, CONV1_DEEP], seed=1)
         h_conv1 = v1.nn.relu(conv2d(x_image, W_conv1) + bias_variable([CONV1_DEEP]))
@@ -85,7 +85,7 @@ def deepnn(x, keep_prob):
         h_conv2 = v1.nn.relu(conv2d(h_pool1, W_conv2) + bias_variable([CONV2_DEEP]))
         h_pool2 = max_pool_2x2(h_conv2)
     with v1.variable_scope("fc1"):
-        h_pool2_flat = v1.reshape(h_pool2, [-1, NODES])
+        h_pool2_flat = v1.reshape(h_pool2, [-1, NODES])  # (n, 7, 7, 64) -> (n, 3136)
         W_fc1 = weight_variable([NODES, DENSE], seed=3)
         h_fc1 = v1.nn.relu(v1.matmul(h_pool2_flat, W_fc1) + bias_variable([DENSE]))
         h_fc1_drop = v1.nn.dropout(h_fc1, keep_prob=keep_prob, seed=5)
@@ -104,7 +104,8 @@ def build_graph():
         entropy = v1.reduce_mean(v1.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=y_conv))
     variables = {v.op.name: v for v in v1.trainable_variables()}
     optimizer = v1.train.AdamOptimizer(LEARNING_RATE)
-    train_step = optimizer.minimize(entropy, name="train")
+    gradients = optimizer.compute_gradients(entropy)
+    train_step = optimizer.apply_gradients(gradients, name="train")
     with v1.name_scope("accuracy"):
         correct_prediction = v1.equal(v1.argmax(y_conv, 1), v1.argmax(y_, 1))
         accuracy = v1.reduce_mean(v1.cast(correct_prediction, v1.float32))
@@ -119,6 +120,7 @@ def build_graph():
         "y": y_conv,
         "entropy": entropy,
         "train_step": train_step,
+        "gradients": {f"gradient/{v.op.name}": gradient for gradient, v in gradients},
         "accuracy": accuracy,
         "summary": v1.summary.merge_all(),
         "variables": variables,
@@ -131,22 +133,25 @@ def build_graph():
 def train_graph(sess, graph, data, steps, folder):
     """Trains in `sess`. After every tenth step, from 0 on, another run makes the summaries.
 
-    Returns losses and accuracies.
+    Returns its part of the trace.
     """
-    losses, accuracies = [], []
+    losses, accuracies, trace = [], [], {}
     writer = v1.summary.FileWriter(folder, sess.graph)
     bar = console.steps(steps)
     for step in bar:
         xs, ys = data.next_batch(BATCH_SIZE)
         feed = {graph["x"]: xs, graph["y_"]: ys, graph["keep_prob"]: KEEP_PROB}
-        losses.append(sess.run([graph["train_step"], graph["entropy"]], feed)[1])
+        fetches = [graph["train_step"], graph["entropy"], {} if step else graph["gradients"]]
+        _, loss, first = sess.run(fetches, feed)
+        losses.append(loss)
+        trace.update(first)
         if step % SUMMARY_EVERY == 0:
             writer.add_summary(sess.run(graph["summary"], feed), step)
         if step % REPORT_EVERY == 0:
             accuracies.append(sess.run(graph["accuracy"], {**feed, graph["keep_prob"]: 1.0}))
         bar.show(loss=losses[-1], training_accuracy=accuracies[-1])
     writer.close()
-    return {"steps/loss": np.array(losses), "training_accuracy": np.array(accuracies)}
+    return {**trace, "steps/loss": np.array(losses), "training_accuracy": np.array(accuracies)}
 
 
 def run_graph(steps=STEPS, out=None):
@@ -189,13 +194,13 @@ class DeepCNN(tf.Module):
 
     def logits(self, x, keep_prob):
         """Turns (n, 784) into (n, 10)."""
-        h = tf.reshape(x, [-1, SIDE, SIDE, 1], name="x_image")
+        h = tf.reshape(x, [-1, SIDE, SIDE, 1], name="x_image")  # (n, 784) -> (n, 28, 28, 1)
         for name, (W, b) in {"conv1": self.conv1, "conv2": self.conv2}.items():
             with tf.name_scope(name):
                 h = tf.nn.relu(tf.nn.conv2d(h, W, strides=[1, 1, 1, 1], padding="SAME") + b)
                 h = tf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
         with tf.name_scope("fc1"):
-            h_fc1 = tf.nn.relu(tf.matmul(tf.reshape(h, [-1, NODES]), self.fc1[0]) + self.fc1[1])
+            h_fc1 = tf.nn.relu(tf.matmul(tf.reshape(h, [-1, NODES]), self.fc1[0]) + self.fc1[1])  # -> (n, 1024)
             h_fc1_drop = tf.nn.dropout(h_fc1, rate=1 - keep_prob, seed=5)
         with tf.name_scope("fc2"):
             return tf.matmul(h_fc1_drop, self.fc2[0]) + self.fc2[1]
@@ -209,16 +214,20 @@ class DeepCNN(tf.Module):
         ]
     )
     def run(self, x, y_, keep_prob, training):
-        """Returns loss and accuracy of a batch, and makes a step if `training`. All calls draw from one generator."""
+        """Returns loss and accuracy of a batch, and makes a step if `training`. All calls draw from one generator.
+
+        The third result is the gradients of that step, or zeros: both branches of a tf.cond give the same shapes.
+        """
         with tf.GradientTape() as tape:
             y_conv = self.logits(x, keep_prob)
             with tf.name_scope("cross_entropy"):
                 entropy = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y_conv))
+        gradients = [tf.zeros_like(variable) for variable in self.all]
         if training:
-            self.optimizer.minimize(tape, entropy, self.all)
+            gradients = self.optimizer.minimize(tape, entropy, self.all)
         with tf.name_scope("accuracy"):
             correct_prediction = tf.equal(tf.argmax(y_conv, 1), tf.argmax(y_, 1))
-            return entropy, tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
+            return entropy, tf.reduce_mean(tf.cast(correct_prediction, tf.float32)), gradients
 
     def summarize(self, entropy, step):
         """Writes the summaries to the writer in scope."""
@@ -230,20 +239,23 @@ class DeepCNN(tf.Module):
 
 def train_function(model, data, steps, folder):
     """Runs the same loop. Returns losses and accuracies."""
-    losses, accuracies = [], []
+    losses, accuracies, trace = [], [], {}
     bar = console.steps(steps)
     with tf.summary.create_file_writer(os.fspath(folder)).as_default():
         tf.summary.graph(model.run.get_concrete_function().graph)
         for step in bar:
             xs, ys = data.next_batch(BATCH_SIZE)
             xs, ys = tf.constant(xs), tf.constant(ys, tf.float32)
-            losses.append(model.run(xs, ys, KEEP_PROB, True)[0].numpy())
+            loss, _, gradients = model.run(xs, ys, KEEP_PROB, True)
+            losses.append(loss.numpy())
+            if step == 0:
+                trace = {f"gradient/{v.name.partition(':')[0]}": g.numpy() for v, g in zip(model.all, gradients)}
             if step % SUMMARY_EVERY == 0:
                 model.summarize(model.run(xs, ys, KEEP_PROB, False)[0], step)
             if step % REPORT_EVERY == 0:
                 accuracies.append(model.run(xs, ys, 1.0, False)[1].numpy())
             bar.show(loss=losses[-1], training_accuracy=accuracies[-1])
-    return {"steps/loss": np.array(losses), "training_accuracy": np.array(accuracies)}
+    return {**trace, "steps/loss": np.array(losses), "training_accuracy": np.array(accuracies)}
 
 
 def run_function(steps=STEPS, out=None):

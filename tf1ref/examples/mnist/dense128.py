@@ -67,7 +67,7 @@ def build_graph():
     """Adds the network, its loss and accuracy, and Adam's training op to the default graph."""
     x = v1.placeholder(v1.float32, [None, SIDE, SIDE, 1], name="x")
     labels = v1.placeholder(v1.int64, [None], name="labels")
-    flat = v1.reshape(x, [-1, SIDE * SIDE], name="flatten")
+    flat = v1.reshape(x, [-1, SIDE * SIDE], name="flatten")  # (n, 28, 28) -> (n, 784)
     logits = add_dense(v1.nn.relu(add_dense(flat, DENSE, 1, "dense")), CLASSES, 2, "dense_1")
     loss = v1.reduce_mean(v1.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
     correct = v1.equal(v1.argmax(logits, axis=1), labels)
@@ -138,7 +138,7 @@ class MnistModel(tf.Module):
     def gradients(self, x, labels):
         """Returns loss, accuracy and gradients for the present weights."""
         with tf.GradientTape() as tape:
-            logits = self.d2(tf.nn.relu(self.d1(tf.reshape(x, [-1, SIDE * SIDE]))))
+            logits = self.d2(tf.nn.relu(self.d1(tf.reshape(x, [-1, SIDE * SIDE]))))  # (n, 28, 28) -> (n, 10)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
         correct = tf.equal(tf.argmax(logits, axis=1), labels)
         return loss, tf.reduce_mean(tf.cast(correct, tf.float32)), tape.gradient(loss, self.all)

@@ -79,7 +79,7 @@ def inference(input_tensor, train, regularizer):
         relu2 = v1.nn.relu(v1.nn.bias_add(conv2, bias))
     with v1.name_scope("layer4-pool2"):
         pool2 = v1.nn.max_pool(relu2, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
-        reshaped = v1.reshape(pool2, [-1, NODES])
+        reshaped = v1.reshape(pool2, [-1, NODES])  # (n, 7, 7, 64) -> (n, 3136)
     with v1.variable_scope("layer5-fc1"):
         weight, bias = add_variables([NODES, FC_SIZE], 3, FC_BIAS)
         if regularizer:
@@ -203,7 +203,7 @@ class LeNet5(tf.Module):
             conv = tf.nn.conv2d(x, weight, strides=[1, 1, 1, 1], padding="SAME")
             relu = tf.nn.relu(tf.nn.bias_add(conv, bias))
             x = tf.nn.max_pool(relu, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
-        fc1 = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, NODES]), self.fc1[0]) + self.fc1[1])
+        fc1 = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, NODES]), self.fc1[0]) + self.fc1[1])  # -> (n, 512)
         if train:
             fc1 = tf.nn.dropout(fc1, rate=1 - KEEP_PROB, seed=5)
         return tf.matmul(fc1, self.fc2[0]) + self.fc2[1]

@@ -94,7 +94,7 @@ def inference(x):
     with v1.name_scope("layer3-conv2"):
         out_3 = add_cnn_layer(out_2, [CONV_SIZE, CONV_SIZE, CONV1_DEEP, CONV2_DEEP], v1.nn.relu6, seed=3)
     with v1.name_scope("layer4-pool2"):
-        out_4 = v1.reshape(add_pool_layer(out_3), [-1, NODES])
+        out_4 = v1.reshape(add_pool_layer(out_3), [-1, NODES])  # (n, 7, 7, 64) -> (n, 3136)
     with v1.name_scope("layer5-fc1"):
         out_5 = add_layer(out_4, NODES, FC_SIZE, v1.nn.relu6, seed=5)
     with v1.name_scope("layer6-fc2"):
@@ -212,7 +212,7 @@ class LeNet5(tf.Module):
             x, penalty = layer(x)
             x = tf.nn.max_pool(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
             penalties.append(penalty)
-        x, penalty1 = self.fc1(tf.reshape(x, [-1, NODES]))
+        x, penalty1 = self.fc1(tf.reshape(x, [-1, NODES]))  # (n, 7, 7, 64) -> (n, 3136) -> (n, 512)
         x, penalty2 = self.fc2(x)
         return x, [*penalties, penalty1, penalty2]
 

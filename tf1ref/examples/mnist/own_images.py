@@ -119,7 +119,7 @@ def build_graph():
         start = v1.glorot_uniform_initializer(seed=1)
         kernel = v1.get_variable("kernel", [INPUT_NODE, HIDDEN_NODE], initializer=start)
         bias = v1.get_variable("bias", [HIDDEN_NODE], initializer=v1.zeros_initializer())
-        hidden = v1.nn.relu(v1.matmul(v1.reshape(x, [-1, INPUT_NODE]), kernel) + bias)
+        hidden = v1.nn.relu(v1.matmul(v1.reshape(x, [-1, INPUT_NODE]), kernel) + bias)  # -> (n, 128)
     with v1.variable_scope("dense_1"):
         start = v1.glorot_uniform_initializer(seed=2)
         kernel = v1.get_variable("kernel", [HIDDEN_NODE, OUTPUT_NODE], initializer=start)
@@ -184,7 +184,7 @@ class Network(tf.Module):
 
     def logits(self, x):
         """Turns (n, 28, 28) into (n, 10)."""
-        hidden = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, INPUT_NODE]), self.kernel) + self.bias)
+        hidden = tf.nn.relu(tf.matmul(tf.reshape(x, [-1, INPUT_NODE]), self.kernel) + self.bias)  # -> (n, 128)
         return tf.matmul(hidden, self.kernel_1) + self.bias_1
 
     @tf.function

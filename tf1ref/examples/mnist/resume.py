@@ -86,6 +86,7 @@ def trace_of(straight, before, after, folder):
     different = differing(straight["variables"], after["variables"])
     different += differing({"loss": straight["losses"][before["start"] :]}, {"loss": resumed})
     trace = {f"initial/{name}": value for name, value in straight["initial"].items()}
+    trace |= {f"gradient/{name}": value for name, value in straight["gradients"].items()}
     trace |= {f"final/{name}": value for name, value in after["variables"].items()}
     trace |= {f"final/{TEXT_NAME}/{name}": value for name, value in text.items()}
     trace |= {"steps/loss": straight["losses"], "steps/resumed_loss": resumed, "resumed_from": after["start"]}
@@ -117,13 +118,15 @@ def build_graph():
     global_step = v1.train.get_or_create_global_step()
     loss = v1.reduce_mean(v1.nn.sparse_softmax_cross_entropy_with_logits(logits=y, labels=y_))
     optimizer = v1.train.AdamOptimizer(LEARNING_RATE, BETA1, BETA2, EPSILON)
+    gradients = optimizer.compute_gradients(loss)
     return {
         "x": x,
         "y_": y_,
         "y": v1.nn.softmax(y, name="y"),
         "loss": loss,
         "global_step": global_step,
-        "train": optimizer.minimize(loss, global_step=global_step),
+        "gradients": {variable.op.name: gradient for gradient, variable in gradients},
+        "train": optimizer.apply_gradients(gradients, global_step=global_step),
         "accuracy": v1.reduce_mean(v1.cast(v1.equal(v1.argmax(y, 1), y_), v1.float32), name="accuracy"),
     }
 
@@ -144,7 +147,7 @@ def restore_graph(sess, saver, folder):
 
 def train_graph(steps, folder=None):
     """Trains up to step `steps`. With a `folder`, it starts from the last checkpoint there and writes checkpoints."""
-    data, losses = mnist.read_data_sets(validation_size=0, seed=SEED), []
+    data, losses, first = mnist.read_data_sets(validation_size=0, seed=SEED), [], {}
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(SEED)
         graph = build_graph()
@@ -161,14 +164,16 @@ def train_graph(steps, folder=None):
         bar = console.steps(max(0, steps - start))
         for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
-            _, loss = sess.run([graph["train"], graph["loss"]], {graph["x"]: xs, graph["y_"]: ys})
+            fetches = [graph["train"], graph["loss"], {} if start + step else graph["gradients"]]
+            _, loss, gradients = sess.run(fetches, {graph["x"]: xs, graph["y_"]: ys})
             losses.append(loss)
+            first.update(gradients)
             bar.show(loss=loss)
             if folder and ((start + step + 1) % SAVE_EVERY == 0 or start + step + 1 == steps):
                 saver.save(sess, os.path.join(folder, MODEL_NAME), global_step=graph["global_step"])
         feed = {graph["x"]: data.test.images, graph["y_"]: data.test.labels}
         accuracy, last = sess.run([graph["accuracy"], variables], feed)
-    found = {"start": start, "initial": initial, "variables": last, "test_accuracy": accuracy}
+    found = {"start": start, "initial": initial, "gradients": first, "variables": last, "test_accuracy": accuracy}
     return {**found, "losses": np.array(losses, np.float32)}
 
 
@@ -213,12 +218,11 @@ class Training(tf.Module):
 
     @tf.function
     def train(self, x, y_):
-        """Makes one step. Returns the loss before it."""
+        """Makes one step. Returns the loss before it and its gradients."""
         with tf.GradientTape() as tape:
             cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=self.logits(x), labels=y_)
             loss = tf.reduce_mean(cross_entropy)
-        self.optimizer.minimize(tape, loss, self.weights, self.global_step)
-        return loss
+        return loss, self.optimizer.minimize(tape, loss, self.weights, self.global_step)
 
     @tf.function
     def accuracy(self, x, y_):
@@ -232,7 +236,7 @@ def train_function(steps, folder=None):
     With a `folder`, it starts from the last checkpoint there and writes some.
     """
     tf.random.set_seed(SEED)
-    data, losses, training = mnist.read_data_sets(validation_size=0, seed=SEED), [], Training()
+    data, losses, training, first = mnist.read_data_sets(validation_size=0, seed=SEED), [], Training(), {}
     variables = training.variables_by_name()
     initial = {k: v.numpy() for k, v in variables.items()}
     prefix = checkpoints.latest(folder) if folder else None
@@ -244,13 +248,16 @@ def train_function(steps, folder=None):
     bar = console.steps(max(0, steps - start))
     for step in bar:
         xs, ys = data.train.next_batch(BATCH_SIZE)
-        losses.append(training.train(tf.constant(xs), tf.constant(ys, tf.int64)).numpy())
+        loss, gradients = training.train(tf.constant(xs), tf.constant(ys, tf.int64))
+        if start + step == 0:
+            first = {name: gradient.numpy() for name, gradient in zip(WEIGHTS, gradients)}
+        losses.append(loss.numpy())
         bar.show(loss=losses[-1])
         if folder and ((start + step + 1) % SAVE_EVERY == 0 or start + step + 1 == steps):
             checkpoints.save(folder, MODEL_NAME, variables, global_step=training.global_step)
     accuracy = training.accuracy(tf.constant(data.test.images), tf.constant(data.test.labels, tf.int64)).numpy()
     last = {k: v.numpy() for k, v in variables.items()}
-    found = {"start": start, "initial": initial, "variables": last, "test_accuracy": accuracy}
+    found = {"start": start, "initial": initial, "gradients": first, "variables": last, "test_accuracy": accuracy}
     return {**found, "losses": np.array(losses, np.float32)}
 
 

@@ -64,6 +64,7 @@ def build_graph(variant="mean"):
         "loss": loss,
         "gradients": [gradient for gradient, _ in gradients],
         "train_step": optimizer.apply_gradients(gradients),
+        "slots": {slot.op.name: slot for slot in optimizer.variables()},
         "accuracy": v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy"),
     }
 
@@ -92,6 +93,7 @@ def run_graph(steps=STEPS):
             test = {graph["x"]: data.test.images, graph["y_"]: data.test.labels}
             trace[f"final/{variant}/test_accuracy"] = sess.run(graph["accuracy"], feed_dict=test)
             trace[f"final/{variant}/W"], trace[f"final/{variant}/b"] = sess.run([graph["W"], graph["b"]])
+            trace.update({f"slots/{variant}/{k}": v for k, v in sess.run(graph["slots"]).items()})
     return trace
 
 
@@ -169,4 +171,6 @@ def run_function(steps=STEPS):
         test = tf.constant(data.test.images), tf.constant(data.test.labels, tf.float32)
         trace[f"final/{variant}/test_accuracy"] = model.accuracy(*test).numpy()
         trace[f"final/{variant}/W"], trace[f"final/{variant}/b"] = model.W.numpy(), model.b.numpy()
+        slots = model.optimizer.variables_by_name()
+        trace.update({f"slots/{variant}/{k}": v.numpy() for k, v in slots.items()})
     return trace

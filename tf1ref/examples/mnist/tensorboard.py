@@ -207,7 +207,7 @@ def train_and_write(net, input_x, label_y, step):
         tf.summary.scalar(tag, number, step)
     tf.summary.histogram("layer1/layer_out", layer_out, step)
     tf.summary.histogram("layer2/pre", pre, step)
-    pictures = tf.reshape(input_x, [-1, SIDE, SIDE, 1])
+    pictures = tf.reshape(input_x, [-1, SIDE, SIDE, 1])  # (n, 784) -> (n, 28, 28, 1)
     tf.summary.image("input_reshape/input", pictures, step, max_outputs=PICTURES)
     return {tag: number.numpy() for tag, number in {**numbers, **outputs}.items()}, gradients
 

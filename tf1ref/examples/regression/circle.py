@@ -88,13 +88,15 @@ def build_graph():
         y = add_layer(y, LAYERS[number - 1], LAYERS[number], number)
     mse_loss = v1.reduce_sum(v1.pow(y_ - y, 2)) / POINTS
     v1.add_to_collection("losses", mse_loss)
-    graph = {"x": x, "y_": y_, "y": v1.identity(y, name="y"), "loss": {}, "train": {}, "gradients": {}}
+    graph = {"x": x, "y_": y_, "y": v1.identity(y, name="y"), "loss": {}, "train": {}, "gradients": {}, "slots": {}}
     graph["loss"] = {"mse": mse_loss, "l2": v1.add_n(v1.get_collection("losses"))}
     for name, loss in graph["loss"].items():
         optimizer = v1.train.AdamOptimizer(LEARNING_RATE, name=f"Adam_{name}")
         gradients = optimizer.compute_gradients(loss)
         graph["gradients"][name] = {variable.op.name: gradient for gradient, variable in gradients}
         graph["train"][name] = optimizer.apply_gradients(gradients)
+        slots = [optimizer.get_slot(variable, slot) for _, variable in gradients for slot in ("m", "v")]
+        graph["slots"][name] = {slot.op.name: slot for slot in slots}
     return graph
 
 
@@ -122,6 +124,7 @@ def run_graph(steps=STEPS):
                 bar.show(**dict(zip(NAMES, losses[-1])))
             for name, sess in sessions.items():
                 trace.update({f"final/{name}/{k}": v for k, v in sess.run(variables).items()})
+                trace.update({f"slots/{k}": v for k, v in sess.run(graph["slots"][name]).items()})
                 trace[f"final/{name}/prediction"] = sess.run(graph["y"], feed)
                 trace[f"final/{name}/grid"] = sess.run(graph["y"], {graph["x"]: grid()[0]})
     trace["steps/loss"] = np.array(losses)
@@ -129,11 +132,11 @@ def run_graph(steps=STEPS):
 
 
 class Network(tf.Module):
-    """Four layers with relu. `regularized` tells which of the two losses it learns by."""
+    """Four layers with relu. `name` tells which of the two losses it learns by, mse or l2."""
 
-    def __init__(self, regularized):
+    def __init__(self, name):
         super().__init__()
-        self.regularized = regularized
+        self.regularized = name == "l2"
         self.layers = []
         for number in range(1, len(LAYERS)):
             start = tf.random.normal([LAYERS[number - 1], LAYERS[number]], seed=number)
@@ -141,7 +144,7 @@ class Network(tf.Module):
             biases = tf.Variable(tf.fill([LAYERS[number]], BIAS_START), name=f"layer{number}/biases")
             self.layers.append((weights, biases))
         self.all = [variable for layer in self.layers for variable in layer]
-        self.optimizer = optimizers.Adam(LEARNING_RATE)
+        self.optimizer = optimizers.Adam(LEARNING_RATE, name=f"Adam_{name}")
         self.optimizer.create(self.all)
 
     def variables_by_name(self):
@@ -183,7 +186,7 @@ def run_function(steps=STEPS):
     batch = tf.constant(x), tf.constant(y)
     for name in NAMES:
         tf.random.set_seed(SEED)
-        network = networks[name] = Network(regularized=name == "l2")
+        network = networks[name] = Network(name)
         variables = network.variables_by_name()
         trace.update({f"initial/{name}/{k}": v.numpy() for k, v in variables.items()})
         _, gradients = network.loss_and_gradients(*batch)
@@ -194,6 +197,7 @@ def run_function(steps=STEPS):
         bar.show(**dict(zip(NAMES, losses[-1])))
     for name, network in networks.items():
         trace.update({f"final/{name}/{k}": v.numpy() for k, v in network.variables_by_name().items()})
+        trace.update({f"slots/{k}": v.numpy() for k, v in network.optimizer.slots.items()})
         trace[f"final/{name}/prediction"] = network.predict(batch[0]).numpy()
         trace[f"final/{name}/grid"] = network.predict(tf.constant(grid()[0])).numpy()
     trace["steps/loss"] = np.array(losses)

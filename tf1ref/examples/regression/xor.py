@@ -64,7 +64,7 @@ def build_graph():
     """Adds both networks, each with its loss, training op, accuracy and probabilities, to the default graph."""
     x = v1.placeholder(v1.float32, [None, 2], name="x")
     y = v1.placeholder(v1.float32, [None, 1], name="y")
-    graph = {"x": x, "y": y, "loss": {}, "train": {}, "accuracy": {}, "probability": {}, "gradients": {}}
+    graph = {"x": x, "y": y, "loss": {}, "train": {}, "accuracy": {}, "probability": {}, "gradients": {}, "slots": {}}
     for name in NAMES:
         logits = add_network(name, x)
         loss = v1.reduce_mean(v1.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits))
@@ -76,6 +76,8 @@ def build_graph():
         graph["accuracy"][name] = v1.reduce_mean(v1.cast(right, v1.float32))
         graph["probability"][name] = v1.sigmoid(logits, name=f"{name}/probability")
         graph["gradients"].update({variable.op.name: gradient for gradient, variable in gradients})
+        slots = [optimizer.get_slot(variable, slot) for _, variable in gradients for slot in ("m", "v")]
+        graph["slots"].update({slot.op.name: slot for slot in slots})
     return graph
 
 
@@ -97,6 +99,7 @@ def run_graph(steps=STEPS):
             losses.append([loss[name] for name in NAMES])
             bar.show(**loss)
         trace.update({f"final/{k}": v for k, v in sess.run(variables).items()})
+        trace.update({f"slots/{k}": v for k, v in sess.run(graph["slots"]).items()})
         trace.update({f"final/{k}/accuracy": v for k, v in sess.run(graph["accuracy"], feed).items()})
         probabilities = sess.run(graph["probability"], {graph["x"]: grid()[0]})
         trace.update({f"final/{k}/grid": v for k, v in probabilities.items()})
@@ -168,6 +171,7 @@ def run_function(steps=STEPS):
         bar.show(**dict(zip(NAMES, losses[-1])))
     for name, network in networks.items():
         trace.update({f"final/{k}": v.numpy() for k, v in network.variables_by_name().items()})
+        trace.update({f"slots/{k}": v.numpy() for k, v in network.optimizer.slots.items()})
         trace[f"final/{name}/accuracy"] = network.accuracy(x, y).numpy()
         trace[f"final/{name}/grid"] = tf.sigmoid(network.logits(tf.constant(grid()[0]))).numpy()
     trace["steps/loss"] = np.array(losses)

@@ -53,7 +53,8 @@ def build_graph():
     loss = v1.reduce_mean(cross_entropy, name="the_loss")
     # This puts itself into a collection, too.
     train = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)
-    return {"x": x, "labels": labels, "hidden": hidden, "loss": loss, "train": train}
+    gradients = dict(zip(("body/w", "out/w"), v1.gradients(loss, [w, out])))
+    return {"x": x, "labels": labels, "hidden": hidden, "loss": loss, "train": train, "gradients": gradients}
 
 
 def train_graph(sess, data):
@@ -70,10 +71,14 @@ def head_graph(sess, graph, data, trace):
     biases = v1.Variable(v1.constant(HEAD_BIAS, shape=[CLASSES]), name="head/b")
     logits, labels = v1.matmul(hidden, weights) + biases, graph.get_tensor_by_name("labels:0")
     loss = v1.reduce_mean(v1.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=1 - labels))
-    train = v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss, var_list=[weights, biases])
+    optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+    pairs = optimizer.compute_gradients(loss, [weights, biases])
+    train = optimizer.apply_gradients(pairs)
     sess.run(v1.variables_initializer([weights, biases]))
     before = sess.run(body)
     trace["initial/head"] = sess.run(weights)
+    first = sess.run({v.op.name: gradient for gradient, v in pairs}, {"x:0": data[0][0], "labels:0": data[0][1]})
+    trace |= {f"gradient/{name}": value for name, value in first.items()}
     found = [sess.run([loss, train], {"x:0": x, "labels:0": y})[0] for x, y in data]
     trace["steps/head_loss"], trace["final/head"] = found, sess.run(weights)
     trace["final/body_moved"] = np.sum(before != sess.run(body))
@@ -87,8 +92,10 @@ def run_graph(steps=STEPS, out=None):
         path = os.path.join(os.fspath(out or scratch), "body")
         with v1.Graph().as_default(), v1.Session() as sess:
             v1.set_random_seed(SEED)
-            build_graph()
+            ends = build_graph()
             sess.run(v1.global_variables_initializer())
+            first = sess.run(ends["gradients"], {ends["x"]: data[0][0], ends["labels"]: data[0][1]})
+            trace |= {f"gradient/{name}": value for name, value in first.items()}
             trace["initial/w"] = sess.run("body/w/Read/ReadVariableOp:0")
             losses = train_graph(sess, data[:half])
             v1.train.Saver().save(sess, path)
@@ -121,12 +128,11 @@ class Body(tf.Module):
 
     @tf.function(input_signature=BATCH)
     def train(self, x, labels):
-        """Makes one step. Returns the loss before it."""
+        """Makes one step. Returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             logits = tf.matmul(self.hidden(x), self.out)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=labels))
-        self.optimizer.minimize(tape, loss, [self.w, self.out])
-        return loss
+        return loss, self.optimizer.minimize(tape, loss, [self.w, self.out])
 
 
 class Head(tf.Module):
@@ -142,12 +148,11 @@ class Head(tf.Module):
 
     @tf.function
     def train(self, x, labels):
-        """Makes one step. Returns the loss before it."""
+        """Makes one step. Returns the loss before it, and the gradients."""
         with tf.GradientTape() as tape:
             logits = tf.matmul(tf.stop_gradient(self.body.hidden(x)), self.w) + self.b
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=1 - labels))
-        self.optimizer.minimize(tape, loss, [self.w, self.b])
-        return loss
+        return loss, self.optimizer.minimize(tape, loss, [self.w, self.b])
 
 
 def run_function(steps=STEPS, out=None):
@@ -159,14 +164,18 @@ def run_function(steps=STEPS, out=None):
         path = os.path.join(os.fspath(out or scratch), "body")
         body = Body()
         trace["initial/w"] = body.w.numpy()
-        losses = [body.train(*batch).numpy() for batch in data[:half]]
+        rows = [body.train(*batch) for batch in data[:half]]
         tf.saved_model.save(body, path)
-        straight = losses + [body.train(*batch).numpy() for batch in data[half:]]
+        straight = rows + [body.train(*batch) for batch in data[half:]]
         loaded = tf.saved_model.load(path)
-        losses = losses + [loaded.train(*batch).numpy() for batch in data[half:]]
+        rows = rows + [loaded.train(*batch) for batch in data[half:]]
         head, before = Head(loaded), loaded.w.numpy()
         trace["initial/head"] = head.w.numpy()
-        trace["steps/head_loss"] = [head.train(*data[i]).numpy() for i in console.steps(steps)]
+        head_rows = [head.train(*data[i]) for i in console.steps(steps)]
         trace["final/head"], trace["final/body_moved"] = head.w.numpy(), np.sum(before != loaded.w.numpy())
-    trace |= {"steps/loss": losses, "final/differing": np.sum(np.float32(losses) != np.float32(straight))}
+    first = zip(("body/w", "out/w", "head/w", "head/b"), [*straight[0][1], *head_rows[0][1]])
+    trace |= {f"gradient/{name}": value.numpy() for name, value in first}
+    losses, straight, head_losses = ([loss.numpy() for loss, _ in each] for each in (rows, straight, head_rows))
+    trace |= {"steps/loss": losses, "steps/head_loss": head_losses}
+    trace["final/differing"] = np.sum(np.float32(losses) != np.float32(straight))
     return {key: np.array(value) for key, value in trace.items()}

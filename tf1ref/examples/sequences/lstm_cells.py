@@ -113,7 +113,7 @@ def mlstm_inference(x):
     outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state)
     w = v1.Variable(v1.truncated_normal([HIDDEN_SIZE, 1], stddev=WEIGHT_DEVIATION, seed=2), name="W")
     bias = v1.Variable(v1.constant(BIAS_START, shape=[1]), name="bias")
-    return v1.matmul(outputs[:, -1, :], w) + bias
+    return v1.matmul(outputs[:, -1, :], w) + bias  # the last step alone: (n, size) -> (n, 1)
 
 
 def build_graph():
@@ -184,7 +184,7 @@ class Cells(tf.Module):
         ahead, _ = self.forward(x, sequence_length=LENGTHS)
         back, _ = self.backward(tf.reverse_sequence(x, LENGTHS, seq_axis=1), sequence_length=LENGTHS)
         both = tf.concat([ahead, tf.reverse_sequence(back, LENGTHS, seq_axis=1)], axis=2)
-        last = self.mlstm(x)[0][:, -1, :]
+        last = self.mlstm(x)[0][:, -1, :]  # (n, steps, size) -> (n, size)
         outputs = {"static": static, "dynamic": dynamic, "bidirectional": both}
         outputs.update(dynamic_state=tf.concat(state, axis=1), peepholes=peepholes, peepholes_c=c, peepholes_h=h)
         return {**outputs, "gru": gru, "prediction": tf.matmul(last, self.w) + self.bias}

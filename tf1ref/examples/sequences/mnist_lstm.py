@@ -51,7 +51,7 @@ def build_graph():
     keep_prob = v1.placeholder_with_default(1.0, [], name="output_keep_prob")
     _x = v1.placeholder(v1.float32, [None, ROWS * COLUMNS], name="x")
     y = v1.placeholder(v1.float32, [None, CLASS_NUM], name="y_")
-    x = v1.reshape(_x, [-1, ROWS, COLUMNS])
+    x = v1.reshape(_x, [-1, ROWS, COLUMNS])  # (n, 784) -> (n, 28, 28)
 
     def unit_lstm(number):
         cell = contrib_rnn.BasicLSTMCell(num_units=HIDDEN_SIZE, forget_bias=FORGET_BIAS, state_is_tuple=True)
@@ -63,7 +63,7 @@ def build_graph():
         outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state)
     w = v1.Variable(v1.truncated_normal([HIDDEN_SIZE, CLASS_NUM], stddev=WEIGHT_DEVIATION, seed=2), name="W")
     bias = v1.Variable(v1.constant(BIAS_START, shape=[CLASS_NUM]), name="bias")
-    y_pre = v1.nn.softmax(v1.matmul(outputs[:, -1, :], w) + bias, name="y")
+    y_pre = v1.nn.softmax(v1.matmul(outputs[:, -1, :], w) + bias, name="y")  # (n, 28, 64) -> (n, 10)
     cross_entropy = -v1.reduce_mean(y * v1.log(y_pre))
     optimizer = v1.train.AdamOptimizer(LEARNING_RATE)
     pairs = optimizer.compute_gradients(cross_entropy)
@@ -78,6 +78,7 @@ def build_graph():
         "variables": {variable.op.name: variable for _, variable in pairs},
         "gradients": {variable.op.name: gradient for gradient, variable in pairs},
         "train": optimizer.apply_gradients(pairs),
+        "slots": {s.op.name: s for _, v in pairs for s in (optimizer.get_slot(v, "m"), optimizer.get_slot(v, "v"))},
         "accuracy": v1.reduce_mean(v1.cast(correct, v1.float32), name="accuracy"),
     }
 
@@ -112,6 +113,7 @@ def run_graph(steps=STEPS):
         trace["final/test_accuracy"] = sess.run(graph["accuracy"], test)
         variables = sess.run(graph["variables"])
         trace.update({f"final/{k}": v for k, v in variables.items()})
+        trace.update({f"slots/{k}": v for k, v in sess.run(graph["slots"]).items()})
         (outputs,) = sess.run(graph["outputs"], {graph["x"]: data.train.images[PICTURE : PICTURE + 1]})
     trace["final/rows"] = softmax(np.matmul(outputs, variables["W"]) + variables["bias"])
     trace["final/label"] = data.train.labels[PICTURE].argmax()
@@ -137,7 +139,7 @@ class Network(tf.Module):
 
     def answers(self, outputs, y_):
         """Returns (probabilities (n, 10), accuracy) of outputs (n, 28, 64)."""
-        y_pre = tf.nn.softmax(tf.matmul(outputs[:, -1, :], self.w) + self.bias)
+        y_pre = tf.nn.softmax(tf.matmul(outputs[:, -1, :], self.w) + self.bias)  # (n, 28, 64) -> (n, 10)
         correct = tf.equal(tf.argmax(y_pre, 1), tf.argmax(y_, 1))
         return y_pre, tf.reduce_mean(tf.cast(correct, tf.float32))
 
@@ -150,7 +152,7 @@ class Network(tf.Module):
         ]
         layers = RNN(rnn_wrappers.MultiRNNCell(wrapped))
         with tf.GradientTape() as tape:
-            outputs, _ = layers(tf.reshape(x, [-1, ROWS, COLUMNS]))
+            outputs, _ = layers(tf.reshape(x, [-1, ROWS, COLUMNS]))  # (n, 784) -> (n, 28, 64)
             y_pre, accuracy = self.answers(outputs, y_)
             loss = -tf.reduce_mean(y_ * tf.math.log(y_pre))
         return loss, accuracy, tape.gradient(loss, list(self.variables_by_name().values()))
@@ -163,7 +165,7 @@ class Network(tf.Module):
     @tf.function
     def evaluate(self, x, y_):
         """Returns (outputs after each row (n, 28, 64), accuracy), without dropout."""
-        outputs, _ = self.rnn(tf.reshape(x, [-1, ROWS, COLUMNS]))
+        outputs, _ = self.rnn(tf.reshape(x, [-1, ROWS, COLUMNS]))  # (n, 784) -> (n, 28, 64)
         return outputs, self.answers(outputs, y_)[1]
 
 
@@ -193,6 +195,7 @@ def run_function(steps=STEPS):
     test = tf.constant(data.test.images), tf.constant(data.test.labels, tf.float32)
     trace["final/test_accuracy"] = network.evaluate(*test)[1].numpy()
     trace.update({f"final/{k}": v.numpy() for k, v in network.variables_by_name().items()})
+    trace.update({f"slots/{k}": v.numpy() for k, v in network.optimizer.slots.items()})
     picture = slice(PICTURE, PICTURE + 1)
     shown = tf.constant(data.train.images[picture]), tf.constant(data.train.labels[picture], tf.float32)
     outputs = network.evaluate(*shown)[0][0].numpy()

@@ -66,7 +66,7 @@ def series(state):
         states.append(state)
         outputs.append(v1.matmul(state, w_output) + B_OUTPUT)
     steps = {"before_activation": v1.concat(before, 0), "state": v1.concat(states, 0)}
-    return {**steps, "final_output": v1.reshape(v1.stack(outputs), [-1])}
+    return {**steps, "final_output": v1.reshape(v1.stack(outputs), [-1])}  # (steps, 1, 1) -> (steps,)
 
 
 def letter():
@@ -106,7 +106,7 @@ def steps_from(state):
         states.append(state)
         outputs.append(tf.matmul(state, w_output) + B_OUTPUT)
     steps = {"before_activation": tf.concat(before, 0), "state": tf.concat(states, 0)}
-    return {**steps, "final_output": tf.reshape(tf.stack(outputs), [-1])}
+    return {**steps, "final_output": tf.reshape(tf.stack(outputs), [-1])}  # (steps, 1, 1) -> (steps,)
 
 
 @tf.function

@@ -46,7 +46,7 @@ def build_graph():
         v1.placeholder_with_default(v1.constant(values), np.shape(values))
         for values in (LOGITS, TARGETS, EVEN, RISING, MASK)
     )
-    batch = v1.expand_dims(logits, 0), v1.expand_dims(targets, 0)
+    batch = v1.expand_dims(logits, 0), v1.expand_dims(targets, 0)  # a batch of one
     by_example, sequence_loss = legacy_seq2seq.sequence_loss_by_example, seq2seq.sequence_loss
     return {
         "by_example": by_example([logits], [targets], [even]),

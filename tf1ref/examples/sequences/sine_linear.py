@@ -93,7 +93,7 @@ class Network(tf.Module):
     @tf.function
     def add(self, totals, x, y_):
         """Adds a batch to {name: [total, count]}, which tf.metrics.mean keeps in local variables."""
-        predictions, labels = self.predict(x), tf.expand_dims(y_, -1)
+        predictions, labels = self.predict(x), tf.expand_dims(y_, -1)  # labels (n,) -> (n, 1)
         losses = tf.math.squared_difference(predictions, labels)
         sums = {"loss": tf.reduce_sum(losses), "average_loss": tf.reduce_sum(losses)}
         sums.update({"prediction/mean": tf.reduce_sum(predictions), "label/mean": tf.reduce_sum(labels)})

@@ -48,14 +48,14 @@ def mlstm_inference(batch_size, x):
         outputs, _ = v1.nn.dynamic_rnn(mlstm_cell, inputs=x, initial_state=init_state)
     w = v1.Variable(v1.truncated_normal([HIDDEN_SIZE, 1], stddev=WEIGHT_DEVIATION, seed=2), name="W")
     bias = v1.Variable(v1.constant(BIAS_START, shape=[1]), name="bias")
-    return v1.matmul(outputs[:, -1, :], w) + bias
+    return v1.matmul(outputs[:, -1, :], w) + bias  # (n, 1, 30) -> (n, 30) -> (n, 1)
 
 
 def build_graph():
     """Adds the network, its loss and its training op to the default graph."""
     _x = v1.placeholder(v1.float32, [None, _sine.TIME_STEPS], name="x")
     _y = v1.placeholder(v1.float32, [None], name="y_")
-    y_pre = mlstm_inference(v1.shape(_x)[0], v1.expand_dims(_x, 1))
+    y_pre = mlstm_inference(v1.shape(_x)[0], v1.expand_dims(_x, 1))  # x (n, 10) -> (n, 1, 10)
     loss = v1.losses.mean_squared_error(v1.expand_dims(_y, 1), y_pre)
     optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
     pairs = optimizer.compute_gradients(loss)
@@ -115,8 +115,8 @@ class Network(tf.Module):
     @tf.function
     def predict(self, x):
         """Turns (n, 10) into (n, 1): ten values as the features of one step."""
-        outputs, _ = self.rnn(tf.expand_dims(x, 1))
-        return tf.matmul(outputs[:, -1, :], self.w) + self.bias
+        outputs, _ = self.rnn(tf.expand_dims(x, 1))  # (n, 10) -> (n, 1, 10)
+        return tf.matmul(outputs[:, -1, :], self.w) + self.bias  # (n, 1, 30) -> (n, 30) -> (n, 1)
 
     @tf.function
     def loss(self, x, y_):

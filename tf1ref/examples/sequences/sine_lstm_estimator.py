@@ -36,13 +36,13 @@ EXPECTED = {"final/loss": at_most(0.0011 * 1.5)}  # S3 prints 0.0010767069
 
 def lstm_model(features, labels, mode):
     """Adds the model for a mode."""
-    xs = v1.expand_dims(features["x"], axis=1)
+    xs = v1.expand_dims(features["x"], axis=1)  # (n, 10) -> (n, 1, 10)
     cells = [contrib_rnn.BasicLSTMCell(num_units=HIDDEN_SIZE) for _ in range(NUM_LAYERS)]
     with v1.variable_scope(v1.get_variable_scope(), initializer=v1.glorot_uniform_initializer(seed=1)):
         outputs, _ = v1.nn.dynamic_rnn(contrib_rnn.MultiRNNCell(cells), inputs=xs, dtype=v1.float32)
     weight = v1.get_variable("weight", [HIDDEN_SIZE, 1], initializer=v1.glorot_uniform_initializer(seed=2))
     bias = v1.get_variable("bias", [1], initializer=v1.glorot_uniform_initializer(seed=3))
-    prediction = v1.matmul(outputs[:, -1, :], weight) + bias
+    prediction = v1.matmul(outputs[:, -1, :], weight) + bias  # (n, 1, 30) -> (n, 30) -> (n, 1)
     if mode == estimator.ModeKeys.PREDICT:
         return estimator.EstimatorSpec(mode, predictions={"predictions": prediction})
     loss = v1.losses.mean_squared_error(v1.expand_dims(labels, axis=-1), prediction)
@@ -104,8 +104,8 @@ class Network(tf.Module):
     @tf.function
     def predict(self, x):
         """Turns (n, 10) into (n, 1): ten values as the features of one step."""
-        outputs, _ = self.rnn(tf.expand_dims(x, 1))
-        return tf.matmul(outputs[:, -1, :], self.weight) + self.bias
+        outputs, _ = self.rnn(tf.expand_dims(x, 1))  # (n, 10) -> (n, 1, 10)
+        return tf.matmul(outputs[:, -1, :], self.weight) + self.bias  # (n, 1, 30) -> (n, 30) -> (n, 1)
 
     @tf.function(input_signature=[tf.TensorSpec([None, _sine.TIME_STEPS]), tf.TensorSpec([None])])
     def loss(self, x, y_):

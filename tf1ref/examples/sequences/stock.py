@@ -89,7 +89,7 @@ def inference(x, kind, train):
     for layer, units in ((1, UNITS1), (2, UNITS2)):
         with v1.variable_scope(f"layer{layer}", initializer=v1.glorot_uniform_initializer(seed=layer)):
             x, _ = v1.nn.dynamic_rnn(cell(units), x, dtype=v1.float32)
-        x = x[:, -1, :] if layer == 2 else x
+        x = x[:, -1, :] if layer == 2 else x  # (n, days, units) -> (n, units)
         x = v1.nn.dropout(x, rate=DROPOUT_RATE, seed=10 + layer) if train else x
     with v1.variable_scope("dense"):
         kernel = v1.get_variable("kernel", [UNITS2, 1], initializer=v1.glorot_uniform_initializer(seed=3))
@@ -175,7 +175,7 @@ class Network(tf.Module):
         """Turns (n, 60, 1) into (n, 1); `train` adds dropout."""
         x, _ = self.layer1(x)
         x = tf.nn.dropout(x, rate=DROPOUT_RATE, seed=11) if train else x
-        x = self.layer2(x)[0][:, -1, :]
+        x = self.layer2(x)[0][:, -1, :]  # (n, days, units) -> (n, units)
         x = tf.nn.dropout(x, rate=DROPOUT_RATE, seed=12) if train else x
         return tf.matmul(x, self.kernel) + self.bias
 

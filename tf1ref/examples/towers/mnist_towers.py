@@ -78,7 +78,7 @@ def inference(x):
     with v1.variable_scope("cnn3"):
         out_4 = add_cnn_layer(out_2, CONV2_DEEP, 2)
     with v1.variable_scope("f1"):
-        out_5 = v1.nn.relu6(add_layer(v1.reshape(out_4, [-1, NODES]), FC_SIZE, 3))
+        out_5 = v1.nn.relu6(add_layer(v1.reshape(out_4, [-1, NODES]), FC_SIZE, 3))  # -> (n, 512)
     with v1.variable_scope("f2"):
         return add_layer(out_5, 10, 4)
 
@@ -93,7 +93,7 @@ def average_gradients(tower_grads):
     """Adds the mean over the towers: [[(gradient, variable)]] to [(gradient, variable)], for every variable."""
     average_grads = []
     for grad_and_vars in zip(*tower_grads):
-        grads = v1.stack([grad for grad, _ in grad_and_vars])
+        grads = v1.stack([grad for grad, _ in grad_and_vars])  # (towers, *shape of the variable)
         average_grads.append((v1.reduce_mean(grads, 0), grad_and_vars[0][1]))
     return average_grads
 
@@ -215,7 +215,7 @@ class LeNet5(tf.Module):
             conv = tf.nn.conv2d(x, weights, strides=[1, 1, 1, 1], padding="SAME")
             z_out = tf.nn.relu6(tf.nn.bias_add(conv, biases))
             x = tf.nn.max_pool(z_out, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")
-        hidden = tf.nn.relu6(tf.matmul(tf.reshape(x, [-1, NODES]), self.f1[0]) + self.f1[1])
+        hidden = tf.nn.relu6(tf.matmul(tf.reshape(x, [-1, NODES]), self.f1[0]) + self.f1[1])  # -> (n, 512)
         return tf.matmul(hidden, self.f2[0]) + self.f2[1]
 
     def loss_and_gradients(self, x, y_):

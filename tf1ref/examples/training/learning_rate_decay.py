@@ -82,6 +82,7 @@ def build_graph():
         "loss": loss,
         "lr": rate,
         "x_lr": x_rate,
+        "gradients": {"w": v1.gradients(loss, w)[0], "x": v1.gradients(x_loss, x)[0]},
         "train": v1.train.GradientDescentOptimizer(rate).minimize(loss, global_step=step, var_list=[w]),
         "x_train": x_optimizer.minimize(x_loss, global_step=x_step, var_list=[x]),
         "at": at,
@@ -111,6 +112,7 @@ def run_graph(steps=STEPS):
         graph = build_graph()
         sess.run(v1.global_variables_initializer())
         trace |= {"initial/w": sess.run(graph["w"]), "initial/x": sess.run(graph["x"])}
+        trace |= {f"gradient/{name}": value for name, value in sess.run(graph["gradients"]).items()}
         bar = console.steps(steps)
         for _ in bar:
             before = sess.run([graph["lr"], graph["loss"]])
@@ -144,6 +146,13 @@ class Model(tf.Module):
     def x_rate(self):
         """Returns S3's rate at the present step."""
         return schedules.exponential_decay(X_RATE, self.x_step, 1, X_DECAY, staircase=True)
+
+    @tf.function
+    def gradients(self):
+        """The slopes at w and at x, without a step."""
+        with tf.GradientTape(persistent=True) as tape:
+            loss, x_loss = tf.square(self.w + 1.0), tf.square(self.x)
+        return {"w": tape.gradient(loss, self.w), "x": tape.gradient(x_loss, self.x)}
 
     @tf.function
     def train(self):
@@ -183,6 +192,7 @@ def run_function(steps=STEPS):
     trace = {f"steps/{key}": [] for key in keys}
     model = Model()
     trace |= {"initial/w": model.w.numpy(), "initial/x": model.x.numpy()}
+    trace |= {f"gradient/{name}": value.numpy() for name, value in model.gradients().items()}
     bar = console.steps(steps)
     for _ in bar:
         row = model.train() + model.train_x()

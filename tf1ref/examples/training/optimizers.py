@@ -151,6 +151,7 @@ def build_graph():
             ends["train"] += [v1.assign(variable, value) for variable, value in zip(hand, new)]
         ends["w"][rule], ends["by_hand"][rule] = w, hand[0]
         ends["slots"].update({kernel.get_slot(w, s).op.name: kernel.get_slot(w, s) for s in kernel.get_slot_names()})
+    ends["gradient"] = v1.gradients(ends["loss"]["adam"], ends["w"]["adam"])[0]  # at first every rule's
     with v1.control_dependencies(ends["train"]):
         ends["train"] = v1.assign_add(step, 1)
     return ends
@@ -162,7 +163,7 @@ def run_graph(steps=STEPS):
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         sess.run(v1.global_variables_initializer())
-        trace = {"initial/w": sess.run(graph["w"]["adam"])}
+        trace = {"initial/w": sess.run(graph["w"]["adam"]), "gradient/w": sess.run(graph["gradient"])}
         bar = console.steps(steps)
         for _ in bar:
             losses, _ = sess.run([graph["loss"], graph["train"]])
@@ -275,14 +276,13 @@ class Bowls(tf.Module):
 def run_function(steps=STEPS):
     """One call trains all of them and returns the values. Its lines run in their order."""
     rows, bowls = [], Bowls()
-    trace = {"initial/w": bowls.w["adam"].numpy()}
+    trace = {"initial/w": bowls.w["adam"].numpy(), "gradient/w": bowls.loss_and_gradient(bowls.w["adam"])[1].numpy()}
     bar = console.steps(steps)
     for _ in bar:
         rows.append(bowls.train())
         bar.show(adam=rows[-1]["loss"]["adam"], ftrl=rows[-1]["loss"]["ftrl"])
-    slots = [slot for kernel in bowls.kernels.values() for slot in kernel.slots.items()]
-    trace.update({f"slots/{name}": variable.numpy() for name, variable in slots})
-    return finished(trace, rows)
+    slots = {name: slot for kernel in bowls.kernels.values() for name, slot in kernel.slots.items()}
+    return finished(trace | {f"slots/{name}": slot.numpy() for name, slot in slots.items()}, rows)
 
 
 def plot(trace):

@@ -68,13 +68,14 @@ def build_graph():
         "y": y,
         "weights": {name: fit[0] for name, fit in fits.items()},
         "losses": [fits[name][1] for name in NAMES],
+        "slopes": {name: fit[3] for name, fit in fits.items()},
         "train": v1.group(*(fit[2] for fit in fits.values())),
         "collected": [op.name for op in v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)],
     }
 
 
 def add_fit(name, x, y, regularizer):
-    """Adds y = x * weights, its loss and its training op. The terms of the loss come from collections.
+    """Adds y = x * weights, its loss, training op and gradient. The terms of the loss come from collections.
 
     get_variable calls the regularizer and puts its result into REGULARIZATION_LOSSES. "losses" is a collection of the
     program's own, which may have any name. A scope selects what belongs to this fit.
@@ -86,7 +87,9 @@ def add_fit(name, x, y, regularizer):
     terms = v1.get_collection("losses", f"{name}/")
     terms += v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES, f"{name}/")
     loss = v1.add_n(terms)
-    return weights, loss, v1.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss, var_list=[weights])
+    optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
+    pairs = optimizer.compute_gradients(loss, [weights])
+    return weights, loss, optimizer.apply_gradients(pairs), pairs[0][0]
 
 
 def run_graph(steps=STEPS):
@@ -100,6 +103,8 @@ def run_graph(steps=STEPS):
         trace = {f"forward/{name}": value for name, value in sess.run(graph["forward"]).items()}
         trace |= {f"gradient/{name}": value for name, value in sess.run(graph["gradients"]).items()}
         trace |= {f"initial/{name}": value for name, value in sess.run(graph["weights"]).items()}
+        slopes = sess.run(graph["slopes"], {graph["x"]: x, graph["y"]: y})
+        trace |= {f"gradient/{name}/weights": value for name, value in slopes.items()}
         bar = console.steps(steps)
         for _ in bar:
             _, values = sess.run([graph["train"], graph["losses"]], {graph["x"]: x, graph["y"]: y})
@@ -159,15 +164,22 @@ class Fits(tf.Module):
         return []
 
     @tf.function
-    def train(self, x, y):
-        """Makes one step of all three fits. Returns the losses before it (3,)."""
-        losses = []
+    def losses_and_slopes(self, x, y):
+        """Returns the loss of each fit, and the gradient of its weights, as two lists."""
+        losses, slopes = [], []
         for name, weights in self.weights.items():
             with tf.GradientTape() as tape:
                 error = tf.reduce_mean(tf.square(tf.matmul(x, weights) - y))
                 loss = tf.add_n([error, *self.terms(name, weights)])
-            self.optimizer.minimize(tape, loss, [weights])
             losses.append(loss)
+            slopes.append(tape.gradient(loss, weights))
+        return losses, slopes
+
+    @tf.function
+    def train(self, x, y):
+        """One step of all three fits. Returns the losses before it (3,)."""
+        losses, slopes = self.losses_and_slopes(x, y)
+        self.optimizer.apply(zip(slopes, self.weights.values()))
         return tf.stack(losses)
 
 
@@ -180,6 +192,8 @@ def run_function(steps=STEPS):
     trace = {f"forward/{name}": value.numpy() for name, value in values.items()}
     trace |= {f"gradient/{name}": value.numpy() for name, value in gradients.items()}
     trace |= {f"initial/{name}": variable.numpy() for name, variable in fits.weights.items()}
+    slopes = zip(NAMES, fits.losses_and_slopes(x, y)[1])
+    trace |= {f"gradient/{name}/weights": value.numpy() for name, value in slopes}
     losses = []
     bar = console.steps(steps)
     for _ in bar:

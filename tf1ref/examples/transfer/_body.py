@@ -60,7 +60,7 @@ def build_graph():
             net = v1.nn.max_pool(net, [1, 2, 2, 1], [1, 2, 2, 1], "SAME")
         depth = wide
     pool = v1.reduce_mean(net, [1, 2], keepdims=True, name="pool_3")
-    pool = v1.reshape(pool, [-1, depth], name="pool_3/_reshape")
+    pool = v1.reshape(pool, [-1, depth], name="pool_3/_reshape")  # (n, 1, 1, depth) -> (n, depth)
     fc7 = v1.nn.relu(_dense(pool, "fc7", depth, FC, seed=5), name="fc7")
     logits = _dense(fc7, "fc8", FC, CLASSES, seed=6)
     return {"images": images, "pool": pool, "fc7": fc7, "logits": logits}

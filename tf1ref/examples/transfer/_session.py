@@ -14,7 +14,7 @@ def add_body(body, mean, deviation):
     jpeg = given = v1.placeholder(v1.string, [], name="JpegContents")
     if body.side:
         decoded = v1.image.decode_jpeg(jpeg, channels=3)
-        resized = v1.image.resize_area(v1.expand_dims(v1.cast(decoded, v1.float32), 0), body.side)
+        resized = v1.image.resize_area(v1.expand_dims(v1.cast(decoded, v1.float32), 0), body.side)  # (1, h, w, 3)
         given = (resized - mean) / deviation
     (features,) = v1.import_graph_def(body.graph_def, {body.jpeg: given}, [body.bottleneck])
     return jpeg, v1.reshape(v1.cast(features, v1.float32), [1, body.size])

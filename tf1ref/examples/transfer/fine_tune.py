@@ -75,13 +75,17 @@ def add_head(fc7):
     return v1.matmul(fc7, weights) + biases
 
 
-def add_training(logits, y_, rate):
-    """Adds the loss of `logits`, its gradients for all variables (None where it has none) and the training op."""
+def add_training(phase, logits, y_, rate):
+    """Adds the loss of `logits`, its gradients for the variables it depends on, and the training op with its slots.
+
+    Both phases train the head: each phase's Adam bears its name, so that the slots are told apart.
+    """
     loss = v1.reduce_mean(v1.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=y_))
-    optimizer = v1.train.AdamOptimizer(rate)
-    gradients = optimizer.compute_gradients(loss, v1.trainable_variables())
-    by_name = {v.op.name: gradient for gradient, v in gradients if gradient is not None}
-    return {"loss": loss, "gradients": by_name, "train": optimizer.apply_gradients(gradients)}
+    optimizer = v1.train.AdamOptimizer(rate, name=phase)
+    pairs = [pair for pair in optimizer.compute_gradients(loss, v1.trainable_variables()) if pair[0] is not None]
+    train = optimizer.apply_gradients(pairs)
+    slots = {s.op.name: s for _, v in pairs for s in (optimizer.get_slot(v, "m"), optimizer.get_slot(v, "v"))}
+    return {"loss": loss, "gradients": {v.op.name: g for g, v in pairs}, "train": train, "slots": slots}
 
 
 def build_graph(prefix=None):
@@ -98,8 +102,8 @@ def build_graph(prefix=None):
         "x": x,
         "y_": y_,
         "fc7": fc7,
-        "head": add_training(stopped, y_, HEAD_RATE),
-        "tune": add_training(logits, y_, TUNING_RATE),
+        "head": add_training("head", stopped, y_, HEAD_RATE),
+        "tune": add_training("tune", logits, y_, TUNING_RATE),
         "accuracy": v1.reduce_mean(v1.cast(correct, v1.float32)),
         "variables": {v.op.name: v for v in v1.trainable_variables() if v.op.name in BODY + HEAD},
     }
@@ -120,6 +124,7 @@ def phase_graph(sess, graph, phase, steps, pictures, random):
         bar.show(loss=losses[-1])
     feed = {graph["x"]: x[testing], graph["y_"]: y[testing]}
     trace[f"final/{phase}_accuracy"] = sess.run(graph["accuracy"], feed)
+    trace |= {f"slots/{k}": v for k, v in sess.run(graph[phase]["slots"]).items()}
     return trace | {f"steps/{phase}_loss": np.array(losses)}
 
 
@@ -170,7 +175,8 @@ class Network(tf.Module):
             tf.Variable(start, name=HEAD[0]),
             tf.Variable(tf.fill([NUM_OUTPUTS], BIAS_START), name=HEAD[1]),
         ]
-        self.optimizers = {"head": optimizers.Adam(HEAD_RATE), "tune": optimizers.Adam(TUNING_RATE)}
+        rates = {"head": HEAD_RATE, "tune": TUNING_RATE}
+        self.optimizers = {phase: optimizers.Adam(rate, name=phase) for phase, rate in rates.items()}
         self.optimizers["head"].create(self.head)
         self.optimizers["tune"].create(self.body + self.head)
 
@@ -231,6 +237,7 @@ def phase_function(network, phase, steps, pictures, random):
         losses.append(network.train(xs, ys, phase).numpy())
         bar.show(loss=losses[-1])
     trace[f"final/{phase}_accuracy"] = network.accuracy(tf.constant(x[testing]), tf.constant(y[testing])).numpy()
+    trace |= {f"slots/{k}": v.numpy() for k, v in network.optimizers[phase].slots.items()}
     return trace | {f"steps/{phase}_loss": np.array(losses)}
 
 

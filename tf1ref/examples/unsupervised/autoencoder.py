@@ -87,7 +87,8 @@ def add_training(name, loss, variables):
     optimizer = v1.train.AdamOptimizer(LEARNING_RATE, name=name)
     pairs = optimizer.compute_gradients(loss, var_list=variables)
     gradients = {v.op.name: gradient for gradient, v in pairs}
-    return {"loss": loss, "train": optimizer.apply_gradients(pairs), "gradients": gradients}
+    ends = {"loss": loss, "train": optimizer.apply_gradients(pairs), "gradients": gradients}
+    return {**ends, "slots": {slot.op.name: slot for slot in optimizer.variables() if slot.shape.rank}}
 
 
 def build_graph():
@@ -146,6 +147,8 @@ def run_graph(steps=STEPS):
                 losses, first = train_graph(sess, graph, training, data.train, steps)
                 trace[f"steps/{name}/{training}"] = losses
                 trace.update({f"gradient/{name}/{training}/{k}": v for k, v in first.items()})
+                slots = sess.run(graph["trainings"][training]["slots"])
+                trace.update({f"slots/{name}/{k}": v for k, v in slots.items()})
             test = {graph["x"]: data.test.images, graph["y_"]: data.test.labels}
             accuracy = sess.run(graph["accuracy"], test)
             trace.update({f"final/{name}/{k}": v for k, v in sess.run(graph["variables"]).items()})
@@ -224,10 +227,7 @@ class Stack(tf.Module):
 
     @tf.function
     def train(self, training, x, y_):
-        """Makes one step of a training. Returns the loss before it, and the gradients.
-
-        training: a Python string, so each training has a trace of its own.
-        """
+        """Makes one step of a training (a Python string: each has its own trace). Returns the loss and the gradients."""
         with tf.GradientTape() as tape:
             loss = self.loss(training, x, y_)
         return loss, self.optimizers[training].minimize(tape, loss, self.trained[training])
@@ -275,6 +275,7 @@ def run_function(steps=STEPS):
             losses, first = train_function(stack, training, data.train, steps)
             trace[f"steps/{name}/{training}"] = losses
             trace.update({f"gradient/{name}/{training}/{k}": v for k, v in first.items()})
+            trace.update({f"slots/{name}/{k}": v.numpy() for k, v in stack.optimizers[training].slots.items()})
         accuracy = stack.accuracy(*test).numpy()
         trace.update({f"final/{name}/{k}": v.numpy() for k, v in variables.items()})
         trace.update(figures(name, data, accuracy, back, learned))
