@@ -227,7 +227,7 @@ class Stack(tf.Module):
 
     @tf.function
     def train(self, training, x, y_):
-        """Makes one step of a training (a Python string: each has its own trace). Returns the loss and the gradients."""
+        """Makes one step of a training (a Python string: each has its own trace). Returns the loss and gradients."""
         with tf.GradientTape() as tape:
             loss = self.loss(training, x, y_)
         return loss, self.optimizers[training].minimize(tape, loss, self.trained[training])
