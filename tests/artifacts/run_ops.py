@@ -132,8 +132,10 @@ def asked(op, folder, watch):
     ran = touched = False
     for name in ("secret.txt", "hit"):
         path = os.path.join(folder, name)
-        ran = any(answers(op, path, *ranks) for ranks in itertools.product((0, 1), (0, 1))) or ran
+        ran = any(answers(op, path, *ranks) for ranks in itertools.product((0, 1), (0, 1)))
         touched = bool(watch.seen()) or touched
+        if not ran:  # it takes neither, so one path is enough
+            break
     print(f"at {op.name}\n" + f"ran {op.name}\n" * ran + f"touched {op.name}\n" * touched, end="", flush=True)
 
 
