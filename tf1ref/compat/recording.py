@@ -109,7 +109,8 @@ class Recorder:
             results = run(fetches=[*fetches, *taken])
             results, found = results[: len(fetches)], results[len(fetches) :]
         else:
-            results, found = self._results(run, sess, targets, fetches, feeds, trains), []
+            apart = self.stop and fetches and not trains
+            results, found = run(self._apart(sess, targets, fetches, feeds) if apart else feeds), []
         if sess.graph not in self.graphs:
             self.graphs.append(sess.graph)
         self.runs.append(
@@ -130,9 +131,6 @@ class Recorder:
                 if self.stop:
                     raise Stopped
         return results
-
-    def _results(self, run, sess, targets, fetches, feeds, trains):
-        return run(feeds if trains or not (self.stop and fetches) else self._apart(sess, targets, fetches, feeds))
 
     def _taken(self, sess, targets, fetches):
         """The tensors by which a run takes examples from queues and iterators."""
@@ -170,9 +168,11 @@ class Recorder:
             import tensorflow.compat.v1 as v1
 
             first = {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)}
-            first |= {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)}
-            ops = before([*targets, *(t.op for t in fetches)])
-            self.kinds[key] = any(WRITES.fullmatch(op.type) and op.name not in first and not restores(op) for op in ops)
+            # Local variables are counters of metrics and epochs: what writes to them alone trains nothing.
+            counters = {v.op.name for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)}
+            ops = [op for op in before([*targets, *(t.op for t in fetches)]) if WRITES.fullmatch(op.type)]
+            known = [op for op in ops if op.name in first or restores(op) or op.inputs[0].op.name in counters]
+            self.kinds[key] = len(ops) > len(known)
         return self.kinds[key]
 
     def _variables(self, sess):
@@ -180,7 +180,7 @@ class Recorder:
         import tensorflow as tf
         import tensorflow.compat.v1 as v1
 
-        variables = sess.graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+        variables = [v for kind in ("variables", "local_variables") for v in sess.graph.get_collection(kind)]
         self.trainable = [v.op.name for v in sess.graph.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)]
         found, self.inside = {}, True
         try:
