@@ -198,6 +198,9 @@ class _Fresh(dict):
     averaged = ()
 
     def chosen(self, variables):
+        lacking = [v.name for v in variables if v.name not in self]
+        if lacking:
+            raise InputError(f"{lacking[0]}: the variable is in no collection: choose outputs that do without it")
         return _Fresh({v.name: self[v.name] for v in variables})
 
 
