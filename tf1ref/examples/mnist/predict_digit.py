@@ -1,6 +1,7 @@
 """A digit on a picture, drawn by Pillow or from any file, is recognized
 
-Source: S4 3142-3333 TF1: the application is a second graph that restores the checkpoint; a picture is fed with an axis
+Source: S4 3142-3333
+TF1: the application is a second graph that restores the checkpoint; a picture is fed with an axis
     of one before it.
 Now: a second object whose variables are restored by name; a call takes the stack of pictures.
 Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 for ink. A thin pen vanishes, and light

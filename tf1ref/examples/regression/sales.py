@@ -1,6 +1,7 @@
 """Sales: predicting too few costs ten times as much as too many
 
-Source: S3 1289-1351 TF1: the loss is a v1.where of two weighted differences under a placeholder; Adam's slots hide in
+Source: S3 1289-1351
+TF1: the loss is a v1.where of two weighted differences under a placeholder; Adam's slots hide in
     the graph.
 Now: the same loss under a GradientTape; Adam is TF1's kernel, whose slots are variables of an object.
 Errata: S3's formula has a = 10 on the side of too many, against its own text and code. Its one-line version misspells
