@@ -179,6 +179,22 @@ def python(text, width=None):
     return Syntax(text, "python", theme=ANSISyntaxTheme(theme), code_width=width, word_wrap=True)
 
 
+@contextlib.contextmanager
+def _without_keras():
+    """Keeps TensorFlow's import from loading all of Keras 3, which is a third of its time.
+
+    tf.keras loads Keras when it is used. TensorFlow loads it at once for what Keras 2 registers, and Keras 3 does not.
+    """
+    asked = "keras.src.optimizers"  # The end of tensorflow/__init__.py imports it, and passes over an ImportError.
+    held = asked in sys.modules
+    sys.modules.setdefault(asked, None)
+    try:
+        yield
+    finally:
+        if not held:
+            sys.modules.pop(asked, None)
+
+
 def import_tensorflow():
     """Imports TensorFlow without its banner and without the deprecation warnings that every v1 call brings.
 
@@ -192,7 +208,8 @@ def import_tensorflow():
     with tempfile.TemporaryFile() as banner:
         os.dup2(banner.fileno(), 2)
         try:
-            import tensorflow as tf
+            with _without_keras():
+                import tensorflow as tf
 
             tf.get_logger().setLevel("ERROR")
         except BaseException:
