@@ -10,6 +10,7 @@ SMALL = {
     "mnist.deep_cnn": {"BATCH_SIZE": 10, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "DENSE": 32},
     "mnist.lenet5": {"BATCH_SIZE": 20, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.lenet5_relu6": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
+    "sequences.ptb_lm": {"HIDDEN_SIZE": 16, "TRAIN_NUM_STEP": 7},
     "towers.mnist_towers": {"JOINED_BATCH": 30, "CONV1_DEEP": 4, "CONV2_DEEP": 4, "NODES": 196},
 }
 
