@@ -180,6 +180,11 @@ def test_the_banner_of_an_import_that_fails_is_shown(tmp_path):
 @pytest.mark.slow
 def test_tensorflow_itself_is_imported_without_a_word():
     deprecated = "import tensorflow.compat.v1 as v1\nwith v1.Graph().as_default(): v1.to_float(v1.constant(1))\n"
-    done = child(IMPORT.replace("assert set", "#") + deprecated)
+    keras = (
+        "import sys, tensorflow as tf\nassert not {'keras', 'pandas'} & sys.modules.keys()\n"
+        "import tensorflow.keras.layers\nassert tf.keras.layers.Dense and tf.optimizers.Adam\n"
+        "from keras.src import optimizers\n"
+    )
+    done = child(IMPORT.replace("assert set", "#") + deprecated + keras)
     assert done.returncode == 0
     assert (done.stdout, done.stderr) == ("", "before\nafter, below\nafter\n")
