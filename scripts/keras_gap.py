@@ -74,11 +74,11 @@ def momentum_cases():
     fall = {"mended_by": "velocity * new rate / old rate", "filled": {"momentum": FALL[1] / 0.1}, "rate_falls": True}
     within = "the rate is inside the velocity"
     yield Case("GradientDescent (SGD)", tf1.GradientDescent, sgd, "nothing" + rate, {"learning_rate": 0.1})
-    yield Case("Momentum (SGD)", tf1.Momentum, sgd, f"{within}: no matter while it is constant", momentum)
+    yield Case("Momentum (SGD)", tf1.Momentum, sgd, f"{within}, which matters only when the rate changes", momentum)
     yield Case(
         "Momentum, rate / 10 half-way", tf1.Momentum, sgd, f"{within}, which keeps the old one", momentum, **fall
     )
-    yield Case("Nesterov (SGD)", tf1.Momentum, sgd, f"{within}: no matter while it is constant", nesterov)
+    yield Case("Nesterov (SGD)", tf1.Momentum, sgd, f"{within}, which matters only when the rate changes", nesterov)
 
 
 def rate(keras_class):
