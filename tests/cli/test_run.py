@@ -38,6 +38,8 @@ def here(tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("COLUMNS", "120")  # what is wrapped depends on the terminal
         capsys.readouterr()
+        for kept in (folders.asked, folders.stood_in):  # a process of its own would begin without them
+            kept.clear()
         try:
             assert cli.main([str(argument) for argument in arguments]) == 0
         finally:

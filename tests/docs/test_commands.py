@@ -56,7 +56,7 @@ def newcomer(python, tmp_path):
     here.mkdir()
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("TF1REF", "XDG", "TF_CONFIG"))}
     path = os.pathsep.join([str(python.unpacked / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**keep, "HOME": str(home), "PATH": path, "PYTHONPATH": str(python.unpacked)}
+    environment = {**keep, "HOME": str(home), "PATH": path, "PYTHONPATH": str(python.unpacked), "COLUMNS": "100"}
     (here / "old_script.py").write_text(OLD_SCRIPT)
 
     def run(command):
