@@ -19,7 +19,7 @@ SUBJECT = """\
 An MLP of 784, 100, 10 units on a fixed batch of 100, asynchronous descent. "By hand": a server, a device setter and a
 session in each process, no launcher, no hooks, no checkpoints. Steps are the global ones, from the moment when both
 workers run; seconds are those from starting the job, of the slower worker."""
-STEPS = 3000  # of each worker
+STEPS = 3000  # each worker makes so many
 TASK = Path(__file__).with_name("cluster_task.py")
 ROOT = TASK.parents[1]
 LIMIT = 180  # seconds a job may take

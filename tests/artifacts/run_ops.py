@@ -25,7 +25,7 @@ from tf1ref.artifacts.graph import effects, registry
 
 OTHERS = 40  # ops without a string, drawn at random
 MOST = 100  # ops that one fork asks
-SECONDS = 20  # that one op may take
+SECONDS = 20  # one op may take so long
 SKIPPED = ("resource", "variant", "func")
 
 

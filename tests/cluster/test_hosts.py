@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SUBNET = "10.203.77"  # of the two namespaces alone
+SUBNET = "10.203.77"  # the two namespaces have it to themselves
 # The ps answers every question with the next step; the worker reports it.
 PROGRAM = """
 import socket

@@ -39,7 +39,7 @@ def test_every_name_of_tensorflow_1_is_there_or_not_as_the_resolver_says(run, tm
 
 def test_the_table_of_renames_that_comes_with_tensorflow_is_used():
     there = {old for old in facts.renames() if old.startswith("contrib.") and resolver.renamed(old)}
-    assert len(there) >= 75  # of its 94
+    assert len(there) >= 75  # it has 94
     assert [old for old in there if resolver.resolve(old) is None] == []
 
 

@@ -108,7 +108,7 @@ def _check_file(file, found, reader):
     if text.python2:
         found.python2.append(str(file))
     program = uses.read(text.tree, file, reader)
-    world = worlds.of_file(text.tree, file, reader)
+    world = worlds.of_program(program, file, reader)
     if program.names:
         found.worlds[str(file)] = world
     listed = {_use(name, world.number, where) for name in program.names}

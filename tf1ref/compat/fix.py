@@ -57,7 +57,7 @@ def _fixed(file, reader):
     if text.python2:
         return None
     program = uses.read(text.tree, file, reader)
-    if worlds.of_file(text.tree, file, reader).number != 1:
+    if worlds.of_program(program, file, reader).number != 1:
         return None
     edits = [edit for name in program.names if (edit := _edit(name, program.aliases))]
     if not edits:

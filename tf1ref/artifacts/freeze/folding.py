@@ -7,9 +7,8 @@ differs, so the answers are close, but not equal to the bit.
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
-from tensorflow.python.framework import op_def_registry
 
-from tf1ref.artifacts.graph import graphs
+from tf1ref.artifacts.graph import graphs, registry
 from tf1ref.artifacts.graph.constants import constant
 from tf1ref.artifacts.graph.definitions import BATCH_NORM
 from tf1ref.artifacts.graph.graphs import tensor
@@ -156,7 +155,7 @@ class _Norms:
                 self.known.setdefault(stack.pop(), False)
                 continue
             inputs = [tensor(i)[0] for i in node.input]
-            definition = op_def_registry.get(node.op)
+            definition = registry.definition(node.op)
             plain = (
                 definition is not None and not definition.is_stateful and node.op not in ("Switch", "Merge", "Enter")
             )

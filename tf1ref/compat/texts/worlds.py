@@ -38,18 +38,23 @@ def of(programs):
     return World(1)
 
 
-def of_file(tree, file, reader=None):
+def of_file(tree, file):
     """Returns the World of an ast.Module that lies at `file`, with the files beside it that it imports, and theirs.
-
-    reader: the uses.Reader that has read some of them.
 
     >>> from tf1ref.compat.texts import reading
     >>> of_file(reading.parse(b"import tensorflow as tf; tf.Session()").tree, "old.py").number
     1
     """
-    reader = reader or uses.Reader()
-    programs, seen = [uses.read(tree, file, reader)], {Path(file).resolve()}
-    todo = list(programs[0].neighbours)
+    reader = uses.Reader()
+    return of_program(uses.read(tree, file, reader), file, reader)
+
+
+def of_program(program, file, reader):
+    """Returns the World of a uses.Program that lies at `file`, with what it imports.
+
+    reader: the uses.Reader of the files beside it.
+    """
+    programs, seen, todo = [program], {Path(file).resolve()}, list(program.neighbours)
     while todo and len(seen) < MOST_FILES:
         each = todo.pop().resolve()
         if each not in seen:
