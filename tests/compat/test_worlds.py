@@ -19,6 +19,10 @@ FIRST = [
     "from tensorflow.contrib import slim",
     "print(1)",
     "import keras.backend as K\nK.get_session()",
+    "tf.enable_eager_execution()\nprint(tf.zeros([2]).numpy())",
+    "import torch\nx = tf.zeros([2])\nx = torch.zeros(2)\nprint(x.numpy())",
+    "def show(tensor):\n    return tensor.numpy()\nfor i in range(3):\n    tf.zeros([i])",
+    "for name in tf.train.list_variables('x'):\n    pass",
 ]
 SECOND = [
     "tf.random.set_seed(1)",
@@ -29,6 +33,10 @@ SECOND = [
     "from tensorflow.keras import Sequential",
     "try:\n    tf.placeholder\nexcept AttributeError:\n    pass\ntf.optimizers.Adam()",
     "if tf.__version__ < '2':\n    tf.set_random_seed(1)\ntf.keras.Model()",
+    "a = tf.constant([1, 2])\nb = tf.where(a > 1, a, 0)\nprint((b + 1)[0].numpy())",
+    "print(tf.zeros([2]).numpy())",
+    "data = tf.data.Dataset.range(4)\ndata = data.batch(2)\nfor each in data.map(lambda x: x):\n    print(each)",
+    "from tensorflow import data as d\nprint([x for x in d.Dataset.range(3)])",
 ]
 
 

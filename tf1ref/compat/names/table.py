@@ -197,6 +197,10 @@ RENAMED = {
 
 # {old function: function of tf1ref.legacy that takes the old arguments, too}.
 FUNCTIONS = {
+    **{
+        f"contrib.distributions.{name}": f"contrib._multivariate_normal.{name}"
+        for name in ("MultivariateNormalDiag", "MultivariateNormalFullCovariance", "MultivariateNormalTriL")
+    },
     "contrib.layers.group_norm": "contrib.layers._group_norm.group_norm",
     "contrib.layers.instance_norm": "contrib.layers._group_norm.instance_norm",
     "contrib.learn.ModeKeys": "contrib.learn._model_keys.ModeKeys",

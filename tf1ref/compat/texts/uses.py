@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
-from tf1ref.compat.texts import reading
+from tf1ref.compat.texts import eager, reading
 
 ROOTS = {"tensorflow": "", "keras": "keras"}
 CAUGHT = {"ImportError", "ModuleNotFoundError", "AttributeError", "Exception", "BaseException", "NameError"}
@@ -30,11 +30,15 @@ class Name(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What a file uses: its Names, {alias: (root, path)}, and the files beside it that it imports."""
+    """What a file uses: its Names, {alias: (root, path)}, and the files beside it that it imports.
+
+    eager: the first place that only eager execution allows, or "".
+    """
 
     names: list
     aliases: dict
     neighbours: list
+    eager: str = ""
 
 
 class Reader:
@@ -81,7 +85,8 @@ def read(tree, file=None, reader=None):
     names = [Name(path, node, None, id(node) in tests, root) for node, root, path in imports]
     names += _chains(nodes, aliases, tests)
     kept = [n for n in dict.fromkeys(names) if not any(n.path == o or n.path.startswith(f"{o}.") for o in owned)]
-    return Program(kept, aliases, list(dict.fromkeys(neighbours)))
+    sign = eager.sign(nodes, lambda node: (path_of(node, aliases) or ("", None))[1])
+    return Program(kept, aliases, list(dict.fromkeys(neighbours)), sign)
 
 
 def _plain_import(node, aliases):

@@ -33,9 +33,8 @@ def of(programs):
             leaning.append(name.shown)
     if first and len(first) >= len(second):
         return World(1, first[0])
-    if second or leaning:
-        return World(2, (second or leaning)[0])
-    return World(1)
+    leaning += [program.eager for program in programs if program.eager]
+    return World(2, (second or leaning)[0]) if second or leaning else World(1)
 
 
 def of_file(tree, file):
