@@ -1,5 +1,6 @@
 """What every test relies on: exact arithmetic, quiet logs, no leftovers."""
 
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -15,6 +16,8 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+
+from tests import started
 
 # A runner in the background (`nohup scripts/test &`) ignores SIGINT, and so would what the tests start: a test of
 # Ctrl-C would wait for its time-out. SIGHUP stays as it is, so that the runner outlives its terminal.
@@ -51,16 +54,36 @@ def _example(item):
     return getattr(item, "callspec", None) and item.callspec.params.get("name")
 
 
-@pytest.fixture
-def tf1ref(tmp_path):
-    """Runs the command in a process of its own, in tmp_path; returns the CompletedProcess (text)."""
+@pytest.fixture(scope="session")
+def started_python(tmp_path_factory):
+    """The path of a `python` that has TensorFlow loaded when it starts."""
+    with started.started(tmp_path_factory.mktemp("started")) as python:
+        yield python
 
-    def run(*arguments, env=None, timeout=240, cwd=tmp_path):
-        command = [sys.executable, "-m", "tf1ref", *map(str, arguments)]
+
+@pytest.fixture(scope="session")
+def keras_python(tmp_path_factory):
+    """The same with Keras 2 loaded, too."""
+    with started.started(tmp_path_factory.mktemp("keras"), keras=True) as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def tf1ref_in(started_python):
+    """Runs the command in a process of its own, in the folder that comes first; returns the CompletedProcess (text)."""
+
+    def run(folder, *arguments, env=None, timeout=240):
+        command = [started_python, "-m", "tf1ref", *map(str, arguments)]
         environment = {**os.environ, **(env or {})}
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=cwd, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=folder, env=environment)
 
     return run
+
+
+@pytest.fixture
+def tf1ref(tmp_path, tf1ref_in):
+    """The same in tmp_path."""
+    return functools.partial(tf1ref_in, tmp_path)
 
 
 def pip(*arguments, cwd):

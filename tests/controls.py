@@ -3,14 +3,20 @@
 The negative controls change one float constant by 1 % and ask whether a few steps show it.
 """
 
-# Every control of these examples runs in a smaller network: 1 % shows there, too, in a tenth of the time.
+# `scripts/test` runs these in a smaller network only, where 1 % shows, too; `scripts/test --all` at full size as well.
 SMALL = {
+    "convnets.alexnet8": {"UNITS": (64, 64)},
     "convnets.cifar10": {"BATCH_SIZE": 16, "MIN_FRACTION_IN_QUEUE": 0.002, "NUM_EXAMPLES": 32, "SUMMARY_EVERY": 0},
+    "convnets.inception10": {"BLOCKS": ((4, 2), (4, 1), (8, 2), (8, 1)), "INITIAL_CHANNELS": 4},
+    "convnets.resnet18": {"GROUPS": ((8, 2, 1), (8, 2, 2), (16, 2, 2), (16, 2, 2))},
+    "convnets.vgg16": {"BLOCKS": ((8, 1), (8, 1), (16, 1), (16, 1), (16, 1)), "UNITS": (32, 32)},
     "distributed.async_mnist": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.deep_cnn": {"BATCH_SIZE": 10, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "DENSE": 32},
     "mnist.lenet5": {"BATCH_SIZE": 20, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.lenet5_relu6": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
+    "sequences.mnist_lstm": {"HIDDEN_SIZE": 8, "NUM_LAYERS": 2, "BATCH_SIZE": 16},
     "sequences.ptb_lm": {"HIDDEN_SIZE": 16, "TRAIN_NUM_STEP": 7},
+    "sequences.stock": {"DAYS_IN": 8, "BATCH_SIZE": 16, "TEST_DAYS": 30},
     "towers.mnist_towers": {"JOINED_BATCH": 30, "CONV1_DEEP": 4, "CONV2_DEEP": 4, "NODES": 196},
 }
 
@@ -56,7 +62,44 @@ CONTROL = {
     },
 }
 
-# At the source's own number of steps these take half a minute and more; those with convolutions do, too.
+# Half a run of these takes 4 s and more, whatever their size: to build the graph does. `scripts/test` asks for one of
+# their constants whether 1 % shows, `scripts/test --all` for every one.
+HEAVY = {
+    "convnets.cifar10",
+    "distributed.async_mnist",
+    "mnist.lenet5",
+    "mnist.lenet5_relu6",
+    "sequences.letters",
+    "sequences.lstm_cells",
+    "sequences.mnist_lstm",
+    "sequences.ptb_lm",
+    "sequences.sine_lstm_estimator",
+    "sequences.stock",
+    "towers.mnist_towers",
+    "transfer.bottleneck",
+    "transfer.fine_tune",
+    "transfer.inception_features",
+    "unsupervised.autoencoder",
+}
+
+# At the source's own number of steps these take a minute and more, and are for `scripts/test --all`.
+MINUTES = {
+    "mnist.augmentation",
+    "mnist.dense128",
+    "mnist.fully_connected_feed",
+    "mnist.mlp_ema",
+    "mnist.own_images",
+    "mnist.predict_digit",
+    "mnist.resume",
+    "regression.circle",
+    "regression.quadratic",
+    "sequences.mnist_lstm",
+    "sequences.sine_dense",
+    "sequences.sine_linear",
+    "sequences.sine_lstm_estimator",
+}
+
+# These take many minutes; those with convolutions do, too.
 LONG = {
     "mnist.mlp_l2",
     "mnist.train_and_eval",

@@ -16,8 +16,10 @@ FULL_SIZE_STEPS = 3  # of a whole network: building it costs more than its steps
 EXAMPLES = {example.name: example for example in catalog.examples()}
 
 
-def cost(name):
+def cost(name, long=False):
     """Convolutional programs are slow: seconds where the others take a tenth of one. conftest.py has whole chapters."""
+    if long:
+        return pytest.mark.long
     text = EXAMPLES[name].path.read_text()
     return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
@@ -26,9 +28,10 @@ def sets_of_constants():
     """(name, constants) for every set of constants that some example's controls give both runs."""
     for name in EXAMPLES:
         sets = [controls.constants(name, constant) for constant in (None, *controls.CONTROL.get(name, {}))]
+        sets = [each for number, each in enumerate(sets) if each and each not in sets[:number]]
         for number, each in enumerate(sets):
-            if each and each not in sets[:number]:
-                yield pytest.param(name, each, id=f"{name}-{'-'.join(each)}", marks=cost(name))
+            long = number > 0 and name in controls.HEAVY
+            yield pytest.param(name, each, id=f"{name}-{'-'.join(each)}", marks=cost(name, long))
 
 
 @pytest.mark.parametrize(("name", "constants"), list(sets_of_constants()))
@@ -41,7 +44,7 @@ def at_full_size():
     """Every example but those that are compared in a small network only, above."""
     for name in EXAMPLES:
         if name not in controls.SMALL_ONLY:
-            yield pytest.param(name, marks=cost(name))
+            yield pytest.param(name, marks=cost(name, name in controls.SMALL))
 
 
 def full_size_steps(name):
@@ -59,8 +62,8 @@ def test_halves_are_equal_to_the_bit(name):
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=cost(name)) for name in EXAMPLES])
 def test_a_trace_names_the_gradients_and_slots_of_what_is_trained(name):
-    small = name in controls.SMALL_ONLY
-    run = traces.graph_run(name, **controls.SMALL[name]) if small else traces.graph_run(name, full_size_steps(name))
+    small = controls.SMALL.get(name)
+    run = traces.graph_run(name, **small) if small else traces.graph_run(name, full_size_steps(name))
     assert not traces.unnamed(run.trained, run.trace, "gradient"), "the trace has no gradient of these"
     assert not traces.unnamed(run.slots, run.trace, "slots", "final"), "the trace has no value of these slots"
 
@@ -68,10 +71,13 @@ def test_a_trace_names_the_gradients_and_slots_of_what_is_trained(name):
 def float_constants():
     """Every float constant of every example, with the constants that its control sets in both runs."""
     for name, example in EXAMPLES.items():
-        for constant, value in catalog.constants(example.path).items():
-            if isinstance(value, float):
-                others = controls.constants(name, constant)
-                yield pytest.param(name, constant, others, id=f"{name}-{constant}", marks=cost(name))
+        floats = [key for key, value in catalog.constants(example.path).items() if isinstance(value, float)]
+        # Of the heavy, the first that needs no constants of its own: with those the halves are compared anyway.
+        first = [key for key in floats if key not in controls.CONTROL.get(name, {})][:1] or floats[:1]
+        for constant in floats:
+            long = name in controls.HEAVY and constant not in first
+            others = controls.constants(name, constant)
+            yield pytest.param(name, constant, others, id=f"{name}-{constant}", marks=cost(name, long))
 
 
 @pytest.mark.parametrize(("name", "constant", "constants"), list(float_constants()))

@@ -106,7 +106,7 @@ def test_the_arrows_point_down():
 
 
 @pytest.fixture(scope="module")
-def beside(tmp_path_factory):
+def beside(tmp_path_factory, started_python):
     """Runs `python ...` in a folder of modules that end the process when they are imported; returns the output."""
     folder = tmp_path_factory.mktemp("theirs")
     for name in THEIRS:
@@ -115,7 +115,7 @@ def beside(tmp_path_factory):
 
     def run(*arguments):
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=240,
+            [started_python, *arguments], cwd=folder, capture_output=True, text=True, timeout=240,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
         )  # fmt: skip
         assert done.returncode == 0 and "the file of the user" not in done.stderr, done.stdout + done.stderr
@@ -134,9 +134,9 @@ def test_the_commands_work_beside_a_users_files_of_the_same_names(beside):
 
 
 @pytest.mark.slow
-def test_jobs_work_beside_a_users_files_of_the_same_names(beside):
+def test_jobs_work_beside_a_users_files_of_the_same_names(beside, started_python):
     task = "from tf1ref import distributed; print('I am', distributed.Task.from_environment().job)"
-    said = beside("-m", "tf1ref", "launch", "local", "--grace", "5", "--", sys.executable, "-c", task)
+    said = beside("-m", "tf1ref", "launch", "local", "--grace", "5", "--", started_python, "-c", task)
     assert "[worker 0] I am worker" in said
     assert beside("-c", "from tf1ref import distributed, modules; print(distributed.run.__name__)") == "run\n"
     code = "import sys; from tf1ref.cluster.__main__ import main; sys.exit(main(['--help']))"

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from configparser import ConfigParser
 from html.parser import HTMLParser
 from pathlib import Path
@@ -115,7 +114,7 @@ class Parsed(HTMLParser):
 
 
 @pytest.fixture
-def own(tmp_path):
+def own(tmp_path, started_python):
     """Runs the command on programs of the test's own, by names of VARIANTS."""
 
     def run(*names, env=None):
@@ -126,7 +125,7 @@ def own(tmp_path):
             (chapter / f"{name}.py").write_text(PROGRAM.replace(*VARIANTS[name]))
         (tmp_path / "command.py").write_text(COMMAND)
         return subprocess.run(
-            [sys.executable, "command.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240,
+            [started_python, "command.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
 
@@ -134,11 +133,10 @@ def own(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def training(tmp_path_factory):
+def training(tmp_path_factory, tf1ref_in):
     """The path of the page of one real chapter, with pictures."""
     folder = tmp_path_factory.mktemp("training")
-    command = [sys.executable, "-m", "tf1ref", "gallery", "--chapter", "training", "--out", "page"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    done = tf1ref_in(folder, "gallery", "--chapter", "training", "--out", "page")
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(os.listdir(folder / "page")) == ["index.html", "ipynb", "py"]
     return folder / "page" / "index.html"

@@ -93,10 +93,10 @@ def test_what_takes_too_long_is_cut_short():
 
 
 @pytest.mark.slow
-def test_no_example_takes_soft_placement_from_the_next():
+def test_no_example_takes_soft_placement_from_the_next(started_python):
     code = (
         "from tf1ref.catalog import gallery;"
         "print([gallery.examine(name, 1, 0).error for name in ('basics.checks_and_errors', 'basics.devices')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([started_python, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout == "['', '']\n", done.stdout + done.stderr

@@ -228,8 +228,8 @@ def test_show_sets_the_halves_side_by_side_where_there_is_room(tf1ref):
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_the_last_checkpoint_whole(tmp_path):
-    command = [sys.executable, "-m", "tf1ref", "run", "mnist.lenet5", "--out", "kept", "--set", "SAVE_EVERY=2"]
+def test_ctrl_c_leaves_the_last_checkpoint_whole(started_python, tmp_path):
+    command = [started_python, "-m", "tf1ref", "run", "mnist.lenet5", "--out", "kept", "--set", "SAVE_EVERY=2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         state = tmp_path / "kept" / "graph" / "checkpoint"

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
@@ -12,14 +11,14 @@ from tf1ref import catalog, cli, console
 
 
 @pytest.fixture
-def on_terminal(terminal):
+def on_terminal(terminal, started_python):
     """Runs the command on a terminal of so many columns; returns what it wrote."""
 
     def run(*arguments, columns):
         slave, written = terminal
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
         environment.pop("NO_COLOR", None)
-        command = [sys.executable, "-m", "tf1ref", *arguments]
+        command = [started_python, "-m", "tf1ref", *arguments]
         with subprocess.Popen(command, stdout=slave, stderr=slave, env=environment) as process:
             shown = written()
             assert process.wait(60) == 0, shown
@@ -114,7 +113,7 @@ def test_copy_writes_the_file_and_replaces_nothing(tf1ref, refused, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["basics.hello", "iris.iris_l2", "sequences.lstm_cells"])
-def test_a_standalone_copy_computes_the_same_without_tf1ref(tf1ref, tmp_path, name):
+def test_a_standalone_copy_computes_the_same_without_tf1ref(tf1ref, started_python, tmp_path, name):
     """A module of tf1ref that is not in the file would come from a finder, and so would be an error."""
     assert tf1ref("copy", name, "--standalone", "-o", "alone.py").returncode == 0
     code = (
@@ -128,7 +127,7 @@ def test_a_standalone_copy_computes_the_same_without_tf1ref(tf1ref, tmp_path, na
     )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+        [started_python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr
     import numpy as np

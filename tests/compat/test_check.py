@@ -231,7 +231,7 @@ with tf.Session() as sess:
 
 
 @pytest.mark.slow
-def test_fix_writes_a_program_that_plain_python_runs(tf1ref, tmp_path, run):
+def test_fix_writes_a_program_that_plain_python_runs(tf1ref, started_python, tmp_path, run):
     (tmp_path / "a.py").write_text(PROGRAM)
     before = run(PROGRAM).stdout
     shown = tf1ref("check", "--fix", "a.py")
@@ -241,7 +241,7 @@ def test_fix_writes_a_program_that_plain_python_runs(tf1ref, tmp_path, run):
     assert (tmp_path / "a.py").read_text() == PROGRAM
     done = tf1ref("check", "--fix", "--write", "a.py")
     assert done.returncode == 0, done.stderr
-    plain = subprocess.run([sys.executable, "a.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    plain = subprocess.run([started_python, "a.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert plain.stdout == before and before, plain.stderr
     assert [u for u in checking.check([str(tmp_path / "a.py")]).uses if not u.python] == []
 

@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -65,13 +63,12 @@ def test_flags_app_and_exit_codes_are_the_programs_own(run):
 
 
 @pytest.mark.slow
-def test_a_module_its_folder_and_its_helpers(run, tmp_path):
+def test_a_module_its_folder_and_its_helpers(run, tmp_path, tf1ref):
     (tmp_path / "helper.py").write_text("import tensorflow as tf\nplace = tf.placeholder\n")
     text = "import helper, sys\nprint(__name__, helper.place.__name__, sys.argv[1:])\n"
     done = run(text, "a", "--b", name="program.py")
     assert done.stdout == "__main__ placeholder ['a', '--b']\n", done.stderr
-    command = [sys.executable, "-m", "tf1ref", "exec", "-m", "program", "c"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = tf1ref("exec", "-m", "program", "c")
     assert done.stdout == "__main__ placeholder ['c']\n", done.stderr
 
 
@@ -239,14 +236,13 @@ def test_hints_for_what_python_and_numpy_took_away(text, says):
 
 
 @pytest.mark.slow
-def test_no_such_program(tmp_path):
+def test_no_such_program(tmp_path, tf1ref):
     for words, says in (
         (["nowhere.py"], "no such script"),
         ([str(tmp_path)], "is a folder"),
         (["-m", "no.such"], "no such module"),
     ):
-        command = [sys.executable, "-m", "tf1ref", "exec", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = tf1ref("exec", *words)
         assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
 
 

@@ -1,8 +1,6 @@
 """tf1ref exec --record: what a program computed, and parity --recorded: a port of it that is compared."""
 
 import io
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -62,18 +60,13 @@ def run_function(recording):
 """
 
 
-def run(folder, *arguments):
-    command = [sys.executable, "-m", "tf1ref", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=folder)
-
-
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
+def outcome(tmp_path_factory, tf1ref_in):
     """(folder with program.py and the recording of 5 of its 7 steps, its output without and with recording)."""
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "program.py").write_text(PROGRAM)
-    plain = run(folder, "exec", "program.py")
-    recorded = run(folder, "exec", "--record", "r.rec", "--steps", "5", "program.py")
+    plain = tf1ref_in(folder, "exec", "program.py")
+    recorded = tf1ref_in(folder, "exec", "--record", "r.rec", "--steps", "5", "program.py")
     assert (plain.returncode, recorded.returncode) == (0, 0), plain.stderr + recorded.stderr
     return folder, (plain.stdout, recorded.stdout)
 
@@ -122,12 +115,12 @@ def test_recorded_losses_are_the_printed_ones(outcome, recording):
     assert printed == [float(x) for x in recording.trace()["steps/loss"]]
 
 
-def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder):
+def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder, tf1ref_in):
     (folder / "port.py").write_text(PORT)
-    done = run(folder, "parity", "--recorded", "r.rec", "port.py")
+    done = tf1ref_in(folder, "parity", "--recorded", "r.rec", "port.py")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "wrong.py").write_text(PORT.replace("RATE = 0.1", "RATE = 0.1001"))
-    done = run(folder, "parity", "--recorded", "r.rec", "wrong.py")
+    done = tf1ref_in(folder, "parity", "--recorded", "r.rec", "wrong.py")
     assert done.returncode == 1 and "first divergence: steps/loss: step 1" in done.stdout
 
 

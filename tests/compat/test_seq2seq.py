@@ -1,8 +1,5 @@
 """contrib.seq2seq, crf and lookup as a TF1 program finds them: under their old names, and trained by `tf1ref exec`."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -49,10 +46,8 @@ def test_the_program_misses_nothing():
 
 
 @pytest.mark.slow
-def test_digits_are_reversed_greedily_and_by_beam_search(tmp_path):
-    command = [sys.executable, "-m", "tf1ref", "exec", str(PROGRAM)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+def test_digits_are_reversed_greedily_and_by_beam_search(tf1ref):
+    done = tf1ref("exec", PROGRAM, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
     lines = [line.split() for line in done.stdout.splitlines()]
     assert [line[0] for line in lines if line[0].startswith("decode/")] == NAMES

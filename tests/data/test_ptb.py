@@ -1,9 +1,5 @@
 """The Penn Treebank's format: small texts written here, TF1's batches, and what the generated corpus can teach."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
@@ -152,13 +148,10 @@ def test_tf1s_producer_of_too_few_words():
 
 
 @pytest.mark.slow
-def test_an_old_program_finds_its_reader(folder, tmp_path):
+def test_an_old_program_finds_its_reader(folder, tmp_path, tf1ref):
     (tmp_path / "old.py").write_text(
         "import tensorflow as tf\nfrom tensorflow.models.rnn.ptb import reader\n"
         f"print(reader.ptb_raw_data({str(folder)!r})[2:])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "tf1ref", "exec", "old.py"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, env=dict(os.environ),
-    )  # fmt: skip
+    done = tf1ref("exec", "old.py")
     assert done.stdout == "([5, 3, 6, 5, 2, 0], 7)\n", done.stderr

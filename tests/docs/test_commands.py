@@ -49,13 +49,13 @@ def pages_with_commands():
 
 
 @pytest.fixture
-def newcomer(python, tmp_path):
+def newcomer(python, started_python, tmp_path):
     """Runs a command line in a fresh folder and home, where tf1ref is the installed wheel; returns what it printed."""
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
     here.mkdir()
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("TF1REF", "XDG", "TF_CONFIG"))}
-    path = os.pathsep.join([str(python.unpacked / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(Path(each).parent) for each in (started_python, sys.executable)] + [os.environ["PATH"]])
     environment = {**keep, "HOME": str(home), "PATH": path, "PYTHONPATH": str(python.unpacked), "COLUMNS": "100"}
     (here / "old_script.py").write_text(OLD_SCRIPT)
 

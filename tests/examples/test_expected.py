@@ -1,7 +1,7 @@
 """Every figure that a source promises is reached, by the graph half at the source's own number of steps.
 
-Convolutional programs, and those that controls.LONG names, take minutes at full length; `tf1ref run` shows theirs. What
-depends on the data is checked on whatever data there is: the stand-in is made to keep the source's figures.
+Convolutional programs, and those that controls.LONG names, take many minutes; `tf1ref run` shows theirs. What depends
+on the data is checked on whatever data there is: the stand-in is made to keep the source's figures.
 """
 
 import pytest
@@ -17,7 +17,8 @@ def programs():
         steps = catalog.constants(example.path).get("STEPS")
         if steps is None or not (example.name in controls.LONG or "conv2d" in example.path.read_text()):
             slow = steps is not None and steps > QUICK_STEPS
-            yield pytest.param(example.name, steps, marks=pytest.mark.slow if slow else ())
+            marks = pytest.mark.long if example.name in controls.MINUTES else pytest.mark.slow if slow else ()
+            yield pytest.param(example.name, steps, marks=marks)
 
 
 @pytest.mark.parametrize(("name", "steps"), list(programs()))

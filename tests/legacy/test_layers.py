@@ -3,7 +3,6 @@
 import ast
 import inspect
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -264,7 +263,7 @@ def test_sparse_inputs():
 
 
 @pytest.mark.slow
-def test_legacy_needs_neither_keras_nor_the_modules():
+def test_legacy_needs_neither_keras_nor_the_modules(started_python):
     for path in sorted(LEGACY.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             found = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -274,5 +273,5 @@ def test_legacy_needs_neither_keras_nor_the_modules():
             ], path.name
     program = "import sys\nfrom tf1ref.legacy import layers\nfrom tf1ref.legacy.nn import rnn_cell\n"
     program += "print('tf_keras' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([started_python, "-c", program], capture_output=True, text=True, timeout=240)
     assert done.stdout == "False\n"

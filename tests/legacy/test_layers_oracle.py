@@ -4,7 +4,6 @@ tf_keras brings TF1's classes back only where TF_USE_LEGACY_KERAS=1 is set befor
 also the program that does so, in a process of its own, and saves what it saw.
 """
 
-import os
 import subprocess
 import sys
 import types
@@ -200,13 +199,10 @@ def trace_of(build, types_):
 
 
 @pytest.fixture(scope="module")
-def oracle(tmp_path_factory):
+def oracle(tmp_path_factory, keras_python):
     """Every case's trace, of tf_keras' classes."""
     out = tmp_path_factory.mktemp("oracle") / "traces.npz"
-    environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
-    done = subprocess.run(
-        [sys.executable, __file__, str(out)], env=environment, capture_output=True, text=True, timeout=550
-    )
+    done = subprocess.run([keras_python, __file__, str(out)], capture_output=True, text=True, timeout=550)
     assert done.returncode == 0, done.stderr[-3000:]
     saved = np.load(out)
     return {case: {k.split("|")[1]: saved[k] for k in saved.files if k.startswith(f"{case}|")} for case in CASES}

@@ -3,7 +3,6 @@
 import copy
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -220,7 +219,7 @@ def test_copies_of_an_unused_cell_are_cells_of_their_own():
 
 
 @pytest.mark.slow
-def test_with_tensorflow_1_behaviour():
+def test_with_tensorflow_1_behaviour(started_python):
     """Loops of the old kind, and variables that are references: what `exec` runs in."""
     program = (
         "import numpy as np, tensorflow.compat.v1 as v1; v1.disable_v2_behavior()\n"
@@ -237,7 +236,7 @@ def test_with_tensorflow_1_behaviour():
         "    print(*[v.name for v in v1.trainable_variables()], s.run('batch_normalization/beta:0').all())\n"
     )
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, env=environment)
+    done = subprocess.run([started_python, "-c", program], capture_output=True, text=True, timeout=240, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     lstm, gru = "rnn/multi_rnn_cell/cell_0/basic_lstm_cell", "rnn/multi_rnn_cell/cell_1/gru_cell"
     assert done.stdout.split() == [

@@ -14,15 +14,6 @@ SCRIPT = ROOT / "scripts/keras_gap.py"
 ROUNDING = 2e-8  # of weights near 1: TF1 keeps the powers of Adam's betas in float32, Keras its slots' first 0.1
 
 
-def printed(*arguments):
-    """Standard output of the script, in a process of its own: Keras must not come into this one."""
-    command = [sys.executable, str(SCRIPT), *arguments]
-    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def table(text):
     """{name: {column: cell}} of the Markdown table in a text."""
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
@@ -36,8 +27,19 @@ def number(cell):
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return table(printed("--markdown"))
+def outcome(tmp_path_factory):
+    """(the rows, what people see) of the script, in a process of its own: Keras must not come into this one."""
+    path = tmp_path_factory.mktemp("gap") / "table.md"
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, SCRIPT, "--markdown", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
+    assert done.returncode == 0, done.stderr
+    return table(path.read_text()), done.stdout
+
+
+@pytest.fixture(scope="module")
+def rows(outcome):
+    return outcome[0]
 
 
 def test_every_optimizer_moves(rows):
@@ -87,7 +89,7 @@ def test_docs_hold_the_table(rows):
                 assert documented[name][column] == cell, (name, column)
 
 
-def test_for_people_it_fits_100_columns():
-    lines = printed().splitlines()
+def test_for_people_it_fits_100_columns(outcome):
+    lines = outcome[1].splitlines()
     assert max(map(len, lines)) <= 100
     assert any("mended by" in line for line in lines) and any("Ftrl" in line for line in lines)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -24,7 +23,7 @@ def off(steps):
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, started_python):
     """Writes files into a folder and runs pytest there; returns the CompletedProcess."""
 
     def run(env=None, **files):
@@ -34,7 +33,7 @@ def project(tmp_path):
         environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
         # A file written twice within a second and of one size would be taken from its stale bytecode.
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
+        command = [started_python, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env={**environment, **(env or {})}
         )

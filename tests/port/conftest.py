@@ -3,8 +3,6 @@
 import importlib.util
 import subprocess
 import sys
-import types
-from pathlib import Path
 
 import pytest
 import tensorflow.compat.v1 as v1
@@ -42,19 +40,10 @@ def quick(monkeypatch):
     monkeypatch.setattr(proof, "run", run)
 
 
-@pytest.fixture(scope="session")
-def forks():
-    """forked.run: it starts Python processes that have TensorFlow already."""
-    return _module("forked", Path(__file__).with_name("forked.py")).run
-
-
 @pytest.fixture
-def quick_program(quick, monkeypatch, forks):
-    """Ports programs in this process; a program runs in one that is forked."""
-    from tf1ref.port.program import programs
-
-    stand_in = types.SimpleNamespace(run=forks, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired)
-    monkeypatch.setattr(programs, "subprocess", stand_in)
+def quick_program(quick, monkeypatch, keras_python):
+    """Ports programs in this process; a program runs in one that has TensorFlow at its start."""
+    monkeypatch.setattr(sys, "executable", keras_python)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """tf1ref port SCRIPT.py: a training script becomes model.py and train.py, which train the same, to the bit."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -48,12 +46,11 @@ with tf.Session() as sess:
 
 
 @pytest.fixture(scope="module")
-def ported(tmp_path_factory):
+def ported(tmp_path_factory, tf1ref_in):
     """The folder of the port of PROGRAM, and what the command said."""
     folder = tmp_path_factory.mktemp("program")
     (folder / "program.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "tf1ref", "port", "program.py", "-o", "out"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=290)
+    done = tf1ref_in(folder, "port", "program.py", "-o", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "out", done.stdout
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -243,9 +242,10 @@ def test_no_thread_is_left(runs):
     assert not left
 
 
-def test_an_evaluator_of_its_own_follows_a_training(root, tmp_path, tf1ref):
+def test_an_evaluator_of_its_own_follows_a_training(root, tmp_path, tf1ref, started_python):
     environment = {**os.environ, "TF1REF_DATA": str(root)}
-    command = [sys.executable, "-m", "tf1ref.examples.convnets._cifar10_eval", tmp_path / "out/graph", "--steps", "4"]
+    module = "tf1ref.examples.convnets._cifar10_eval"
+    command = [started_python, "-m", module, tmp_path / "out/graph", "--steps", "4"]
     evaluator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         changes = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]

@@ -1,7 +1,6 @@
 """towers.cifar10_towers: the same bits on one device as on two, on a few small pictures."""
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -87,10 +86,10 @@ np.savez(sys.argv[2], **trace)
 """
 
 
-def test_function_towers_on_two_logical_devices_give_the_bits_of_one(files, tmp_path):
+def test_function_towers_on_two_logical_devices_give_the_bits_of_one(files, tmp_path, started_python):
     traces = []
     for count in "12":
-        command = [sys.executable, "-c", PROGRAM, count, tmp_path / f"{count}.npz", *files]
+        command = [started_python, "-c", PROGRAM, count, tmp_path / f"{count}.npz", *files]
         done = subprocess.run(command, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr
         with np.load(tmp_path / f"{count}.npz") as trace:

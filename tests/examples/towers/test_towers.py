@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -101,9 +100,9 @@ np.savez(sys.argv[3], **trace)
 
 
 @pytest.mark.slow
-def test_three_logical_devices_give_the_graphs_bits(towers, tmp_path):
+def test_three_logical_devices_give_the_graphs_bits(towers, tmp_path, started_python):
     path = tmp_path / "trace.npz"
-    command = [sys.executable, "-c", DEVICES, repr(SMALL), repr(towers.DEVICES), str(path)]
+    command = [started_python, "-c", DEVICES, repr(SMALL), repr(towers.DEVICES), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=os.environ)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "3"

@@ -1,7 +1,6 @@
 """The chapter transfer: what the heads learn, and files that others can use."""
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -129,7 +128,7 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("tf1ref", "cl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("half", ["graph", "function"])
-def test_the_file_says_the_same_in_plain_tensorflow(half, changes, tmp_path):
+def test_the_file_says_the_same_in_plain_tensorflow(half, changes, tmp_path, started_python):
     program = catalog.load("transfer.bottleneck", changes)
     out = tmp_path / "out"
     out.mkdir()
@@ -139,7 +138,7 @@ def test_the_file_says_the_same_in_plain_tensorflow(half, changes, tmp_path):
     found = _inputs.pictures(changes["INPUT_DATA"], None)
     testing = [found.paths[i] for i in _inputs.lists(found, 10, 10)["testing"]]
     answers = tmp_path / "answers.npy"
-    command = [sys.executable, "-c", PLAIN, out / "output_graph.pb", answers, *testing]
+    command = [started_python, "-c", PLAIN, out / "output_graph.pb", answers, *testing]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(answers), trace["forward/from_file"][:-1])
