@@ -11,6 +11,7 @@ from tensorflow.python.framework import op_def_library, op_def_registry
 from tf1ref import cli
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.freeze import freeze
+from tf1ref.artifacts.graph import effects
 from tf1ref.artifacts.inspect import inspect
 from tf1ref.artifacts.verify import verify
 
@@ -37,6 +38,21 @@ def in_a_string(path):
     """A graph that a string constant holds: no filter of ops sees what is in it."""
     dataset = tf.data.Dataset.from_tensors(1.0).map(writes(path))
     text = R.DatasetToGraphV2(input_dataset=dataset._variant_tensor, external_state_policy=0).numpy()
+    return lambda: first(R.DatasetFromGraph(graph_def=v1.constant(text)))
+
+
+def in_strings(path, depth):
+    """A graph in a string constant of a graph in a string constant ..., as TensorFlow itself would run it."""
+    dataset = tf.data.Dataset.from_tensors(1.0).map(writes(path))
+    text = R.DatasetToGraphV2(input_dataset=dataset._variant_tensor, external_state_policy=0).numpy()
+    for _ in range(depth - 1):
+        with v1.Graph().as_default() as graph:
+            R.DatasetFromGraph(graph_def=v1.constant(text), name="inner")
+        graph_def = graph.as_graph_def()
+        result = graph_def.node.add(name="result", op="_Retval", input=["inner"])
+        result.attr["T"].type = tf.variant.as_datatype_enum
+        result.attr["index"].i = 0
+        text = graph_def.SerializeToString()
     return lambda: first(R.DatasetFromGraph(graph_def=v1.constant(text)))
 
 
@@ -136,6 +152,29 @@ def test_what_reaches_outside_is_refused_by_every_verb(name, hostile, watched, r
     (graph,) = inspect(path).graphs
     assert graph.outside
     assert watch.seen() == [] and os.listdir(folder) == ["secret.txt"] and os.listdir(made) == []
+
+
+@pytest.mark.parametrize("depth", [2, effects.MOST_NESTED, 300])
+def test_a_string_that_is_a_graph_of_a_graph(depth, watched, refused, tmp_path):
+    """A process that ran two thousand of them in each other would crash, whoever trusts them."""
+    folder, watch = watched
+    path = saved_graph(tmp_path / "deep.pb", in_strings(str(folder / "hit"), depth))
+    verbs = (
+        ["freeze", path, "-o", "f.pb"],
+        ["convert", path, "c.pb"],
+        ["convert", path, "sm", "--to", "saved_model"],
+        ["verify", path, path],
+    )
+    watch.seen()
+    for words in verbs:
+        assert "DatasetFromGraph) runs a graph that is in a string: say --trust" in refused(*words, "--outputs", "y")
+    assert inspect(path).graphs[0].outside == {"DatasetFromGraph": ["DatasetFromGraph"]}
+    if depth > effects.MOST_NESTED:
+        for words in verbs:
+            assert "more than 8 deep" in refused(*words, "--outputs", "y", "--trust")
+    assert watch.seen() == [] and os.listdir(folder) == ["secret.txt"] and len(os.listdir(tmp_path)) == 2
+    if depth <= effects.MOST_NESTED:
+        assert freeze(path, ["y"], tmp_path / "f.pb", trust=True).compared and "hit" in watch.seen()
 
 
 def test_the_watch_sees_what_trust_lets_through(hostile, watched, tmp_path):

@@ -172,3 +172,24 @@ def test_what_is_written_loads_as_promised(saved, graph, tmp_path):
     ):
         convert(path, tmp_path / "old", "saved_model")
     assert not (tmp_path / "old").exists()
+
+
+def test_a_prefix_without_a_name(saved, tmp_path):
+    """TF 1.1's Saver.save("folder/") wrote .meta, .index and .data-*, which no listing of the folder shows."""
+
+    def build():
+        tf.matmul(v1.placeholder(tf.float32, [None, 2], name="x"), v1.get_variable("w", initializer=W), name="y")
+
+    folder = tmp_path / "hidden"
+    saved(build, folder=folder)
+    for path in folder.glob("model.*"):
+        path.rename(folder / path.name.removeprefix("model"))
+    (folder / "checkpoint").write_text('model_checkpoint_path: "hidden/"')
+    for source in (f"{folder}/", folder, folder / ".meta", folder / ".index"):
+        assert [v.name for v in inspect(source).variables] == ["w"]
+        assert freeze(source, ["y"], tmp_path / "f.pb", force=True).compared == 2
+    (folder / "checkpoint").unlink()
+    assert convert(folder, tmp_path / "sm", "saved_model", outputs=["y"]).compared == 2
+    assert verify(folder, tmp_path / "sm", outputs=["y"]).equal
+    convert(folder, tmp_path / "w.npz")
+    np.testing.assert_array_equal(np.load(tmp_path / "w.npz")["w"], W)

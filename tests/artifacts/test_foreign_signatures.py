@@ -128,3 +128,41 @@ def test_a_ragged_signature_of_tensorflow_2(tmp_path):
     found = tf.saved_model.load(str(tmp_path / "again")).signatures["serving_default"]
     reached = found(x=tf.constant([1.0, 2.0, 3.0]), x_1=tf.constant([0, 2, 3], tf.int64))
     assert reached["values"].numpy().tolist() == [2.0, 4.0, 6.0] and reached["row_splits"].numpy().tolist() == [0, 2, 3]
+
+
+SPEC = {
+    "a": tf.io.FixedLenFeature([2], tf.float32),
+    "id": tf.io.FixedLenFeature([], tf.int64),
+    "b": tf.io.VarLenFeature(tf.float32),
+}
+SPEC["many"] = tf.io.FixedLenSequenceFeature([1], tf.float32, allow_missing=True)
+
+
+def old_parser(records):
+    """ParseExample, as TensorFlow 1 wrote it; today's tf.io.parse_example makes a ParseExampleV2."""
+    options = {"sparse_types": [tf.float32], "dense_shapes": [[2], []]}
+    defaults = [tf.zeros([0]), tf.zeros([0], tf.int64)]
+    parsed = tf.raw_ops.ParseExample(
+        serialized=records, names=[], sparse_keys=["b"], dense_keys=["a", "id"], dense_defaults=defaults, **options
+    )
+    return {"a": parsed.dense_values[0], "b": parsed.sparse_values[0]}
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [lambda x: tf.io.parse_example(x, SPEC), lambda x: tf.io.parse_single_example(x[0], SPEC), old_parser],
+    ids=["batch", "one", "old"],
+)
+def test_records_are_made_for_who_parses_them(parse, graph, tmp_path):
+    """The input of a classic estimator's export: serialized tf.Examples."""
+
+    def build():
+        parsed = parse(v1.placeholder(tf.string, [None], name="records"))
+        sizes = [tf.reduce_sum(parsed[key]) for key in ("a", "many") if key in parsed]
+        values = parsed["b"].values if hasattr(parsed["b"], "values") else parsed["b"]
+        tf.add_n([*sizes, tf.reduce_sum(values)], name="y")
+
+    path = graph("parses", build)
+    report = freeze(path, ["y"], tmp_path / "f.pb")
+    assert report.compared == 2, report.not_compared
+    assert verify(path, tmp_path / "f.pb", outputs=["y"]).compared == 2

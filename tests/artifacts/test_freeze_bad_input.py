@@ -44,7 +44,7 @@ def refuses(tmp_path):
 
 def test_a_source_that_is_not_there(saved, refuses, tmp_path):
     refuses("no such file or checkpoint: give PREFIX", source=tmp_path / "nowhere")
-    refuses("holds no checkpoint", source=tmp_path)
+    refuses("a folder without a SavedModel or a checkpoint", source=tmp_path)
     saved(model, global_step=1000)
     refuses("no such file or checkpoint; nearest: model-1000: give PREFIX", source=tmp_path / "model")
     (tmp_path / "notes.txt").write_text("no checkpoint")
@@ -63,7 +63,7 @@ def test_a_missing_file_is_named(saved, refuses, tmp_path, part):
 def test_several_checkpoints_without_a_state_file(saved, refuses, tmp_path):
     saved(model, name="a"), saved(model, name="b")
     os.remove(tmp_path / "checkpoint")
-    refuses(r"several checkpoints and no state file: give one of a.meta, b.meta")
+    refuses(r"several checkpoints and no state file: name one of a, b")
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\xff" * 400])

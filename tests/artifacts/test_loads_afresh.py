@@ -52,6 +52,17 @@ def loop(resource):
     return build
 
 
+def twins():
+    """Nodes whose names differ in case alone, which nothing but an import can make."""
+    graph_def = v1.GraphDef()
+    for name, inputs in (("x", ()), ("X", ()), ("Y", "xX"), ("y", "YX")):
+        node = graph_def.node.add(name=name, op="Add" if inputs else "Placeholder", input=inputs)
+        node.attr["T" if inputs else "dtype"].type = tf.float32.as_datatype_enum
+        if not inputs:
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape([None, 4]).as_proto())
+    v1.import_graph_def(graph_def, name="")
+
+
 def words(folder):
     """A TensorFlow 2 module with a table that is read from a file."""
     (folder / "words.txt").write_text("cat\ndog\n")
@@ -79,6 +90,7 @@ def test_a_fresh_process_loads_all_that_is_written(saved, graph, tmp_path):
     sources["frozen"] = tmp_path / "frozen.pb", ["y"], X, X * 8
     best = graph("best", lambda: tf.nn.top_k(v1.placeholder(tf.float32, [None, 4], name="x"), 1, name="best"))
     sources["best"] = best, ["best:1"], X, np.array([[2], [3]])
+    sources["case"] = graph("case", twins), ["y"], X, X * 3
     sources["table"] = words(tmp_path), [], np.array([b"dog", b"owl"], object), np.array([1, -1])
     wanted = {}
     for name, (source, outputs, feed, answer) in sources.items():

@@ -87,9 +87,10 @@ def saved_model(ready, folder, trainable=()):
     """Writes a SavedModel with the signature serving_default, for sessions and for tf.saved_model.load."""
     with _session(ready, trainable) as (sess, graph), convert_files.writing(folder):
         builder = v1.saved_model.Builder(str(folder))
+        fed = {key: graph.get_tensor_by_name(name) for key, name in keys(ready.inputs).items()}
+        fetched = {key: _value(graph, name) for key, name in keys(ready.outputs).items()}
         inputs, outputs = (
-            {key: v1.saved_model.build_tensor_info(_value(graph, name)) for key, name in keys(ends).items()}
-            for ends in (ready.inputs, ready.outputs)
+            {key: v1.saved_model.build_tensor_info(end) for key, end in ends.items()} for ends in (fed, fetched)
         )
         method = v1.saved_model.PREDICT_METHOD_NAME
         signature = v1.saved_model.build_signature_def(inputs, outputs, method)
@@ -128,9 +129,16 @@ def check_loads(folder, where):
 
 
 def _value(graph, name):
-    """Returns the tensor `name` in a form for a signature: no function of TF2 returns a reference to a variable."""
+    """Returns the tensor `name` in a form for the outputs of a signature.
+
+    No function of TF2 returns a reference to a variable. tf.saved_model.load loses one of two nodes whose names differ
+    in the case of letters alone, such as add and Add.
+    """
     tensor = graph.get_tensor_by_name(name)
-    return tf.identity(tensor, name=f"{tensor.op.name}/value") if tensor.dtype._is_ref_dtype else tensor
+    twins = [op for op in graph.get_operations() if op.name.lower() == tensor.op.name.lower()]
+    if tensor.dtype._is_ref_dtype or len(twins) > 1:
+        return tf.identity(tensor, name=f"{tensor.op.name}/value")
+    return tensor
 
 
 def checkpoint(ready, folder, trainable=()):

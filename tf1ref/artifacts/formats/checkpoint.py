@@ -13,8 +13,10 @@ import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 from tensorflow.python.eager import context
 
+from tf1ref.artifacts.formats import recognise
 from tf1ref.artifacts.formats.indexes import PART, SHARD
 from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.artifacts.graph.shapes import shape_of
 from tf1ref.errors import InputError, nearest, one_line
 
 SHADOW = "/ExponentialMovingAverage"  # v1.train.ExponentialMovingAverage adds this to a name
@@ -120,12 +122,12 @@ class Values(Mapping):
 
     def _there(self):
         try:
-            return tf.train.load_checkpoint(pattern(self.prefix)).get_variable_to_shape_map()
+            return reader(self.prefix).get_variable_to_shape_map()
         except (tf.errors.OpError, ValueError, RuntimeError) as e:
             raise InputError(f"{self.prefix}: cannot be read as a checkpoint: {one_line(e)}") from e
 
     def _shape(self, variable, found):
-        shape = tf.TensorShape(variable.attr["shape"].shape)
+        shape = tf.TensorShape(shape_of(variable.attr["shape"].shape))
         if not shape.is_fully_defined() or shape == found:
             return found
         if shape.num_elements() != math.prod(found):
@@ -142,7 +144,7 @@ def find(source):
     Raises InputError when it does not exist or one of its files is missing.
     """
     source = os.fspath(source)
-    prefix = _latest(source) if os.path.isdir(source) else SHARD.sub("", PART.sub("", source))
+    prefix = recognise.latest(source) if os.path.isdir(source) else SHARD.sub("", PART.sub("", source))
     files = glob.glob(glob.escape(prefix) + ".*") + [p for p in (prefix,) if os.path.isfile(p)]
     found = {"data" if PART.search(f) and "data-" in PART.search(f)[1] else f[len(prefix) + 1 :] for f in files}
     if _pieces(prefix):
@@ -164,28 +166,14 @@ def find(source):
     return Checkpoint(prefix)
 
 
-def _latest(folder):
-    try:
-        state = tf.train.get_checkpoint_state(folder)
-    except (ValueError, RecursionError, tf.errors.OpError):
-        # A file of the name checkpoint may be something else.
-        state = None
-    if state and state.model_checkpoint_path:
-        named = state.model_checkpoint_path
-        # The state file may hold another machine's paths.
-        moved = os.path.join(folder, os.path.basename(named))
-        return named if glob.glob(glob.escape(named) + ".*") else moved
-    metas = sorted(glob.glob(os.path.join(glob.escape(folder), "*.meta")))
-    if len(metas) == 1:
-        return PART.sub("", metas[0])
-    if metas:
-        names = ", ".join(os.path.basename(m) for m in metas)
-        raise InputError(f"{folder}: holds several checkpoints and no state file: give one of {names}")
-    raise InputError(f"{folder}: holds no checkpoint (no file named checkpoint, no .meta): give another folder")
-
-
 def _pieces(prefix):
     return [p for p in glob.glob(glob.escape(prefix) + "-*-of-*") if SHARD.sub("", p) == prefix]
+
+
+def reader(prefix):
+    """Returns TensorFlow's reader of a checkpoint, whose prefix may end with a slash. Raises what TensorFlow does."""
+    # tf.train.load_checkpoint would take such a prefix for a folder, and ask its state file.
+    return v1.train.NewCheckpointReader(pattern(prefix))
 
 
 def pattern(prefix):

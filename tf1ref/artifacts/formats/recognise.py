@@ -74,19 +74,28 @@ def _folder(path):
     if versions:
         names = ", ".join(os.path.basename(os.path.dirname(p)) for p in versions[:8])
         raise InputError(f"{path}: holds {len(versions)} SavedModels: name one of its folders: {names}")
-    state = _state(os.path.join(path, STATE))
-    prefixes = [state] if state else _prefixes(path)
+    return _checkpoint(latest(path))
+
+
+def latest(folder):
+    """Returns the prefix of a folder's latest checkpoint, which its state file names, or of the only one.
+
+    Raises InputError when the folder holds no checkpoint, or several and no state file.
+    """
+    state = _state(os.path.join(folder, STATE))
+    prefixes = [state] if state else _prefixes(folder)
     if len(prefixes) == 1:
-        return _checkpoint(prefixes[0])
+        return prefixes[0]
     if prefixes:
         names = ", ".join(sorted(map(os.path.basename, prefixes))[:8])
-        raise InputError(f"{path}: holds several checkpoints and no state file: name one of {names}")
-    raise InputError(f"{path}: a folder without a SavedModel or a checkpoint: name a file in it")
+        raise InputError(f"{folder}: holds several checkpoints and no state file: name one of {names}")
+    raise InputError(f"{folder}: a folder without a SavedModel or a checkpoint: name a file in it")
 
 
 def _prefixes(folder):
-    parts = (PART.sub("", p) for ending in ("meta", "index") for p in glob.glob(f"{glob.escape(folder)}/*.{ending}"))
-    return sorted(set(parts))
+    # What Saver.save("folder/") wrote has a prefix without a name, and files such as .meta.
+    parts = (p for ending in ("*.meta", "*.index", ".meta", ".index") for p in glob.glob(ending, root_dir=folder))
+    return sorted({os.path.join(folder, PART.sub("", p)) for p in parts})
 
 
 def _state(path):

@@ -70,7 +70,7 @@ def saved(prefix):
 def raw(prefix):
     """Returns {key: array} of everything in a checkpoint, by its own keys. Raises InputError as `saved` does."""
     try:
-        reader = tf.train.load_checkpoint(checkpoint.pattern(os.fspath(prefix)))
+        reader = checkpoint.reader(os.fspath(prefix))
         return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
     except (tf.errors.OpError, ValueError, RuntimeError) as e:
         raise InputError(f"{prefix}: damaged or incomplete: {one_line(e)}") from e
@@ -164,7 +164,11 @@ def _word(x):
 def _number(word, dtype):
     if word.startswith("0x"):
         return np.frombuffer(bytes.fromhex(word[2:])[::-1], dtype)[0]
-    return dtype.type({"True": 1, "False": 0}.get(word, word))
+    number = dtype.type({"True": 1, "False": 0}.get(word, word))
+    # NumPy 1 takes the low bits of a number that is too large.
+    if dtype.kind in "iu" and int(number) != int(word):
+        raise OverflowError(f"{word} is out of bounds for {dtype}")
+    return number
 
 
 def _plain(array, name):

@@ -34,18 +34,22 @@ class Refused(Exception):
 
 
 class Input(NamedTuple):
-    """A tensor that is fed with a made array. `part`, `sides`: the results of feeds.part and feeds.sides."""
+    """A tensor that is fed with a made array. `part`, `sides`, `features`: the results of these functions of feeds."""
 
     name: str
     dtype: tf.DType
     shape: tf.TensorShape
     part: str = ""
     sides: tuple = ()
+    features: tuple = ()
 
 
 def fed(tensors):
-    """Returns an Input for each tensor of a graph, with the shape that its readers need."""
-    return [Input(t.name, t.dtype, feeds.likely(t), feeds.part(t), tuple(feeds.sides(t))) for t in tensors]
+    """Returns an Input for each tensor of a graph, with the shape and the features that its readers need."""
+    return [
+        Input(t.name, t.dtype, feeds.likely(t), feeds.part(t), tuple(feeds.sides(t)), tuple(feeds.features(t)))
+        for t in tensors
+    ]
 
 
 def placeholders(graph):
@@ -64,6 +68,7 @@ def inputs(tensors, seed=SEED, enough=None):
     Floats are normal, and scalars are 0.5 (a rate or probability of dropout). Integers go from 1 to the unknown size (a
     length, an id). Flags are all off, then all on. A wholly unknown shape is a scalar, then a vector.
     """
+    tensors = [t if isinstance(t, Input) else Input(t.name, t.dtype, t.shape) for t in tensors]
     sizes = SIZES if any(not t.shape.is_fully_defined() for t in tensors) else SIZES[:1]
     ranks = (0, 1) if any(t.shape.rank is None for t in tensors) else (0,)
     flags = (False, True) if any(t.dtype == tf.bool for t in tensors) else (False,)
@@ -80,7 +85,7 @@ def _sized(t, size):
     """Returns an Input like `t`, for one picture of `size` pixels where sizes are unknown."""
     sizes = t.shape.as_list() if t.shape.rank else []
     known = [d or (size if i else 1) for i, d in enumerate(sizes)] if len(sizes) >= 3 else [d or 1 for d in sizes]
-    return Input(t.name, t.dtype, tf.TensorShape(known))
+    return t._replace(shape=tf.TensorShape(known))
 
 
 class Model:
@@ -165,14 +170,14 @@ def tells_nothing(answers):
 def _array(tensor, unknown, size, flag, random):
     shape = unknown if tensor.shape.rank is None else [size if d is None else d for d in tensor.shape.as_list()]
     dtype = tensor.dtype
-    if "splits" in getattr(tensor, "part", ""):
+    if "splits" in tensor.part:
         return np.array([0, 1, size if tensor.part == "splits" else 2], dtype.as_numpy_dtype)
-    if getattr(tensor, "part", "") and dtype.is_integer:
+    if tensor.part and dtype.is_integer:
         return _of_sparse(tensor.part, shape, tensor.sides)
     if dtype == tf.bool:
         return np.full(shape, flag)
     if dtype == tf.string:
-        return np.full(shape, b"", object)
+        return _strings(shape, tensor.features, random)
     if dtype in (tf.uint8, tf.int8):
         return random.integers(0, 128, shape).astype(dtype.as_numpy_dtype)
     if dtype.is_integer:
@@ -180,6 +185,14 @@ def _array(tensor, unknown, size, flag, random):
     if dtype.is_floating or dtype.is_complex:
         return (random.standard_normal(shape) if shape else np.array(0.5)).astype(dtype.as_numpy_dtype)
     return np.zeros(shape, dtype.as_numpy_dtype)
+
+
+def _strings(shape, features, random):
+    """Returns empty strings, or tf.Examples where an op parses `features` out of them."""
+    found = np.full(shape, b"", object)
+    for place in np.ndindex(*shape) if features else ():
+        found[place] = feeds.record(features, random)
+    return found
 
 
 def _of_sparse(part, shape, sides):

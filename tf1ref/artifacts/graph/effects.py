@@ -6,6 +6,8 @@ not in it needs --trust, for example one of a later TensorFlow or of a library t
 
 from collections.abc import Iterable
 
+from google.protobuf.message import DecodeError
+
 from tf1ref.artifacts.graph import graphs, memory, registry
 from tf1ref.artifacts.graph.registry import Verdict
 from tf1ref.artifacts.graph.shapes import attr, elements, shape_of, width
@@ -17,6 +19,9 @@ UNDECIDED = Verdict(OUTSIDE, "is an op that nobody has looked at")
 STRING = 24  # bytes of a string in a tensor, before its text (tsl/platform/ctstring_internal.h)
 TABLE = "the table "  # a note of tables.py on why one stays begins so
 MOST_SAID = 3  # ops, with their reasons, in one message
+RUNS_STRING = "DatasetFromGraph"
+# Graphs in each other as strings. TensorFlow runs each inside the one around it, and two thousand overflow its stack.
+MOST_NESTED = 8
 
 
 def verdict(node: protos.NodeDef) -> Verdict | None:
@@ -30,6 +35,7 @@ def verdict(node: protos.NodeDef) -> Verdict | None:
 def check(graph: graphs.Graph, trust: bool) -> None:
     """Raises InputError for ops whose state or Python function no file holds and, without `trust`, for outside().
 
+    With `trust` it raises InputError for graphs that lie in each other as strings, more than MOST_NESTED deep.
     Functions of the graph are checked, too. Nothing is imported, because shape inference runs ops.
     """
     found = _decided(graphs.all_nodes(graph.graph_def))
@@ -51,6 +57,11 @@ def check(graph: graphs.Graph, trust: bool) -> None:
         raise InputError(
             f"{graph.where}: the outputs need ops that do more than compute: {', '.join(words[:MOST_SAID])}{more}: "
             "say --trust to run them"
+        )
+    if OUTSIDE in found and _nested(graph.graph_def) > MOST_NESTED:
+        raise InputError(
+            f"{graph.where}: a string constant holds a graph for {RUNS_STRING}, which holds another in a string, and "
+            f"so on, more than {MOST_NESTED} deep: choose outputs that do without it"
         )
 
 
@@ -105,6 +116,24 @@ def _claimed(tensor) -> int | None:
         return count * (STRING + longest)
     # A type that does not exist is reported by the reader of the tensor.
     return count * (width(tensor.dtype) or 0)
+
+
+def _nested(graph_def) -> int:
+    """Returns how many graphs lie in each other as string constants for RUNS_STRING, at most MOST_NESTED + 1."""
+    depth, nodes = 0, graphs.all_nodes(graph_def)
+    while depth <= MOST_NESTED and any(node.op == RUNS_STRING for node in nodes):
+        texts = [text for node in nodes if node.op == "Const" for text in attr(node, "value").tensor.string_val]
+        nodes = [node for text in texts for node in graphs.all_nodes(_parsed(text))]
+        depth += 1
+    return depth
+
+
+def _parsed(text):
+    """Returns the GraphDef that a string holds. It is empty when the string is something else."""
+    try:
+        return protos.GraphDef.FromString(text)
+    except DecodeError:
+        return protos.GraphDef()
 
 
 def _read(graph_def, found):

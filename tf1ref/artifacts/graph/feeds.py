@@ -1,7 +1,10 @@
-"""The shapes that readers need of inputs without a shape: a matrix, a picture, a number of channels."""
+"""What readers need of inputs: a shape such as a matrix's or a picture's, parts of a sparse tensor, tf.Examples."""
 
+import math
 import re
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 FAR = 8  # the most ops between an input and one that needs a shape
@@ -19,6 +22,11 @@ REDUCED = re.compile(r"Mean|Sum|Max|Min|Prod|All|Any")
 MATRICES = re.compile(r"MatMul|BatchMatMul(V2|V3)?")
 SPLITS = re.compile(r"(.*\brow_splits_)(\d+)")  # the inputs of v1.ragged.placeholder
 PART = re.compile(r"(?:.*_)?(indices|shape)")  # names that ops of sparse tensors give to the parts of one
+PARSES = re.compile(r"Parse(Single)?Example(V2)?")
+MOVES = re.compile(r"Identity|Reshape|ExpandDims|Squeeze|StridedSlice|Slice|Gather(V2)?")
+KEYS = (("sparse_keys", "sparse_types"), ("ragged_keys", "ragged_value_types"))  # of features without a fixed size
+MANY = 2  # values of such a feature
+MOST_VALUES = 10**6  # of one feature; a foreign file may claim any number
 
 
 def likely(tensor: tf.Tensor) -> tf.TensorShape:
@@ -63,6 +71,69 @@ def sides(tensor: tf.Tensor) -> list[int | None]:
     """Returns the sizes of a sparse tensor that are known from the input `tensor`, the default of its shape."""
     default = tf.get_static_value(tensor.op.inputs[0]) if tensor.op.type == "PlaceholderWithDefault" else None
     return [] if default is None else [int(n) if n >= 0 else None for n in default.ravel()]
+
+
+class Feature(NamedTuple):
+    """A feature of a tf.Example: its key, its type, and how many values it has."""
+
+    key: bytes
+    dtype: tf.DType
+    size: int
+
+
+def features(tensor: tf.Tensor) -> list[Feature]:
+    """Returns the Features that an op parses out of the strings `tensor`. Returns an empty list when none does."""
+    op = _parser(tensor)
+    if op is None:
+        return []
+    there = {attribute.name for attribute in op.op_def.attr}
+    found = [Feature(k, t, MANY) for keys, types in KEYS if types in there for k, t in _keyed(op, keys, types)]
+    shapes = map(tf.TensorShape, op.get_attr("dense_shapes"))
+    for (key, dtype), shape in zip(_keyed(op, "dense_keys", "Tdense"), shapes):
+        sizes = [MANY if d is None else d for d in shape.as_list()] if shape.rank is not None else []
+        found.append(Feature(key, dtype, min(math.prod(sizes), MOST_VALUES)))
+    return found
+
+
+def record(wanted: list[Feature], random: np.random.Generator) -> bytes:
+    """Returns a tf.Example with the Features `wanted`: normal numbers, integers of 1 and 2, strings "a"."""
+    example = tf.train.Example()
+    for key, dtype, size in wanted:
+        feature = example.features.feature[key.decode(errors="replace")]
+        if dtype == tf.string:
+            feature.bytes_list.value.extend([b"a"] * size)
+        elif dtype == tf.int64:
+            feature.int64_list.value.extend(random.integers(1, 3, size))
+        else:
+            feature.float_list.value.extend(random.standard_normal(size))
+    return example.SerializeToString(deterministic=True)
+
+
+def _parser(tensor):
+    """Returns the op that parses the strings `tensor`, which may be moved first, or None."""
+    layer = [tensor]
+    for _ in range(FAR):
+        readers = [op for one in layer for op in one.consumers() if op.inputs[0] is one]
+        found = next((op for op in readers if PARSES.fullmatch(op.type)), None)
+        if found is not None:
+            return found
+        layer = [op.outputs[0] for op in readers if MOVES.fullmatch(op.type)]
+    return None
+
+
+def _keyed(op, keys, types):
+    """Returns (key, type) of each feature. `keys`: an attribute of `op`, or inputs that are constants."""
+    if keys in {attribute.name for attribute in op.op_def.attr}:
+        return list(zip(op.get_attr(keys), op.get_attr(types)))
+    place, found = 0, []
+    for argument in op.op_def.input_arg:
+        listed = argument.type_list_attr
+        count = len(op.get_attr(listed)) if listed else op.get_attr(argument.number_attr) if argument.number_attr else 1
+        if argument.name == keys:
+            values = [tf.get_static_value(t) for t in op.inputs[place : place + count]]
+            found = [key for value in values if value is not None for key in np.ravel(value)]
+        place += count
+    return list(zip(found, op.get_attr(types)))
 
 
 def _needed(op, tensor):

@@ -12,6 +12,7 @@ from tensorflow.python.framework import ops
 
 from tf1ref.artifacts.graph import graphs, registry
 from tf1ref.artifacts.graph.graphs import all_nodes, listed, tensor
+from tf1ref.artifacts.graph.shapes import shape_of
 
 CONSUMER = tf.version.GRAPH_DEF_VERSION
 GRADIENT = "_gradient_op_type"
@@ -183,6 +184,6 @@ def stale(message, graph):
     for node in getattr(message, "graph_def", message).node:
         if "_output_shapes" in node.attr and node.name in tensors:
             shapes = zip(tensors[node.name], node.attr["_output_shapes"].list.shape)
-            if any(not t.shape.is_compatible_with(tf.TensorShape(shape)) for t, shape in shapes):
+            if any(not t.shape.is_compatible_with(shape_of(shape)) for t, shape in shapes):
                 found.append(node.name)
     return [f"_output_shapes that TensorFlow infers otherwise, left out: {listed({'of': found})}"] if found else []

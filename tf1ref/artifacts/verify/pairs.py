@@ -81,7 +81,7 @@ def specs(a, b, pairs):
             raise CheckFailed(f"input {name} is {kinds[0]} in {a.where}, {kinds[1]} in {b.where}")
         here, there = answers.fed([one, two])
         shape = here.shape.merge_with(there.shape) if here.shape.is_compatible_with(there.shape) else here.shape
-        found.append(answers.Input(name, one.dtype, shape, here.part, here.sides))
+        found.append(here._replace(name=name, shape=shape))
     return found
 
 
