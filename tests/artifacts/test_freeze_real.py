@@ -29,7 +29,7 @@ def weights():
         ("profiler", ["Conv2D_1"], True),
         ("embedding", ["my_embedding"], True),
         ("v1_format", ["Add"], True),
-        ("half_plus_two_v2", ["y"], False),
+        ("half_plus_two_v2", ["y"], True),
     ],
 )
 def test_freezes_and_answers_the_same(real, tmp_path, name, outputs, compares):

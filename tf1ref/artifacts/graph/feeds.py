@@ -26,7 +26,7 @@ PARSES = re.compile(r"Parse(Single)?Example(V2)?")
 MOVES = re.compile(r"Identity|Reshape|ExpandDims|Squeeze|StridedSlice|Slice|Gather(V2)?")
 KEYS = (("sparse_keys", "sparse_types"), ("ragged_keys", "ragged_value_types"))  # of features without a fixed size
 MANY = 2  # values of such a feature
-MOST_VALUES = 10**6  # of one feature; a foreign file may claim any number
+MOST_VALUES = 10**6  # in one record; a foreign file may claim any number
 
 
 def likely(tensor: tf.Tensor) -> tf.TensorShape:
@@ -82,7 +82,10 @@ class Feature(NamedTuple):
 
 
 def features(tensor: tf.Tensor) -> list[Feature]:
-    """Returns the Features that an op parses out of the strings `tensor`. Returns an empty list when none does."""
+    """Returns the Features that an op parses out of the strings `tensor`.
+
+    Returns an empty list when none does, and for more than MOST_VALUES values.
+    """
     op = _parser(tensor)
     if op is None:
         return []
@@ -91,8 +94,8 @@ def features(tensor: tf.Tensor) -> list[Feature]:
     shapes = map(tf.TensorShape, op.get_attr("dense_shapes"))
     for (key, dtype), shape in zip(_keyed(op, "dense_keys", "Tdense"), shapes):
         sizes = [MANY if d is None else d for d in shape.as_list()] if shape.rank is not None else []
-        found.append(Feature(key, dtype, min(math.prod(sizes), MOST_VALUES)))
-    return found
+        found.append(Feature(key, dtype, math.prod(sizes)))
+    return found if sum(feature.size for feature in found) <= MOST_VALUES else []
 
 
 def record(wanted: list[Feature], random: np.random.Generator) -> bytes:
