@@ -60,7 +60,7 @@ def test_ctrl_c_leaves_no_file_and_no_process(tmp_path, at_work):
     try:
         assert in_time(lambda: len(children_of(process)) >= 2)
         # At work an example has a temporary folder of its own, inside that of the gallery.
-        assert not at_work or in_time(lambda: list(scratch.glob("*/*")))
+        assert not at_work or in_time(lambda: list(scratch.glob("*/*")), 120)
         children = children_of(process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, said = process.communicate(timeout=120)

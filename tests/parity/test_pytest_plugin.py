@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -26,14 +27,13 @@ def off(steps):
 def project(tmp_path, started_python):
     """Writes files into a folder and runs pytest there; returns the CompletedProcess."""
 
-    def run(env=None, **files):
+    def run(env=None, command=(started_python,), **files):
         for name, text in {"programs": PROGRAMS, **files}.items():
             (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
         (tmp_path / "pytest.ini").write_text("[pytest]\n")  # nothing above this folder counts
-        environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
         # A file written twice within a second and of one size would be taken from its stale bytecode.
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        command = [started_python, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [*command, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env={**environment, **(env or {})}
         )
@@ -135,7 +135,9 @@ def test_onednn_is_named_where_it_is_on(project, value, hint):
 
 def test_onednn_is_off_when_the_fixture_comes_before_tensorflow(project):
     tests = "import os\ndef test(parity): assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0'"
-    assert project(test_port=tests).returncode == 0
+    # In a process that is told nothing and has no TensorFlow yet.
+    command = ["env", "-u", "TF_ENABLE_ONEDNN_OPTS", sys.executable]
+    assert project(test_port=tests, command=command).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ PYTHON is what the new processes take for their interpreter.
 
 import atexit
 import json
+import multiprocessing.process
 import multiprocessing.spawn  # noqa: F401  it keeps the path of the real interpreter for its own children
 import os
 import runpy
@@ -97,6 +98,7 @@ def _become(files, words, options, cwd, env, ignored):
         plain = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         signal.signal(number, signal.SIG_IGN if number in ignored else plain)
     os.chdir(cwd)
+    multiprocessing.process.ORIGINAL_DIR = cwd  # from which its children take the path of the program
     os.environ.clear()
     os.environ.update(env)
     code = 1
