@@ -75,9 +75,18 @@ def as_module(make, network, lengths=None):
     return made
 
 
+# Whole series go through static_rnn's cells as those with lengths do.
 @pytest.mark.slow
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
-@pytest.mark.parametrize("network", ["dynamic", "static"])
+@pytest.mark.parametrize(
+    ("network", "lengths"),
+    [
+        ("dynamic", None),
+        ("dynamic", LENGTHS),
+        ("static", LENGTHS),
+        pytest.param("static", None, marks=pytest.mark.long),
+    ],
+    ids=["dynamic-whole", "dynamic-lengths", "static-lengths", "static-whole"],
+)
 @pytest.mark.parametrize("name", CELLS)
 def test_a_training_is_the_sessions(name, network, lengths, assert_trains_alike):
     graph, module = CELLS[name]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
+from tests import controls
 from tests.examples.convnets.numpy_layers import correlated
 from tf1ref import catalog, parity
 from tf1ref.data import cifar10
@@ -172,7 +173,9 @@ def test_any_number_of_pictures_is_answered(half):
 def test_inception10_normalises_by_the_batch_when_told_to():
     traces = {}
     for flag in (False, True):
-        module = catalog.load("convnets.inception10", {"NORMALIZE_BY_BATCH": flag})
+        module = catalog.load(
+            "convnets.inception10", {**controls.SMALL["convnets.inception10"], "NORMALIZE_BY_BATCH": flag}
+        )
         traces[flag] = parity.trace_of(module.run_graph, 2, "inception10")
         moved = [not np.array_equal(traces[flag][f"initial/{name}"], value) for name, value in averages(traces[flag])]
         assert all(moved) if flag else not any(moved)
@@ -188,8 +191,9 @@ def averages(trace):
 @pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_resnet18_counts_l2_of_the_last_kernel(half):
+    small = controls.SMALL["convnets.resnet18"]
     with_l2, without = (
-        getattr(catalog.load("convnets.resnet18", {"L2": l2}), f"run_{half}")(steps=1) for l2 in (0.01, 0.0)
+        getattr(catalog.load("convnets.resnet18", {**small, "L2": l2}), f"run_{half}")(steps=1) for l2 in (0.01, 0.0)
     )
     penalty = 0.01 * np.square(with_l2["initial/f1/kernel"].astype(np.float64)).sum()
     np.testing.assert_allclose(with_l2["steps/loss"] - without["steps/loss"], [penalty], atol=1e-5)
