@@ -15,6 +15,10 @@ class InputError(Exception):
     """Bad usage or unreadable input. The message is one line: what is wrong, where, and what to do."""
 
 
+class NotInstalled(InputError, ImportError):
+    """A package that one of the extras brings is not installed. The message says how to install it."""
+
+
 def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
     """Returns "; nearest: a, b" with the `names` most like `name`, or "" when none is like it."""
     names = list(names)

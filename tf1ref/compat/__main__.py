@@ -1,7 +1,7 @@
 """The process in which `tf1ref exec` runs one program: python -m tf1ref.compat [options] PROGRAM [ARGUMENTS...].
 
 The exit code is the program's own. It is 1 when the program raises an error or needs a name that is gone, and 2 when
-the program does not exist or cannot be read.
+the program does not exist, cannot be read, or needs an extra that is not installed.
 """
 
 import argparse
@@ -16,8 +16,9 @@ import types
 from tf1ref import console
 from tf1ref.cluster import contract
 from tf1ref.compat import cluster_flags, clusters, hints, importer, namespace, recording, runtime
+from tf1ref.compat.names import advice
 from tf1ref.compat.texts import notebooks, python2, reading, worlds
-from tf1ref.errors import InputError
+from tf1ref.errors import InputError, NotInstalled
 
 
 def main():
@@ -143,10 +144,11 @@ def _run(program, path, given):
         # The interpreter knows what the argument of SystemExit means.
         raise
     except (namespace.SymbolMissing, namespace.ModuleMissing) as e:
-        where = own_frames(e.__traceback__)
-        at = f"{where[-1].filename}:{where[-1].lineno}: " if where else ""
-        console.error(f"{at}{e}; `tf1ref check {path}` lists every such name")
-        return 1
+        console.error(f"{_at(e)}{e}; `tf1ref check {path}` lists every such name")
+        return 2 if advice.lacks_extra(e.path, e.world) else 1
+    except NotInstalled as e:
+        console.error(f"{_at(e)}{e}")
+        return 2
     except KeyboardInterrupt:
         console.error("exec: interrupted")
         return 130
@@ -157,6 +159,12 @@ def _run(program, path, given):
         _print(e, whole=given.debug)
         return 1
     return 0
+
+
+def _at(error):
+    """Returns "FILE:LINE: " of the program's line that raised an error, or ""."""
+    where = own_frames(error.__traceback__)
+    return f"{where[-1].filename}:{where[-1].lineno}: " if where else ""
 
 
 def _say(text):

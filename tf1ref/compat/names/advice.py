@@ -20,6 +20,8 @@ GONE = {
     "contrib.quantize": "there is no replacement here; quantize the frozen graph with tf.lite",
 }
 
+WITHOUT_KERAS = "pip install 'tf1ref[keras]' (tf_keras) gives Keras 2 back"
+
 # {old path: modules of tf1ref.modules with the same arithmetic}.
 NEW_CODE = {
     "train.GradientDescentOptimizer": "optimizers.GradientDescent",
@@ -85,7 +87,8 @@ def missing(path, world=1):
     >>> missing("contrib.quantize")
     'there is no replacement here; quantize the frozen graph with tf.lite'
     """
-    if any(resolver.within(path, start) for start in ("keras", "python.keras", "contrib.keras")):
+    of_keras_2 = world == 2 and path.partition(".")[0] in resolver.KERAS_MODULES
+    if of_keras_2 or any(resolver.within(path, start) for start in ("keras", "python.keras", "contrib.keras")):
         return _of_keras(path, world)
     if world == 2 and resolver.resolve(path, 1):
         return f"it is TensorFlow 1's: write tf.compat.v1.{path}, or run it with exec --world 1"
@@ -98,9 +101,18 @@ def missing(path, world=1):
     return found
 
 
+def lacks_extra(path, world=1):
+    """Returns whether `tf.<path>` is missing only because an extra of tf1ref is not installed.
+
+    >>> lacks_extra("contrib.tensor_forest")
+    False
+    """
+    return not resolver.has_keras() and missing(path, world) == WITHOUT_KERAS
+
+
 def _of_keras(path, world):
     if not resolver.has_keras():
-        return "pip install 'tf1ref[keras]' (tf_keras) gives Keras 2 back"
+        return WITHOUT_KERAS
     return "Keras 2 had no such name" if world == 2 or not facts.is_known(path) else "tf_keras no longer has it"
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow.compat.v1 as v1
 
+from tf1ref.errors import NotInstalled
+
 
 class ExternalOptimizerInterface:
     """A minimizer in Python. A subclass's _minimize works on vectors; at the end the variables are set.
@@ -110,17 +112,21 @@ class ScipyOptimizerInterface(ExternalOptimizerInterface):
     """Calls scipy.optimize.minimize with `method` and `options`.
 
     method: "L-BFGS-B" by default, "SLSQP" by default with constraints.
-    Raises ImportError without SciPy, and ValueError for constraints that the method does not take.
+    Raises NotInstalled without SciPy, and ValueError for constraints that the method does not take.
     """
 
     _DEFAULT_METHOD = "L-BFGS-B"
 
+    def __init__(self, *args, **kwargs):
+        try:
+            import scipy.optimize  # noqa: F401 - a program without it ends here, before it trains
+        except ImportError as e:
+            raise NotInstalled("ScipyOptimizerInterface needs SciPy: pip install 'tf1ref[scipy]'") from e
+        super().__init__(*args, **kwargs)
+
     def _minimize(self, initial_val, loss_grad_func, equality_funcs, equality_grad_funcs, inequality_funcs,
                   inequality_grad_funcs, packed_bounds, step_callback, optimizer_kwargs):  # fmt: skip
-        try:
-            import scipy.optimize
-        except ImportError as e:
-            raise ImportError("ScipyOptimizerInterface needs SciPy: pip install 'tf1ref[scipy]'") from e
+        import scipy.optimize
 
         given = dict(optimizer_kwargs)
         method = given.pop("method", self._DEFAULT_METHOD)
