@@ -52,7 +52,7 @@ def rows():
     for module, paths in grouped.items():
         yield ", ".join(paths), "as it was", f"`modules.{module}`"
     yield ", ".join(f"`{p}`" for p in table.RENAMED if not p.startswith("python.")), "renamed before or at 1.0", ""
-    yield ", ".join(f"`{p}`" for p in table.FUNCTIONS), "take their old arguments too", ""
+    yield ", ".join(f"`{p}`" for p in table.FUNCTIONS), "with their old arguments and answers", ""
     yield ", ".join(f"`import {p}`" for p in table.FILES), "given where a program has no such file", ""
     for path, instead in advice.GONE.items():
         if path != "contrib":

@@ -195,7 +195,7 @@ RENAMED = {
     "unpack": "unstack",
 }
 
-# {old function: function of tf1ref.legacy that takes the old arguments, too}.
+# {old function: function of tf1ref.legacy that takes the old arguments, too, and answers as it did}.
 FUNCTIONS = {
     **{
         f"contrib.distributions.{name}": f"contrib._multivariate_normal.{name}"
@@ -211,6 +211,12 @@ FUNCTIONS = {
     "estimator.tpu.TPUConfig": "contrib.tpu.TPUConfig",
     "estimator.tpu.TPUEstimator": "contrib.tpu.TPUEstimator",
     "estimator.tpu.TPUEstimatorSpec": "contrib.tpu.TPUEstimatorSpec",
+    "gfile.FastGFile": "_files.FastGFile",
+    "gfile.GFile": "_files.GFile",
+    "gfile.Open": "_files.GFile",
+    "nn.atrous_conv2d_transpose": "_shapes.atrous_conv2d_transpose",
+    "nn.conv2d_backprop_input": "_shapes.conv2d_backprop_input",
+    "nn.conv2d_transpose": "_shapes.conv2d_transpose",
     "audio_summary": "_old_names.audio_summary",
     "concat": "_old_names.concat",
     "histogram_summary": "_old_names.histogram_summary",
