@@ -13,6 +13,7 @@ GONE = {
     "contrib.factorization.GMM": "use scikit-learn's GaussianMixture",
     "contrib.factorization.KMeansClustering": "use tf.contrib.factorization.KMeans or scikit-learn's KMeans",
     "contrib.factorization.WALSModel": "write the alternating least squares out, or use the package implicit",
+    "contrib.gan": "only the plain GAN is given back; for others use the package tensorflow_gan",
     "contrib.lite": "use tf.lite",
     "contrib.slim.nets.overfeat": "use tf.contrib.slim.nets.alexnet or vgg",
     "contrib.tensor_forest": "use scikit-learn's RandomForestClassifier",
