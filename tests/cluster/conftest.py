@@ -26,6 +26,7 @@ class Job:
         # Every process of the job inherits it, also those that leave its process group and its session.
         self._mark = f"CLUSTER_TEST={folder}"
         self.process = None
+        self.python = sys.executable  # runs the tasks
         self.prefix = ()  # words before the launcher's command, such as those that enter a namespace
 
     def start(self, program, *options, description="local", verb=("up",)):
@@ -34,7 +35,7 @@ class Job:
         head += "task = json.loads(os.environ['TF_CONFIG'])['task']\n"
         head += f"job, index, folder = task['type'], task['index'], {str(self.folder)!r}\n"
         (self.folder / "task.py").write_text(head + program)
-        command = [sys.executable, str(self.folder / "task.py")]
+        command = [self.python, str(self.folder / "task.py")]
         return self.start_command(command, *options, description=description, verb=verb)
 
     def start_command(self, command, *options, description="local", verb=("up",)):
@@ -111,6 +112,13 @@ def job(tmp_path):
 
 
 @pytest.fixture
+def tf_job(job, tf_python):
+    """A job whose tasks need no more than TensorFlow."""
+    job.python = tf_python
+    return job
+
+
+@pytest.fixture
 def jobs(tmp_path_factory):
     """Makes Jobs, as many as are asked for."""
     made = []
@@ -122,3 +130,24 @@ def jobs(tmp_path_factory):
     yield make
     for job in made:
         job.clean()
+
+
+@pytest.fixture(scope="session")
+def tf_python():
+    """The interpreter for tasks that need no more than TensorFlow."""
+    return sys.executable
+
+
+@pytest.fixture(scope="session")
+def no_namespaces():
+    """Why this machine cannot make a network namespace, or "" where it can."""
+    code = "from tf1ref.cluster import isolation; isolation.enter()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
+    return done.stderr.strip().rpartition("\n")[2]
+
+
+@pytest.fixture
+def namespaces(no_namespaces):
+    """Leaves the test out where there are none."""
+    if no_namespaces:
+        pytest.skip(f"no network namespaces here: {no_namespaces}")

@@ -119,6 +119,34 @@ def test_a_supervisors_job_trains_on_every_worker_and_keeps_its_last_step(job):
     assert out.count("the launcher fills in --") == 3
 
 
+CLOSED_FIRST = """
+import socket
+import tensorflow as tf
+taken = [socket.create_server(("localhost", 0)) for _ in range(2)]
+ps, worker = ["localhost:%d" % each.getsockname()[1] for each in taken]
+for each in taken: each.close()
+cluster = tf.train.ClusterSpec({"ps": [ps], "worker": [worker]})
+servers = [tf.train.Server(cluster, job, 0) for job in ("ps", "worker")]
+with tf.device(tf.train.replica_device_setter(cluster=cluster)):
+    step = tf.train.get_or_create_global_step()
+    add = tf.assign_add(step, 1)
+    queue = tf.FIFOQueue(1, [tf.int32])
+    tf.train.add_queue_runner(tf.train.QueueRunner(queue, [queue.enqueue(1)]))  # it waits for room in the queue
+    size = queue.size()
+sv = tf.train.Supervisor(global_step=step, summary_op=None)
+with sv.prepare_or_wait_for_session(servers[1].target) as session:
+    while session.run(size) == 0 or session.run(add) < 20: pass
+sv.stop()
+print("stopped")
+"""
+
+
+def test_a_session_that_is_closed_before_its_supervisor_stops_is_no_failure(tf1ref, tmp_path):
+    (tmp_path / "script.py").write_text(CLOSED_FIRST)
+    done = tf1ref("exec", "script.py")
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
+
+
 def test_a_monitored_sessions_chief_comes_back_to_the_live_model_and_keeps_the_last_step(job):
     options = ("--restart", "on-failure", "--checkpoint-dir", "kept")
     start(job, SLOW_SAVER + MONITORED, *ENDLESS, options=options)

@@ -1,109 +1,95 @@
 """tf1ref.distributed inside real cluster tasks."""
 
-import os
-import pathlib
+import re
+import shutil
 import subprocess
-import sys
 
 import pytest
 
 from tf1ref.cluster.contract import tf_config
-from tf1ref.cluster.ports import Ports
 
 pytestmark = pytest.mark.slow  # real TensorFlow servers
 
-ROOT = pathlib.Path(__file__).parents[2]
-NO_KERAS = pathlib.Path(__file__).parent / "no_keras"  # half of what importing TensorFlow costs
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 SECONDS = 240
 
-# Every worker adds one to a shared counter until it has reached LAST, and tells how often it did.
+# Two workers add one to a shared counter until it is at 300, and tell how often they did. The launcher starts the ps
+# first: here it waits with its server until a worker is there.
 COUNT = """
 import pathlib
+if job == "ps":
+    while not list(pathlib.Path(folder).glob("*.up")): time.sleep(.05)
+    time.sleep(1)
+pathlib.Path(folder, f"{index}.up").touch()
 import tensorflow.compat.v1 as v1
 from tf1ref import distributed
-
-LAST = 300
 
 def count(task):
     with v1.Graph().as_default(), v1.device(task.device_setter()):
         step = v1.train.get_or_create_global_step()
         assert step.device == "/job:ps/task:0", step.device
         add = v1.assign_add(step, 1, use_locking=True)
-        with task.session(CHECKPOINTS, hooks=[v1.train.StopAtStepHook(last_step=LAST)]) as session:
+        with task.session(hooks=[v1.train.StopAtStepHook(last_step=300)]) as session:
             steps = 0
             while not session.should_stop():
                 reached = session.run(add)
                 steps += 1
-                HOOK
-    print("counted", task.index, "alone" if task.alone else "", steps, "of", int(reached), flush=True)
+                # Nobody counts on before both do: a worker that starts late would find the work done.
+                pathlib.Path(folder, f"{index}.counts").touch()
+                while len(list(pathlib.Path(folder).glob("*.counts"))) < 2: time.sleep(.01)
+    print("counted", task.index, steps, "of", int(reached), flush=True)
+    print("interfaces", [name for _, name in __import__("socket").if_nameindex()], flush=True)
 
-if __name__ == "__main__":
-    distributed.run(count)
-"""
-# Nobody counts before both are there: a worker that starts late would find the work done.
-MEET = """
-                pathlib.Path(folder, f"{index}.here").touch()
-                while len(list(pathlib.Path(folder).glob("*.here"))) < 2: time.sleep(.01)
+distributed.run(count)
 """
 
 
-def program(hook="", checkpoints="None"):
-    return COUNT.replace("                HOOK\n", hook).replace("CHECKPOINTS", checkpoints)
-
-
-def alone(text, folder, **variables):
-    """Runs the program `text` by itself; returns the finished process."""
-    (folder / "alone.py").write_text("import time\nindex, folder = 0, '.'\n" + text)
-    path = os.pathsep.join(filter(None, [str(NO_KERAS), str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        [sys.executable, "alone.py"],
-        env={**os.environ, **QUIET, "PYTHONPATH": path, **variables},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-
-
-def test_two_workers_count_one_variable(job):
-    code, out, err = job.start(program(MEET)).end(SECONDS)
-    assert (code, err) == (0, "")
-    counted = [line.split() for line in out.splitlines() if "] counted " in line]
-    steps = {words[3]: int(words[4]) for words in counted}
+def test_two_workers_count_one_variable_in_a_job_of_its_own_network(job, no_namespaces):
+    code, out, err = job.start(COUNT, *["--isolate"] * (not no_namespaces)).end(SECONDS)
+    assert (code, err) == (0, ""), out
+    steps = {index: int(steps) for index, steps in re.findall(r"counted (\d) (\d+) of", out)}
+    reached = max(map(int, re.findall(r"counted \d \d+ of (\d+)", out)))
     # No increment is lost: together they are the counter's last value.
-    assert set(steps) == {"0", "1"} and min(steps.values()) > 0
-    assert sum(steps.values()) == max(int(words[6]) for words in counted) >= 300
+    assert set(steps) == {"0", "1"} and min(steps.values()) > 0 and sum(steps.values()) == reached >= 300
+    interfaces = re.findall(r"interfaces \[(.*)\]", out)
+    assert len(interfaces) == 2 and (no_namespaces or not any("eth" in names for names in interfaces))
     assert job.pids() == []
 
 
-def test_the_same_program_runs_alone_and_goes_on_from_its_checkpoint(tmp_path):
-    done = alone(program(checkpoints="'saved'"), tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "counted 0 alone 300 of 300" in done.stdout
-    more = program(checkpoints="'saved'").replace("LAST = 300", "LAST = 310")
-    assert "counted 0 alone 10 of 310" in alone(more, tmp_path).stdout
+# The worker counts a variable up to 200; then it saves. The checkpoint of step 0 takes 800 kB of 1200, the next one
+# finds no place.
+SAVE = """
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+def count(task):
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        v1.get_variable("ballast", [200_000])
+        add = v1.assign_add(v1.train.get_or_create_global_step(), 1, use_locking=True)
+        with task.session(save_checkpoint_steps=100) as session:
+            while session.run(add) < 200:
+                time.sleep(.01)
+
+distributed.run(count)
+"""
+# What the shell mounts is seen by its own children alone, and gone with them.
+SMALL_DISK = 'mkdir -p kept && mount -t tmpfs -o size=1200k none kept && "$@"; code=$?; ls kept; exit $code'
 
 
-def test_a_program_that_raises_ends_with_what_it_raised(tmp_path):
-    done = alone(program("                raise RuntimeError('no data')\n"), tmp_path)
-    assert done.returncode == 1 and done.stderr.splitlines()[-1] == "RuntimeError: no data"
+def can_mount():
+    try:
+        command = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
+        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    except OSError:
+        return False
 
 
-@pytest.fixture
-def ports():
-    ports = Ports()
-    yield ports
-    ports.close()
-
-
-def test_a_missing_ps_is_named_in_time(ports, tmp_path):
-    ps, worker = f"localhost:{ports.pick()}", f"localhost:{ports.pick()}"
-    text = program().replace("run(count)", "run(count, start_timeout=1.0)")
-    done = alone(text, tmp_path, TF_CONFIG=tf_config({"ps": [ps], "worker": [worker]}, "worker", 0))
-    assert done.returncode == 3
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"tf1ref: error: ps 0 at {ps}: Connection refused after 1 s")
+@pytest.mark.skipif(not can_mount(), reason="a small file system cannot be mounted here (unshare -rm mount)")
+def test_a_full_disk_is_named_and_the_last_checkpoint_kept(job):
+    job.prefix = (shutil.which("unshare"), "-rm", "sh", "-c", SMALL_DISK, "sh")
+    (job.folder / "pair.yml").write_text("ps_hosts: [localhost:0]\nworker_hosts: [localhost:0]\n")
+    code, out, err = job.start(SAVE, "--checkpoint-dir", "kept", description="pair.yml").end(SECONDS)
+    assert code == 1 and "worker 0 exited with code 1" in err and "No space left on device" in err, out + err
+    assert re.search(r"^model.ckpt-\d+.index$", out, re.M) and job.pids() == []
 
 
 @pytest.mark.parametrize(

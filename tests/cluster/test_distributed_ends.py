@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 NO_KERAS = pathlib.Path(__file__).parent / "no_keras"  # half of what importing TensorFlow costs
 SECONDS = 240
 
-# python task.py STEPS [PID]: adds one to a shared counter STEPS times; then stops the process PID.
+# python task.py STEPS [FILE]: adds one to a shared counter STEPS times; then stops the process whose number is in FILE.
 PROGRAM = """
 import os, signal, sys, time
 import tensorflow.compat.v1 as v1
@@ -34,7 +34,7 @@ def count(task):
                     print("first", int(reached), flush=True)
                 time.sleep(.01)
             if sys.argv[2:]:
-                os.kill(int(sys.argv[2]), signal.SIGSTOP)
+                os.kill(int(open(sys.argv[2]).read()), signal.SIGSTOP)
     print("left", flush=True)
 
 distributed.run(count)
@@ -79,21 +79,44 @@ with v1.Graph().as_default(), v1.device(task.device_setter()):
 sys.exit(7)
 """
 
+# python task.py LAST [FAILS]: adds one to a counter until it is LAST, or fails at once; keeps it in `saved`.
+ALONE = """
+import sys
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
+
+def count(task):
+    with v1.Graph().as_default(), v1.device(task.device_setter()):
+        add = v1.assign_add(v1.train.get_or_create_global_step(), 1)
+        hooks, steps = [v1.train.StopAtStepHook(last_step=int(sys.argv[1]))], 0
+        with task.session("saved", hooks=hooks) as session:
+            while not session.should_stop():
+                reached = session.run(add)
+                steps += 1
+                if sys.argv[2:]:
+                    raise RuntimeError("no data")
+    print("counted", "alone" if task.alone else "", steps, "of", int(reached), flush=True)
+
+distributed.run(count, start_timeout=1.0)
+"""
+
 
 class Cluster:
-    """One ps and two workers, started one by one."""
+    """One ps and two workers, started one by one; `python` runs them."""
 
-    def __init__(self, folder, ports, program=PROGRAM):
-        self._folder, self._started = folder, []
+    def __init__(self, folder, ports, python, program=PROGRAM):
+        self.folder, self.python, self._started = folder, python, []
         self._hosts = {"ps": [_local(ports)], "worker": [_local(ports), _local(ports)]}
-        (folder / "task.py").write_text(program)
+        tell = "import os, pathlib\npathlib.Path(os.environ['PID_FILE']).write_text(str(os.getpid()))\n"
+        (folder / "task.py").write_text(tell + program)
 
-    def start(self, job, index, *arguments):
-        own = {"TF_CONFIG": tf_config(self._hosts, job, index), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    def start(self, job, index, *arguments, python=None):
         path = os.pathsep.join(filter(None, [str(NO_KERAS), str(ROOT), os.environ.get("PYTHONPATH")]))
+        own = {"TF_CONFIG": tf_config(self._hosts, job, index), "PID_FILE": f"{job}.pid", "PYTHONPATH": path}
         process = subprocess.Popen(
-            [sys.executable, str(self._folder / "task.py"), *map(str, arguments)],
-            env={**os.environ, **own, "PYTHONPATH": path},
+            [python or self.python, str(self.folder / "task.py"), *map(str, arguments)],
+            env={**os.environ, **own},
+            cwd=self.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -101,6 +124,11 @@ class Cluster:
         )
         self._started.append(process)
         return process
+
+    @property
+    def ps_pid(self):
+        """The ps's own process number, once a worker has talked to it: what was started may stand in for it."""
+        return int((self.folder / "ps.pid").read_text())
 
     def kill(self):
         for process in self._started:
@@ -113,9 +141,9 @@ def _local(ports):
 
 
 @pytest.fixture
-def cluster(tmp_path, request):
+def cluster(tmp_path, tf_python, request):
     ports = Ports()
-    cluster = Cluster(tmp_path, ports, getattr(request, "param", PROGRAM))
+    cluster = Cluster(tmp_path, ports, tf_python, getattr(request, "param", PROGRAM))
     yield cluster
     cluster.kill()
     ports.close()
@@ -131,16 +159,16 @@ def test_a_chief_that_is_started_again_goes_on_with_the_live_model(cluster):
 
 
 def test_a_worker_ends_well_when_the_ps_no_longer_answers(cluster):
-    ps = cluster.start("ps", 0)
-    worker = cluster.start("worker", 0, 5, ps.pid)
+    cluster.start("ps", 0)
+    worker = cluster.start("worker", 0, 5, "ps.pid")
     assert worker.communicate(timeout=SECONDS)[0] == "first 1\nleft\n" and worker.returncode == 0
 
 
 def test_a_worker_that_is_stuck_on_a_stopped_ps_ends_by_a_signal(cluster):
-    ps = cluster.start("ps", 0)
+    cluster.start("ps", 0)
     worker = cluster.start("worker", 0, 100_000)
     assert worker.stdout.readline() == "first 1\n"
-    ps.send_signal(signal.SIGSTOP)
+    os.kill(cluster.ps_pid, signal.SIGSTOP)
     time.sleep(0.5)  # long enough for the worker to be inside a call that does not return
     worker.send_signal(signal.SIGINT)
     assert worker.wait(SECONDS) == 130
@@ -149,9 +177,10 @@ def test_a_worker_that_is_stuck_on_a_stopped_ps_ends_by_a_signal(cluster):
 @pytest.mark.parametrize("cluster", [EXIT], indirect=True, ids=[""])
 @pytest.mark.parametrize("closing", ["close", "leave open"])
 def test_pythons_own_exit_neither_hangs_on_a_stopped_ps_nor_loses_the_exit_code(closing, cluster):
-    ps, worker = cluster.start("ps", 0), cluster.start("worker", 0, closing)
+    cluster.start("ps", 0)
+    worker = cluster.start("worker", 0, closing, python=sys.executable)  # what is started another way has no such exit
     assert worker.stdout.readline() == "first 1\n"
-    ps.send_signal(signal.SIGSTOP)
+    os.kill(cluster.ps_pid, signal.SIGSTOP)
     worker.stdin.write("\n")
     worker.stdin.flush()
     assert worker.wait(SECONDS) == 7
@@ -168,3 +197,45 @@ def test_a_chief_that_is_asked_to_end_saves_once_more(cluster, tmp_path):
     assert max(steps) >= 50
     ps.send_signal(signal.SIGINT)
     assert ps.wait(SECONDS) == 130
+
+
+@pytest.fixture
+def alone(tmp_path, tf_python):
+    """Runs ALONE by itself; returns the finished process."""
+
+    def run(*arguments, **variables):
+        (tmp_path / "alone.py").write_text(ALONE)
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        return subprocess.run(
+            [tf_python, "alone.py", *arguments],
+            env={**os.environ, "PYTHONPATH": path, **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+
+    return run
+
+
+def test_the_same_program_runs_alone_and_goes_on_from_its_checkpoint(alone):
+    done = alone("60")
+    assert done.returncode == 0 and "counted alone 60 of 60" in done.stdout, done.stderr
+    assert "counted alone 10 of 70" in alone("70").stdout
+
+
+def test_a_program_that_raises_ends_with_what_it_raised(alone):
+    done = alone("60", "fails")
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == "RuntimeError: no data"
+
+
+# 192.0.2.1 of RFC 5737 is nobody's: packets to it get no answer, or are refused on the way.
+@pytest.mark.parametrize(("host", "problem"), [("localhost", "Connection refused"), ("192.0.2.1", "")])
+def test_a_ps_that_is_not_there_is_named_in_time(host, problem, alone):
+    ports = Ports()
+    ps, worker = f"{host}:{ports.pick()}", _local(ports)
+    done = alone("60", TF_CONFIG=tf_config({"ps": [ps], "worker": [worker]}, "worker", 0))
+    ports.close()
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 3 and last.startswith(f"tf1ref: error: ps 0 at {ps}: {problem}"), done.stderr
+    assert last.endswith(" after 1 s; start it")

@@ -17,9 +17,6 @@ SECONDS = 280
 TOGETHER = 2  # jobs at a time: they wait for each other's processor, and then for their time-outs
 
 PROGRAM = """
-import tensorflow.compat.v1 as v1
-from tf1ref import distributed
-
 TASK, WHERE, SIGNAL, IN_STEP = CELL
 
 def hurt(where, of=f"{job}-{index}"):
@@ -27,6 +24,12 @@ def hurt(where, of=f"{job}-{index}"):
         os.kill(int(open(f"{folder}/{of}.pid").read()), SIGNAL)
         if of == f"{job}-{index}":
             time.sleep(60)  # a signal comes when it comes
+
+# Before TensorFlow loads, which may take a busy machine longer than the start time-out.
+open(f"{folder}/{job}-{index}.pid", "w").write(str(os.getpid()))
+hurt("start")
+import tensorflow.compat.v1 as v1
+from tf1ref import distributed
 
 def train(task):
     with v1.Graph().as_default(), v1.device(task.device_setter()):
@@ -51,22 +54,15 @@ def train(task):
             hurt("end")
             if task.is_chief: hurt("end", "ps-0")
 
-if __name__ == "__main__":
-    open(f"{folder}/{job}-{index}.pid", "w").write(str(os.getpid()))
-    hurt("start")
-    distributed.run(train)
+distributed.run(train)
 """
 
 # The same as a script of TensorFlow 1 says it, launched as it is.
 CLASSIC = """
 import json, os, signal, time
-import tensorflow as tf
 TASK, WHERE, SIGNAL, IN_STEP = CELL
-flags = tf.app.flags
-flags.DEFINE_string("ps_hosts", "", ""); flags.DEFINE_string("worker_hosts", "", "")
-flags.DEFINE_string("job_name", "", ""); flags.DEFINE_integer("task_index", 0, "")
-FLAGS = flags.FLAGS
-here = "%s-%d" % (FLAGS.job_name, FLAGS.task_index)
+task = json.loads(os.environ["TF_CONFIG"])["task"]
+here = "%s-%d" % (task["type"], task["index"])
 open(here + ".pid", "w").write(str(os.getpid()))
 
 def hurt(where, of=here):
@@ -76,6 +72,11 @@ def hurt(where, of=here):
             time.sleep(60)
 
 hurt("start")
+import tensorflow as tf
+flags = tf.app.flags
+flags.DEFINE_string("ps_hosts", "", ""); flags.DEFINE_string("worker_hosts", "", "")
+flags.DEFINE_string("job_name", "", ""); flags.DEFINE_integer("task_index", 0, "")
+FLAGS = flags.FLAGS
 cluster = tf.train.ClusterSpec({"ps": FLAGS.ps_hosts.split(","), "worker": FLAGS.worker_hosts.split(",")})
 server = tf.train.Server(cluster, FLAGS.job_name, FLAGS.task_index)
 if FLAGS.job_name == "ps":
@@ -103,10 +104,9 @@ MODES = ("local", "sync", "classic")
 ALL = [(mode, task, where, how) for mode in MODES for task in TASKS for where in WHEN for how in HOW]
 # Each task, each moment, each signal and each mode, and what is hardest: a ps that is only stopped.
 FEW = [
-    ("local", "ps-0", "end", "SIGSTOP"),
+    ("local", "worker-0", "start", "SIGKILL"),
     ("sync", "worker-1", "mid", "SIGSTOP"),
-    ("classic", "worker-0", "mid", "SIGKILL"),
-    ("classic", "ps-0", "mid", "SIGSTOP"),
+    ("classic", "ps-0", "end", "SIGSTOP"),
 ]
 
 
@@ -127,7 +127,7 @@ def wrong(job, mode, task, where, how):
     said = "was killed by SIGKILL" if how == "SIGKILL" else "is stopped by a signal (SIGSTOP)"
     codes = {1} if how == "SIGKILL" else {3, 4} if late else {4}
     right = code in codes and f"error: {task.replace('-', ' ')} {said}" in err
-    return None if right and job.pids() == [] else f"{mode} {task} {where} {how}: {code}, {job.pids()}, {err[-300:]}"
+    return None if right and job.pids() == [] else f"{mode} {task} {where} {how}: {code}, {job.pids()}, {err[:300]}"
 
 
 def test_whoever_it_is_the_job_ends_and_names_it(jobs):

@@ -36,14 +36,7 @@ time.sleep(60)
 """
 
 
-def namespaces():
-    """Returns why this machine cannot make a network namespace, or "" where it can."""
-    code = "from tf1ref.cluster import isolation; isolation.enter()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    return done.stderr.strip().rpartition("\n")[2]
-
-
-needs_namespaces = pytest.mark.skipif(bool(problem := namespaces()), reason=f"no network namespaces here: {problem}")
+needs_namespaces = pytest.mark.usefixtures("namespaces")
 
 
 def reach(job, name):
@@ -65,32 +58,6 @@ def test_nothing_outside_can_connect_to_an_isolated_job(job):
     (line,) = [line for line in out.splitlines() if "interfaces" in line]
     assert "'lo'" in line and "eth" not in line
     assert job.pids() == []
-
-
-TRAIN = """
-import tensorflow.compat.v1 as v1
-from tf1ref import distributed
-
-def count(task):
-    with v1.Graph().as_default(), v1.device(task.device_setter()):
-        add = v1.assign_add(v1.train.get_or_create_global_step(), 1, use_locking=True)
-        with task.session() as session:
-            while session.run(add) < 50:
-                time.sleep(.01)
-    print("counted", [name for _, name in __import__("socket").if_nameindex()], flush=True)
-
-distributed.run(count)
-"""
-
-
-@needs_namespaces
-@pytest.mark.slow
-def test_tensorflow_trains_in_an_isolated_job(job):
-    (job.folder / "pair.yml").write_text("ps_hosts: [localhost:0]\nworker_hosts: [localhost:0]\n")
-    code, out, err = job.start(TRAIN, "--isolate", description="pair.yml").end(240)
-    assert (code, err) == (0, ""), out + err
-    counted = [line for line in out.splitlines() if "counted" in line]
-    assert len(counted) == 1 and not any("eth" in line for line in counted) and job.pids() == []
 
 
 def test_without_it_the_launcher_says_what_is_open(job):

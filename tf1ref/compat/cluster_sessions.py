@@ -174,10 +174,19 @@ def _watch_supervisors() -> None:
 
     @functools.wraps(plain_stop)
     def stop(self: Any, *args: Any, **kwargs: Any) -> None:
+        import tensorflow.compat.v1 as v1
+
         ending.before_end(None)
-        if hasattr(self, "_tf1ref_steps"):
-            contract.report(contract.ENDING, self._tf1ref_steps.seen, self._tf1ref_steps.made)
-        plain_stop(self, *args, **kwargs)
+        if not hasattr(self, "_tf1ref_steps"):
+            return plain_stop(self, *args, **kwargs)
+        contract.report(contract.ENDING, self._tf1ref_steps.seen, self._tf1ref_steps.made)
+        try:
+            plain_stop(self, *args, **kwargs)
+        except v1.errors.CancelledError:
+            # A program that closes its session first (`with sv.prepare_or_wait_for_session(...)`) cancels the calls of
+            # queue runners. Whether one is inside a call at that moment is chance, and the training is done.
+            if not self._tf1ref_steps.session._closed:
+                raise
 
     supervisor.Supervisor.prepare_or_wait_for_session, supervisor.Supervisor.stop = prepare, stop
 
@@ -186,7 +195,7 @@ class _Steps:
     """The `run` of a Supervisor's session. It tells the launcher the global step from time to time."""
 
     def __init__(self, session: Any, step: Any):
-        self._plain, self._step, self._next = session.run, step, 0.0
+        self.session, self._plain, self._step, self._next = session, session.run, step, 0.0
         self.made = 0
         self.seen = self._look()
 
