@@ -112,9 +112,11 @@ def job(tmp_path):
 
 
 @pytest.fixture
-def tf_job(job, tf_python):
-    """A job whose tasks need no more than TensorFlow."""
-    job.python = tf_python
+def started_job(job, started_python):
+    """A job whose tasks have TensorFlow loaded when they start. Not for tasks that are stopped, nor with --isolate:
+    the process that works is another one than that which the launcher starts.
+    """
+    job.python = started_python
     return job
 
 
@@ -130,12 +132,6 @@ def jobs(tmp_path_factory):
     yield make
     for job in made:
         job.clean()
-
-
-@pytest.fixture(scope="session")
-def tf_python():
-    """The interpreter for tasks that need no more than TensorFlow."""
-    return sys.executable
 
 
 @pytest.fixture(scope="session")

@@ -141,9 +141,9 @@ def _local(ports):
 
 
 @pytest.fixture
-def cluster(tmp_path, tf_python, request):
+def cluster(tmp_path, started_python, request):
     ports = Ports()
-    cluster = Cluster(tmp_path, ports, tf_python, getattr(request, "param", PROGRAM))
+    cluster = Cluster(tmp_path, ports, started_python, getattr(request, "param", PROGRAM))
     yield cluster
     cluster.kill()
     ports.close()
@@ -200,14 +200,14 @@ def test_a_chief_that_is_asked_to_end_saves_once_more(cluster, tmp_path):
 
 
 @pytest.fixture
-def alone(tmp_path, tf_python):
+def alone(tmp_path, started_python):
     """Runs ALONE by itself; returns the finished process."""
 
     def run(*arguments, **variables):
         (tmp_path / "alone.py").write_text(ALONE)
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.run(
-            [tf_python, "alone.py", *arguments],
+            [started_python, "alone.py", *arguments],
             env={**os.environ, "PYTHONPATH": path, **variables},
             cwd=tmp_path,
             capture_output=True,

@@ -55,7 +55,8 @@ def checkpoint(job):
     return max((int(path.suffixes[-2].rpartition("-")[2]) for path in job.folder.glob("kept/*.index")), default=0)
 
 
-def test_a_killed_chief_goes_on_with_the_live_model_and_a_killed_ps_with_the_checkpoint(job):
+def test_a_killed_chief_goes_on_with_the_live_model_and_a_killed_ps_with_the_checkpoint(started_job):
+    job = started_job
     job.start(PROGRAM, *KEEP, "--log-dir", "logs")
     assert pids(job, "worker-1", 1)
     os.kill(pids(job, "worker-0", 1)[0], signal.SIGKILL)
@@ -104,7 +105,8 @@ distributed.run(train)
 """
 
 
-def test_a_chief_in_step_that_raised_goes_on_with_the_live_model(job):
+def test_a_chief_in_step_that_raised_goes_on_with_the_live_model(started_job):
+    job = started_job
     code, out, err = job.start(IN_STEP, *KEEP, description="sync").end(SECONDS)
     assert (code, err) == (0, ""), out + err
     assert "RuntimeError: once" in out and out.count("starting it again") == 1 and "fell from" not in out

@@ -29,10 +29,10 @@ def mnist_files(folder, train=5200, test=100):
 
 
 @pytest.mark.slow
-def test_train_on_a_cluster_freeze_and_ask(tf1ref, tmp_path):
+def test_train_on_a_cluster_freeze_and_ask(tf1ref, started_python, tmp_path):
     no_keras = os.pathsep.join([str(Path(__file__).parent / "no_keras"), os.environ.get("PYTHONPATH", "")])
     env = {**os.environ, "TF1REF_DATA": str(mnist_files(tmp_path / "data")), "PYTHONPATH": no_keras}
-    run = [sys.executable, "-m", "tf1ref", "run", "distributed.async_mnist", "--steps", "40", "--out", "kept"]
+    run = [started_python, "-m", "tf1ref", "run", "distributed.async_mnist", "--steps", "40", "--out", "kept"]
     command = [sys.executable, "-m", "tf1ref.cluster", "up", "local", "--", *run, "--set", "BATCH_SIZE=50"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -46,7 +46,7 @@ def test_train_on_a_cluster_freeze_and_ask(tf1ref, tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["outputs"] == {"y:0": [None, 10]} and len(report["variables"]) == 8 and report["compared"] == 2
-    asking = [sys.executable, SCRIPTS / "ask_frozen.py", "lenet5.pb", "kept/graph"]
+    asking = [started_python, SCRIPTS / "ask_frozen.py", "lenet5.pb", "kept/graph"]
     done = subprocess.run(asking, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 of 1000 logits differ" in done.stdout and "100 digits (MNIST)" in done.stdout

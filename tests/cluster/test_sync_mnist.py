@@ -1,6 +1,5 @@
 """The distributed examples as clusters of several tasks: what they compute, one process computes to the bit."""
 
-import sys
 import threading
 
 import numpy as np
@@ -17,7 +16,7 @@ STEPS = 20
 
 def launched(job, example, description, *words):
     """Runs `example` as the job `description`; returns the traces of worker 0 and of the others, and the output."""
-    command = [sys.executable, "-m", "tf1ref", "run", example, "--out", "kept", *map(str, words)]
+    command = [job.python, "-m", "tf1ref", "run", example, "--out", "kept", *map(str, words)]
     code, out, err = job.start_command(command, "--checkpoint-dir", "saved", description=description).end(SECONDS)
     assert (code, err) == (0, ""), out + err
     assert "Traceback" not in out and job.pids() == [], out
@@ -32,8 +31,8 @@ def assert_equal(graph, name, **changes):
 
 
 @pytest.mark.slow
-def test_two_workers_of_sync_replicas_are_one_process_on_both_batches(job):
-    graph, others, _ = launched(job, "distributed.sync_mnist", "sync", "--steps", STEPS)
+def test_two_workers_of_sync_replicas_are_one_process_on_both_batches(started_job):
+    graph, others, _ = launched(started_job, "distributed.sync_mnist", "sync", "--steps", STEPS)
     assert_equal(graph, "distributed.sync_mnist", WORKERS=2)
     # Each worker made every step, on batches of its own.
     (other,) = others
@@ -48,8 +47,10 @@ def test_three_workers_in_fixed_order_are_one_process_on_all_batches():
 
 
 @pytest.mark.slow
-def test_a_cluster_coordinators_workers_are_one_process_too(job):
-    function, others, _ = launched(job, "distributed.sync_mnist", "sync", "--steps", STEPS, "--mode", "function")
+def test_a_cluster_coordinators_workers_are_one_process_too(started_job):
+    function, others, _ = launched(
+        started_job, "distributed.sync_mnist", "sync", "--steps", STEPS, "--mode", "function"
+    )
     assert others == []  # The other worker serves: it computes all gradients, and has no trace.
     assert_equal(function, "distributed.sync_mnist", WORKERS=2)
 

@@ -173,11 +173,12 @@ class Estimator:
         for key, value in found.items():
             if key != "global_step" and isinstance(value, (int, float, np.integer, np.floating)):
                 summary.value.add(tag=key, simple_value=float(value))
-        # Code does not run eagerly inside a graph, and the writer needs that.
+        # Code does not run eagerly inside a graph, and the writer needs that. One writer a process, as in TF1: a file's
+        # name is the second at which it was opened, so a second writer could empty the file of the first.
         with v1.Graph().as_default():
-            writer = v1.summary.FileWriter(self.eval_dir(name))
+            writer = v1.summary.FileWriterCache.get(self.eval_dir(name))
         writer.add_summary(summary, int(found["global_step"]))
-        writer.close()
+        writer.flush()
 
     def predict(self, input_fn, predict_keys=None, hooks=None, checkpoint_path=None, yield_single_examples=True):
         """Yields the predictions of each example, or of each batch, until the input ends.
