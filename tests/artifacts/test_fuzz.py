@@ -116,6 +116,8 @@ def test_a_corpus_for_freeze(originals, frozen, tmp_path):
     assert most_resident() - before < MOST_GROWTH
 
 
+OPS = ["Const", "Reshape", "Squeeze", "MatMul", "Conv2D", "MaxPool", "Mean", "Add", "FusedBatchNorm", "Placeholder"]
+OPS += ["VarHandleOp", "Softmax"]
 ATTRIBUTES = st.sampled_from(["T", "dtype", "shape", "value", "_output_shapes", "is_training", "strides", "_class"])
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 
@@ -124,44 +126,34 @@ NUMBERS = st.integers(-(2**63), 2**63 - 1)
 def graph_defs(draw):
     """GraphDefs that parse, of known ops with attributes and inputs that need not fit them."""
     graph_def = v1.GraphDef()
-    ops = [
-        "Const",
-        "Reshape",
-        "Squeeze",
-        "MatMul",
-        "Conv2D",
-        "MaxPool",
-        "Mean",
-        "Add",
-        "FusedBatchNorm",
-        "Placeholder",
-        "VarHandleOp",
-        "Softmax",
-    ]
     for i in range(draw(st.integers(1, 6))):
-        one = graph_def.node.add(name=f"n{i}", op=draw(st.sampled_from(ops)))
+        one = graph_def.node.add(name=f"n{i}", op=draw(st.sampled_from(OPS)))
         one.input.extend(draw(st.lists(st.sampled_from([f"n{j}" for j in range(i)] + ["n9", "^n8"]), max_size=3)))
         for name in draw(st.lists(ATTRIBUTES, max_size=4)):
-            kind = draw(st.integers(0, 5))
-            value = one.attr[name]
-            if kind == 0:
-                value.type = draw(st.integers(0, 200))
-            elif kind == 1:
-                value.list.i.extend(draw(st.lists(NUMBERS, max_size=5)))
-            elif kind == 2:
-                value.list.shape.add().dim.add(size=draw(NUMBERS))
-            elif kind == 3:
-                for size in draw(st.lists(NUMBERS, max_size=5)):
-                    value.shape.dim.add(size=size)
-            elif kind == 4:
-                value.tensor.dtype = draw(st.sampled_from([0, 1, 3, 7, 9]))
-                for size in draw(st.lists(st.integers(-1, 5) | NUMBERS, max_size=3)):
-                    value.tensor.tensor_shape.dim.add(size=size)
-                value.tensor.tensor_content = draw(st.binary(max_size=40))
-                value.tensor.int_val.extend(draw(st.lists(st.integers(-9, 9), max_size=4)))
-            else:
-                value.s = draw(st.binary(max_size=8))
+            fill(one.attr[name], draw)
     return graph_def
+
+
+def fill(value, draw):
+    """Puts anything into an AttrValue."""
+    kind = draw(st.integers(0, 5))
+    if kind == 0:
+        value.type = draw(st.integers(0, 200))
+    elif kind == 1:
+        value.list.i.extend(draw(st.lists(NUMBERS, max_size=5)))
+    elif kind == 2:
+        value.list.shape.add().dim.add(size=draw(NUMBERS))
+    elif kind == 3:
+        for size in draw(st.lists(NUMBERS, max_size=5)):
+            value.shape.dim.add(size=size)
+    elif kind == 4:
+        value.tensor.dtype = draw(st.sampled_from([0, 1, 3, 7, 9]))
+        for size in draw(st.lists(st.integers(-1, 5) | NUMBERS, max_size=3)):
+            value.tensor.tensor_shape.dim.add(size=size)
+        value.tensor.tensor_content = draw(st.binary(max_size=40))
+        value.tensor.int_val.extend(draw(st.lists(st.integers(-9, 9), max_size=4)))
+    else:
+        value.s = draw(st.binary(max_size=8))
 
 
 QUICK = settings(

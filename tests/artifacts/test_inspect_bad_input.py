@@ -140,7 +140,7 @@ def test_a_loop_is_no_circle(tmp_path, judged):
 @pytest.mark.slow
 def test_a_long_chain_takes_no_stack(tmp_path, judged):
     graph_def = v1.GraphDef()
-    for i in range(30_000, 0, -1):  # from the end: what reads comes before what is read
+    for i in range(3_000, 0, -1):  # from the end; Python itself goes 1,000 deep
         graph_def.node.add(name=f"n{i}", op="Identity", input=[f"n{i - 1}"])
     graph_def.node.add(name="n0", op="Placeholder")
     assert not judged(_written(tmp_path / "g.pb", graph_def.SerializeToString()))

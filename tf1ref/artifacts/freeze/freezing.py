@@ -90,18 +90,7 @@ def freeze(
         if chosen.verify:
             near = freeze_folding.difference if frozen.folded else answers.difference
             compared, reason = check(model.part, values, written, model.part.outputs, model.feed, near)
-    return Report(
-        path=str(target),
-        nodes=len(frozen.skeleton.node),
-        bytes=size,
-        variables=[v.name for v in variables],
-        inputs={t.name: _shape(t) for t in answers.placeholders(model.graph)},
-        outputs={name: _shape(model.graph.get_tensor_by_name(name)) for name in model.part.outputs},
-        compared=compared,
-        not_compared=reason,
-        folded=frozen.folded,
-        notes=model.notes,
-    )
+    return _report(target, model, variables, frozen, size, compared, reason)
 
 
 class _Model(NamedTuple):
@@ -128,6 +117,21 @@ def _frozen(part, values, fold):
         return _Frozen(skeleton, freeze_bytes.pieces(part.but(skeleton), values), 0)
     whole, folded = freeze_folding.folded(part.but(constants.frozen(part, values)), part.outputs)
     return _Frozen(whole, freeze_bytes.pieces(part.but(whole), {}), folded)
+
+
+def _report(target, model, variables, frozen, size, compared, reason):
+    return Report(
+        path=str(target),
+        nodes=len(frozen.skeleton.node),
+        bytes=size,
+        variables=[v.name for v in variables],
+        inputs={t.name: _shape(t) for t in answers.placeholders(model.graph)},
+        outputs={name: _shape(model.graph.get_tensor_by_name(name)) for name in model.part.outputs},
+        compared=compared,
+        not_compared=reason,
+        folded=frozen.folded,
+        notes=model.notes,
+    )
 
 
 def check(graph, values, written, outputs, feed=None, difference=answers.difference):
