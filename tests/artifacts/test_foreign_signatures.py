@@ -130,6 +130,22 @@ def test_a_ragged_signature_of_tensorflow_2(tmp_path):
     assert reached["values"].numpy().tolist() == [2.0, 4.0, 6.0] and reached["row_splits"].numpy().tolist() == [0, 2, 3]
 
 
+def test_options_of_saved_models_are_not_ignored_elsewhere(saved, graph, refused, tmp_path):
+    def build():
+        tf.matmul(v1.placeholder(tf.float32, [None, 2], name="x"), v1.get_variable("w", [2, 2]), name="y")
+
+    alone = graph("alone", lambda: tf.identity(v1.placeholder(tf.float32, [2], name="x"), name="y"))
+    for source in (saved(build), alone, "training.gradient_descent"):
+        for option in (["--signature", "serving_default"], ["--tags", "serve"], ["--tags", ""]):
+            verbs = ["freeze", source, "-o", "f.pb"], ["convert", source, "c.pb"], ["verify", source, source]
+            for words in verbs:
+                line = refused(*words, *option)
+                assert f"{option[0]} is for a SavedModel, and this is none: leave it out" in line
+    convert(alone, tmp_path / "sm", "saved_model")
+    assert verify(alone, tmp_path / "sm", signature="serving_default", outputs=["y"]).equal
+    assert not list(tmp_path.glob("?.pb"))
+
+
 SPEC = {
     "a": tf.io.FixedLenFeature([2], tf.float32),
     "id": tf.io.FixedLenFeature([], tf.int64),

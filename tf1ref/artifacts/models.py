@@ -71,7 +71,7 @@ def load(path, signature="", tags=None):
     Raises InputError when it does not exist or is damaged.
     """
     if isinstance(path, Program):
-        return _source(path, "example", signature, tags)
+        return _source(path, "example")
     path = os.fspath(path)
     kind = weights.kind(path)
     if kind:
@@ -83,7 +83,8 @@ def load(path, signature="", tags=None):
         read = functools.partial(weights.saved, found.path)
         return Artifact(found.path, "objects" if found.index.objects else "checkpoint", read)
     if found.index or found.kind.startswith("SavedModel"):
-        artifact = _source(path, "checkpoint" if "checkpoint" in found.kind else "saved_model", signature, tags)
+        saved = "checkpoint" not in found.kind
+        artifact = _source(path, "saved_model", signature, tags) if saved else _source(path, "checkpoint")
         artifact.weights = functools.partial(weights.saved, found.index.prefix) if found.index else dict
         return artifact
     return _graph(found.path, "pbtxt" if found.kind.endswith("as text") else "pb", found.graphs[0])
@@ -141,7 +142,7 @@ def leaves(graph_def):
     return {key: name for node in kept for key, name in definitions.answers(node, graph_def).items()}
 
 
-def _source(path, kind, signature, tags):
+def _source(path, kind, signature="", tags=None):
     source = sources.find(path, signature, tags)
     inputs, outputs = _keys(source)
     artifact = Artifact(source.where, kind, dict, source.message, source.read, inputs, outputs, source.notes)

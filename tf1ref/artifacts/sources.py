@@ -52,21 +52,31 @@ def find(source, signature="", tags=None, values=""):
     several things fit.
     """
     if isinstance(source, Program):
+        check_options(source.name, signature, tags)
         return _built(source, values)
     source = os.fspath(source)
     if values:
         raise InputError(f"{source}: --checkpoint goes with an example, chapter.name; `tf1ref list` shows all")
     if _is_checkpoint(source):
+        check_options(source, signature, tags)
         model = checkpoint.find(source)
         return Source(model.where, model.meta_graph, model.values)
     found = recognise.recognise(source)
     if found.kind.startswith("SavedModel"):
         return _saved_model(found, signature, tags)
+    check_options(source, signature, tags)
     if not found.graphs:
         raise InputError(
             f"{source}: {found.kind} without a graph: give a checkpoint with its .meta, a SavedModel, a .pb"
         )
     return Source(found.path, found.graphs[0], _NoValues(found.path))
+
+
+def check_options(where, signature="", tags=None):
+    """Raises InputError when a signature or tags are asked of `where`, which is not a SavedModel."""
+    if signature or tags is not None:
+        option = "--signature" if signature else "--tags"
+        raise InputError(f"{where}: {option} is for a SavedModel, and this is none: leave it out")
 
 
 def _is_checkpoint(source):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tf1ref import files
-from tf1ref.artifacts import CheckFailed, Program, models
+from tf1ref.artifacts import CheckFailed, Program, models, sources
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.convert import models as convert_models
 from tf1ref.artifacts.convert import weights as convert_weights
@@ -92,6 +92,8 @@ def convert(
     if kind == "onnx":
         convert_models.needs_tf2onnx()
     artifact = models.load(source, chosen.signature, chosen.tags)
+    if artifact.kind != "saved_model":
+        sources.check_options(artifact.path, chosen.signature, chosen.tags)
     if kind in WEIGHTS or kind == "objects" or (kind == "checkpoint" and (chosen.maps or artifact.message is None)):
         return _convert_weights(artifact, path, kind, chosen)
     if artifact.message is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from tf1ref.artifacts import CheckFailed, Program, models
+from tf1ref.artifacts import CheckFailed, Program, models, sources
 from tf1ref.artifacts.formats import recognise
 from tf1ref.artifacts.graph import answers
 from tf1ref.artifacts.verify import pairs
@@ -79,6 +79,8 @@ def verify(
     cannot be read or matched, and CheckFailed when B does not run.
     """
     one, other = models.load(a, signature, tags), models.load(b, signature, _tags_of(b, tags))
+    if "saved_model" not in (one.kind, other.kind):
+        sources.check_options(one.path, signature, tags)
     if one.message is None or other.message is None:
         return weights_report(one, other, ulps)
     first, second = pairs.outputs(one, other, list(outputs))
