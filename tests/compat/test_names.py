@@ -68,6 +68,7 @@ THERE = [
     "from tensorflow.contrib.layers.python.layers import initializers, regularizers",
     "from tensorflow.contrib.layers.python.layers.layers import batch_norm",
     "from tensorflow.contrib.framework.python.ops import add_arg_scope",
+    "from tensorflow.python.ops.math_ops import batch_matmul, mul",  # renamed at 1.0
     "from tensorflow.core.framework import summary_pb2, graph_pb2",
     "from tensorflow.core.framework.graph_pb2 import GraphDef",
 ]
@@ -85,6 +86,22 @@ def test_imports_from_the_inside(run, tmp_path):
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said == {**dict.fromkeys(THERE, "there"), **dict.fromkeys(GONE, "ImportError")}
+
+
+INNER = """
+import tensorflow as tf
+from tensorflow.python.ops import array_ops, rnn, rnn_cell
+from tensorflow.python.platform import gfile
+open("picture", "wb").write(bytes([255, 216]))
+print(array_ops.concat(1, [tf.zeros([2, 1]), tf.zeros([2, 2])]).shape, len(array_ops.unpack(tf.zeros([3, 2]))))
+print(rnn.rnn(rnn_cell.BasicRNNCell(3), [tf.zeros([2, 4])], dtype=tf.float32)[1].shape)
+print(gfile.FastGFile("picture").read(), gfile.Exists("picture"))
+"""
+
+
+def test_old_functions_by_their_inner_modules(run):
+    done = run(INNER)
+    assert done.stdout.splitlines() == ["(2, 3) 3", "(2, 3)", "b'\\xff\\xd8' True"], done.stderr
 
 
 def test_what_a_program_sets_inside_of_tensorflow_reaches_tensorflow(run):

@@ -72,6 +72,10 @@ def _first(path):
 
 
 def _exact(path):
+    module, _, name = path.rpartition(".")
+    if module in table.INNER:
+        public = ".".join(filter(None, (table.INNER[module], name)))
+        path = public if public in table.FUNCTIONS or public in table.RENAMED else path
     if path in table.FUNCTIONS:
         module, _, function = table.FUNCTIONS[path].rpartition(".")
         return Origin(f"tf1ref.legacy.{module}", function)

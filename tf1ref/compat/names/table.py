@@ -195,6 +195,16 @@ RENAMED = {
     "unpack": "unstack",
 }
 
+# {module inside TensorFlow: public module}. The old names of RENAMED and FUNCTIONS are found in it, too.
+INNER = {
+    "python.ops.array_ops": "",
+    "python.ops.math_ops": "",
+    "python.ops.nn": "nn",
+    "python.ops.nn_ops": "nn",
+    "python.ops.rnn": "nn",
+    "python.platform.gfile": "gfile",
+}
+
 # {old function: function of tf1ref.legacy that takes the old arguments, too, and answers as it did}.
 FUNCTIONS = {
     **{
