@@ -32,6 +32,32 @@ def test_numpy_for_the_program_and_the_modules_beside_it(run, tmp_path):
     ], done.stderr
 
 
+TENSORS = """
+import tensorflow as tf
+tf.random.set_seed(1)
+t, v = tf.argmax([[1, 5, 2]], axis=1), tf.Variable([[2.5]])
+print(int(t), float(v), "%d %.1f" % (t, v), float(tf.constant(1.5)), "%d" % tf.constant([4]))
+try:
+    int(tf.constant([1, 2]))
+except TypeError:
+    print("two elements")
+"""
+IN_A_GRAPH = """
+import tensorflow as tf
+v = tf.get_variable("v", [1])
+try:
+    float(v)
+except TypeError:
+    print("graph", "%s" % tf.Session().run(tf.constant([7])))
+"""
+
+
+def test_tensors_of_one_element(run):
+    done = run(TENSORS)
+    assert done.stdout.splitlines() == ["1 2.5 1 2.5 1.5 4", "two elements"], done.stderr
+    assert run(IN_A_GRAPH).stdout == "graph [7]\n"
+
+
 def test_installed_packages_see_their_modules_as_they_are(run, tmp_path):
     package = tmp_path / "site-packages" / "installed"
     package.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """Rewrites a program's calls and operators so that they go through helpers, where an object lost something.
 
-The cases are `int(a)`, `float(a)` and `"%f" % a` of an array with one element, which NumPy 2.4 refuses; methods that
-classes lost (methods.py); and Python 2's `/` of integers. Lines and columns do not change.
+The cases are `int(a)`, `float(a)` and `"%f" % a` of an array or eager tensor with one element, which NumPy 2.4 refuses;
+methods that classes lost (methods.py); and Python 2's `/` of integers. Lines and columns do not change.
 """
 
 import ast
@@ -97,7 +97,14 @@ def _of_one(number):
 
 
 def _item(value):
-    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    """Returns the element of an array, an eager tensor or a variable with one element. Any other value is kept."""
+    array = value
+    if callable(getattr(value, "numpy", None)) and hasattr(value, "get_shape"):
+        try:
+            array = value.numpy()
+        except NotImplementedError:  # a variable in a graph
+            return value
+    return array.item() if isinstance(array, np.ndarray) and array.size == 1 else value
 
 
 def percent(left, right):
