@@ -72,10 +72,10 @@ def link(tmp_path):
 
 
 @pytest.fixture
-def hosts(job, link):
+def hosts(job, link, request):
     """The launchers of ps 0 and worker 0, each in its namespace, the job under way; yields (ps, worker)."""
-    path = job.folder / "two.yml"
-    path.write_text(f"ps_hosts: ['{SUBNET}.1:2222']\nworker_hosts: ['{SUBNET}.2:2222']\nstall_timeout: 15\n")
+    path, stall = job.folder / "two.yml", getattr(request, "param", 60)
+    path.write_text(f"ps_hosts: ['{SUBNET}.1:2222']\nworker_hosts: ['{SUBNET}.2:2222']\nstall_timeout: {stall}\n")
     launchers = [job, type(job)(job.folder)]
     try:
         for name, launcher in zip(("ps", "worker"), launchers, strict=True):
@@ -113,6 +113,7 @@ def test_a_link_that_comes_back_does_not_end_the_job(hosts, link, job):
     assert job.pids() == []
 
 
+@pytest.mark.parametrize("hosts", [6], indirect=True, ids=[""])
 def test_a_link_that_is_cut_for_good_ends_the_job_with_the_right_name(hosts, link, job):
     ps, worker = hosts
     set_link(link, "down")
