@@ -178,7 +178,8 @@ class Network(tf.Module):
         y, penalty2 = self.layer2(layer1)
         cross_entropy = tf.nn.softmax_cross_entropy_with_logits(logits=y, labels=y_)
         correct = tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1))
-        loss = tf.add_n([penalty1, penalty2, tf.reduce_mean(cross_entropy)])
+        # Not add_n: its kernel begins with whichever buffer it may take first, and that varies in a function.
+        loss = tf.reduce_sum([penalty1, penalty2, tf.reduce_mean(cross_entropy)])
         return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
     @tf.function
