@@ -24,8 +24,11 @@ SPLITS = re.compile(r"(.*\brow_splits_)(\d+)")  # the inputs of v1.ragged.placeh
 PART = re.compile(r"(?:.*_)?(indices|shape)")  # names that ops of sparse tensors give to the parts of one
 PARSES = re.compile(r"Parse(Single)?Example(V2)?")
 MOVES = re.compile(r"Identity|Reshape|ExpandDims|Squeeze|StridedSlice|Slice|Gather(V2)?")
-KEYS = (("sparse_keys", "sparse_types"), ("ragged_keys", "ragged_value_types"))  # of features without a fixed size
-MANY = 2  # values of such a feature
+KEYS = (
+    ("sparse_keys", "sparse_types"),
+    ("ragged_keys", "ragged_value_types"),
+)  # where a feature has any number of values
+MANY = 2  # values of a feature that has any number
 MOST_VALUES = 10**6  # in one record; a foreign file may claim any number
 
 

@@ -42,13 +42,14 @@ def resnet_v1(
     inputs, blocks, num_classes=None, is_training=True, global_pool=True, output_stride=None, include_root_block=True,
     reuse=None, scope=None,
 ):  # fmt: skip
+    """Returns (logits, end points) of a ResNet out of resnet_utils.Blocks."""
     return _resnet.network(
         inputs, blocks, num_classes, is_training, global_pool, output_stride, include_root_block, reuse, scope,
         name="resnet_v1", unit=bottleneck, preactivated=False,
     )  # fmt: skip
 
 
-resnet_v1.__doc__ = f"Returns (logits, end points) of a ResNet out of resnet_utils.Blocks.{_resnet.RETURNS}"
+resnet_v1.__doc__ += _resnet.RETURNS
 resnet_v1.default_image_size = 224
 resnet_v1_block = _resnet.block_of(bottleneck)
 resnet_v1_50, resnet_v1_101, resnet_v1_152, resnet_v1_200 = (

@@ -44,13 +44,14 @@ def resnet_v2(
     inputs, blocks, num_classes=None, is_training=True, global_pool=True, output_stride=None, include_root_block=True,
     reuse=None, scope=None,
 ):  # fmt: skip
+    """Returns (logits, end points) of a ResNet out of resnet_utils.Blocks."""
     return _resnet.network(
         inputs, blocks, num_classes, is_training, global_pool, output_stride, include_root_block, reuse, scope,
         name="resnet_v2", unit=bottleneck, preactivated=True,
     )  # fmt: skip
 
 
-resnet_v2.__doc__ = f"Returns (logits, end points) of a ResNet out of resnet_utils.Blocks.{_resnet.RETURNS}"
+resnet_v2.__doc__ += _resnet.RETURNS
 resnet_v2.default_image_size = 224
 resnet_v2_block = _resnet.block_of(bottleneck)
 resnet_v2_50, resnet_v2_101, resnet_v2_152, resnet_v2_200 = (
