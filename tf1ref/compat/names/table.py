@@ -25,6 +25,7 @@ ALIASES = {
     "contrib.learn.python.learn.datasets.mnist": "examples.tutorials.mnist.input_data",
     "contrib.lookup.lookup_ops": "contrib.lookup",
     "contrib.rnn.python.ops.core_rnn_cell": "contrib.rnn",
+    "contrib.rnn.python.ops.core_rnn_cell_impl": "contrib.rnn",
     "contrib.rnn.python.ops.rnn": "contrib.rnn",
     "contrib.rnn.python.ops.rnn_cell": "contrib.rnn",
     "contrib.seq2seq.python.ops.attention_wrapper": "contrib.seq2seq",
@@ -167,7 +168,10 @@ RENAMED = {
     "sub": "subtract",
     "contrib.slim.lrn": "nn.local_response_normalization",
     "contrib.summary.all_summary_ops": "summary.all_v2_summary_ops",
+    "contrib.deprecated.merge_all_summaries": "summary.merge_all",
+    "contrib.deprecated.merge_summary": "summary.merge",
     "contrib.util.constant_value": "get_static_value",
+    "contrib.util.make_ndarray": "make_ndarray",
     **{
         f"estimator.{name}": f"train.{name}"
         for name in (
@@ -205,8 +209,27 @@ INNER = {
     "python.platform.gfile": "gfile",
 }
 
+# The files in which TensorFlow 1 kept _linear.
+CELLS = (
+    "contrib.rnn.python.ops.core_rnn_cell",
+    "contrib.rnn.python.ops.core_rnn_cell_impl",
+    "contrib.rnn.python.ops.rnn_cell",
+    "python.ops.rnn_cell_impl",
+)
+ATTENTION = "contrib.seq2seq.python.ops.attention_wrapper"
+
 # {old function: function of tf1ref.legacy that takes the old arguments, too, and answers as it did}.
 FUNCTIONS = {
+    **{f"{file}._linear": "nn.rnn_cell._linear_map.linear" for file in CELLS},
+    **{f"{file}._Linear": "nn.rnn_cell._linear_map.Linear" for file in CELLS},
+    f"{ATTENTION}._BaseAttentionMechanism": "contrib.seq2seq._attention.BaseAttentionMechanism",
+    f"{ATTENTION}._bahdanau_score": "contrib.seq2seq._attention.bahdanau_score",
+    f"{ATTENTION}._compute_attention": "contrib.seq2seq._wrapper.compute_attention",
+    f"{ATTENTION}._luong_score": "contrib.seq2seq._attention.multiplicative_score",
+    **{
+        f"contrib.deprecated.{kind}_summary": f"_old_names.{kind}_summary"
+        for kind in ("audio", "histogram", "image", "scalar")
+    },
     **{
         f"contrib.distributions.{name}": f"contrib._multivariate_normal.{name}"
         for name in ("MultivariateNormalDiag", "MultivariateNormalFullCovariance", "MultivariateNormalTriL")

@@ -38,3 +38,11 @@ from tf1ref.legacy.estimator._more_metrics import add_metrics
 from tf1ref.legacy.estimator._parsing import classifier_parse_example_spec, regressor_parse_example_spec
 from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig, WarmStartSettings
 from tf1ref.legacy.estimator._training import EvalSpec, TrainSpec, train_and_evaluate
+from tf1ref.legacy.estimator._with_heads import (
+    BinaryClassHead,
+    DNNEstimator,
+    DNNLinearCombinedEstimator,
+    LinearEstimator,
+    MultiClassHead,
+    RegressionHead,
+)

@@ -30,15 +30,18 @@ class Head:
         """Returns {name: (value, update)} of an evaluation."""
         raise NotImplementedError
 
-    def spec(self, features, mode, labels, logits, train_op_fn):
-        """Returns the EstimatorSpec. train_op_fn: a function that makes the training op for the loss."""
+    def spec(self, features, mode, labels, logits, train_op_fn, penalties=None):
+        """Returns the EstimatorSpec. train_op_fn: a function that makes the training op for the loss.
+
+        penalties: what is added to the loss. None: the collection of regularization losses.
+        """
         predictions = self.predictions(logits)
         if mode == ModeKeys.PREDICT:
             return EstimatorSpec(mode, predictions=predictions, export_outputs=self.outputs(predictions))
         weights = self._weights(features)
         losses, processed = self.losses(labels, logits)
         loss = v1.losses.compute_weighted_loss(losses, weights, reduction=self.reduction)
-        penalties = v1.losses.get_regularization_losses()
+        penalties = v1.losses.get_regularization_losses() if penalties is None else penalties
         loss = v1.add_n([loss, *penalties]) if penalties else loss
         if mode == ModeKeys.EVAL:
             metrics = self.metrics(losses, processed, predictions, weights)

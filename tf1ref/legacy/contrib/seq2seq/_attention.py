@@ -171,6 +171,11 @@ def additive_score(query, keys, num_units, normalize):
     return v1.reduce_sum(v * v1.tanh(added), [2])
 
 
+def bahdanau_score(processed_query, keys, normalize):
+    """The same as TensorFlow 1's file had it: num_units is the last size of the keys."""
+    return additive_score(processed_query, keys, keys.get_shape().as_list()[2], normalize)
+
+
 def multiplicative_score(query, keys, scale):
     """Returns Luong's scores, [batch, time], of keys [batch, time, depth] for a query [batch, depth]."""
     depth, units = query.get_shape().as_list()[-1], keys.get_shape().as_list()[-1]

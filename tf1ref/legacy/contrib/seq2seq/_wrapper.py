@@ -73,7 +73,7 @@ class AttentionWrapper(RNNCell):
                 )
         self._cell, self._cell_input_fn = cell, cell_input_fn or _joined
         self._output_attention, self._alignment_history = output_attention, alignment_history
-        self._attention_fn = attention_fn or _compute_attention
+        self._attention_fn = attention_fn or compute_attention
         self._set_layers(attention_layer_size, attention_layer)
         self._initial_cell_state = None
         if initial_cell_state is not None:
@@ -189,7 +189,7 @@ class AttentionWrapper(RNNCell):
         return (attention if self._output_attention else output), next_state
 
 
-def _compute_attention(mechanism, output, state, layer):
+def compute_attention(mechanism, output, state, layer):
     """Returns (attention [batch, depth], alignments [batch, time], the mechanism's next state)."""
     alignments, state = mechanism(output, state=state)
     context = v1.squeeze(v1.matmul(v1.expand_dims(alignments, 1), mechanism.values), [1])

@@ -1,0 +1,102 @@
+"""Heads that programs make, and the estimators that take one: against the canned ones, and in numpy."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy import estimator
+from tf1ref.legacy.contrib import estimator as contrib
+
+COLUMNS = [v1.feature_column.numeric_column("x", shape=2)]
+RANDOM = np.random.RandomState(5)
+X = RANDOM.randn(12, 2).astype(np.float32)
+CLASSES = (np.arange(12) % 3)[:, None]
+SEEDED = estimator.RunConfig(tf_random_seed=3)
+SUM = v1.losses.Reduction.SUM
+
+
+def feed(labels):
+    return lambda: v1.data.Dataset.from_tensors(({"x": v1.constant(X)}, v1.constant(labels))).repeat()
+
+
+def values(model):
+    return {name: model.get_variable_value(name) for name in model.get_variable_names()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["DNN", "Linear", "DNNLinearCombined"])
+def test_with_the_head_of_the_canned_classifier_it_is_the_canned_classifier(kind, tmp_path, assert_same):
+    given = {
+        "DNN": {"hidden_units": [4], "feature_columns": COLUMNS},
+        "Linear": {"feature_columns": COLUMNS},
+        "DNNLinearCombined": {
+            "linear_feature_columns": COLUMNS, "dnn_feature_columns": COLUMNS, "dnn_hidden_units": [4],
+        },
+    }[kind]  # fmt: skip
+    head = estimator.MultiClassHead(3, loss_reduction=SUM)
+    made = getattr(estimator, f"{kind}Estimator")(head, model_dir=str(tmp_path / "a"), config=SEEDED, **given)
+    canned = getattr(estimator, f"{kind}Classifier")(
+        n_classes=3, model_dir=str(tmp_path / "b"), config=SEEDED, loss_reduction=SUM, **given
+    )
+    for model in (made, canned):
+        model.train(feed(CLASSES), steps=3)
+    assert_same(values(made), values(canned))
+
+
+@pytest.mark.slow
+def test_binary_metrics_at_thresholds_and_the_mean_loss(tmp_path):
+    labels = (X[:, :1] > 0).astype(np.int64)
+    head = estimator.BinaryClassHead(thresholds=[0.3, 0.6])
+    model = estimator.LinearEstimator(head, COLUMNS, str(tmp_path), config=SEEDED)
+    model.train(feed(labels), steps=20)
+    found = model.evaluate(feed(labels), steps=1)
+    logits = X @ model.get_variable_value("linear/linear_model/x/weights")
+    logits = logits + model.get_variable_value("linear/linear_model/bias_weights")
+    p = 1 / (1 + np.exp(-logits))
+    loss = -np.where(labels == 1, np.log(p), np.log(1 - p)).mean()
+    assert found["loss"] == pytest.approx(loss, rel=1e-4) == found["average_loss"]
+    for threshold in (0.3, 0.6):
+        positive = p >= threshold
+        hit = (positive & (labels == 1)).sum()
+        assert found[f"accuracy/positive_threshold_{threshold}"] == pytest.approx((positive == labels).mean())
+        assert found[f"precision/positive_threshold_{threshold}"] == pytest.approx(hit / max(positive.sum(), 1))
+        assert found[f"recall/positive_threshold_{threshold}"] == pytest.approx(hit / labels.sum())
+
+
+@pytest.mark.slow
+def test_a_head_in_a_model_fn_with_a_loss_and_a_link_of_its_own(tmp_path):
+    labels = np.exp(X[:, :1] + 0.5 * X[:, 1:]).astype(np.float32)
+
+    def poisson(labels, logits):
+        return v1.exp(logits) - labels * logits
+
+    def model_fn(features, labels, mode):
+        head = contrib.regression_head(loss_fn=poisson, inverse_link_fn=v1.exp)
+        w = v1.get_variable("w", [2, 1], initializer=v1.zeros_initializer())
+        penalty = 0.1 * v1.nn.l2_loss(w)
+        return head.create_estimator_spec(
+            features, mode, v1.matmul(features["x"], w), labels, v1.train.GradientDescentOptimizer(0.1),
+            regularization_losses=[penalty],
+        )  # fmt: skip
+
+    model = estimator.Estimator(model_fn, str(tmp_path), SEEDED)
+    model.train(feed(labels), steps=2)
+    w = np.zeros((2, 1))
+    for _ in range(2):
+        w -= 0.1 * (X.T @ (np.exp(X @ w) - labels) / 12 + 0.1 * w)
+    np.testing.assert_allclose(model.get_variable_value("w"), w, rtol=1e-4)
+    first = next(model.predict(feed(labels)))
+    assert first["predictions"] == pytest.approx(np.exp(X[:1] @ w)[0], rel=1e-4)
+    assert first["logits"] == pytest.approx((X[:1] @ w)[0], rel=1e-4)
+    assert model.evaluate(feed(labels), steps=1)["loss"] == pytest.approx(
+        (np.exp(X @ w) - labels * (X @ w)).mean() + 0.05 * (w**2).sum(), rel=1e-4
+    )
+
+
+def test_what_a_head_refuses():
+    with pytest.raises(ValueError, match="n_classes must be > 2"):
+        contrib.multi_class_head(2)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        contrib.binary_classification_head(thresholds=[0.5, 1.0])
+    with v1.Graph().as_default(), pytest.raises(ValueError, match="exactly one of optimizer and train_op_fn"):
+        estimator.RegressionHead().create_estimator_spec({}, "train", v1.zeros([2, 1]), v1.zeros([2, 1]))
