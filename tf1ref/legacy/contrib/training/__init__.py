@@ -20,6 +20,7 @@ from tf1ref.legacy.contrib.training._gradients import (
 )
 from tf1ref.legacy.contrib.training._hparam import HParams, parse_values
 from tf1ref.legacy.contrib.training._queues import bucket, bucket_by_sequence_length
+from tf1ref.legacy.contrib.training._sampling import rejection_sample, stratified_sample
 from tf1ref.legacy.contrib.training._strategies import (
     GreedyLoadBalancingStrategy,
     RandomStrategy,
@@ -31,5 +32,5 @@ __all__ = [
     "add_gradients_summaries", "bucket", "bucket_by_sequence_length", "byte_size_load_fn",
     "checkpoints_iterator", "clip_gradient_norms", "clip_gradient_norms_fn",
     "create_train_op", "evaluate_once", "evaluate_repeatedly", "get_or_create_eval_step", "multiply_gradients",
-    "parse_values", "train", "wait_for_new_checkpoint",
+    "parse_values", "rejection_sample", "stratified_sample", "train", "wait_for_new_checkpoint",
 ]  # fmt: skip

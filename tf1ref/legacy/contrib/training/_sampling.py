@@ -1,0 +1,91 @@
+"""Batches of examples that are accepted with a probability: so that classes come as often as is wanted."""
+
+import tensorflow.compat.v1 as v1
+
+COUNTED_BEFORE = 10  # examples of each class, so that the first estimates are not 0 or 1
+
+
+def stratified_sample(
+    tensors, labels, target_probs, batch_size, init_probs=None, enqueue_many=False, queue_capacity=16,
+    threads_per_queue=1, name=None,
+):  # fmt: skip
+    """Returns ([batch, ...], labels [batch_size]) in which the classes come with target_probs.
+
+    labels: class numbers, a scalar, or [n] with enqueue_many, as the first axis of each of `tensors`. target_probs,
+    init_probs: [classes]; the second is how often the classes come in the data. None: it is counted while the data
+    are read. An example of class c is kept with the probability r[c] / max(r), where r = target_probs / init_probs. Two
+    queues with runners do this. Raises InvalidArgumentError while running, for a class that is wanted and never comes.
+    """
+    tensors = list(tensors)
+    with v1.name_scope(name, "stratified_sample", [*tensors, labels]):
+        tensors, labels = _as_batch([*tensors, labels], enqueue_many)
+        target = v1.convert_to_tensor(target_probs, dtype=v1.float32)
+        classes = target.shape.num_elements()
+        init = _counted(labels, classes) if init_probs is None else v1.convert_to_tensor(init_probs, dtype=v1.float32)
+        message = "All classes with zero initial probability must also have zero target probability: "
+        known = v1.Assert(v1.reduce_all((init > 0) | v1.equal(target, 0)), [message, init, target])
+        with v1.control_dependencies([known]):
+            accept = acceptance(init, target)
+        return _accepted(
+            [*tensors, labels], lambda values: v1.gather(accept, values[-1]), batch_size, threads_per_queue,
+            queue_capacity, threads_per_queue,
+        )  # fmt: skip
+
+
+def rejection_sample(
+    tensors, accept_prob_fn, batch_size, queue_threads=1, enqueue_many=False, prebatch_capacity=16, prebatch_threads=1,
+    runtime_checks=False, name=None,
+):  # fmt: skip
+    """Returns a list of [batch_size, ...] of the examples that are accepted with accept_prob_fn([tensor, ...]).
+
+    runtime_checks: raises InvalidArgumentError, while running, for a probability outside 0 ... 1.
+    """
+    tensors = list(tensors)
+    with v1.name_scope(name, "rejection_sample", tensors):
+        others, last = _as_batch(tensors, enqueue_many)
+
+        def probability(values):
+            found = v1.cast(accept_prob_fn(values), v1.float32)
+            checks = [v1.assert_less_equal(0.0, found), v1.assert_less_equal(found, 1.0)] if runtime_checks else []
+            with v1.control_dependencies(checks):
+                return v1.identity(found, name="prob_with_checks")
+
+        rest, last = _accepted(
+            [*others, last], probability, batch_size, queue_threads, prebatch_capacity, prebatch_threads
+        )
+        return [*rest, last]
+
+
+def acceptance(init, target):
+    """Returns the probabilities with which examples of each class are kept, [classes]; the largest is 1."""
+    ratio = v1.where(init > 0, target / v1.where(init > 0, init, v1.ones_like(init)), v1.zeros_like(init))
+    return ratio / v1.reduce_max(ratio)
+
+
+def _counted(labels, classes):
+    """Returns how often each class has come so far, in a variable that counts."""
+    start = v1.constant_initializer(COUNTED_BEFORE, v1.int64)
+    counts = v1.get_variable(
+        v1.get_default_graph().unique_name("class_count"), [classes], v1.int64, start, trainable=False,
+        use_resource=True,
+    )  # fmt: skip
+    counts = counts.assign_add(v1.reduce_sum(v1.one_hot(labels, classes, dtype=v1.int64), 0))
+    return v1.cast(counts / v1.reduce_sum(counts), v1.float32)
+
+
+def _as_batch(tensors, enqueue_many):
+    *rest, last = [v1.convert_to_tensor(tensor) for tensor in tensors]
+    if enqueue_many:
+        return rest, last
+    return [v1.expand_dims(each, 0) for each in rest], v1.expand_dims(last, 0)
+
+
+def _accepted(tensors, probability, batch_size, threads, capacity, first_threads):
+    """Takes one example after the other, keeps some, and batches them; returns (list of batches, last batch)."""
+    # One queue for all: probability and value must be of the same example.
+    single = v1.train.batch(tensors, 1, num_threads=first_threads, capacity=capacity, enqueue_many=True)
+    single = [v1.squeeze(each, [0]) for each in (single if isinstance(single, list) else [single])]
+    keep = v1.random_uniform([]) < probability(single)
+    batch = v1.train.maybe_batch(single, keep, batch_size, num_threads=threads)
+    *rest, last = batch if isinstance(batch, list) else [batch]
+    return rest, last
