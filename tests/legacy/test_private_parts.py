@@ -28,6 +28,8 @@ X, H = RANDOM.randn(2, 3).astype(np.float32), RANDOM.randn(2, 4).astype(np.float
         "contrib.deprecated.merge_all_summaries",
         "contrib.saved_model.get_signature_def_by_key",
         "contrib.estimator.multi_class_head",
+        "python.training.training_ops.apply_adam",
+        "python.training.training_ops.resource_apply_gradient_descent",
         "estimator.DNNEstimator",
     ],
 )

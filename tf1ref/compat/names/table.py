@@ -84,6 +84,8 @@ PACKAGES = {
     "contrib.summary": "tensorflow.python.ops.summary_ops_v2",
     "contrib.tensorboard.plugins.projector": "tensorboard.plugins.projector",
     "contrib.util": "tensorflow.python.framework.tensor_util",
+    "python.training.gen_training_ops": "tensorflow.python.ops.gen_training_ops",
+    "python.training.training_ops": "tensorflow.python.ops.gen_training_ops",
     "tensorboard.plugins.projector": "tensorboard.plugins.projector",
 }
 
