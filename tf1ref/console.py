@@ -99,6 +99,15 @@ def _bar(total):
     return bar
 
 
+def counted(number: int, word: str) -> str:
+    """Returns the number and the word, in the plural where it is one.
+
+    >>> counted(1, "set"), counted(2000, "tensor")
+    ('1 set', '2,000 tensors')
+    """
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
 def say(text=""):
     """Prints one plain line on standard output."""
     print(text, flush=True)

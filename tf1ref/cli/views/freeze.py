@@ -31,6 +31,6 @@ def _show(report):
         return
     how = "nearly (batch norms are folded)" if report.folded else "to the bit"
     console.say(
-        f"verified: read back, it answers as the session does, {how}, on {report.compared} "
-        f"set{'s' * (report.compared != 1)} of inputs"
+        f"verified: read back, it answers as the session does, {how}, on {console.counted(report.compared, 'set')} "
+        "of inputs"
     )

@@ -21,7 +21,7 @@ def show_port(source, folder, as_json=False, **options):
     else:
         console.say(
             f"proven: in a process of its own it answers as {report.source}, to the bit: {report.compared:,} elements "
-            f"on {report.cases} sets of inputs, 0 differ; test_model.py repeats it"
+            f"on {console.counted(report.cases, 'set')} of inputs, 0 differ; test_model.py repeats it"
         )
 
 

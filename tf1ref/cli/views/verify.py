@@ -45,8 +45,8 @@ def verdict(report):
     if not report.equal:
         return f"DIFFERENT: the first difference is in {report.first}"
     elements, differing = (sum(getattr(row, field) for row in report.rows) for field in ("elements", "differing"))
-    of = "of weights" if report.what == "weights" else f"on {report.compared} sets of inputs"
-    tensors = f"{len(report.rows)} tensor{'s' * (len(report.rows) != 1)}, {elements:,} elements {of}"
+    of = "of weights" if report.what == "weights" else f"on {console.counted(report.compared, 'set')} of inputs"
+    tensors = f"{console.counted(len(report.rows), 'tensor')}, {console.counted(elements, 'element')} {of}"
     return f"equal: {tensors}, {differing:,} differing" + (" within the ULPs allowed" if differing else "")
 
 
@@ -71,7 +71,8 @@ def show_convert(source, destination, to="", as_json=False, **options):
     elif report.names:
         console.say("verified: read back, every weight is the same, to the bit")
     else:
-        console.say(f"verified: read back, it answers the same, to the bit, on {report.compared} sets of inputs")
+        sets = console.counted(report.compared, "set")
+        console.say(f"verified: read back, it answers the same, to the bit, on {sets} of inputs")
 
 
 def _show_names(names):
