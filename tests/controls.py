@@ -14,8 +14,12 @@ SMALL = {
     "mnist.deep_cnn": {"BATCH_SIZE": 10, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "DENSE": 32},
     "mnist.lenet5": {"BATCH_SIZE": 20, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.lenet5_relu6": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
+    "mnist.resume": {"HIDDEN_NODE": 8},
     "sequences.mnist_lstm": {"HIDDEN_SIZE": 8, "NUM_LAYERS": 2, "BATCH_SIZE": 16},
     "sequences.ptb_lm": {"HIDDEN_SIZE": 16, "TRAIN_NUM_STEP": 7},
+    "sequences.sine_dense": {"EVALUATION_EPOCHS": 2},
+    "sequences.sine_linear": {"EVALUATION_EPOCHS": 2},
+    "sequences.sine_lstm_estimator": {"EVALUATION_EPOCHS": 2},
     "sequences.stock": {"DAYS_IN": 8, "BATCH_SIZE": 16, "TEST_DAYS": 30},
     "towers.mnist_towers": {"JOINED_BATCH": 30, "CONV1_DEEP": 4, "CONV2_DEEP": 4, "NODES": 196},
 }
