@@ -29,6 +29,6 @@ def _doctor(arguments):
         console.say(f"{mark} {each.name:<22} {console.clean(each.found)}")
         if each.problem:
             console.say(f"  {'':<22} {console.clean(each.problem)}")
-    count = len(problems)
-    console.say(f"{count} problem{'s' * (count != 1)}: see the lines with !" if problems else "no problem was found")
+    count = console.counted(len(problems), "problem")
+    console.say(f"{count}: see the lines with !" if problems else "no problem was found")
     return 1 if problems else 0

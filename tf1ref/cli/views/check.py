@@ -42,7 +42,7 @@ def _print_check(found, count):
         console.table((">lines", "name", "python", "exec", "instead"), rows, title=title)
     behind = sum(use.verdict == "missing" and use.guarded for use in found.uses)
     console.say(
-        f"{found.files} file{'s' * (found.files != 1)}, {len(found.uses)} uses of TensorFlow: "
+        f"{console.counted(found.files, 'file')}, {len(found.uses)} uses of TensorFlow: "
         f"{count['runs']} run as they are, {count['exec']} under `tf1ref exec`, {count['missing']} missing"
         + (f" ({behind} of them behind a test, which is no alarm)" if behind else "")
     )
@@ -66,4 +66,4 @@ def show_fixes(changes, written):
         sys.stdout.write(change.diff())
     count, files = sum(change.count for change in changes), len(changes)
     done = "written; `tf1ref check` says what is left" if written else "--write applies them"
-    console.note(f"{count} replacement{'s' * (count != 1)} in {files} file{'s' * (files != 1)}: {done}")
+    console.note(f"{console.counted(count, 'replacement')} in {console.counted(files, 'file')}: {done}")

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from tf1ref import console
 from tf1ref.artifacts import inspect
 from tf1ref.artifacts.graph import shapes, summaries
-from tf1ref.console import clean
+from tf1ref.console import clean, counted
 
 # A table has at most this many rows, unless its option asks for all.
 MOST_ROWS = 20
@@ -94,7 +94,7 @@ def _values(report):
     if not report.variables:
         return []
     numbers, held = sum(v.parameters for v in report.variables), sum(v.bytes for v in report.variables)
-    words = f"{_count(len(report.variables), 'tensor')}, {numbers:,} numbers, {_size(held)}"
+    words = f"{counted(len(report.variables), 'tensor')}, {numbers:,} numbers, {_size(held)}"
     return [
         ("values", words + (", saved by tf.train.Checkpoint: each name is a path through objects" * report.objects))
     ]
@@ -103,8 +103,8 @@ def _values(report):
 def _graph_facts(graph):
     made = [f"TensorFlow {graph.tensorflow}"] if graph.tensorflow else []
     made += [f"graph version {graph.producer}"] if graph.producer else []
-    nodes = f"{_count(graph.nodes, 'node')}, {_count(len(graph.ops), 'kind')} of ops"
-    nodes += f", {_count(graph.functions, 'function')}" if graph.functions else ""
+    nodes = f"{counted(graph.nodes, 'node')}, {counted(len(graph.ops), 'kind')} of ops"
+    nodes += f", {counted(graph.functions, 'function')}" if graph.functions else ""
     nodes += f", {graph.constants:,} numbers in constants" if graph.constants else ""
     nodes += ", no variables: frozen" if graph.constants and not graph.variables else ""
     ops = [f"{op} {count}" for op, count in list(graph.ops.items())[:MOST_OPS]]
@@ -114,7 +114,7 @@ def _graph_facts(graph):
         ("made by", ", ".join(made)),
         ("tags", ", ".join(graph.tags)),
         ("graph", nodes),
-        ("ops", ", ".join(ops) + (f" and {_count(more, 'more kind')}: --ops" if more else "")),
+        ("ops", ", ".join(ops) + (f" and {counted(more, 'more kind')}: --ops" if more else "")),
         ("collections", ", ".join(collections)),
         ("assets", ", ".join(graph.assets)),
     ]
@@ -149,7 +149,7 @@ def _show_variables(report, most):
         console.table(columns, [row[: len(columns)] for row in shown])
     left = len(rows) - len(slots) - len(shown)
     if left or slots:
-        words = [f"{left} more"] * bool(left) + [_count(len(slots), "slot") + " of an optimizer"] * bool(slots)
+        words = [f"{left} more"] * bool(left) + [counted(len(slots), "slot") + " of an optimizer"] * bool(slots)
         console.say(f"and {' and '.join(words)}: --variables")
     if not rows and not most:
         console.say(f"{clean(os.path.basename(report.path))}: {report.kind}: no variables")
@@ -252,10 +252,6 @@ def _numbers(sizes):
 
 def _range(ends):
     return " to ".join(f"{number:,}" for number in dict.fromkeys(ends))
-
-
-def _count(number, noun):
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _size(number):

@@ -18,7 +18,7 @@ def stratified_sample(
     """
     tensors = list(tensors)
     with v1.name_scope(name, "stratified_sample", [*tensors, labels]):
-        tensors, labels = _as_batch([*tensors, labels], enqueue_many)
+        *tensors, labels = _as_batch([*tensors, labels], enqueue_many)
         target = v1.convert_to_tensor(target_probs, dtype=v1.float32)
         classes = target.shape.num_elements()
         init = _counted(labels, classes) if init_probs is None else v1.convert_to_tensor(init_probs, dtype=v1.float32)
@@ -26,10 +26,11 @@ def stratified_sample(
         known = v1.Assert(v1.reduce_all((init > 0) | v1.equal(target, 0)), [message, init, target])
         with v1.control_dependencies([known]):
             accept = acceptance(init, target)
-        return _accepted(
+        *batches, labels = _accepted(
             [*tensors, labels], lambda values: v1.gather(accept, values[-1]), batch_size, threads_per_queue,
             queue_capacity, threads_per_queue,
         )  # fmt: skip
+        return batches, labels
 
 
 def rejection_sample(
@@ -42,7 +43,7 @@ def rejection_sample(
     """
     tensors = list(tensors)
     with v1.name_scope(name, "rejection_sample", tensors):
-        others, last = _as_batch(tensors, enqueue_many)
+        tensors = _as_batch(tensors, enqueue_many)
 
         def probability(values):
             found = v1.cast(accept_prob_fn(values), v1.float32)
@@ -50,10 +51,7 @@ def rejection_sample(
             with v1.control_dependencies(checks):
                 return v1.identity(found, name="prob_with_checks")
 
-        rest, last = _accepted(
-            [*others, last], probability, batch_size, queue_threads, prebatch_capacity, prebatch_threads
-        )
-        return [*rest, last]
+        return _accepted(tensors, probability, batch_size, queue_threads, prebatch_capacity, prebatch_threads)
 
 
 def acceptance(init, target):
@@ -74,18 +72,15 @@ def _counted(labels, classes):
 
 
 def _as_batch(tensors, enqueue_many):
-    *rest, last = [v1.convert_to_tensor(tensor) for tensor in tensors]
-    if enqueue_many:
-        return rest, last
-    return [v1.expand_dims(each, 0) for each in rest], v1.expand_dims(last, 0)
+    tensors = [v1.convert_to_tensor(tensor) for tensor in tensors]
+    return tensors if enqueue_many else [v1.expand_dims(tensor, 0) for tensor in tensors]
 
 
 def _accepted(tensors, probability, batch_size, threads, capacity, first_threads):
-    """Takes one example after the other, keeps some, and batches them; returns (list of batches, last batch)."""
+    """Takes one example after the other, keeps some, and batches them; returns a list of batches."""
     # One queue for all: probability and value must be of the same example.
     single = v1.train.batch(tensors, 1, num_threads=first_threads, capacity=capacity, enqueue_many=True)
     single = [v1.squeeze(each, [0]) for each in (single if isinstance(single, list) else [single])]
     keep = v1.random_uniform([]) < probability(single)
     batch = v1.train.maybe_batch(single, keep, batch_size, num_threads=threads)
-    *rest, last = batch if isinstance(batch, list) else [batch]
-    return rest, last
+    return batch if isinstance(batch, list) else [batch]

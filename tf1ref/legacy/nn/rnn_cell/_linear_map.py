@@ -22,7 +22,8 @@ class Linear:
     """The same in two steps: the variables are made here, and used in each call."""
 
     def __init__(self, args, output_size, build_bias, bias_initializer=None, kernel_initializer=None):
-        args, dtype = _matrices(args), _matrices(args)[0].dtype
+        args = _matrices(args)
+        dtype = args[0].dtype
         depth = sum(arg.shape.as_list()[1] for arg in args)
         self._bias = None
         with v1.variable_scope(v1.get_variable_scope()) as scope:
