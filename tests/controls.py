@@ -66,27 +66,7 @@ CONTROL = {
     },
 }
 
-# Half a run of these takes 4 s and more, whatever their size: to build the graph does. `scripts/test` asks for one of
-# their constants whether 1 % shows, `scripts/test --all` for every one.
-HEAVY = {
-    "convnets.cifar10",
-    "distributed.async_mnist",
-    "mnist.lenet5",
-    "mnist.lenet5_relu6",
-    "sequences.letters",
-    "sequences.lstm_cells",
-    "sequences.mnist_lstm",
-    "sequences.ptb_lm",
-    "sequences.sine_lstm_estimator",
-    "sequences.stock",
-    "towers.mnist_towers",
-    "transfer.bottleneck",
-    "transfer.fine_tune",
-    "transfer.inception_features",
-    "unsupervised.autoencoder",
-}
-
-# At the source's own number of steps these take a minute and more, and are for `scripts/test --all`.
+# At the source's own number of steps these take half a minute and more, and are for `scripts/test --all`.
 MINUTES = {
     "mnist.augmentation",
     "mnist.dense128",
@@ -101,6 +81,8 @@ MINUTES = {
     "sequences.sine_dense",
     "sequences.sine_linear",
     "sequences.sine_lstm_estimator",
+    "unsupervised.autoencoder",
+    "unsupervised.rbm",
 }
 
 # These take many minutes; those with convolutions do, too.

@@ -24,14 +24,23 @@ def cost(name, long=False):
     return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
 
+def floats(name):
+    """The float constants of an example. `scripts/test` asks for the first whether 1 % shows, `--all` for every one.
+
+    The first are those that need no constants of their own: with such, both halves run anew.
+    """
+    found = [key for key, value in catalog.constants(EXAMPLES[name].path).items() if isinstance(value, float)]
+    return sorted(found, key=lambda constant: constant in controls.CONTROL.get(name, {}))
+
+
 def sets_of_constants():
     """(name, constants) for every set of constants that some example's controls give both runs."""
     for name in EXAMPLES:
-        sets = [controls.constants(name, constant) for constant in (None, *controls.CONTROL.get(name, {}))]
-        sets = [each for number, each in enumerate(sets) if each and each not in sets[:number]]
+        sets = [controls.constants(name, constant) for constant in (*floats(name), None)]
+        sets = [each for number, each in enumerate(sets) if each not in sets[:number]]
         for number, each in enumerate(sets):
-            long = number > 0 and name in controls.HEAVY
-            yield pytest.param(name, each, id=f"{name}-{'-'.join(each)}", marks=cost(name, long))
+            if each:
+                yield pytest.param(name, each, id=f"{name}-{'-'.join(each)}", marks=cost(name, long=number > 0))
 
 
 @pytest.mark.parametrize(("name", "constants"), list(sets_of_constants()))
@@ -70,14 +79,10 @@ def test_a_trace_names_the_gradients_and_slots_of_what_is_trained(name):
 
 def float_constants():
     """Every float constant of every example, with the constants that its control sets in both runs."""
-    for name, example in EXAMPLES.items():
-        floats = [key for key, value in catalog.constants(example.path).items() if isinstance(value, float)]
-        # Of the heavy, the first that needs no constants of its own: with those the halves are compared anyway.
-        first = [key for key in floats if key not in controls.CONTROL.get(name, {})][:1] or floats[:1]
-        for constant in floats:
-            long = name in controls.HEAVY and constant not in first
+    for name in EXAMPLES:
+        for number, constant in enumerate(floats(name)):
             others = controls.constants(name, constant)
-            yield pytest.param(name, constant, others, id=f"{name}-{constant}", marks=cost(name, long))
+            yield pytest.param(name, constant, others, id=f"{name}-{constant}", marks=cost(name, long=number > 0))
 
 
 @pytest.mark.parametrize(("name", "constant", "constants"), list(float_constants()))
@@ -94,9 +99,8 @@ def test_one_percent_more_is_caught(name, constant, constants):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_both_halves_read_every_float_constant(name):
     # So that the control, which changes one half, speaks for the other too.
-    known = {constant for constant, value in catalog.constants(EXAMPLES[name].path).items() if isinstance(value, float)}
     for half in ("run_graph", "run_function"):
-        assert known <= traces.names_read(EXAMPLES[name].path, half), half
+        assert {*floats(name)} <= traces.names_read(EXAMPLES[name].path, half), half
 
 
 def neighbours(value, count):
