@@ -139,6 +139,15 @@ def test_inputs_take_the_place_of_a_queue(saved, tmp_path, answer):
     np.testing.assert_allclose(reached, X[0] @ W[:, 0] + 3, rtol=1e-6)
 
 
+def test_a_graph_that_reads_row_four_of_its_batch_gets_a_larger_one(saved, tmp_path):
+    def rows():
+        x = v1.placeholder(tf.float32, [None, 4], name="x")
+        tf.reduce_sum(tf.tile(x, [1, 1])[4] * v1.get_variable("w", initializer=W[:, 0]), name="y")
+
+    report = freeze(saved(rows), ["y"], tmp_path / "y.pb")
+    assert report.compared and report.not_compared == ""
+
+
 def test_inputs_no_one_can_guess_are_said_or_given(saved, tmp_path):
     def strict():
         x = v1.placeholder(tf.float32, name="x")

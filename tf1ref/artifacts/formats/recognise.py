@@ -87,7 +87,7 @@ def latest(folder):
     if len(prefixes) == 1:
         return prefixes[0]
     if prefixes:
-        names = ", ".join(sorted(map(os.path.basename, prefixes))[:8])
+        names = ", ".join(sorted(os.path.basename(prefix) or ".index" for prefix in prefixes)[:8])
         raise InputError(f"{folder}: holds several checkpoints and no state file: name one of {names}")
     raise InputError(f"{folder}: a folder without a SavedModel or a checkpoint: name a file in it")
 

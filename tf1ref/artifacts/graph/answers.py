@@ -1,6 +1,7 @@
 """What graphs answer: inputs that are made for placeholders, runs of a graph, and the first tensor that differs."""
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ SIZES = (2, 1)  # unknown dimensions get these; a batch of two shows more, but s
 # The most bytes to feed in one run, besides those that the session holds already.
 TOGETHER = 64 << 20
 PIXELS = (8, 32, 224)  # the side of a picture when two pixels were refused
+BATCHES = (8, 64)  # what unknown dimensions get when all that was refused: a graph may read row 4 of its batch
+MOST_ELEMENTS = 1 << 20  # of an input in such a batch
 # In ms: a loop whose end depends on an input may never reach it.
 TIMEOUT = 60_000
 
@@ -64,7 +67,7 @@ def inputs(tensors, seed=SEED, enough=None):
     """Yields feeds {tensor name: array} to try, made with `seed` for each unknown size, rank and flag.
 
     tensors: Inputs, or tensors of a graph. enough: a function; while it returns False, larger pictures follow, since an
-    input of four unknown sizes may need more than two pixels.
+    input of four unknown sizes may need more than two pixels, and then larger batches.
     Floats are normal, and scalars are 0.5 (a rate or probability of dropout). Integers go from 1 to the unknown size (a
     length, an id). Flags are all off, then all on. A wholly unknown shape is a scalar, then a vector.
     """
@@ -79,6 +82,16 @@ def inputs(tensors, seed=SEED, enough=None):
         if enough and not enough():
             random = np.random.default_rng(seed)
             yield {t.name: _array(_sized(t, size), [], 1, False, random) for t in tensors}
+    for size in BATCHES if len(sizes) > 1 else ():
+        small = all(math.prod(_filled(t.shape, size)) <= MOST_ELEMENTS for t in tensors)
+        if enough and small and not enough():
+            random = np.random.default_rng(seed)
+            yield {t.name: _array(t, [size] * max(ranks), size, False, random) for t in tensors}
+
+
+def _filled(shape, size):
+    """Returns the sizes of `shape`, `size` for each that is unknown."""
+    return [size if d is None else d for d in shape.as_list()] if shape.rank is not None else [size]
 
 
 def _sized(t, size):
@@ -168,7 +181,7 @@ def tells_nothing(answers):
 
 
 def _array(tensor, unknown, size, flag, random):
-    shape = unknown if tensor.shape.rank is None else [size if d is None else d for d in tensor.shape.as_list()]
+    shape = unknown if tensor.shape.rank is None else _filled(tensor.shape, size)
     dtype = tensor.dtype
     if "splits" in tensor.part:
         return np.array([0, 1, size if tensor.part == "splits" else 2], dtype.as_numpy_dtype)
