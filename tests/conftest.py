@@ -26,7 +26,7 @@ if threading.current_thread() is threading.main_thread():
 
 CHECKOUT = Path(__file__).parent.parent
 # Of the files that go through the whole catalog, the chapters that `scripts/test --fast` has time for.
-QUICK = ("basics", "training", "regression", "iris", "images", "pipelines", "saving")
+QUICK = ("basics", "saving")
 
 
 @pytest.hookimpl(wrapper=True)  # before xdist looks at the groups

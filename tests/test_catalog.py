@@ -76,6 +76,7 @@ def test_list_is_fast_to_start_and_needs_no_tensorflow():
     assert "mnist.softmax" in done.stdout
 
 
+@pytest.mark.slow
 def test_nothing_of_ours_imports_keras():
     code = """import sys, pkgutil, importlib, tensorflow
 def kerases():

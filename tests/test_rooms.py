@@ -38,6 +38,7 @@ def test_the_root_and_the_folders_stay_small():
     assert {folder.name: count for folder, count in counts.items() if count > 18} == {}
 
 
+@pytest.mark.slow
 def test_files_stay_below_300_lines_and_functions_within_40():
     long = {str(path.relative_to(ROOT)): n for path in FILES if (n := path.read_text().count("\n")) > 300}
     assert long == {}
@@ -82,6 +83,7 @@ def lint(folder):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file, line, broken",
     [
@@ -143,6 +145,7 @@ def test_jobs_work_beside_a_users_files_of_the_same_names(beside, started_python
     assert "up" in beside("-c", code)
 
 
+@pytest.mark.slow
 def test_the_launcher_of_the_checkout_is_the_installed_one(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "cluster", "render", "local", "--to", "compose", "--image", "i", "--", "true"],

@@ -90,6 +90,7 @@ def test_opencv_graphs_answer_as_their_files_say(data, tmp_path):
     assert len(agree) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, outputs, inputs, kinds",
     [
@@ -144,6 +145,7 @@ def test_the_restored_session_answers_the_same(data, tmp_path):
     np.testing.assert_array_equal(signature(X=tf.constant(x))["Add"], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["main_op", "pbtxt", "serving/00000123", "serving/00000124", "v1", "v2"])
 def test_saved_models_become_other_kinds(data, tmp_path, name):
     source = data(f"saved_models/half_plus_two_{name}")

@@ -58,6 +58,7 @@ def test_channels_first_are_asked_channels_last(graph, tmp_path):
     assert verify(path, tmp_path / "p.pb", intermediate=True).equal
 
 
+@pytest.mark.slow
 def test_many_variables_take_one_run(saved, tmp_path, monkeypatch):
     def build():
         h = v1.placeholder(tf.float32, [None, 2], name="x")

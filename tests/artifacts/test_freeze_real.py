@@ -159,6 +159,7 @@ def test_every_graph_of_opencv(graphs_of, tmp_path):
     assert frozen == len(near) + len(NOT_ON_A_CPU) and len(near) >= 55
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "output"), [("frozen_graph", "MobilenetV1/Predictions/Reshape_1"), ("retrained_graph", "final_result")]
 )

@@ -193,6 +193,7 @@ def test_examples_that_build_no_graph_alone(tmp_path):
         freeze(program(build_graph=failing), [], tmp_path / "x.pb")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist.mlp_ema", "sequences.mnist_lstm", "convnets.lenet5_cifar"])
 def test_examples_freeze(tmp_path, name):
     report = freeze(source_named(name), [], tmp_path / "f.pb", strip_training=True)

@@ -88,6 +88,7 @@ def wrapped(graph_def, feed, outputs):
     return dict(zip(outputs, (t.numpy() for t in reached))), graph.as_graph_def()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", every())
 def test_frozen_it_answers_the_same_and_its_twin_takes_its_checkpoint(name, tmp_path, build_once):
     """Both in one test: most of its time goes into building the graph."""

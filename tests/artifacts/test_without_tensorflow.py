@@ -93,6 +93,7 @@ def test_the_first_harmless_value_is_the_default():
     assert found >= 4
 
 
+@pytest.mark.slow
 def test_inspect_and_data_do_not_load_tensorflow(tmp_path):
     with v1.Graph().as_default() as graph, v1.Session() as sess:
         v1.get_variable("w", [2, 3])

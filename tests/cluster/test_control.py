@@ -53,6 +53,7 @@ def test_status_of_a_job_whose_launcher_was_killed(job):
     assert not list(next(job.folder.glob("cluster-jobs-*")).iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [None, "pid", "logs"])
 def test_stop_ends_a_job_in_order(name, job):
     tidy = "def end(number, frame):\n    print('tidied', number)\n    sys.exit(1)\nsignal.signal(signal.SIGINT, end)\n"
@@ -196,6 +197,7 @@ def test_the_file_may_name_the_task(job, description):
     assert code == 0 and "[worker 0] I am worker 0\n" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hosts, words, problem",
     [

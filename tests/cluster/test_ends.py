@@ -35,6 +35,7 @@ def test_a_task_that_shows_no_sign_of_life_is_a_stall(job):
     failed(job, 4, "worker 2 has shown no state, no log and no processor time for 4 s (--stall-timeout)")
 
 
+@pytest.mark.slow
 def test_the_whole_job_may_have_a_time(job):
     busy = "while True: print('.', flush=True); time.sleep(.2)\n"
     job.start(busy, "--timeout", "2")
@@ -108,12 +109,14 @@ def blocked(job):
 FLOOD = "import os, pathlib, time\nprint('x' * 99 * 5000, flush=True)\npathlib.Path(f'up-{os.getpid()}').touch()\n"
 
 
+@pytest.mark.slow
 def test_a_failure_is_seen_though_nobody_reads(blocked):
     job = blocked(FLOOD + "time.sleep(1); raise SystemExit(7)\n", "--log-dir", "logs")
     assert job.process.wait(SECONDS) == 1 and job.pids() == []
     assert json.loads((job.folder / "logs" / "job.json").read_text())["code"] == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_obeyed_though_nobody_reads(blocked):
     job = blocked(FLOOD + "time.sleep(60)\n")
     job.wait_for(lambda: len(list(job.folder.glob("up-*"))) == 3)
@@ -140,6 +143,7 @@ def test_what_nobody_read_in_time_is_counted_and_the_newest_is_shown():
     assert sum(counts) + len(taken) - len(notes) == 200_000 and taken[-1].startswith("199 x")
 
 
+@pytest.mark.slow
 def test_a_log_that_grows_too_large_is_moved_aside(job):
     write = "for i in range(40): print(f'{i} ' + 'x' * 50_000, flush=True); time.sleep(.05)\n"
     job.start("if job == 'ps': time.sleep(60)\n" + write, "--log-dir", ".", "--log-limit", "0.5")

@@ -44,6 +44,7 @@ def reach(job, name):
     socket.create_connection(("127.0.0.1", int(job.wait_for_file(f"{name}.port"))), timeout=10).close()
 
 
+@pytest.mark.slow
 @needs_namespaces
 def test_nothing_outside_can_connect_to_an_isolated_job(job):
     job.start(LISTEN, "--isolate", "--log-dir", "logs")

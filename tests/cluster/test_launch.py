@@ -30,9 +30,12 @@ def test_an_example_is_run_by_tf1ref_run_in_every_task(capsys):
 
 
 def test_any_other_command_is_run_as_it_is(tmp_path, capfd):
-    tell = "import json, os, time; text = os.environ['TF_CONFIG']; print(text, flush=True)\n"
-    tell += "if json.loads(text)['task']['type'] == 'ps': time.sleep(60)\n"
-    logs = str(tmp_path / "logs")
+    # The workers end once the ps has told, too: with them, the job ends.
+    here, logs = tmp_path / "ps", str(tmp_path / "logs")
+    tell = "import json, os, pathlib, time; text = os.environ['TF_CONFIG']; print(text, flush=True)\n"
+    tell += f"ps, here = json.loads(text)['task']['type'] == 'ps', pathlib.Path({str(here)!r})\n"
+    tell += "if ps: here.touch()\n"
+    tell += "for _ in range(600):\n    if ps or not here.exists(): time.sleep(.1)\n"
     assert launch("local", "--log-dir", logs, "--json", "--grace", "5", "--", sys.executable, "-c", tell) == 0
     events = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     told = [parse_tf_config(event["line"])[1:] for event in events if event["event"] == "log"]

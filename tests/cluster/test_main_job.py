@@ -58,6 +58,7 @@ def test_freeze_says_in_one_line_what_it_cannot_use(refused, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "says"),
     [

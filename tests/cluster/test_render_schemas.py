@@ -60,6 +60,7 @@ def described(request, tmp_path):
     return fields.load(str(path))
 
 
+@pytest.mark.slow
 def test_the_job_set_is_one_and_its_jobs_are_kubernetes(described):
     job_set, policy = yaml.safe_load_all(render(described, COMMAND, "kubernetes", "digits", "image"))
     jsonschema.validate(job_set, closed(schema_of("jobset")))
@@ -69,6 +70,7 @@ def test_the_job_set_is_one_and_its_jobs_are_kubernetes(described):
         kubernetes_validate.validate(job, "1.29", strict=True)
 
 
+@pytest.mark.slow
 def test_a_field_that_the_schema_does_not_have_is_seen(described):
     job_set, _ = yaml.safe_load_all(render(described, COMMAND, "kubernetes", "digits", "image"))
     job_set["spec"]["replicatedJobs"][0]["template"]["spec"]["activeDeadlineSecond"] = 1

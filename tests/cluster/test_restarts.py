@@ -24,6 +24,7 @@ def starts(job, name):
     return len((job.folder / f"{name}.starts").read_text().split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["worker-0", "worker-1"])
 def test_a_task_that_fails_is_started_again_on_its_port(name, job):
     fail = f"if f'{{job}}-{{index}}' == {name!r} and starts == 1: sys.exit(3)\n"
@@ -41,6 +42,7 @@ def test_a_task_that_fails_is_started_again_on_its_port(name, job):
     assert job.pids() == []
 
 
+@pytest.mark.slow
 def test_a_killed_ps_is_started_again_and_its_rollback_is_no_alarm(job):
     # What a worker sees: steps, then the checkpoint's, once the ps has restarted.
     seen = "{t['name']: t['step'] for t in json.load(open('logs/job.json'))['tasks']}[f'{job} {index}']"
@@ -58,6 +60,7 @@ def test_a_killed_ps_is_started_again_and_its_rollback_is_no_alarm(job):
     assert job.pids() == []
 
 
+@pytest.mark.slow
 def test_the_budget_is_that_of_all_tasks_together(job):
     # Worker 1 fails, then worker 0, then worker 1 again, for which no restart is left.
     fail = "if index == 0 and starts == 2: time.sleep(60)\n"
@@ -120,6 +123,7 @@ def test_the_description_can_say_it_all(job):
     assert code == 1 and starts(job, "worker-1") == 2 and "worker 1 exited with code 9" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codes", "expected"), [((0, 1), 1), ((0, 0), 0)], ids=str)
 def test_all_workers_must_end_well_where_that_is_the_rule(codes, expected, job):
     code, out, err = job.start(COUNTED + f"sys.exit({codes}[index])\n", "--success", "all").end()

@@ -40,6 +40,7 @@ def test_two_workers_of_sync_replicas_are_one_process_on_both_batches(started_jo
     assert not np.any(other["steps/loss"] == graph["steps/loss"])
 
 
+@pytest.mark.slow
 def test_three_workers_in_fixed_order_are_one_process_on_all_batches():
     changes = {"WORKERS": 3, "FIXED_ORDER": True}
     graph = parity.trace_of(catalog.load("distributed.sync_mnist", changes).run_graph, STEPS, "sync_mnist")
@@ -137,6 +138,7 @@ def test_a_worker_that_serves_is_ended_with_the_ps(success, code, job):
     assert ("worker 0 exited with code 7" in err) == (code == 7) and "late" not in out
 
 
+@pytest.mark.slow
 def test_a_worker_that_evaluates_follows_the_checkpoints_to_the_last_step(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(contract.CHECKPOINT_DIR, str(tmp_path / "saved"))
     module, found = catalog.load("distributed.hooks", {"SAVE_EVERY": 20}), {}

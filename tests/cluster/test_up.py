@@ -56,6 +56,7 @@ def test_the_culprit_of_a_failed_job_is_named_with_its_last_lines(job):
     assert_nothing_left(job)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ps 0", "worker 0", "worker 1"])
 def test_the_culprit_that_died_by_a_signal(name, job):
     program = f"if f'{{job}} {{index}}' == {name!r}:\n    os.kill(os.getpid(), signal.SIGKILL)\n" + WAIT
@@ -113,6 +114,7 @@ def test_all_workers_are_waited_for(job):
     assert code == 0 and "[worker 1] done 1" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_is_an_orderly_stop(number, job):
     tidy = "def end(number, frame):\n    print('tidied', number)\n    sys.exit(1)\n"

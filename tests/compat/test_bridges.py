@@ -20,6 +20,7 @@ print(b.tolist(), helper.whole(np.array([2.0])), 7 % 4, [1, 2].__len__())
 HELPER = "import numpy\n\ndef whole(a):\n    return int(a), numpy.int(3), '%d' % a\n"
 
 
+@pytest.mark.slow
 def test_numpy_for_the_program_and_the_modules_beside_it(run, tmp_path):
     (tmp_path / "helper.py").write_text(HELPER)
     done = run(NUMPY)

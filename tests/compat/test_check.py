@@ -59,6 +59,7 @@ def test_each_use_of_what_was_dropped_is_found(tmp_path):
     assert "rate=1 - keep_prob" in instead[9] and "keep_dims" in instead[8] and "scikit-learn" in instead[2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # a minute on a quiet machine
 def test_our_own_examples_miss_nothing():
     files, uses, problems, *_ = checking.check([str(catalog.FOLDER)])

@@ -25,6 +25,7 @@ print(json.dumps(wrong))
 """
 
 
+@pytest.mark.slow
 def test_every_name_of_tensorflow_1_is_there_or_not_as_the_resolver_says(run, tmp_path):
     ours = [*table.MODULES, *table.RENAMED, *table.FUNCTIONS, *table.PACKAGES]
     never = ["nothing", "nn.nothing", "contrib.nothing", "contrib.layers.nothing", "python.ops.array_ops.nothing"]

@@ -81,6 +81,7 @@ def recording(folder):
     return recorded.load(folder / "r.rec")
 
 
+@pytest.mark.slow
 def test_the_program_says_the_same_recorded_or_not(outcome):
     plain, recorded = outcome[1]
     assert plain == recorded and plain.count("\n") == 7

@@ -106,6 +106,7 @@ print(tf.losses.MeanSquaredError()([1.0], [3.0]).numpy())
 """
 
 
+@pytest.mark.slow
 def test_a_program_of_tensorflow_2_on_keras_2(run):
     done = run(SECOND_WORLD)
     assert done.returncode == 0, done.stderr

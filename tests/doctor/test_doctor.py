@@ -50,6 +50,7 @@ def test_a_tensorflow_that_cannot_be_imported_is_a_problem(code, tmp_path, monke
     assert BROKEN[code] in found.found and found.problem
 
 
+@pytest.mark.slow
 def test_files_of_the_folder_one_is_in_are_not_run(tmp_path, monkeypatch):
     (tmp_path / "numpy.py").write_text("open('hit', 'w')\n")
     monkeypatch.chdir(tmp_path)

@@ -62,6 +62,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_each_outcome_is_told_from_the_others(checkout):
     done = run("--tensorflow", checkout, "--json", "contrib.losses")
     assert done.returncode == 1, done.stderr

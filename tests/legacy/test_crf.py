@@ -66,6 +66,7 @@ def found(request):
     (v1.enable_control_flow_v2 if before else v1.disable_control_flow_v2)()
 
 
+@pytest.mark.slow
 def test_scores(found):
     expected = [score(row, TRUTH[row, :length]) for row, length in enumerate(LENGTHS)]
     np.testing.assert_allclose(found["score"], expected, rtol=1e-5, atol=1e-6)

@@ -75,6 +75,7 @@ def test_a_data_set_is_an_input(tmp_path):
     assert made.get_variable_value("global_step") == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["Ftrl", "SGD"])
 def test_linear_regressor(tmp_path, optimizer):
     given = {"optimizer": v1.train.GradientDescentOptimizer(0.005)} if optimizer == "SGD" else {}

@@ -93,6 +93,7 @@ def test_variables_read_only_at_the_end_of_a_step_are_not_trained(graph):
     assert own.trainable_variables == [] and own.non_trainable_variables == [own.seen]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_objects_holds_layers_and_cells(tmp_path):
     class Model(layers.Layer):
         def __init__(self):
@@ -124,6 +125,7 @@ def test_a_checkpoint_of_objects_holds_layers_and_cells(tmp_path):
     assert any("dense/kernel" in name for name, _ in tf.train.list_variables(path))
 
 
+@pytest.mark.slow
 def test_a_layer_first_called_in_a_function_has_its_variables():
     layer = layers.Dense(3)
     function = tf.function(lambda x: layer(x))

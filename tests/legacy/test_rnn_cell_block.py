@@ -50,6 +50,7 @@ def assert_close(found, expected):
         assert other.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peephole", [False, True])
 @pytest.mark.parametrize("clip", [None, 0.3])
 def test_lstm_block_is_lstm(peephole, clip):
@@ -106,6 +107,7 @@ def test_fused_takes_lists_and_states():
     assert len(v1.global_variables()) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [GRUBlockCell, GRUBlockCellV2])
 def test_gru_block_is_gru(block):
     plain = alone(lambda: by_steps(rnn_cell.GRUCell(4), LENGTHS))

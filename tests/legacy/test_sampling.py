@@ -33,6 +33,7 @@ def an_example():
     return v1.cast(label, v1.float32) * 10, label
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counted", [False, True])
 def test_classes_come_as_often_as_is_wanted(counted):
     def build():

@@ -81,6 +81,7 @@ def by_hand(name, w):
     return np.stack(outputs, 1), np.stack(history)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_against_numpy(name, flow):
     make, inner, options, outer = CASES[name]

@@ -61,6 +61,7 @@ def search(width, steps=STEPS, **options):
         return sess.run(seq2seq.dynamic_decode(decoder, maximum_iterations=steps))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [0.0, 1.3])
 def test_with_all_beams_it_finds_all_sequences_in_order(flow, penalty):
     count = len(list(all_sequences(0)))
@@ -149,6 +150,7 @@ def attended_sequences(start, memory, kernel, weight):
     return entries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.0, 0.7])
 def test_attention_its_history_and_the_coverage_penalty(flow, weight):
     width = 4**2 + 5
@@ -195,6 +197,7 @@ def test_attention_its_history_and_the_coverage_penalty(flow, weight):
             np.testing.assert_allclose(scores, [score for score, *_ in best], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stack_with_attention_below(flow):
     """One beam of a stack of cells, state within state, is greedy; its state is the encoder's to start with."""
     drawn = np.random.RandomState(1)

@@ -46,6 +46,7 @@ class Markov(rnn_cell.RNNCell):
         return v1.matmul(inputs, self.table), state + inputs
 
 
+@pytest.mark.slow
 def test_fed_with_answers_it_is_dynamic_rnn(flow):
     cell = rnn_cell.BasicLSTMCell(UNITS)
     start = cell.zero_state(4, v1.float32)

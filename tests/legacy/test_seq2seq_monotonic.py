@@ -42,6 +42,7 @@ def test_the_walk(mode):
         seq2seq.monotonic_attention(p, before, "soft")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Bahdanau", "Luong"])
 def test_in_a_wrapper(name):
     make = getattr(seq2seq, f"{name}MonotonicAttention")

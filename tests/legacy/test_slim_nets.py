@@ -43,6 +43,7 @@ def size_of(variables):
     return sum(variable.shape.num_elements() for variable in variables if "AuxLogits" not in variable.op.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_a_network_has_as_many_weights_as_elsewhere(name):
     network, scope, side, size = SIZES[name]
@@ -55,6 +56,7 @@ def test_a_network_has_as_many_weights_as_elsewhere(name):
         assert SCOPES[name] in {variable.op.name for variable in v1.global_variables()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASES)
 def test_an_older_inception_has_as_many_weights_as_the_original(name):
     base, scope, size = BASES[name]
@@ -72,6 +74,7 @@ def test_an_end_point_that_does_not_exist():
         _inception.depths(0, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [resnet_v1, resnet_v2])
 def test_dilation_gives_the_pixels_that_strides_leave_out(module):
     """A network with output_stride has, at every second pixel, the outputs of the one with strides."""

@@ -81,6 +81,7 @@ LAYERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_training_is_the_sessions(name, assert_trains_alike):
     build, make, batches = LAYERS[name]
@@ -114,6 +115,7 @@ def make_network():
     return call, [conv, norm, hidden, second, out]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["adam", "descent"])
 def test_a_network_is_the_sessions(rule, assert_trains_alike):
     trace = assert_trains_alike(network, make_network, PICTURES, rule)

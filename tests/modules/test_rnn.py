@@ -93,6 +93,7 @@ def test_a_training_is_the_sessions(name, network, lengths, assert_trains_alike)
     assert_trains_alike(in_graph(graph, network, lengths), as_module(module, network, lengths), SERIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["BasicLSTMCell", "GRUCell"])
 def test_gradient_descent_too(name, assert_trains_alike):
     graph, module = CELLS[name]

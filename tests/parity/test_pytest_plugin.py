@@ -84,6 +84,7 @@ def test_five_lines_prove_a_port(project):
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_mismatch_names_key_step_and_element(project):
     line = failure(project(test_port="import programs\ndef test(parity): parity(programs.graph, programs.off)"))
     assert line == (
@@ -92,6 +93,7 @@ def test_a_mismatch_names_key_step_and_element(project):
     )
 
 
+@pytest.mark.slow
 def test_the_failure_points_at_the_test_and_not_into_tf1ref(project):
     done = project(test_port="import programs\ndef test(parity):\n    parity(programs.graph, programs.off)\n")
     failure(done)
@@ -99,6 +101,7 @@ def test_the_failure_points_at_the_test_and_not_into_tf1ref(project):
     assert "pytest_plugin" not in done.stdout
 
 
+@pytest.mark.slow
 def test_steps_and_ulps_are_taken(project):
     done = project(
         test_port="""
@@ -126,6 +129,7 @@ def test_a_module_may_carry_its_ulps(project):
     assert failure(project(module=both + "ULPS = 0", test_port=tests)).startswith("Failed: module: 1 of 42")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("value", "hint"), [("1", True), ("0", False)])
 def test_onednn_is_named_where_it_is_on(project, value, hint):
     tests = "import programs\ndef test(parity): parity(programs.graph, programs.off)"
@@ -133,6 +137,7 @@ def test_onednn_is_named_where_it_is_on(project, value, hint):
     assert ("(oneDNN is on: TF_ENABLE_ONEDNN_OPTS=0)" in line) == hint
 
 
+@pytest.mark.slow
 def test_onednn_is_off_when_the_fixture_comes_before_tensorflow(project):
     tests = "import os\ndef test(parity): assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0'"
     # In a process that is told nothing and has no TensorFlow yet.
@@ -140,6 +145,7 @@ def test_onednn_is_off_when_the_fixture_comes_before_tensorflow(project):
     assert project(test_port=tests, command=command).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -26,6 +26,7 @@ def mlp():
     return ["y"]
 
 
+@pytest.mark.slow
 def test_mlp_in_a_process_of_its_own(frozen, tmp_path, monkeypatch, capsys, formatted, loaded):
     """The command ends with the proof; with one weight changed, the proof fails."""
     frozen(mlp)

@@ -82,6 +82,7 @@ def graph(build):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", CASES)
 def test_version_1(build, version_1, frozen, tmp_path, quick, formatted):
     report = port(frozen(graph(build)), tmp_path / "out")
@@ -92,6 +93,7 @@ def test_version_1(build, version_1, frozen, tmp_path, quick, formatted):
     formatted(tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [counted, branched, nested, two_conditions, growing, written])
 def test_version_2(build, frozen, tmp_path, quick, formatted):
     """The same as While, If and calls of functions: read from a file, and no frames in it."""

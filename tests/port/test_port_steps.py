@@ -135,6 +135,7 @@ def ported(quick_program, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
     report, model, train = ported(GAN)
     arrays = np.load(tmp_path / "out/recording.npz")
@@ -149,6 +150,7 @@ def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
     formatted(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_race_of_two_optimizers_is_named(ported, tmp_path):
     """In one session.run either may update the weights before the other reads them: two recordings differ, too."""
     one = "sess.run([train_disc, train_gen], {real: data[i % 4 * 16 : i % 4 * 16 + 16], noise: z})"
@@ -161,6 +163,7 @@ def test_a_race_of_two_optimizers_is_named(ported, tmp_path):
         assert "which reads the weights first is a race" in str(e)
 
 
+@pytest.mark.slow
 def test_a_language_model_of_two_lstm_layers(ported, tmp_path, formatted):
     report, model, train = ported(LANGUAGE_MODEL)
     arrays = np.load(tmp_path / "out/recording.npz")
@@ -171,6 +174,7 @@ def test_a_language_model_of_two_lstm_layers(ported, tmp_path, formatted):
     formatted(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_an_iterator_gave_is_an_argument(ported, tmp_path, formatted):
     """With dropout and batch normalization by a placeholder, and a rate that a condition chooses."""
     report, model, train = ported(PIPELINE)

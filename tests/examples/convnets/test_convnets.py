@@ -70,6 +70,7 @@ def baseline(trace, when, x, moments):
     return np.maximum(h @ p["f1/kernel"] + p["f1/bias"], 0) @ p["f2/kernel"] + p["f2/bias"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_training_normalises_by_the_batch(one_step, pictures, half):
     (x, labels), trace = pictures[0], one_step[half].trace
@@ -107,6 +108,7 @@ def test_adam_is_that_of_the_source(one_step, half):
         np.testing.assert_allclose(trace[f"final/{name}"], trace[f"initial/{name}"] - step, rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), [HALVES, HALVES[::-1]])
 def test_a_run_goes_on_from_the_other_halfs_checkpoint(one_step, tmp_path, first, second):
     for path in one_step[first].folder.iterdir():
@@ -117,6 +119,7 @@ def test_a_run_goes_on_from_the_other_halfs_checkpoint(one_step, tmp_path, first
         np.testing.assert_array_equal(trace[f"initial/{name}"], one_step[first].trace[f"final/{name}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_the_best_weights_are_kept(tmp_path, monkeypatch, half):
     # All it learns is label 0, all it is tested on is label 1: the loss rises from the first test on.
@@ -134,6 +137,7 @@ def test_the_best_weights_are_kept(tmp_path, monkeypatch, half):
         np.testing.assert_array_equal(kept.get_tensor(name), value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRINTED)
 def test_parameters_of_each_layer(name):
     module = catalog.load(f"convnets.{name}")

@@ -194,6 +194,7 @@ def test_the_sources_numbers_are_of_three_draws():
     assert round(0.22666667 * 300) != 140 and round((0.75 - 0.22666667) * 300) != 140
 
 
+@pytest.mark.slow
 def test_every_preprocessor_resizes_its_own_way_and_draws_anew():
     first, second = np.split(trace("preprocess")["steps/pictures"], 2)
     assert all(not np.array_equal(a, b) for a, b in zip(first, second))

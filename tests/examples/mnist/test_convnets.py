@@ -70,6 +70,7 @@ def test_lenet5_relu6_equals_numpy(half, ran, bytes_):
     assert trace["final/test_accuracy"] == pytest.approx(right) and right > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_lenet5_relu6_as_the_source_writes_it_has_one_answer_to_all(half, ran, bytes_):
     _, trace, _ = ran("mnist.lenet5_relu6", half, BATCH_SIZE=20, **SOURCE_FORM)

@@ -271,6 +271,7 @@ def keras_transform(picture, angle, down, right, high, wide):
     return out.reshape(28, 28)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_augmentation_is_kerass_affine_map(half):
     trace = getattr(augmentation, f"run_{half}")(steps=1)

@@ -96,6 +96,7 @@ def test_the_l2_collection_holds_both_penalties(pictures, half, relu6):
     assert penalty > 19 and loss == pytest.approx(cross_entropy + penalty, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_functions_loss_is_no_add_n():
     """Its kernel begins with whichever buffer it may take first, and the optimizer makes an add_n of a + b + c."""
     network = catalog.load("mnist.mlp_l2", {"LAYER1_NODE": 3}).Network()
@@ -128,6 +129,7 @@ def mlp_accuracy(named, data, suffix=""):
     return (answers == data.labels.argmax(1)).mean()
 
 
+@pytest.mark.slow
 @each_half
 def test_the_evaluator_restores_the_averages_of_each_step(evaluated, pictures, half):
     folder, rows = evaluated[half]

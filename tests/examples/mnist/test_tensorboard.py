@@ -13,6 +13,7 @@ from tf1ref import catalog
 BOXES = {"layer1", "layer2", "cross_entropy", "accuracy", "train"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_scalars(half, ran):
     _, trace, folder = ran("mnist.tensorboard", half)

@@ -37,6 +37,7 @@ def plugins(events, *names):
     return {tag for name in names for tag in events.PluginTagToContent(name)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_scalars_in_tensorboard(half, tmp_path):
     trace, events = written("monitoring.scalars", half, tmp_path)
@@ -53,6 +54,7 @@ def test_scalars_in_tensorboard(half, tmp_path):
     assert set(events.Tags()["tensors"]) == shown | plugins(events, "graphs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_histograms_in_tensorboard(half, tmp_path):
     trace, events = written("monitoring.scalars", half, tmp_path)
@@ -66,6 +68,7 @@ def test_histograms_in_tensorboard(half, tmp_path):
         np.testing.assert_array_equal(trace["steps/layer1/out"][step], [3, layer.min(), layer.max()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_pictures_in_tensorboard(half, tmp_path):
     trace, events = written("monitoring.scalars", half, tmp_path)
@@ -79,6 +82,7 @@ def test_pictures_in_tensorboard(half, tmp_path):
         np.testing.assert_array_equal(pixels, trace["steps/input/picture"][step, :, :, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_graph_has_legible_scopes(half, tmp_path):
     from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -145,6 +149,7 @@ def test_run_metadata_is_empty_without_options():
     assert metadata.ByteSize() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["scalars", "accumulator", "trace"])
 @pytest.mark.parametrize("half", HALVES)
 def test_nothing_is_left_without_a_folder(name, half, tmp_path, monkeypatch):

@@ -71,6 +71,7 @@ def test_the_fields_that_s3_prints(tmp_path):
     assert [v.name for v in graph.variables] == ["v1", "v2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_training_goes_on_in_an_imported_graph(half):
     trace = getattr(going_on, f"run_{half}")()
