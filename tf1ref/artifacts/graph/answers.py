@@ -20,7 +20,7 @@ SIZES = (2, 1)  # unknown dimensions get these; a batch of two shows more, but s
 TOGETHER = 64 << 20
 PIXELS = (8, 32, 224)  # the side of a picture when two pixels were refused
 BATCHES = (8, 64)  # what unknown dimensions get when all that was refused: a graph may read row 4 of its batch
-MOST_ELEMENTS = 1 << 20  # of an input in such a batch
+MOST_ELEMENTS = 1 << 20  # in one input of such a batch
 # In ms: a loop whose end depends on an input may never reach it.
 TIMEOUT = 60_000
 
