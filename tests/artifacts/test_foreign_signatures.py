@@ -140,7 +140,7 @@ def test_options_of_saved_models_are_not_ignored_elsewhere(saved, graph, refused
             verbs = ["freeze", source, "-o", "f.pb"], ["convert", source, "c.pb"], ["verify", source, source]
             for words in verbs:
                 line = refused(*words, *option)
-                assert f"{option[0]} is for a SavedModel, and this is none: leave it out" in line
+                assert f"{option[0]} is for a SavedModel, which this is not: leave it out" in line
     convert(alone, tmp_path / "sm", "saved_model")
     assert verify(alone, tmp_path / "sm", signature="serving_default", outputs=["y"]).equal
     assert not list(tmp_path.glob("?.pb"))

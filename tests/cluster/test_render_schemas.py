@@ -105,7 +105,7 @@ def test_every_setting_is_where_the_engine_has_it(tmp_path):
     container = {name: pod["containers"][0] for name, pod in pods.items()}
     assert container["ps-0"]["resources"]["limits"] == {"cpu": "2"}
     assert container["worker-0"]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
-    assert "no like of: stall_timeout 60.0, end_timeout 30.0." in text
+    assert "nothing for: stall_timeout 60.0, end_timeout 30.0." in text
     env = {e["name"]: expanded(e["value"]) for e in container["ps-1"]["env"]}
     assert env["ROLE"] == "ps-1 $HOME $$ $(X)" and env["CLUSTER_EVALUATOR"] == "1"
     hosts, job, index = parse_tf_config({e["name"]: e["value"] for e in container["evaluator-0"]["env"]}["TF_CONFIG"])
@@ -123,7 +123,7 @@ def test_compose_shares_out_devices_and_says_what_it_lacks(tmp_path):
     assert services["ps-0"]["cpus"] == 2 and services["chief-0"]["stop_grace_period"] == "8s"
     (device,) = services["worker-0"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["count"] == 2
-    assert "no like of: timeout 3601.0, stall_timeout 60.0, end_timeout 30.0, restart job." in text
+    assert "nothing for: timeout 3601.0, stall_timeout 60.0, end_timeout 30.0, restart job." in text
 
 
 def test_slurm_gets_its_time_its_signal_and_its_devices(tmp_path):

@@ -76,7 +76,7 @@ def check_options(where, signature="", tags=None):
     """Raises InputError when a signature or tags are asked of `where`, which is not a SavedModel."""
     if signature or tags is not None:
         option = "--signature" if signature else "--tags"
-        raise InputError(f"{where}: {option} is for a SavedModel, and this is none: leave it out")
+        raise InputError(f"{where}: {option} is for a SavedModel, which this is not: leave it out")
 
 
 def _is_checkpoint(source):

@@ -31,7 +31,7 @@ def _launch(arguments):
 def _command(words, python):
     """Returns the command by which `python` runs the example named first in `words`, or `words` where it names none.
 
-    Raises InputError where it looks like an example of a chapter that there is, and is none.
+    Raises InputError where the word names a chapter of the examples, but not an example in it.
     """
     if not EXAMPLE.fullmatch(words[0]) or words[0].partition(".")[0] not in catalog.CHAPTERS:
         return words

@@ -45,7 +45,7 @@ def before_end(wish: Callable[[], None] | None) -> None:
     """Sets what is done when this process is asked to end, such as saving a checkpoint; None: nothing.
 
     It runs in a thread of its own, because the main thread may be stuck in a session call. `leave` waits for it, and
-    so must whoever takes away what it works with (wait_for_wish).
+    so must code that takes away what it works with (wait_for_wish).
     """
     global _last_wish
     _last_wish = wish

@@ -1,4 +1,4 @@
-"""A network namespace of one's own, with loopback only: what --isolate puts a job into."""
+"""Puts a job into a network namespace of its own, with loopback only (--isolate)."""
 
 import ctypes
 import fcntl

@@ -70,7 +70,7 @@ def read(folder):
 
 
 def words_of(path):
-    """Returns the words of a text file, with <eos> for each end of a line. Raises InputError where there are none."""
+    """Returns the words of a text file, with <eos> for each end of a line. Raises InputError without any word."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

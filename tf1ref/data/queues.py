@@ -2,7 +2,7 @@
 
 When a runner's thread fails, TF1 closes its queue, and the consumer sees only OutOfRangeError: "queue is closed and
 has insufficient elements". The cause (a missing file, a corrupt record, a local variable nobody initialized) lies
-with the Coordinator, which gives it to whoever calls join(). A queue that nobody feeds blocks Session.run for ever.
+with the Coordinator, which gives it to the caller of join(). A queue that nobody feeds blocks Session.run for ever.
 """
 
 import contextlib

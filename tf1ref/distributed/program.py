@@ -22,10 +22,11 @@ Found = TypeVar("Found")
 
 
 def together(program: Callable[[Task], Found], workers: int, **timeouts: Any) -> list[Found]:
-    """Returns [program(task)] for this process's task; alone, of `workers` tasks at once, a thread each.
+    """Returns [program(task)] of this process's task. Without TF_CONFIG it returns those of `workers` tasks.
 
-    Alone they and a ps are a whole cluster in this process. The first exception is raised at once: the other
-    threads, which may wait for the one that failed, are left behind. In a ps `program` is not called; see serve.
+    These tasks run at once, a thread each. With a ps they are a whole cluster in this process. The first exception
+    of any thread is raised at once. The other threads may wait for the one that failed, so they are left behind. A ps
+    does not call `program`; see Task.serve.
     """
     if os.environ.get("TF_CONFIG"):
         task = Task.from_environment(**timeouts)
@@ -36,10 +37,10 @@ def together(program: Callable[[Task], Found], workers: int, **timeouts: Any) ->
 
 
 def in_threads(calls: Sequence[Callable[[], Found]], awaited: int) -> list[Found]:
-    """Returns what the first `awaited` of `calls` return, which run at once, a thread each.
+    """Runs all `calls` at once, a thread each, and returns what the first `awaited` of them return.
 
-    The first exception of any is raised at once: the other threads, which may wait for the one that failed, are left
-    behind. So are calls that are not awaited, such as those that serve for ever.
+    The first exception of any thread is raised at once. The other threads may wait for the one that failed, so they
+    are left behind. So are the calls that are not awaited, such as those that serve for ever.
     """
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
@@ -62,7 +63,7 @@ def in_threads(calls: Sequence[Callable[[], Found]], awaited: int) -> list[Found
 def run(program: Callable[[Task], object], **timeouts: Any) -> NoReturn:
     """Runs `program(task)` as this process's task, and ends the process. Never returns.
 
-    A ps serves; `program` is not called. The exit code is what `program` gave to sys.exit, else 0.
+    A ps serves and does not call `program`. The exit code is what `program` gave to sys.exit, else 0.
     It is 1 with a traceback when `program` raises, and 2 when TF_CONFIG cannot be used. It is 3 when another task was
     not there in time, 130 after Ctrl-C, and 143 after SIGTERM.
     """

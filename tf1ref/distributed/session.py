@@ -16,13 +16,13 @@ from tf1ref.cluster.ports import wait_until_listening
 if TYPE_CHECKING:
     from tf1ref.distributed.task import Task
 
-# MonitoredTrainingSession lets a worker that looks before the chief is done sleep 30 s and hides the setting.
+# In MonitoredTrainingSession a worker that looks before the chief is done sleeps 30 s. It does not show the setting.
 POLL_SECONDS = 0.2
-# Closing a session can hang for ever when another task is dead: it is left to itself after this time.
+# Closing a session can hang for ever when another task is dead. After this time it is not waited for.
 CLOSE_SECONDS = 2.0
-# The global step is fetched with a call of the program's own, no more often than this: steps may take 1 ms.
+# The global step is fetched along with a call of the program, at most once in this time: steps may take 1 ms.
 STEP_SECONDS = 0.5
-# TensorFlow's hooks fetch the global step in every call: 20 % of the steps of a small MLP.
+# TensorFlow's hooks fetch the global step in every call, which costs 20 % of the steps of a small MLP.
 LOOK_SECONDS = 0.1
 # The collection in which TensorFlow keeps the tensor that its hooks fetch (training_util.GLOBAL_STEP_READ_KEY).
 GLOBAL_STEP_READ = "global_step_read_op_cache"
@@ -49,10 +49,11 @@ class BySize:
 
 
 class Session(v1.train.MonitoredSession):
-    """A MonitoredSession that a program which raises leaves as a killed one would, instead of closing it.
+    """A MonitoredSession that is not closed when the program raises, just as a killed program would leave it.
 
-    Closing stops its queue runners, and those close their queues, which are the ps's. At the sync_token_q of a job in
-    step the other workers would end as if the training were over. No chief that is started again could go on.
+    Closing stops its queue runners, and these close their queues in the ps. In a job in step that includes the
+    sync_token_q. The other workers would then end as if the training were over, and a chief that is started again
+    could not go on.
     """
 
     def __exit__(self, exception_type, exception_value, traceback):
@@ -67,7 +68,7 @@ def leaves_open(exception_type: type[BaseException] | None) -> bool:
 
 
 class Seldom(v1.train.SessionRunHook):
-    """Lets a hook that watches the global step see one call in LOOK_SECONDS: it acts so much too late at most."""
+    """Shows a hook that watches the global step one call in LOOK_SECONDS. The hook acts at most that much too late."""
 
     def __init__(self, hook: v1.train.SessionRunHook):
         self._hook, self._next, self._looks = hook, 0.0, False
@@ -92,8 +93,8 @@ class Progress(v1.train.SessionRunHook):
 
     def begin(self) -> None:
         """See SessionRunHook."""
-        # What TensorFlow's hooks fetch: another tensor would be another set of fetches, which the processes first make
-        # executors for, at 20 times the price of a step.
+        # This is the tensor that TensorFlow's hooks fetch. Another tensor would be another set of fetches, for which
+        # the processes first make executors. That costs as much as 20 steps.
         reads = v1.get_collection(GLOBAL_STEP_READ)
         self._step = reads[0] if reads else v1.train.get_global_step()
         self._seen, self._made, self._next = None, 0, 0.0
@@ -133,7 +134,7 @@ class LastCheckpoint(v1.train.SessionRunHook):
         before_end(functools.partial(self._save, session))
 
     def _save(self, session: v1.Session) -> None:
-        # It runs in a thread of its own, and a new thread executes eagerly unless it is in a graph.
+        # This runs in a thread of its own, and a new thread executes eagerly unless it is in a graph.
         with session.graph.as_default():
             self._saver.end(session)
 
@@ -179,9 +180,9 @@ class SessionCreator(v1.train.SessionCreator):
         )
 
     def _attached(self):
-        """Returns a session on the model the ps processes hold, or None when they hold none.
+        """Returns a session on the model that the ps processes hold, or None when they hold no variables.
 
-        A chief that was started again must not restore: it would roll the others back to the checkpoint.
+        A chief that was started again must not restore, because that would roll the others back to the checkpoint.
         """
         if self._task.alone:
             return None
@@ -228,12 +229,12 @@ def _close(session: v1.Session) -> None:
 
 
 def close_in_time(close: Callable[[], None]) -> None:
-    """Calls `close`, a session's, once a last checkpoint is saved, and leaves it to itself after CLOSE_SECONDS."""
-    # A session is closed once more when it is collected. While the interpreter ends, no new thread runs:
-    # waiting for one would be the very hang that this function is there to prevent.
+    """Calls `close` of a session after a last checkpoint is saved, and waits CLOSE_SECONDS at most."""
+    # A session is closed once more when it is collected. While the interpreter ends, new threads do not run, and
+    # waiting for one would be the hang that this function is there to prevent.
     if sys.is_finalizing():
         return
-    # A `with session:` that SIGTERM leaves would cancel the save of the last checkpoint.
+    # When SIGTERM ends a `with session:`, closing it would cancel the save of the last checkpoint.
     wait_for_wish()
     _expect_cancelled_runners()
     closing = threading.Thread(target=close, daemon=True)
@@ -243,7 +244,7 @@ def close_in_time(close: Callable[[], None]) -> None:
 
 @functools.cache  # once a process
 def _expect_cancelled_runners():
-    """Keeps a queue runner from printing a traceback because it was at work, on a ps, when its session was closed."""
+    """Keeps a queue runner from printing a traceback when its session is closed while it works on a ps."""
     before = threading.excepthook
 
     def show(arguments):

@@ -39,7 +39,7 @@ from tf1ref.distributed.session import (
 )
 from tf1ref.errors import InputError
 
-# An evaluator gives up when nothing is saved for so long: twice what `session` lets pass where it is told nothing.
+# An evaluator gives up when nothing is saved for this long: twice the time between two saves by default.
 CHECKPOINT_SECONDS = 1200
 # How long the end waits for threads that do not stop, such as a queue runner on a dead ps. TF waits 120 seconds.
 STOP_GRACE_SECONDS = 2
@@ -49,8 +49,8 @@ INTERRUPTED = 130  # exit code
 class Task:
     """One process of a cluster, with its TensorFlow server running.
 
-    job: "ps", "worker" or "chief"; index: its place in that job; hosts: {"ps": ["host:port", ...], "worker": [...]};
-    alone: True where one process is the whole cluster, a ps and a worker; server: the v1.train.Server.
+    job: "ps", "worker" or "chief". index: its place in that job. hosts: {"ps": ["host:port", ...], "worker": [...]}.
+    alone: True where one process is the whole cluster, a ps and a worker. server: the v1.train.Server.
     """
 
     def __init__(
@@ -62,12 +62,13 @@ class Task:
         operation_timeout: float | None = None,
         alone: bool = False,
     ):
-        """Starts the task's server; `from_environment` and `from_description` are the ways in.
+        """Starts the task's server. Programs call `from_environment` or `from_description` instead.
 
-        start_timeout: seconds to wait for ps processes, and for the chief to initialize the variables; None
-        for the launcher's, or 120.
-        operation_timeout: seconds after which any one session call raises DeadlineExceededError; None for no
-        bound. It needs calls to one's own server to go through gRPC, at 15 % of the steps of a small MLP.
+        start_timeout: seconds to wait for ps processes, and for the chief to initialize the variables. None is the
+        launcher's number, or 120 without a launcher.
+        operation_timeout: seconds after which a session call raises DeadlineExceededError. With None a call may
+        take any time. With a number, calls to the task's own server go through gRPC, which costs 15 % of the steps of
+        a small MLP.
         Raises InputError when the port cannot be bound, and for a cluster without a ps.
         """
         if not hosts.get("ps"):
@@ -82,9 +83,9 @@ class Task:
 
     @classmethod
     def from_environment(cls, **timeouts: Any) -> "Task":
-        """The task that TF_CONFIG describes; without it, a cluster of one ps and one worker in this process.
+        """Returns the task that TF_CONFIG describes. Without TF_CONFIG, a ps and a worker start in this process.
 
-        Alone, every call makes a fresh cluster on ports of its own. InputError: TF_CONFIG cannot be used.
+        Then every call makes a fresh cluster on ports of its own. Raises InputError when TF_CONFIG cannot be used.
         """
         text = os.environ.get("TF_CONFIG")
         try:
@@ -94,7 +95,7 @@ class Task:
 
     @classmethod
     def from_description(cls, path: str, **timeouts: Any) -> "Task":
-        """The task of a YAML file with ps_hosts, worker_hosts, job_name and task_id, as the source has it."""
+        """Returns the task of a YAML file with ps_hosts, worker_hosts, job_name and task_id."""
         try:
             found = fields.load(path)
         except InputError as error:
@@ -137,15 +138,15 @@ class Task:
         config.device_filters.extend(["/job:ps", f"/job:{self.job}/task:{self.index}"])
         if self._operation_timeout is not None:
             config.operation_timeout_in_ms = int(1000 * self._operation_timeout)
-            # Without it the time-out does not reach calls to this process's own server.
+            # Without this the time-out has no effect on calls to this process's own server.
             config.rpc_options.use_rpc_for_inprocess_master = True
         return config
 
     def device_setter(self, by_size: bool = False) -> Callable[[Any], str]:
-        """For v1.device (tf.device refuses it): variables on the ps, all else on this worker.
+        """Returns what v1.device takes to put variables on the ps and all else on this worker. tf.device refuses it.
 
-        Round robin, or by_size: each variable to the ps that holds the fewest bytes so far. Then too every
-        worker, building the same graph, gets the same places.
+        Variables go to the ps tasks in turn. With by_size each goes to the ps that holds the fewest bytes so far.
+        Both ways, every worker that builds the same graph gets the same places.
         """
         strategy = BySize(len(self.hosts["ps"])) if by_size else None
         worker, cluster = f"/job:{self.job}/task:{self.index}", v1.train.ClusterSpec(self.hosts)
@@ -154,24 +155,24 @@ class Task:
     def serve(self) -> NoReturn:
         """Holds variables until SIGTERM (exit code 0) or Ctrl-C (130). Main thread only; never returns.
 
-        In a worker: computes what the chief's graph has placed on it (in-graph replication). `server.join()`,
-        TF1's way, ignores Ctrl-C and has no end.
+        A worker that serves computes what the chief's graph has placed on it (in-graph replication). TF1's way,
+        `server.join()`, ignores Ctrl-C and never returns.
         """
         contract.report(contract.SERVING)
         leave(0 if wait_for_end() == signal.SIGTERM else INTERRUPTED)
 
     def whole_session(self) -> v1.Session:
-        """A v1.Session whose ops may be on any task, not on the ps and this one alone: for in-graph replication.
+        """Returns a v1.Session whose ops may be on any task, as in-graph replication needs it.
 
-        The other workers `serve`. Raises StartTimeout when one of them is missing.
+        The other workers call `serve`. Raises StartTimeout when one of them is missing.
         """
         return open_everywhere(self)
 
     def checkpoints(self, last_step: int) -> Iterator[str]:
-        """Yields the job's checkpoints as they come, up to that of `last_step`: for a worker that evaluates.
+        """Yields the paths of the job's checkpoints as they come, up to that of `last_step`.
 
-        Passes over those that come faster than they are taken. Raises StartTimeout after CHECKPOINT_SECONDS
-        without one.
+        It is for a worker that evaluates. It passes over those that come faster than they are taken. Raises
+        StartTimeout after CHECKPOINT_SECONDS without one.
         """
         contract.report(contract.RUNNING)
         for path in v1.train.checkpoints_iterator(self.checkpoint_dir, timeout=CHECKPOINT_SECONDS):
@@ -189,17 +190,17 @@ class Task:
         save_summaries_steps: int = 100,
         scaffold: v1.train.Scaffold | None = None,
     ) -> v1.train.MonitoredSession:
-        """MonitoredTrainingSession for this task: a v1.train.MonitoredSession; finalizes the default graph.
+        """Returns this task's MonitoredTrainingSession, a v1.train.MonitoredSession. It finalizes the default graph.
 
-        The chief initializes the variables, or restores the newest checkpoint in `checkpoint_dir`, or, where
-        the ps processes hold a live model already, goes on with that; the others wait until it has. With a
-        `checkpoint_dir` the chief saves there every so many steps or seconds (neither given: 600 s), up to .1 s late,
-        and at the end. It writes summaries there, too. None is the folder that was given to the launcher, if any.
-        Under a launcher, tells it the global step. Raises StartTimeout when a ps or the chief is
-        missing. Asked to end, by SIGTERM or Ctrl-C, the chief saves once more before it goes.
+        The chief goes on with the model that the ps processes hold. Without one it restores the newest checkpoint in
+        `checkpoint_dir`, or initializes the variables. The others wait until it has. With a `checkpoint_dir` the chief
+        saves there at the end, and every `save_checkpoint_steps` or `save_checkpoint_secs` (600 s when neither is
+        given), up to .1 s late. It writes summaries there, too. None is the folder that was given to the launcher, if
+        any. A launcher is told the global step. Raises StartTimeout when a ps or the chief is missing. When SIGTERM or
+        Ctrl-C asks the chief to end, it saves once more.
 
-        Where the program raises inside of it, the session is not closed: the queues of a job in step stay open for
-        the others, and for this task when it is started again.
+        When the program raises inside the session, the session is not closed. The queues of a job in step then stay
+        open for the others, and for this task when it is started again.
         """
         checkpoint_dir = checkpoint_dir or self.checkpoint_dir
         scaffold = scaffold or v1.train.Scaffold()
@@ -222,7 +223,7 @@ class Task:
         return kind(creator, hooks, stop_grace_period_secs=STOP_GRACE_SECONDS)
 
 
-@functools.cache  # a port can be bound once: a second Task of this process uses the same server
+@functools.cache  # a port can be bound once, so a second Task of this process uses the same server
 def _server(cluster: str, job: str, index: int, config: bytes) -> v1.train.Server:
     hosts = json.loads(cluster)
     port = int(hosts[job][index].rpartition(":")[2])

@@ -150,7 +150,7 @@ class Body:
             pass
 
     def _name_one(self, sources):
-        """Turns the longest pending expression among `sources` into a statement. Returns False when there are none."""
+        """Turns the longest pending expression among `sources` into a statement. Returns False without any."""
         waiting = [s for s in dict.fromkeys(sources) if s in self.pending]
         if not waiting:
             return False

@@ -102,7 +102,7 @@ def test_text(keys):
 
 
 def cases(ready, words, feeds):
-    """Returns ([(inputs by argument, answers by key)], the reason why there are none or "").
+    """Returns ([(inputs by argument, answers by key)], the reason why that list is empty or "").
 
     words: {key of an input: argument}. feeds: {name: array}; missing inputs are made. A set of inputs that the graph
     refuses is skipped.

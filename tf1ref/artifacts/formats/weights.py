@@ -106,8 +106,8 @@ def path_of(key):
 def constants(path, graph_def):
     """Returns {name: array} of what was a variable before it was frozen: the Consts that a read of a variable reads.
 
-    For a graph without such reads it returns all Consts of floats with more than one element. Raises InputError when
-    there are none.
+    For a graph without such reads it returns all Consts of floats with more than one element. Raises InputError for a
+    graph without those, too.
     """
     effects.check_constants(graphs.Graph(graph_def, path))
     nodes = {node.name: node for node in graph_def.node if node.op == "Const"}

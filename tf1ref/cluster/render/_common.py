@@ -61,11 +61,11 @@ def restarts(description: Description) -> int:
 
 
 def left_out(description: Description, names: tuple[str, ...]) -> list[str]:
-    """Returns a line on the settings among `names` that the description gives and the engine has no like of."""
+    """Returns a line on the settings among `names` that the description gives and the engine does not have."""
     defaults: dict[str, Any] = {**SETTINGS, "timeout": None, "log_limit": None}
     defaults["restart"] = description.restart if description.restart != "job" else "never"
     given = [f"{name} {getattr(description, name)}" for name in names if getattr(description, name) != defaults[name]]
-    return [f"This engine has no like of: {', '.join(given)}."] if given else []
+    return [f"This engine has nothing for: {', '.join(given)}."] if given else []
 
 
 def text(head: list[str], documents: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The keeper of one task: runs its command and leaves nothing of it behind, whoever dies.
+"""The keeper of one task: runs its command and leaves nothing of it behind, whichever process dies.
 
     python keeper.py FD CPUS COMMAND...       FD: a socket to the launcher; CPUS: processors' numbers, with commas, or -
 

@@ -11,7 +11,7 @@ DONE, FAILED, START_TIMEOUT, STALL, INTERRUPTED = 0, 1, 3, 4, 130  # exit codes 
 
 @dataclasses.dataclass(frozen=True)
 class Trouble:
-    """Why a job is not to go on as it is: the launcher's exit code, the task to blame, one line that says what."""
+    """Why a job cannot go on: the launcher's exit code, the task to blame, and one line that says what happened."""
 
     code: int
     task: Task

@@ -212,6 +212,6 @@ class Task:
 
 
 def _progress_of(told: Told) -> tuple:
-    # Steps of one's own are progress where there is no global step alone: a worker that repeats a step is none.
+    # A worker's own steps count as progress only without a global step: a worker that repeats a step makes no progress.
     made = told.made if told.step is None else None
     return told.state in UNDER_WAY or told.state, told.step, made

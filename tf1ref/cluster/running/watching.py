@@ -179,9 +179,9 @@ def _halted(task: Task, code: int, limit: float, option: str) -> Trouble:
 
 
 def idle(situation: Situation) -> Trouble | None:
-    """A worker that could have trained made no step of its own in the whole training: no success of the job.
+    """Returns a Trouble where a worker could have trained but made no step in the whole training.
 
-    It is none of TROUBLES: only at the end is it known.
+    It is not one of TROUBLES, because it is known only at the end.
     """
     made = [task for task in situation.workers if task.made]
     for task in situation.workers:

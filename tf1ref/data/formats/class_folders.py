@@ -27,7 +27,7 @@ class Pictures(NamedTuple):
 def read(folder, skip_bad=False):
     """Returns the Pictures of a folder of class folders, sorted by class and file name.
 
-    Files with other suffixes than SUFFIXES are no pictures; hidden ones are none either. Raises InputError when
+    Hidden files and files whose suffix is not in SUFFIXES do not count as pictures. Raises InputError when
     the folder cannot be read, has fewer than two classes, or holds a class without a picture or an empty file.
     skip_bad: such a class or file is left out and noted in `skipped`; two classes must remain.
     """

@@ -111,7 +111,7 @@ def masked_crc(data):
 
 
 def compression_of(path):
-    """Returns "NONE", "ZLIB" or "GZIP" by the first bytes, or "" where they are none of the three.
+    """Returns "NONE", "ZLIB" or "GZIP" by the first bytes, or "" for other bytes.
 
     Raises InputError when the file cannot be read or is empty.
     """

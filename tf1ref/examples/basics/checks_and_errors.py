@@ -4,7 +4,7 @@ Source: S2 317-360
 TF1: a check is an op: it runs only when somebody depends on it (control_dependencies) or fetches it.
 Now: checks and prints inside tf.function run at their line. The error classes are the same objects.
     v1.Print, an identity that writes to standard error on its way, has become tf.print, which returns nothing.
-Errata: none found: the source lists the headings only, without programs.
+Errata: none found: the source lists only headings, without programs.
 """
 
 import tempfile

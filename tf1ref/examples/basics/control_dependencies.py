@@ -3,8 +3,8 @@
 Source: S2 119-122, 147-147, 156-157, S3 762-772
 TF1: ops without a path between them run in any order; control_dependencies adds the missing edge.
 Now: inside tf.function whatever has an effect runs in the order of its lines, and runs even if nobody uses it.
-Errata: S2's second factorial fetches the variable beside the printing op; that read depends on nothing and may
-    come before the multiplication. It has to be read inside the block, as here.
+Errata: S2's second factorial fetches the variable beside the printing op. That read depends on nothing, so it may come
+    before the multiplication. The variable has to be read inside the block, as here.
     S2 counts in int32, which holds 12! at most; int64 goes to 20!.
     S2 announces a random start of x and writes 9.
 """

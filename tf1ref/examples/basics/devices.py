@@ -7,8 +7,8 @@ Now: tf.config lists the devices. tf.device asks for one. Soft placement is on f
     switches it off. v1.device also takes a function that chooses for every op; tf.device refuses one (RuntimeError).
     Two CPUs: ConfigProto(device_count={"CPU": 2}) a session; tf.config.set_logical_device_configuration before the
     first op of the process, which an example that shares a process cannot do.
-Errata: S2 and S0 ask for a GPU without soft placement: without a GPU the session refuses every run.
-    S2 initializes before it has built the net that holds the variable; only initialized_value() saves it.
+Errata: S2 and S0 ask for a GPU without soft placement. Without a GPU the session refuses every run.
+    S2 initializes before it has built the net that holds the variable. Only initialized_value() makes that work.
 """
 
 import numpy as np

@@ -3,9 +3,9 @@
 Source: S0 118-138, S1 114-150, S2 100-107, S3 568-580
 TF1: session.run takes what to fetch and what to feed; any tensor of the graph can be fed, placeholders must be.
 Now: a tf.function returns several results and takes arguments; what may be replaced has to be an argument.
-Errata: S0 feeds {a:1,b,2}, which is no dict: {a: 1, b: 2}. Its tf.device around sess.run moves nothing: only ops that
-    are made inside are placed. S2 says that the order of the fetch list must follow the dependencies; the order is
-    free.
+Errata: S0 feeds {a:1,b,2}, which is not a dict; {a: 1, b: 2} is. Its tf.device around sess.run moves nothing: only ops
+    that are made inside are placed. S2 says that the order of the fetch list must follow the dependencies; any order
+    will do.
 """
 
 import numpy as np

@@ -4,10 +4,9 @@ Source: S2 130-146, S3 1227-1287
 TF1: variable_scope prefixes variables and ops, name_scope only what is not made by get_variable.
 Now: tf.name_scope prefixes ops and tf.Variable alike; sharing by name is a dict (`Store`), or simply an object.
 Errata: S3 names the constant, not the variable: tf.Variable(tf.constant(..., name="v")) is called Variable.
-    Its 'Variable_16:0' is the seventeenth such name of a notebook; in a new graph it is 'Variable:0'.
+    S3's 'Variable_16:0' is the seventeenth such name of a notebook; in a new graph it is 'Variable:0'.
     S3 lists tf.ones_initialize; it is tf.ones_initializer. S2 writes variable_score for variable_scope.
-    S2's nested program has lost its indentation; it is read here with every block inside the one before it,
-    variable2 excepted.
+    S2's nested program has lost its indentation. Here every block lies inside the one before it, except for variable2.
 """
 
 import numpy as np

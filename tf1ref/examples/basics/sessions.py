@@ -3,9 +3,10 @@
 Source: S1 17-80, S2 93-98, 108-110, S3 529-567
 TF1: a Session owns threads, devices and values; as a default session it lets tensors evaluate themselves.
 Now: no session: the process has one context; tf.config sets it up, and a result has .numpy() at once.
-Errata: S1's second matrix is [[2, 2]], which no [1, 2] matrix multiplies; its comment says 2 by 1: [[2], [2]].
+Errata: S1's second matrix is [[2, 2]], and no [1, 2] matrix can be multiplied by it. Its comment says 2 by 1, which is
+    [[2], [2]].
     S3's `with tf.Session() as sess:` ends in a full-width colon and does not parse.
-    S3 wraps sess.as_default() in `with tf.Session()`, which has made it the default already.
+    S3 puts sess.as_default() into `with tf.Session()`, which has made the session the default already.
 """
 
 import numpy as np

@@ -4,8 +4,9 @@ Source: S4 237-417, S3 435-463, 606-640
 TF1: a tensor is a reference to the result of an op; print shows name, shape and type, never the value.
 Now: a tensor holds its value, and print shows it; inside tf.function it is the reference of old again.
 Errata: S4 declares int64 and prints int32. S3's error message names "d:0" where the program says b.
-    S3 calls the mismatch of types a ValueError; today it is TypeError. S3 spells tf.float32 tf.fload32.
-    S4 writes tf.int, tf.float, `tf.int 32` and `convert to_tensor`; the names are tf.int32, tf.convert_to_tensor.
+    S3 calls the mismatch of types a ValueError; today it is a TypeError. S3 writes tf.fload32 for tf.float32.
+    S4 writes tf.int, tf.float, `tf.int 32` and `convert to_tensor`; the names are tf.int32, tf.float32 and
+    tf.convert_to_tensor.
 """
 
 import numpy as np

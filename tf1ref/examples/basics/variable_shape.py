@@ -4,8 +4,8 @@ Source: S2 147-147
 TF1: validate_shape=False lets assign change the shape; the static shape is then unknown.
 Now: shape=tf.TensorShape([None]) says at the beginning which sizes may change.
     Today's (resource) variables take validate_shape=False only together with such a shape, in both worlds.
-Errata: S2 explains trainable=False as "not loaded into memory"; it keeps the variable out of
-    TRAINABLE_VARIABLES, that is, away from optimizers.
+Errata: S2 explains trainable=False as "not loaded into memory". It keeps the variable out of TRAINABLE_VARIABLES, and
+    so away from optimizers.
     S2's accumulator gives the result of a run the variable's own name, and so loses the variable.
 """
 

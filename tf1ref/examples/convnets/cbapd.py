@@ -4,10 +4,10 @@ Source: S4 3712-3935
 TF1: tf.layers, where `training` is a Python bool. The network is built twice over the same variables, to train and to
     test. The training step must wait for UPDATE_OPS, or batch norm's averages keep their initial values.
 Now: a layer is an object that is called with `training`; a call while training moves the averages by itself.
-Errata: S4 trains on the softmax's output, from which Keras takes the logits back; here the loss gets them. Its
-    "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch is S4's 1563 steps, whatever
-    pictures there are; a run of less than one takes SHORT_BATCH_SIZE pictures a step. Keras' labels are (50000, 1)
-    and (10000, 1); here they are (50000,) and (10000,).
+Errata: S4 gives the loss the softmax's output, from which Keras takes the logits back. Here the loss gets the logits.
+    S4's "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch has S4's 1563 steps, however many
+    pictures there are. A run of less than one epoch takes SHORT_BATCH_SIZE pictures a step. Keras' labels are (50000,
+    1) and (10000, 1); here they are (50000,) and (10000,).
 """
 
 import tensorflow as tf

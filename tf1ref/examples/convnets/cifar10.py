@@ -4,10 +4,11 @@ Source: S1 743-872
 TF1: inference -> loss -> train; losses gather in a collection; files reach conv2d through queues, without feeding; an
     evaluator of its own follows the checkpoints and restores the averages in place of the weights.
 Now: the same steps as methods; tf.data reads, a queue shuffles, the penalties are a list that is returned.
-Errata: S1's 19.5M multiply-adds are 18.5M (conv2 alone has 14.7M). Its 86 % take hours on a GPU; STEPS is what a CPU
-    does in minutes. 16 threads made every run different (see _cifar10_input.py). The evaluator took 79 whole batches,
-    112 pictures of 10,000 twice: here every picture counts once. The standardization takes the random brightness
-    back, and the contrast but for the channels' means: of the distortions, crop and flip do the work.
+Errata: S1 counts 19.5M multiply-adds; there are 18.5M, of which conv2 alone has 14.7M. Its 86 % take hours on a GPU.
+    STEPS is what a CPU does in minutes. Its 16 threads made every run different (see _cifar10_input.py). Its evaluator
+    took 79 whole batches, and so 112 pictures of 10,000 twice. Here every picture counts once. The standardization
+    undoes the random brightness, and the random contrast except for the channels' means. So crop and flip are the
+    distortions that have an effect.
 See: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 

@@ -3,10 +3,10 @@
 Source: S3 2115-2210, S0 1158-1236, S4 3335-3560
 TF1: placeholders may leave height and width open; the size that comes out is then known only when the op runs.
 Now: the same kernels, called with arrays. Neither turns the kernel around: what is called convolution is correlation.
-Errata: S4 says that two kernels of 3 x 3 draw out the same features as one of 5 x 5. They see as far; without an
-    activation between them they are one kernel of 5 x 5, but only some such kernels come of 18 numbers (composed).
-    S4's general cost lacks parentheses, (x - (n - 1))^2 is meant, and its sizes are called "padding". S3's
-    scipy.signal.convolve2d gives the same numbers as its ndimage.convolve only because that pads with zeros.
+Errata: S4 says that two kernels of 3 x 3 draw out the same features as one of 5 x 5. They see as far. Without an
+    activation between them they are one kernel of 5 x 5, but 18 numbers make only some of those kernels (composed).
+    S4's general cost lacks parentheses: it means (x - (n - 1))^2. S4 calls its sizes "padding". S3's
+    scipy.signal.convolve2d gives the same numbers as its ndimage.convolve only because that one pads with zeros.
 """
 
 import numpy as np

@@ -4,10 +4,11 @@ Source: S4 4619-4929
 TF1: a branch is a row of convolutions; concat joins the four along the channels, and global averages replace the
     dense layers.
 Now: a block is an object with four lists of layers.
-Errata: S4's ConvBNRelu passes training=False in training, too. Batch norm never sees a batch, its averages stay 0 and
-    1, and it only scales and shifts. S4 takes this to mean averages over the whole training set. The figures S4 prints
-    (.4645) are those. NORMALIZE_BY_BATCH is that flag. S4 gives dense layers 90 % of VGG's parameters: true of the
-    paper's network, of S4's own it is 3.5 %. Softmax, epochs and short runs: see cbapd.
+Errata: S4's ConvBNRelu passes training=False in training, too. So batch norm never sees a batch: its averages stay 0
+    and 1, and it only scales and shifts. S4 takes this to mean averages over the whole training set. S4's printed
+    figures (.4645) come from that network. NORMALIZE_BY_BATCH is that flag. S4 gives dense layers 90 % of VGG's
+    parameters. This is true of the paper's network; in S4's own they have 3.5 %. For softmax, epochs and short runs see
+    cbapd.
 See: Szegedy et al., Going Deeper with Convolutions, arXiv:1409.4842
 """
 

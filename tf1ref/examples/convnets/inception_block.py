@@ -3,8 +3,8 @@
 Source: S3 2755-2803
 TF1: variable scopes name the paths as the released checkpoint does; arg_scope sets stride and padding of all layers.
 Now: a table of the nine convolutions makes the variables under the same names; the call says how they are joined.
-Errata: S3's placeholder is a picture of 28 x 28 x 1; the block follows Mixed_7b, whose output is 8 x 8 x 2048.
-    The network S3 names has batch norm in each convolution in place of the biases; S3's block has biases.
+Errata: S3's placeholder is a picture of 28 x 28 x 1. The block follows Mixed_7b, whose output is 8 x 8 x 2048. The
+    network that S3 names has batch norm in each convolution in place of the biases; S3's block has biases.
 See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 

@@ -4,10 +4,10 @@ Source: S3 2755-2803, S0 1259-1271
 TF1: slim's layers read the table row by row; arg_scope gives every convolution its batch norm. The names are those
     of the released checkpoint.
 Now: the same table makes the variables; a call goes over it again.
-Errata: S3 counts 46 layers and 96 convolutions, without saying which. 94 lead to the logits, and two to the auxiliary
-    ones. The two of 1 x 1 that give the logits themselves are not among them. In S0's list one of the kernels is 5 x 5
-    everywhere; here most of these are two of 3 x 3, or 1 x 7 and 7 x 1. The network here is not trained. Dropout and
-    the averages' decay, which only training has, are left out.
+Errata: S3 counts 46 layers and 96 convolutions, and does not say which. 94 of them lead to the logits, and two to the
+    auxiliary logits. The two convolutions of 1 x 1 that give the logits themselves are not counted. In S0's list one of
+    the kernels is 5 x 5 in every block. Here most of these are two of 3 x 3, or 1 x 7 and 7 x 1. The network here is
+    not trained, so dropout and the averages' decay are left out.
 See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 

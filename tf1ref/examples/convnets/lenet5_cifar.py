@@ -3,8 +3,8 @@
 Source: S4 3940-4089
 TF1: two loops over tables of layers in a function; the scopes c1 ... f3 keep the layers' variables apart.
 Now: the same two loops, once to make the layers and once to call them.
-Errata: LeNet of 1998 had tanh, average pools with weights of their own, and pictures of 32 x 32 with one channel; S4
-    gives the sigmoid as its usual activation. Softmax, epochs and short runs: see cbapd.
+Errata: S4 gives the sigmoid as LeNet's usual activation. LeNet of 1998 had tanh, average pools with weights of their
+    own, and pictures of 32 x 32 with one channel. For softmax, epochs and short runs see cbapd.
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 

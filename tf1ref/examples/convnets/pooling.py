@@ -3,9 +3,9 @@
 Source: S3 2211-2242, S4 3630-3684, S0 1191-1236
 TF1: ksize and strides have four numbers, the first and the last of which are 1.
 Now: two numbers do; a global average is a mean over height and width.
-Errata: S3 says that the window moves along the depth as well: each channel has windows of its own. S4 gives a pool the
-    quarter of a picture's size, true of 2 x 2 with a stride of 2. None of them says that a mean or a maximum leaves out
-    the zeros of SAME.
+Errata: S3 says that the window moves along the depth as well; each channel has windows of its own. S4 says that a pool
+    leaves a quarter of a picture's size. This is true of 2 x 2 with a stride of 2. None of them says that a mean or a
+    maximum leaves out the zeros of SAME.
 """
 
 import numpy as np

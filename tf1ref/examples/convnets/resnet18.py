@@ -4,9 +4,10 @@ Source: S4 4930-5163
 TF1: a block is a function that adds two convolutions and a shortcut around them; L2 of the last kernel goes to the
     collection of regularization losses.
 Now: a block is a tuple of layers; the penalty is returned by a method and added to the loss.
-Errata: The comment beside S4's inner loop says "which convolution"; it counts blocks, of two convolutions each. The
-    eighteen layers do not count the three convolutions of 1 x 1 on the shortcuts. S4's regularizers.l2() is .01 times
-    the sum of squares, twice what TF1's l2_regularizer(.01) gives. Softmax, epochs and short runs: see cbapd.
+Errata: The comment beside S4's inner loop says "which convolution", but the loop counts blocks, and each has two
+    convolutions. The eighteen layers do not include the three convolutions of 1 x 1 on the shortcuts. S4's
+    regularizers.l2() is .01 times the sum of squares, twice what TF1's l2_regularizer(.01) gives. For softmax, epochs
+    and short runs see cbapd.
 See: He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385
 """
 

@@ -3,10 +3,11 @@
 Source: S3 2368-2455
 TF1: slim.conv2d makes its variables, adds the biases and the relu; arg_scope gives many calls the same arguments.
 Now: there is no slim; a function makes a layer, and functools.partial gives it other defaults.
-Errata: S3 sets SAME in raw ops beside VALID in slim's, and calls the variable "weight", which slim calls "weights":
-    the two columns are not the same layer. S3 rightly doubts arg_scope's form with a dict. A dict is a scope that was
-    kept by `with ... as scope`; a dict of functions sets nothing and gives no error. Its text puts slim.avg_pool2d
-    under slim.max_pool2d. There is no lrn in slim: what S3 shows is tf.nn.lrn, to the last default.
+Errata: S3 compares a layer of raw ops with slim's, but they are not the same layer: it pads SAME in one and VALID in
+    the other. It calls the variable "weight"; slim calls it "weights". S3 rightly doubts arg_scope's form with a dict.
+    The dict has to be a scope that `with ... as scope` gave. A dict of functions sets nothing and gives no error. S3's
+    text puts slim.avg_pool2d under slim.max_pool2d. There is no lrn in slim: what S3 shows is tf.nn.lrn, with the same
+    defaults.
 """
 
 import functools

@@ -1,20 +1,21 @@
 """LeNet-5 on parameter servers: between-graph, asynchronous
 
 Source: S0 2329-2640
-TF1: ClusterSpec lists all tasks, and every process starts a Server as one of them. A ps joins. Each worker builds the
-    same graph; replica_device_setter puts its variables on the ps and all else on the worker. In
-    MonitoredTrainingSession worker 0, the chief, initializes and saves; the others wait for it. From then on the
-    workers' steps interleave freely, and all of them count one global_step.
-Now: the same step as a tf.function. One worker alone is deterministic, and there the two are equal; what
-    several asynchronous workers reach differs from run to run in both worlds.
-Errata: S0 runs global_variables_initializer in its monitored session, which wipes what other workers learned or
-    a checkpoint held. It starts weights at deviation 1 and puts relu6 on the logits, where LeNet stays at 9.8 %
-    (here .1, and none). Its rate of .99 diverges from there on (here .02). Its placeholders are open but its
-    reshape is bound to the batch size. Without device filters its session waits for all workers. It gives a file for
-    the folder of checkpoints. A worker that comes before the chief sleeps 30 s, and no ps ever ends (both are TF1's
-    own; a launcher's tasks avoid them). Its batches are drawn with numpy's global random state, alike in all workers
-    once seeded; here each worker draws from its own. What it prints every 100 steps, hooks.py leaves to hooks.
-    (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see mnist/_pixels.py); so it does here.
+TF1: ClusterSpec lists all tasks, and every process starts a Server as one of them. A ps calls join(). Each worker
+    builds the same graph. replica_device_setter puts its variables on the ps and all else on the worker. In
+    MonitoredTrainingSession worker 0, the chief, initializes and saves; the others wait for it. Then the workers' steps
+    interleave in any order, and all workers count one global_step.
+Now: the same step as a tf.function. One worker alone is deterministic, and there the two halves are equal. What several
+    asynchronous workers reach differs from run to run in both worlds.
+Errata: S0 runs global_variables_initializer in its monitored session. That wipes what other workers learned, or what a
+    checkpoint held. It draws weights with deviation 1 and puts relu6 on the logits, and so LeNet stays at 9.8 %. Here
+    the deviation is .1, and the logits have no activation. Its rate of .99 then diverges; here it is .02. Its
+    placeholders take any batch, but its reshape only one size. Its session has no device filters, so it waits for all
+    workers. It gives a file where a folder of checkpoints is asked for. A worker that comes before the chief sleeps 30
+    s, and a ps never ends. TF1 itself does both; a launcher's tasks avoid them. Its batches are drawn with numpy's
+    global random state, so that all workers draw the same batches once it is seeded. Here each worker has a generator
+    of its own. S0 prints every 100 steps in its loop; hooks.py leaves that to hooks. (x_train - 255) / 255 wraps uint8
+    to (x + 1) % 256 / 255 (see mnist/_pixels.py). This program does the same.
 See: Dean et al., Large Scale Distributed Deep Networks, NIPS 2012
 """
 

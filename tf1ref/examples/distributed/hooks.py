@@ -2,13 +2,13 @@
 
 Source: S0 2600-2640
 TF1: a hook of MonitoredTrainingSession adds ops to the graph before it is final (begin), asks a run for more fetches
-    (before_run), sees what they gave (after_run), and can end the loop. TensorFlow's stop, log, save and summarize;
-    two here are of our own. The cluster is that of async_mnist.py; but its second worker evaluates.
-Now: a loop of one's own calls plain functions after a step. Equal, with what the hooks' timers do written out.
-Errata: S0 gives MonitoredTrainingSession a file for its folder of checkpoints, counts the steps of a worker as the
-    steps of all, and reports from inside the loop what hooks are made for. TensorFlow's own: the first summary is
-    that of step 1, not 0, and the next that of step 101. In a cluster it may be that of step 100: the hook reads the
-    step in the very run that changes it. LoggingTensorHook logs the values of run 1, 101, ...
+    (before_run), sees what they gave (after_run), and can end the loop. TensorFlow has hooks that stop, log, save and
+    summarize; two more are written here. The cluster is that of async_mnist.py, but its second worker evaluates.
+Now: a loop of one's own calls plain functions after a step. It is equal, with what the hooks' timers do written out.
+Errata: S0 gives MonitoredTrainingSession a file for its folder of checkpoints, counts the steps of one worker as the
+    steps of all, and reports from inside the loop, which is what hooks are for. In TensorFlow the first summary is that
+    of step 1, not 0, and the next one that of step 101. In a cluster it may be that of step 100, because the hook reads
+    the step in the same run that changes it. LoggingTensorHook logs the values of run 1, 101, ...
 """
 
 import os
@@ -155,7 +155,7 @@ def train_graph(cluster, target, data, steps, folder):
         graph = build_graph()
         watch, validation = Watch(graph, bar), Validation(graph, data.validation)
         hooks = hooks_of(graph, watch, validation, logged, steps, folder)
-        # Under a launcher with a folder for checkpoints it saves there too, for whoever evaluates.
+        # Under a launcher with a folder for checkpoints it saves there too, for the worker that evaluates.
         saving = {"checkpoint_dir": _tasks.checkpoint_folder(), "save_checkpoint_steps": SAVE_EVERY}
         with v1.train.MonitoredTrainingSession(target, is_chief=True, hooks=hooks, config=config, **saving) as sess:
             while not sess.should_stop():

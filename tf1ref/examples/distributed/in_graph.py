@@ -1,16 +1,16 @@
 """One client, its ops pinned to the tasks of a cluster: in-graph replication
 
 Source: S2 255-297
-TF1: every task starts a Server of the ClusterSpec. Worker 0, the client, builds one graph for the whole cluster: a
-    variable pinned to a ps, ops pinned to workers, tensors sent between them over gRPC. The other tasks need no
-    program: they join, and compute what is placed on them.
-Now: the same function on one machine. (tf.distribute's ParameterServerStrategy is the heir of this form, one
-    coordinator and workers that only serve; but its ClusterCoordinator gives a function to whoever is free, so
-    that nothing can be pinned.)
-Errata: S2 lets two workers assign to x in one run without an order, so that every result is possible; here the
-    second follows the first. Its x is drawn without a seed, and falls to 1e-7 in the third of its hundred rounds
-    and to 0 in the sixth: it prints .2 and .5 almost from the beginning. Its client connects to a third worker, to
-    which nothing is pinned; here it is worker 0. Its servers never end.
+TF1: every task starts a Server of the ClusterSpec. Worker 0, the client, builds one graph for the whole cluster: it
+    pins a variable to a ps and ops to workers. Tensors travel between them over gRPC. The other tasks need no program
+    of their own: they call join() and compute what is placed on them.
+Now: the same function on one machine. tf.distribute's ParameterServerStrategy is the heir of this form: it has one
+    coordinator, and workers that only serve. But its ClusterCoordinator gives a function to any worker that is free, so
+    that nothing can be pinned.
+Errata: S2 lets two workers assign to x in one run without an order, so that every result is possible. Here the second
+    assignment follows the first. S2 draws x without a seed. x falls to 1e-7 in the third of its hundred rounds and to 0
+    in the sixth, so it prints .2 and .5 almost from the beginning. S2's client connects to a third worker, which has no
+    ops. Here the client is worker 0. S2's servers never end.
 """
 
 import numpy as np

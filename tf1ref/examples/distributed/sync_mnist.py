@@ -4,13 +4,13 @@ Source: S2 255-297
 TF1: ClusterSpec, Server, replica_device_setter and MonitoredTrainingSession as in async_mnist.py. With
     SyncReplicasOptimizer the workers' gradients meet in accumulators on the ps; the chief's queue runner applies their
     mean and hands every worker a token, without which it does not begin the next step.
-Now: the gradients of all workers as calls of one tf.function, averaged in worker order: bit for bit the same. In a
-    cluster a ClusterCoordinator hands these calls to whoever is free, which changes no bit either.
-Errata: S2 names SyncReplicasOptimizer without a program. By default it begins with a token a worker, and then one
-    worker can contribute twice to a step: num_tokens=0. Accumulators add in the order of arrival: that makes no
-    difference for two workers, and 5e-8 for three. FIXED_ORDER gives every worker a queue of its own, and the
-    chief adds in worker order: exact for any number. A worker that waits for a token when the chief has ended
-    would wait for ever: the chief closes the tokens' queue. A worker that comes before the chief's variables sleeps
+Now: each worker's gradients come from a call of one tf.function, and their mean is taken in worker order: bit for bit
+    the same. In a cluster a ClusterCoordinator gives these calls to any worker that is free. That changes no bit.
+Errata: S2 names SyncReplicasOptimizer without a program. By default it begins with one token for each worker, so that
+    one worker can contribute twice to a step: here num_tokens=0. Accumulators add in the order of arrival. That makes
+    no difference for two workers, and 5e-8 for three. With FIXED_ORDER every worker has a queue of its own, and the
+    chief adds in worker order, which is exact for any number. A worker that waits for a token when the chief has ended
+    would wait for ever, so the chief closes the tokens' queue. A worker that comes before the chief's variables sleeps
     30 s in MonitoredTrainingSession, which hides its session manager's recovery_wait_secs.
 """
 

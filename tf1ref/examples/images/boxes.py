@@ -33,7 +33,7 @@ def build_graph():
     jpeg = v1.placeholder(v1.string, [], name="jpeg")
     image = v1.image.convert_image_dtype(v1.image.decode_jpeg(jpeg, channels=3), v1.float32)
     resized = v1.image.resize_images(image, SIZE, method=1)
-    batched = v1.expand_dims(resized, 0)
+    batched = v1.expand_dims(resized, 0)  # (h, w, 3) -> (1, h, w, 3)
     drawn = v1.image.draw_bounding_boxes(batched, v1.constant(BOXES))
     begin, size, box = v1.image.sample_distorted_bounding_box(
         v1.shape(resized),
@@ -79,7 +79,7 @@ def draw_boxes(jpeg):
     """Returns the picture, 300 x 300, and the one with two boxes."""
     image = tf.image.convert_image_dtype(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)
     # tf.image.resize(method="nearest") would take other pixels than TF1: those nearest to the middles.
-    batched = tf.raw_ops.ResizeNearestNeighbor(images=image[None], size=SIZE)
+    batched = tf.raw_ops.ResizeNearestNeighbor(images=image[None], size=SIZE)  # (h, w, 3) -> (1, 300, 300, 3)
     return batched, tf.image.draw_bounding_boxes(batched, tf.constant(BOXES), colors=None)
 
 

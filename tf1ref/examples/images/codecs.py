@@ -3,10 +3,10 @@
 Source: S3 3041-3089, S0 1878-1900
 TF1: a file is read in Python (gfile) and decoded by an op; the decoded shape is unknown while the graph is built.
 Now: tf.io.read_file, tf.io.decode_jpeg, tf.io.encode_png ...: the same kernels under tf.io, the bytes at once.
-Errata: S3 asks is_jpeg and then decodes as JPEG in either branch; here the other one is decode_png (which also reads
-    JPEG: the ops go by the bytes, not by their names). The result of decode_image has no static shape or rank, and
+Errata: S3 asks is_jpeg and then decodes as JPEG in both branches. Here the other branch has decode_png. (It reads JPEG,
+    too: the ops go by the bytes, not by their names.) The result of decode_image has no static shape or rank, so it
     cannot be resized. expand_animations=False excludes animations and gives it three axes.
-    S0's range "[0, 1)" includes 1. S0 and S3 save a picture again as JPEG: that is not lossless, PNG is.
+    S0's range "[0, 1)" includes 1. S0 and S3 save a picture again as JPEG, which loses something; PNG does not.
 """
 
 import os
@@ -61,7 +61,7 @@ def build_graph():
         "png": v1.image.decode_png(png),
         "imread": imread(png),
         "image": v1.image.decode_image(jpeg, expand_animations=False),
-        "is_jpeg": v1.stack([v1.image.is_jpeg(jpeg), v1.image.is_jpeg(png)]),
+        "is_jpeg": v1.stack([v1.image.is_jpeg(jpeg), v1.image.is_jpeg(png)]),  # two scalars -> (2,)
         "as_float": as_float,
         "as_uint8": v1.image.convert_image_dtype(as_float, v1.uint8, saturate=True),
         "as_uint16": v1.image.convert_image_dtype(img_data, v1.uint16),
@@ -124,7 +124,7 @@ def codecs(jpeg, png):
         "png": tf.io.decode_png(png),
         "imread": imread(png),
         "image": tf.io.decode_image(jpeg, expand_animations=False),
-        "is_jpeg": tf.stack([tf.io.is_jpeg(jpeg), tf.io.is_jpeg(png)]),
+        "is_jpeg": tf.stack([tf.io.is_jpeg(jpeg), tf.io.is_jpeg(png)]),  # two scalars -> (2,)
         "as_float": as_float,
         "as_uint8": tf.image.convert_image_dtype(as_float, tf.uint8, saturate=True),
         "as_uint16": tf.image.convert_image_dtype(img_data, tf.uint16),

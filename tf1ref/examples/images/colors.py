@@ -3,10 +3,10 @@
 Source: S3 3174-3210, S0 1920-1940
 TF1: random_contrast and its like draw one number a run and call the fixed op with it.
 Now: the same names in tf.image, a number a call; with op seeds both draw the same numbers.
-Errata: S3 leaves values outside 0 ... 1 (brightness -0.5 makes half of them negative); S0 clips, as is done here for
-    the display alone. S3's contrast -5 is a negative, five times as strong; its saturation -5 is the same as 0: gray,
-    since the product is cut to 0 ... 1. S0 calls contrast 0.5 an increase: it halves the distance to the mean.
-    per_image_standardization does not divide by a deviation below 1 / sqrt(number of values).
+Errata: S3 leaves values outside 0 ... 1; brightness -0.5 makes half of them negative. S0 clips them. Here they are
+    clipped for the display only. S3's contrast -5 is a negative, five times as strong. Its saturation -5 is the same as
+    0, gray, since the product is clipped to 0 ... 1. S0 calls contrast 0.5 an increase; it halves the distance to the
+    mean. per_image_standardization does not divide by a deviation below 1 / sqrt(number of values).
 """
 
 import numpy as np

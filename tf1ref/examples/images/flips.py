@@ -3,8 +3,8 @@
 Source: S3 3146-3173
 TF1: a random flip draws anew in every run of the session, from its op's own generator.
 Now: the generator belongs to the op in the traced function, and every call draws anew.
-Errata: S3's captions of random_flip_left_right and random_flip_up_down are exchanged. transpose_image is transpose
-    now; it flips along the main diagonal, which changes 400 x 600 to 600 x 400.
+Errata: S3 exchanges the captions of random_flip_left_right and random_flip_up_down. transpose_image is called transpose
+    now. It flips along the main diagonal, which changes 400 x 600 to 600 x 400.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ def build_graph():
             "up_down": up_down,
             "left_right": left_right,
             "transposed": transposed,
-            "twice_is_the_picture": v1.reduce_all(v1.equal(v1.stack(twice), image)),
+            "twice_is_the_picture": v1.reduce_all(v1.equal(v1.stack(twice), image)),  # (3, h, w, 3) -> ()
         },
         "random": {
             "left_right": v1.image.random_flip_left_right(small, seed=1),
@@ -81,7 +81,7 @@ def flips(jpeg):
         "up_down": up_down,
         "left_right": left_right,
         "transposed": transposed,
-        "twice_is_the_picture": tf.reduce_all(tf.equal(tf.stack(twice), image)),
+        "twice_is_the_picture": tf.reduce_all(tf.equal(tf.stack(twice), image)),  # (3, h, w, 3) -> ()
     }
 
 

@@ -3,9 +3,10 @@
 Source: S3 3254-3304
 TF1: Python chooses method and order at random while the graph is built, so every run resizes alike.
 Now: the same for tf.function: a Python value is fixed when it is traced, and each combination is traced once.
-Errata: S3 samples the box twice and throws the first away. It draws method and order from numpy's global generator,
-    without a seed. Its loop adds a preprocessor to the graph for every picture that it shows. Here nine are built, with
-    seeds of their own, and then run. Its decode_jpeg leaves the channels open, which a gray file would decide.
+Errata: S3 samples the box twice and does not use the first one. It draws method and order from numpy's global
+    generator, without a seed. Its loop adds a preprocessor to the graph for every picture that it shows. Here nine are
+    built, each with seeds of its own, and then they run. Its decode_jpeg does not say how many channels there are, so a
+    gray file would have one.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ Now: tf.image.resize measures from their middles (half_pixel_centers), which shi
     pixel. The raw ops give TF1's numbers with half_pixel_centers=False, and TF2's, in a graph, with True.
 Errata: S3 calls central_crop's 0.5 a share of the size. It is a share of each side, so a quarter of the picture is
     left.
-    crop_and_resize's method "bilinear" is not the only one: "nearest" is there too.
+    S3 knows only "bilinear" as crop_and_resize's method. There is "nearest", too.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ def build_graph():
     """Adds every op of the chapter on one decoded picture to the default graph."""
     jpeg = v1.placeholder(v1.string, [], name="jpeg")
     image = v1.image.convert_image_dtype(v1.image.decode_jpeg(jpeg, channels=3), v1.float32)
-    batch = v1.expand_dims(image, 0)
+    batch = v1.expand_dims(image, 0)  # (h, w, 3) -> (1, h, w, 3)
     ramp = v1.constant(RAMP, shape=[1, 1, 2, 1])
     endpoints = {name: v1.image.resize_images(image, SIZE, method=i) for i, name in enumerate(METHODS)}
     endpoints["bilinear_shape"] = v1.shape(endpoints["bilinear"])
@@ -59,7 +59,7 @@ def build_graph():
         "box_padded": v1.image.pad_to_bounding_box(image, *PAD),
         "crop_and_resize": v1.image.crop_and_resize(batch, [BOX], [0], CROP_SIZE)[0],
         "crop_and_resize_nearest": v1.image.crop_and_resize(batch, [BOX], [0], CROP_SIZE, method="nearest")[0],
-        **{name: v1.reshape(value, [-1]) for name, value in ramps.items()},
+        **{name: v1.reshape(value, [-1]) for name, value in ramps.items()},  # (1, 1, 4, 1) -> (4,)
     }
 
 
@@ -73,7 +73,7 @@ def run_graph():
 
 def resize_images(image, size, method):
     """Computes tf.compat.v1.image.resize_images(image, size, method) on one picture, by the kernels that it calls."""
-    batch = tf.expand_dims(image, 0)
+    batch = tf.expand_dims(image, 0)  # (h, w, 3) -> (1, h, w, 3)
     if method == 0:
         return tf.raw_ops.ResizeBilinear(images=batch, size=size, half_pixel_centers=False)[0]
     if method == 1:
@@ -87,7 +87,7 @@ def resize_images(image, size, method):
 def resize_and_crop(jpeg):
     """Runs the same ops on one decoded picture. Ops that did not change have lost the word image in their names."""
     image = tf.image.convert_image_dtype(tf.io.decode_jpeg(jpeg, channels=3), tf.float32)
-    batch = tf.expand_dims(image, 0)
+    batch = tf.expand_dims(image, 0)  # (h, w, 3) -> (1, h, w, 3)
     ramp = tf.constant(RAMP, shape=[1, 1, 2, 1])
     results = {name: resize_images(image, SIZE, i) for i, name in enumerate(METHODS)}
     results["bilinear_shape"] = tf.shape(results["bilinear"])
@@ -106,7 +106,7 @@ def resize_and_crop(jpeg):
         "box_padded": tf.image.pad_to_bounding_box(image, *PAD),
         "crop_and_resize": tf.image.crop_and_resize(batch, [BOX], [0], CROP_SIZE)[0],
         "crop_and_resize_nearest": tf.image.crop_and_resize(batch, [BOX], [0], CROP_SIZE, method="nearest")[0],
-        **{name: tf.reshape(value, [-1]) for name, value in ramps.items()},
+        **{name: tf.reshape(value, [-1]) for name, value in ramps.items()},  # -> (4,)
     }
 
 

@@ -3,10 +3,10 @@
 Source: S4 2378-2530
 TF1: the penalty is an op of contrib's l2_regularizer; epochs, shuffling and validation are a loop of one's own.
 Now: the same layer as a tf.Module. S4's compile and fit hide the loop and three decisions: see Errata.
-Errata: none in its arithmetic; its argument lr is now called learning_rate. Its L2 is .01 * sum(w^2), twice what
-    l2_regularizer(.01) and tf.nn.l2_loss give. Its fit shuffles the 120 training flowers again every epoch, from a
-    seed of its own; here from SEED. The loss and accuracy it prints are means over the epoch while the weights
-    move, those of the validation set are of the weights after it; both losses have the penalty in them.
+Errata: S4's arithmetic is right. Its argument lr is now called learning_rate. Its L2 is .01 * sum(w^2), twice what
+    l2_regularizer(.01) and tf.nn.l2_loss give. Its fit shuffles the 120 training flowers again every epoch with a seed
+    of its own; here SEED decides. The loss and the accuracy that it prints for training are means over the epoch, while
+    the weights move. Those of the validation set are of the weights after the epoch. Both losses include the penalty.
 """
 
 import numpy as np

@@ -3,11 +3,11 @@
 Source: S4 2061-2285, 857-1023
 TF1: the moments m and v are variables beside the weights; all new values are computed before the first assign.
 Now: the same few lines in a tf.function, on tf.Variables. training/optimizers has the kernels that do this.
-Errata: in two of Adagrad's formulas S4 sums g_t^2, the last step's, t times: g_tau is meant. In Adam's it writes
-    V_step-1 for V_t-1. No rule has an epsilon: once RMSProp has learnt the first flower, the V of its weights decays to
-    0 in float32, and 0 / 0 makes every weight NaN. With oneDNN on this happens after epoch 369 (--set EPSILON=0). Here
-    it has TF1's epsilon. S4 shows pictures and times of its programs, not the programs: network, rate and batches are
-    those of its iris program.
+Errata: in two of Adagrad's formulas S4 adds the last step's g_t^2 t times, where g_tau is meant. In Adam's it writes
+    V_step-1 for V_t-1. None of its rules has an epsilon. Once RMSProp has learnt the first flower, the V of its weights
+    decays to 0 in float32, and 0 / 0 makes every weight NaN. With oneDNN on this happens after epoch 369 (--set
+    EPSILON=0). Here the rules have TF1's epsilon. S4 shows pictures and times of its programs, but not the programs.
+    Network, rate and batches here are those of its iris program.
 """
 
 import numpy as np

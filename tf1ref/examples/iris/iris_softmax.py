@@ -3,10 +3,10 @@
 Source: S4 54-105, 857-1023
 TF1: batches are fed; the gradients and both assign_sub are ops, and their order has to be asked for.
 Now: GradientTape and assign_sub in a tf.function; the order of the lines is the order of the effects.
-Errata: S4's formula of the mean square error subtracts y from itself; y_ - y is meant. The loss it prints is the
-    mean of four batch means although the fourth batch has 24 flowers, not 32; kept. It says the labels are int32
-    (on Linux they are int64). It draws w1 and b1 with one seed. Eager mode continues one sequence, but a graph starts
-    it twice, so b1 repeats the first row of w1. Here b1 has a seed of its own.
+Errata: S4's formula of the mean square error subtracts y from itself; y_ - y is meant. The loss that it prints is the
+    mean of four batch means, although the fourth batch has 24 flowers and the others 32. This is kept. It says that the
+    labels are int32; on Linux they are int64. It draws w1 and b1 with one seed. Eager mode continues one sequence, but
+    a graph starts it twice, so that b1 repeats the first row of w1. Here b1 has a seed of its own.
 """
 
 import numpy as np

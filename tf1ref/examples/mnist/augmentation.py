@@ -3,9 +3,9 @@
 Source: S4 2813-2897
 TF1: the generator becomes ops of the graph: one projective transform a picture, its numbers drawn at random.
 Now: a tf.function made for each kind of change; every call draws anew.
-Errata: S4 calls image_gen_train.fit, which counts only for whitening and centring, and rescale=1. / 1., which does
-    nothing. Its list has horizontal_flip, its program leaves it off, rightly: a mirrored 2 is none. Of the
-    pictures made it shows none; here they are in the trace.
+Errata: S4 calls image_gen_train.fit, which matters only for whitening and centring, and sets rescale=1. / 1., which
+    does nothing. Its list has horizontal_flip. Its program rightly leaves it off: a mirrored 2 is not a 2. It shows
+    none of the pictures that it makes; here they are in the trace.
 """
 
 import math

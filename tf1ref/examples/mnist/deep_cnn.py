@@ -4,13 +4,13 @@ Source: S1 365-535, S3 2243-2367
 TF1: keep_prob is a placeholder: .5 is fed to train, 1 to measure. Every run of the one dropout op draws a mask.
 Now: keep_prob and `training` are tensors, so that one trace trains and measures. A second trace would have a random
     generator of its own. The graph draws masks when it measures, too, so the masks would differ.
-Errata: S1 stops after 12,001 steps and says "about 99.2 %"; that is .9907 from SEED, and .9928 after 20,000.
-    S1 takes the logarithm of softmax's output, which is NaN once a probability rounds to 0; the cross entropy comes
-    from the logits here, as in S3. S1 adds up the losses of a batch (reduce_sum); here it is their mean, as in S3,
-    which Adam hardly feels: it divides by the gradient's size. S1 shows no W_fc2, b_fc2 and no placeholders, and all
-    its variables are unnamed: "Variable_5" in a checkpoint and in TensorBoard. S3 feeds pixels from 0 to 255, in file
-    order, 5000 steps of 100. Both test 10,000 pictures in one run, which needs 1 GB for the first convolution alone:
-    here 500 a run.
+Errata: S1 stops after 12,001 steps and says "about 99.2 %". With SEED those steps reach .9907, and 20,000 reach .9928.
+    S1 takes the logarithm of softmax's output, which is NaN once a probability rounds to 0. Here the cross entropy
+    comes from the logits, as in S3. S1 adds up the losses of a batch (reduce_sum). Here their mean is taken, as in S3.
+    That has little effect on Adam, which divides by the gradient's size. S1 shows neither W_fc2 and b_fc2 nor the
+    placeholders. All its variables are unnamed, so a checkpoint and TensorBoard call them "Variable_5" and the like. S3
+    feeds pixels from 0 to 255, in file order, in 5000 steps of 100. Both test 10,000 pictures in one run, which needs 1
+    GB for the first convolution alone. Here a run has 500.
 """
 
 import os

@@ -3,10 +3,10 @@
 Source: S4 2530-2695
 TF1: the epochs, the batches, the running means of loss and accuracy and the validation are a loop of one's own.
 Now: the same loop around a tf.function. S4 leaves it to Keras' compile and fit, twice: Sequential and a subclass.
-Errata: none in its arithmetic. It asks for from_logits=False; its Keras finds the softmax op and takes the cross
-    entropy from the logits behind it all the same, as here. Its validation set is the test set. The accuracy that it
-    prints for training (.9854) is a mean over the epoch, while the weights move. Its fit shuffles from a seed of
-    its own, here from SEED.
+Errata: S4's arithmetic is right. It asks for from_logits=False. Its Keras finds the softmax op and takes the cross
+    entropy from the logits before it all the same, as is done here. Its validation set is the test set. The accuracy
+    that it prints for training (.9854) is a mean over the epoch, while the weights move. Its fit shuffles with a seed
+    of its own; here SEED decides.
 """
 
 import numpy as np

@@ -3,12 +3,12 @@
 Source: S1 537-741
 TF1: four functions each add their part to one graph, in name scopes; placeholders have the batch size baked in.
 Now: the same four are methods; a batch of any size is an argument.
-Errata: S1 shows parts only: evaluation() and do_eval() are not among them, nor are rate, sizes and steps. Those here
-    are the ones of the tutorial that S1 translates, TensorFlow's fully_connected_feed.py. Its code calls
-    placeholders_inputs() what its text calls placeholder_inputs(). Its fake_data is for tests, and is left out.
-    tf.to_int64 and tf.scalar_summary are gone: cast, summary.scalar. The tutorial's do_eval takes the next 550 training
-    batches. In the middle of an epoch these are not all pictures once, and training then continues elsewhere. Here each
-    set is read in file order.
+Errata: S1 shows parts only: it has neither evaluation() and do_eval() nor rate, sizes and steps. Those here are from
+    the tutorial that S1 translates, TensorFlow's fully_connected_feed.py. S1's code says placeholders_inputs(), its
+    text placeholder_inputs(). Its fake_data is for tests and is left out. tf.to_int64 and tf.scalar_summary are gone;
+    they are cast and summary.scalar now. The tutorial's do_eval takes the next 550 training batches. In the middle of
+    an epoch these do not hold every picture once, and training then continues at another place. Here each set is read
+    in file order.
 """
 
 import math

@@ -4,9 +4,10 @@ Source: S3 2476-2754
 TF1: inference() builds the network once to train and once, in a graph of its own, to evaluate a checkpoint
     whose moving averages are restored into the weights (variables_to_restore).
 Now: one object, two instances; the evaluating one reads the averages by name from the same kind of checkpoint.
-Errata: S3 defines dropout, then calls inference(x, False, ...) while training: it never acts, and the figures are
-    those without it. DROPOUT is that flag; with True 10,000 steps reach .9864. S3's graphs are bound to the batch
-    size; here they can be served. The averages follow the training step, which S3 leaves open.
+Errata: S3 defines dropout, but calls inference(x, False, ...) while it trains. So dropout never acts, and S3's figures
+    are those without it. DROPOUT is that flag; with True, 10,000 steps reach .9864. S3's graphs take one batch size
+    only; these take any, so they can be served. S3 leaves open when the averages move. Here they follow the training
+    step.
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 

@@ -3,13 +3,14 @@
 Source: S0 1237-1520
 TF1: add_cnn_layer and add_layer take the activation as an argument and leave their penalties in a collection.
 Now: a layer is an object; called, it returns its output and its penalty.
-Errata: as S0 writes it, nothing is learned: weights and biases of deviation 1 drive the layers out of relu6's
-    slope between 0 and 6, and relu6 on the logits lets no gradient past. Within ten steps all logits are 0 or 6,
-    and the first 6 gives one digit as the answer to all: 0, right in 9.8 %. Without both, the rate of .99 still ends
-    it within 20 steps. To see S0's form: WEIGHT_DEVIATION=1, RELU6_ON_LOGITS=True, LEARNING_RATE_BASE=.99.
-    (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py); so it does here. A comment says that
-    the rate starts at .9 and falls by .96 every 100 steps; its code says .99, .9 and 5000. It binds the graph to
-    batches of 500, evaluates nothing, merges a summary that it never writes, and takes a second run for the loss.
+Errata: as S0 writes it, the network learns nothing. Weights and biases of deviation 1 drive the layers out of the range
+    between 0 and 6, where relu6 has a slope, and relu6 on the logits lets no gradient past. Within ten steps all logits
+    are 0 or 6, and the first 6 makes one digit the answer to all pictures: 0, which is right for 9.8 %. Even without
+    both, the rate of .99 ends all learning within 20 steps. S0's form is WEIGHT_DEVIATION=1, RELU6_ON_LOGITS=True,
+    LEARNING_RATE_BASE=.99. (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py). This program does
+    the same. A comment says that the rate starts at .9 and falls by .96 every 100 steps; the code says .99, .9 and
+    5000. S0 binds the graph to batches of 500, evaluates nothing, merges a summary that it never writes, and takes a
+    second run for the loss.
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 

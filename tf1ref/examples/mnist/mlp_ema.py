@@ -3,8 +3,8 @@
 Source: S3 1521-1629
 TF1: apply() adds shadow variables and an op that moves them; evaluation builds the network a second time on them.
 Now: shadows are variables of an object; evaluation passes them to the same function.
-Errata: S3 groups the training op and the averages without an order, so the averages see the weights before
-    or after the step by chance; here they follow it. Its last report counts from the loop variable.
+Errata: S3 groups the training op and the averages without an order. So it is chance whether the averages see the
+    weights before or after the step. Here they follow it. S3's last report counts from the loop variable.
 """
 
 import numpy as np

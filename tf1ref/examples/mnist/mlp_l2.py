@@ -3,13 +3,14 @@
 Source: S0 779-957
 TF1: every layer drops its penalty into the collection "losses", and add_n sums what lies there.
 Now: the layer returns its penalty, the caller sums; no list behind the program's back.
-Errata: (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py); so it does here. That saves the
-    program: with paper at -1, as it reads, the first layer saturates. relu6 on the output holds the logits
-    between 0 and 6, and a digit whose logit starts outside gets no gradient: of eight seeds one learned all ten, three
-    one, 9.6 %. S0 had such luck; here the output is linear (OUTPUT_RELU6 = True is S0's).
-    Before an argmax fetched alone, the graph optimizer drops relu6: loss and accuracy are fetched together.
-    S0 says that the rate starts at .1 and falls by .96 every 100 steps; its code, and this one, say .9, .9 and 5000.
-    Its step counter is trainable, "after n steps" are n + 1, no run writes its summary, its test set is not used.
+Errata: (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py), and this program does the same. That
+    saves the network: if paper were -1, as the line reads, the first layer would saturate. The output's relu6 holds the
+    logits between 0 and 6, and a digit whose logit starts outside gets no gradient. Of eight seeds one learned all ten
+    digits; three learned one digit and reached 9.6 %. S0 was as lucky as the one. Here the output is linear
+    (OUTPUT_RELU6 = True is S0's). When an argmax is fetched alone, the graph optimizer drops the relu6 before it, so
+    loss and accuracy are fetched together. S0 says that the rate starts at .1 and falls by .96 every 100 steps. Its
+    code, and this one, say .9, .9 and 5000. Its step counter is trainable, and its "after n steps" are n + 1. None of
+    its runs writes the summary or uses the test set.
 """
 
 import numpy as np

@@ -3,10 +3,10 @@
 Source: S4 2734-2812
 TF1: Python reads the files before the session starts; the arrays are fed, a batch a run.
 Now: the same arrays, a batch a call.
-Errata: S4 has 60,000 pictures to train on and 10,000 to test; here MNIST is written as 6,000 and 1,000 files, and 940
-    steps take the place of 9,375. S4 loads the .npy files wherever they exist, also when the pictures have changed
-    since; here they are made anew then. It counts on every line and file being right; here each mistake is named with
-    its line.
+Errata: S4 has 60,000 pictures to train on and 10,000 to test. Here MNIST is written as 6,000 and 1,000 files, and 940
+    steps take the place of 9,375. S4 loads the .npy files wherever they exist, even when the pictures have changed
+    since. Here they are then made anew. S4 counts on every line and every file being right. Here each mistake is named
+    with its line.
 """
 
 import io

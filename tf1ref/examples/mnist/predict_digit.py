@@ -4,10 +4,10 @@ Source: S4 3142-3333
 TF1: the application is a second graph that restores the checkpoint; a picture is fed with an axis
     of one before it.
 Now: a second object whose variables are restored by name; a call takes the stack of pictures.
-Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 for ink. A thin pen vanishes, and light
-    ink on dark paper turns inside out (0 of 10 drawn digits are right). MNIST's digits were cut out, scaled to 20 and
+Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 for ink. So a thin pen vanishes, and
+    light ink on dark paper is inverted (0 of 10 drawn digits are right). MNIST's digits were cut out, scaled to 20 and
     centred. `final/answer` is for pictures prepared like that, `final/answer_of_threshold` for S4's way. Its comments
-    have black and white exchanged, its inner loop takes the outer one's i, and Pillow's ANTIALIAS is LANCZOS now.
+    exchange black and white, its inner loop uses the outer loop's i, and Pillow's ANTIALIAS is LANCZOS now.
 """
 
 import io

@@ -6,8 +6,9 @@ TF1: a Saver keeps every global variable, including the optimizer's slots and th
 Now: a checkpoint holds what it is given by name: weights, slots, powers and the step have to be handed over.
 Errata: S4 keeps only the epoch with the lowest validation loss, so training does not continue from the last state.
     After a restart its callback has forgotten that loss and replaces the file in any case. Here the last state is kept,
-    and the batches seen already are passed over. Its text has eight decimals where numpy writes no exponents: 77 of the
-    trained network's 138 biases read back as other numbers; here as many digits as name one float32.
+    and the batches that were seen are passed over. S4's text has eight decimals where numpy writes no exponents. Then
+    77 of the trained network's 138 biases read back as other numbers. Here the text has as many digits as one float32
+    needs.
 """
 
 import math

@@ -3,10 +3,10 @@
 Source: S3 1468-1520, S1 152-363, S2 307-315
 TF1: placeholders are fed a batch at a time; Session.run(train_step) computes, updates and returns.
 Now: one tf.function a step, the batch is its argument; `train_batches` loops inside the function.
-Errata: S3 gives softmax's output to softmax_cross_entropy_with_logits, which applies softmax again: 90.77 %
-    after 1,000 steps. Logits belong there, and the figure passes 91 %.
-    S1 writes sum(y * log(softmax)), which is NaN once a probability rounds to 0; the cross entropy is taken
-    from the logits here. S2 recommends Adam at 1e-5, which needs its 55,000 steps; after 1,000 it is far off.
+Errata: S3 gives softmax's output to softmax_cross_entropy_with_logits, which applies softmax again, and reaches 90.77 %
+    after 1,000 steps. The op takes logits; with them the figure passes 91 %. S1 writes sum(y * log(softmax)), which is
+    NaN once a probability rounds to 0. Here the cross entropy comes from the logits. S2 recommends Adam at 1e-5. That
+    rate needs S2's 55,000 steps; after 1,000 it is far from the end.
 """
 
 import numpy as np

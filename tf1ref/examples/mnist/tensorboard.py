@@ -4,12 +4,13 @@ Source: S2 149-155
 TF1: a summary is an op among the others, a name scope its box in the graph and the front of its tag.
 Now: summaries are written outside of the tf.function, from what it returns, under any tags. Inside they would be ops,
     and the graph that is written would be full of their functions.
-Errata: S2 declares label_y, feeds all 55,000 pictures a hundred times, never a label, and trains nothing: its hundred
-    records are equal. Here batches of 100, the number in its comments, and the labels train the net. S2 summarizes
-    weight and bias under the same names, which become mean_2 and mean_5 (see monitoring.scalars). The ops of both lie
-    side by side in the layer's box. Here each has a box of its own.
-    The halves differ in one point. v1 makes a tag of every picture (input/image/0 to 2) and its brightest pixel white.
-    In tf.summary it is one tag with three samples, and the pixels stay as they are.
+Errata: S2 declares label_y and never feeds a label. It feeds all 55,000 pictures a hundred times and trains nothing, so
+    its hundred records are equal. Here batches of 100, the number in its comments, and the labels train the net. S2
+    summarizes weight and bias under the same names, which become mean_2 and mean_5 (see monitoring.scalars). The ops of
+    both lie side by side in the layer's box. Here each has a box of its own.
+    The halves differ in one point. The graph half makes a tag of every picture (input/image/0 to 2) and scales it so
+    that its brightest pixel is white. The function half writes one tag with three samples, and leaves the pixels as
+    they are.
 """
 
 import os

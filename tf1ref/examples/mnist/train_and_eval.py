@@ -4,11 +4,11 @@ Source: S3 1923-2100
 TF1: inference() is built once to train and once, in a graph of its own, to evaluate. variables_to_restore gives a Saver
     that reads the moving averages into the weights. The checkpoint's name has the step.
 Now: two objects; the evaluating one reads the averages by name from the same kind of checkpoint.
-Errata: S3 saves after steps 1, 1001 ... 9001: the last 999 steps of 10,000 are trained and lost. Its evaluator sleeps
-    ten seconds and looks again for ever, meeting a checkpoint twice or, on a fast machine, never; here it looks once
-    after every save. S3 leaves open whether the averages see a step's weights before or after it; here after.
-    It wonders why relu on the last layer makes accuracy low: relu lets no logit fall below 0, and the gradient of
-    those that would is 0.
+Errata: S3 saves after steps 1, 1001 ... 9001. So the last 999 of its 10,000 steps are trained and lost. Its evaluator
+    sleeps ten seconds and looks again, for ever. It meets a checkpoint twice or, on a fast machine, never. Here it
+    looks once after every save. S3 leaves open whether the averages see a step's weights before or after the step. Here
+    they see those after it. S3 wonders why relu on the last layer makes the accuracy low: relu lets no logit fall below
+    0, and a logit that would has the gradient 0.
 """
 
 import os

@@ -1,13 +1,13 @@
 """Summaries under control dependencies: they show the value after the update
 
 Source: S2 143-143, 156-157
-TF1: what is created inside control_dependencies waits for the update, summaries too; what is created outside may
-    come before or after it.
+TF1: what is created inside control_dependencies waits for the update, summaries too. What is created outside may come
+    before or after it.
 Now: the order of the lines of a tf.function is the order of its effects, and a summary is an effect.
 Errata: S2 announces a random start of x and writes 9.
-    Its summary `y` is stored as y_mult_x/y_1: the placeholder is y already. Here it is x_y_value.
-    Its line breaks are lost, so whether the summaries stand inside the block cannot be seen; they have to.
-    merge_all of summaries that depend on an update repeats it: fetched by itself, it counts x once more.
+    S2's summary `y` is stored as y_mult_x/y_1, because the placeholder is y already. Here it is x_y_value.
+    S2 has lost its line breaks, so it does not show whether the summaries stand inside the block. They have to.
+    When summaries depend on an update, merge_all repeats it. Fetched by itself, merge_all counts x once more.
 """
 
 import os

@@ -6,9 +6,9 @@ Now: tf.summary writes where its line is reached, to the writer in scope, under 
 Errata: S0 runs the graph twice a step, once for y and once for the summaries; one run fetches both.
     S2 summarizes weight and bias of a layer under the same names, which the unnamed Mean, Max and Min ops have taken
     before (case does not count). Its tags are layer1/mean_2, max_1, min_1 for the weight, and mean_5, stddev_1, max_3,
-    min_3 for the bias. Here each has a scope. It puts all 55,000 images through the net a hundred times and changes
-    nothing: a hundred equal records. Here another picture comes at every step.
-    S3's tf.train.SummaryWriter is older than TF 1.0: FileWriter.
+    min_3 for the bias. Here each has a scope. S2 puts all 55,000 images through the net a hundred times and changes
+    nothing, so its hundred records are equal. Here another picture comes at every step.
+    S3's tf.train.SummaryWriter is older than TF 1.0; it is FileWriter now.
     The halves differ in two points. v1 keeps histograms in buckets that grow by a tenth (with their minimum and
     maximum), tf.summary in 30 of equal width. And v1 names a picture `input/picture/image` and a sound
     `input/tone/audio`, tf.summary `input/picture` and `input/tone`.

@@ -5,12 +5,12 @@ TF1: RunOptions asks one Session.run for a full trace; RunMetadata holds every o
     FileWriter puts it beside the graph, and Timeline turns it into JSON for a browser's trace viewer.
 Now: tf.profiler records all that happens between start and stop, and writes an XSpace file. The same JSON is made from
     that by hand. The functions tf.summary.trace_on and trace_export keep the graph of a function, without times.
-Errata: S2 has the RunMetadata in comments, and without options=: with neither trace level nor graphs asked for,
+Errata: S2 has the RunMetadata in comments, and without options=. When neither a trace level nor graphs are asked for,
     run returns it empty.
     Times never agree, so the trace holds what was executed and how often. RunMetadata lists VarHandleOp (a function
     gets the handle), Const, _Arg and _Retval, the inputs of each op and allocated memory. This profile does not. A
     function is in trace_export only where it ran first: here at step 0. After a first trace the process goes on
-    collecting: what ran first before trace_on comes along with the next export.
+    collecting. So what ran for the first time before trace_on is in the next export, too.
     Neither Timeline nor the XSpace message is public API: both are imported from inside TensorFlow.
 """
 

@@ -4,10 +4,10 @@ Source: S3 3478-3510, S2 164-177
 TF1: a Coordinator is passed to every thread. should_stop tells them to end, request_stop may be called by any of
     them, join waits and raises the first error a thread reported. Threads may share a session, which is thread-safe.
 Now: tf.train.Coordinator is still there; variables and tf.functions are thread-safe. tf.data has threads of its own.
-Errata: S3 sleeps a second a round whatever happens; wait_for_stop ends the pause with the stop. Its workers draw
-    from numpy's one random state, so that the thread which stops is another one every time; here each draws from its
-    own, and all wait for the round to end: the same worker stops in the same round. S2 says that join reports the
-    error of a thread; it does only for threads that hand it over, as those under stop_on_exception do.
+Errata: S3 sleeps a second a round whatever happens; wait_for_stop ends the pause when the stop comes. S3's workers draw
+    from numpy's one random state, so that another thread stops every time. Here each draws from its own state, and all
+    wait for the end of the round: the same worker stops in the same round. S2 says that join reports the error of a
+    thread. It does so only for threads that hand it over, as those under stop_on_exception do.
 """
 
 import threading

@@ -3,8 +3,8 @@
 Source: S3 3448-3477
 TF1: a queue is a node with state; enqueue and dequeue are ops, and one run can do both.
 Now: tf.queue.FIFOQueue is an object; inside tf.function its ops keep the order of the lines.
-Errata: S3 prints "1" for the third value by way of the op x + 1 on the dequeued 0; both are right.
-    Dequeueing from the source's queue without its init would wait for ever: shown here with a time-out.
+Errata: S3 prints "1" for the third value, which is the op x + 1 of the dequeued 0. Both numbers are right.
+    To dequeue from the source's queue before its init would wait for ever. Here a time-out shows it.
 """
 
 import numpy as np

@@ -4,9 +4,9 @@ Source: S1 780-797
 TF1: the reader cuts its files into records of record_bytes; the key it returns is "file:number". decode_raw makes
     numbers of the bytes. CIFAR-10's layout: one byte is the label, then the picture, a plane a colour.
 Now: FixedLengthRecordDataset; the same decode_raw, slices and transpose inside map.
-Errata: S1's links lead nowhere ("inputs()" is printed as "()"). Neither says what happens to bytes left over at the end
-    of a file. The reader ignores them silently. The data set raises InvalidArgumentError, unless footer_bytes announces
-    them.
+Errata: S1's links lead nowhere ("inputs()" is printed as "()"). S1 does not say what happens to bytes that are left
+    over at the end of a file. The reader ignores them silently. The data set raises InvalidArgumentError, unless
+    footer_bytes announces them.
 """
 
 import os
@@ -65,11 +65,12 @@ def build_graph(paths=("data_batch_1.bin",), num_epochs=None):
     filename_queue = v1.train.string_input_producer(paths, shuffle=False, num_epochs=num_epochs)
     reader = v1.FixedLengthRecordReader(record_bytes=RECORD_BYTES)
     key, value = reader.read(filename_queue)
-    record_bytes = v1.decode_raw(value, v1.uint8)
+    record_bytes = v1.decode_raw(value, v1.uint8)  # () -> (3073,)
     label = v1.cast(v1.strided_slice(record_bytes, [0], [LABEL_BYTES]), v1.int32)
-    depth_major = v1.reshape(
+    depth_major = v1.reshape(  # (3072,) -> (3, 32, 32)
         v1.strided_slice(record_bytes, [LABEL_BYTES], [LABEL_BYTES + IMAGE_BYTES]), [DEPTH, HEIGHT, WIDTH]
     )
+    # (3, 32, 32) -> (32, 32, 3)
     return {"key": key, "record": record_bytes, "label": label[0], "uint8image": v1.transpose(depth_major, [1, 2, 0])}
 
 
@@ -115,9 +116,9 @@ def run_graph(steps=STEPS):
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def decode(value):
     """Returns a record's label (int32 scalar) and picture (uint8 [height, width, depth])."""
-    record_bytes = tf.io.decode_raw(value, tf.uint8)
-    depth_major = tf.reshape(record_bytes[LABEL_BYTES:], [DEPTH, HEIGHT, WIDTH])
-    return tf.cast(record_bytes[0], tf.int32), tf.transpose(depth_major, [1, 2, 0])
+    record_bytes = tf.io.decode_raw(value, tf.uint8)  # () -> (3073,)
+    depth_major = tf.reshape(record_bytes[LABEL_BYTES:], [DEPTH, HEIGHT, WIDTH])  # (3072,) -> (3, 32, 32)
+    return tf.cast(record_bytes[0], tf.int32), tf.transpose(depth_major, [1, 2, 0])  # (3, 32, 32) -> (32, 32, 3)
 
 
 def read_odd_file(path):

@@ -4,13 +4,13 @@ Source: S2 232-232
 TF1: create_record writes (label, img_raw) for each picture. Method 1: reader, decode_raw, reshape; shuffle_batch.
     Method 2: TFRecordDataset, repeat, shuffle, batch, a one-shot iterator, and parse_example on the batch.
 Now: method 2 without a session.
-Errata: S2's read_and_decode and get_batch read by a session of their own while the graph is built, so that every batch
-    holds the same pictures again and again; the reading belongs into the graph. It numbers the classes by os.listdir,
-    which has another order on every machine, and makes no RGB of gray pictures, whose bytes then do not fill the
-    shape. Image.ANTIALIAS is LANCZOS now. capacity=3 with min_after_dequeue=2 and batches of 2 never fills: it must
-    be min_after_dequeue plus the batch at least.
-    The order of a RandomShuffleQueue depends on how full it is, and so on the timing of threads. For method 1 one epoch
-    is compared, sorted by label and pixels; for method 2 every batch is.
+Errata: S2's read_and_decode and get_batch read in a session of their own while the graph is built, so that every batch
+    holds the same pictures again. The reading belongs in the graph. S2 numbers the classes by os.listdir, which has
+    another order on every machine. It does not make RGB of gray pictures, whose bytes then do not fill the shape.
+    Image.ANTIALIAS is LANCZOS now. A queue with capacity=3, min_after_dequeue=2 and batches of 2 never fills: the
+    capacity must be at least min_after_dequeue plus the batch.
+    The order of a RandomShuffleQueue depends on how full it is, and so on the timing of threads. So one epoch of method
+    1 is compared, sorted by label and pixels. Of method 2 every batch is compared.
 """
 
 import os
@@ -91,13 +91,13 @@ def build_graph(filename="tst.tfrecord"):
         serialized_example,
         features={"label": v1.FixedLenFeature([], v1.int64), "img_raw": v1.FixedLenFeature([], v1.string)},
     )
-    img = v1.reshape(v1.decode_raw(features["img_raw"], v1.uint8), [*SIZE, 3])
+    img = v1.reshape(v1.decode_raw(features["img_raw"], v1.uint8), [*SIZE, 3])  # () -> (h * w * 3,) -> (h, w, 3)
     return {"image": img, "label": v1.cast(features["label"], v1.int32)}
 
 
 def get_train_batch(graph):
     """Adds S2's get_train_batch. The last batch holds what is left."""
-    return v1.train.shuffle_batch(
+    return v1.train.shuffle_batch(  # (h, w, 3) -> (n, h, w, 3)
         [graph["image"], graph["label"]],
         batch_size=BATCH_SIZE,
         capacity=CAPACITY,
@@ -115,7 +115,7 @@ def build_method2(filename):
         serialized,
         features={"label": v1.FixedLenFeature([], v1.int64), "img_raw": v1.FixedLenFeature([], v1.string)},
     )
-    images = v1.reshape(v1.decode_raw(features["img_raw"], v1.uint8), [BATCH_SIZE, *SIZE, 3])
+    images = v1.reshape(v1.decode_raw(features["img_raw"], v1.uint8), [BATCH_SIZE, *SIZE, 3])  # -> (n, h, w, 3)
     return images, v1.cast(features["label"], v1.int32)
 
 
@@ -164,7 +164,7 @@ def parse(serialized):
     """Returns pictures, uint8 [n, height, width, 3], and labels, int32 [n], of n serialized records."""
     spec = {"label": tf.io.FixedLenFeature([], tf.int64), "img_raw": tf.io.FixedLenFeature([], tf.string)}
     features = tf.io.parse_example(serialized, spec)
-    images = tf.reshape(tf.io.decode_raw(features["img_raw"], tf.uint8), [-1, *SIZE, 3])
+    images = tf.reshape(tf.io.decode_raw(features["img_raw"], tf.uint8), [-1, *SIZE, 3])  # (n,) -> (n, h, w, 3)
     return images, tf.cast(features["label"], tf.int32)
 
 

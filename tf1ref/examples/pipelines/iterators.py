@@ -93,7 +93,7 @@ def pairs_of(dataset):
     found = tf.TensorArray(tf.int32, size=0, dynamic_size=True)
     for pair in dataset:
         found = found.write(found.size(), tf.stack(pair))
-    return found.stack()
+    return found.stack()  # n pairs (2,) -> (n, 2)
 
 
 def run_function():

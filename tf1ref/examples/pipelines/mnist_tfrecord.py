@@ -5,10 +5,10 @@ TF1: the plain way takes a record, parses it and runs once for each example. The
     reader.read_up_to, batch(enqueue_many=True), parse_example on the whole batch; and several readers, each with its
     own file in batch_join.
 Now: TFRecordDataset, batch, and parse_example on the batch; interleave reads several files at once.
-Errata: S3 stores "pixels", the length of a picture, in every record and prints it; decode_raw already knows. It reads
-    labels one-hot to take argmax again. Its threads are never stopped or joined. tostring() is tobytes() now.
-    One reader keeps the order of the file, to the bit. Two readers enqueue in whatever order their threads get to it,
-    and interleave has its own: so one epoch is compared, sorted.
+Errata: S3 stores "pixels", the length of a picture, in every record and prints it; decode_raw already knows it. S3
+    reads one-hot labels and takes their argmax again. It never stops or joins its threads. tostring() is tobytes() now.
+    One reader keeps the order of the file, to the bit. Two readers enqueue in the order in which their threads get to
+    it, and interleave has an order of its own. So one epoch is compared, sorted.
 """
 
 import os
@@ -107,7 +107,7 @@ def features():
 def decoded(parsed):
     """Returns tensors of one record, or of a batch of them."""
     return {
-        "image": v1.decode_raw(parsed["image_raw"], v1.uint8),
+        "image": v1.decode_raw(parsed["image_raw"], v1.uint8),  # () -> (784,), or (n,) -> (n, 784)
         "label": v1.cast(parsed["label"], v1.int32),
         "pixel": v1.cast(parsed["pixels"], v1.int32),
     }
@@ -195,7 +195,7 @@ def parse(serialized):
     }
     parsed = tf.io.parse_example(serialized, spec)
     return {
-        "image": tf.io.decode_raw(parsed["image_raw"], tf.uint8),
+        "image": tf.io.decode_raw(parsed["image_raw"], tf.uint8),  # () -> (784,), or (n,) -> (n, 784)
         "label": tf.cast(parsed["label"], tf.int32),
         "pixel": tf.cast(parsed["pixels"], tf.int32),
     }

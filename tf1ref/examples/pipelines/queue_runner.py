@@ -5,10 +5,10 @@ TF1: a QueueRunner has one thread for each enqueue op; add_queue_runner puts it 
     start_queue_runners starts all of that collection. A runner closes its queue when its op is out of range.
 Now: tf.data: Dataset.map makes the elements, prefetch fills a buffer from a thread of its own. No collection, nothing
     to start, nothing to stop; errors arrive where the elements do.
-Errata: S3 stops with the queue full of numbers nobody takes. Here the op makes as many as are taken and then is out
-    of range (count_up_to), which shows the orderly end. Five threads draw from one random op: it hands out its
-    sequence one by one, but which thread is first to enqueue what it drew is chance. The order may differ from run to
-    run, but not the values, which are compared sorted. With one thread the order holds, to the bit.
+Errata: S3 stops while the queue is full of numbers that nobody takes. Here the op makes as many as are taken and then
+    is out of range (count_up_to), which shows the orderly end. Five threads draw from one random op. It hands out its
+    sequence one by one, but chance decides which thread enqueues first. The order may differ from run to run, but not
+    the values, which are compared sorted. With one thread the order is the same, to the bit.
 """
 
 import numpy as np

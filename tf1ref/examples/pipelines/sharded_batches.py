@@ -5,14 +5,14 @@ TF1: match_filenames_once keeps a pattern's files in a local variable. The funct
     that enqueues one example after the other. The queue of shuffle_batch takes them out at random. There is one thread
     for each reader in shuffle_batch_join.
 Now: list_files, TFRecordDataset, batch; shuffle before batch; interleave over files.
-Errata: match_filenames_once gives a resource variable now, which string_input_producer asks for its truth and so
-    cannot take: read_value() is its tensor. The batches that S3 prints, [0 1] [0 0] and on, are not what its program
-    reads: in a graph that holds the shuffle_batch too, start_queue_runners starts both, and they take the records of
-    one reader away from each other. Alone, batch gives (0 0) (0 1), (1 0) (1 1), (0 0) (0 1), the order of the files.
-    Here each pipeline has a graph of its own. With min_after_dequeue=1000 the queue waits until the four records have
-    come 250 times. With num_epochs it is closed before, and all come out. The order of a RandomShuffleQueue depends on
-    how full it is, and so on the timing of threads. Dataset.shuffle has random numbers of its own. Whole epochs are
-    compared, sorted.
+Errata: match_filenames_once gives a resource variable now. string_input_producer would take its truth value, which it
+    does not have, so the program passes read_value(), its tensor. S3 prints the batches [0 1] [0 0] and on, but its
+    program reads others. Its graph holds the shuffle_batch, too. start_queue_runners starts both, and they take the
+    records of one reader away from each other. Alone, batch gives (0 0) (0 1), (1 0) (1 1), (0 0) (0 1), the order of
+    the files. Here each pipeline has a graph of its own. With min_after_dequeue=1000 the queue waits until the four
+    records have come 250 times. With num_epochs it is closed before, and all records come out. The order of a
+    RandomShuffleQueue depends on how full it is, and so on the timing of threads. Dataset.shuffle has random numbers of
+    its own. So whole epochs are compared, sorted.
 """
 
 import os
@@ -116,11 +116,11 @@ def run_graph(steps=STEPS):
             rows = run_all([graph["files"], graph["examples"][0]], steps)
         with v1.Graph().as_default():
             example = build_graph(pattern)["examples"][0]
-            batch = v1.train.batch(example, batch_size=BATCH_SIZE, capacity=1000 + 3 * BATCH_SIZE)
+            batch = v1.train.batch(example, batch_size=BATCH_SIZE, capacity=1000 + 3 * BATCH_SIZE)  # () -> (n,)
             batches = run_all(batch, steps // BATCH_SIZE)
         with v1.Graph().as_default():
             example = build_graph(pattern, NUM_EPOCHS)["examples"][0]
-            batch = v1.train.shuffle_batch(example, BATCH_SIZE, capacity, MIN_AFTER_DEQUEUE, seed=SEED)
+            batch = v1.train.shuffle_batch(example, BATCH_SIZE, capacity, MIN_AFTER_DEQUEUE, seed=SEED)  # () -> (n,)
             shuffled = run_all(batch)
         with v1.Graph().as_default():
             examples = build_graph(pattern, NUM_EPOCHS, readers=NUM_SHARDS)["examples"]

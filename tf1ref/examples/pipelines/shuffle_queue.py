@@ -33,7 +33,7 @@ def build_graph():
     return {
         "init": q.enqueue_many([v1.range(COUNT)]),
         "x": q.dequeue(),
-        "rest": q.dequeue_many(MIN_AFTER_DEQUEUE),
+        "rest": q.dequeue_many(MIN_AFTER_DEQUEUE),  # () -> (MIN_AFTER_DEQUEUE,)
         "size": q.size(),
         "close": q.close(),
     }

@@ -5,9 +5,9 @@ TF1: a tf.train.Example is a dict of lists of bytes, floats or int64. parse_sing
     says what to expect: FixedLenFeature gives a dense tensor, VarLenFeature a SparseTensor, SparseTensorValue once run.
     Reader and queue, or TFRecordDataset, map and a one-shot iterator: S3 has both.
 Now: the same message and the same specs in tf.io; a RaggedFeature is the easier answer to lists of any length.
-Errata: S3 defines parse_example_record and maps parse_test. Its printed shapes ([1, 4]) are those after batch(1).
-    A missing FixedLenFeature without a default and a feature of another type are InvalidArgumentError; both halves
-    show it, and neither says which record it was (`tf1ref data verify` does).
+Errata: S3 defines parse_example_record and maps parse_test. The shapes that it prints ([1, 4]) are those after
+    batch(1). A missing FixedLenFeature without a default, or a feature of another type, raises InvalidArgumentError.
+    Both halves show it. Neither says which record it was (`tf1ref data verify` does).
 See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 

@@ -4,11 +4,12 @@ Source: S2 189-231
 TF1: python_io.TFRecordWriter and TFRecordReader take TFRecordOptions; a reader reads one compression only, and the
     queue of file names feeds one reader. From TF 1.4 on: TFRecordDataset, and a one-shot iterator's get_next().
 Now: tf.io.TFRecordWriter(options="ZLIB") and TFRecordDataset(compression_type="ZLIB"). Neither finds out by itself.
-Errata: S2's text puts files of all three kinds into one queue, which no reader can read: the first file of another
-    kind ends it with DataLossError. Its program calls shape[0] width and shape[1] height; it is the other way round.
-    `tf.float` is no type (tf.float32), and `reader.read(filename)` should read the queue. The program declares the
-    picture's shape (374 x 500) where decode_jpeg already knows it. It runs the iterators, then builds parsers around
-    the bytes that came out: a graph that grows with every record. Here map puts the parser into the dataset.
+Errata: S2's text puts files of all three kinds into one queue, which no reader can read: the first file of another kind
+    ends it with DataLossError. S2's program calls shape[0] width and shape[1] height; it is the other way round.
+    `tf.float` is not a type (tf.float32 is), and `reader.read(filename)` should read the queue. The program declares
+    the picture's shape (374 x 500), although decode_jpeg already knows it. It runs the iterators, then builds parsers
+    around the bytes that came out, so that its graph grows with every record. Here map puts the parser into the
+    dataset.
 See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 

@@ -4,9 +4,9 @@ Source: S2 180-187
 TF1: a placeholder fed at every run; a reader at the start of the graph; a constant or a variable that holds all, cut
     into slices by a queue (slice_input_producer).
 Now: an argument of the function; a data set of files; from_tensor_slices, or a variable and an index.
-Errata: S2 names the three without a program; what it shows, tfds.load inside a session with batches of 5, comes from
-    tensorflow_datasets, which is eager. A constant lies in the GraphDef once for each use (2 GB at most); a variable
-    that is fed once, with trainable=False and collections=[], stays out of optimizer and checkpoint.
+Errata: S2 names the three without a program. What it shows, tfds.load inside a session with batches of 5, comes from
+    tensorflow_datasets, which is eager. A constant lies in the GraphDef once for each use, and a GraphDef has 2 GB at
+    most. A variable with trainable=False and collections=[] is fed once, and stays out of optimizer and checkpoint.
 """
 
 import os
@@ -75,7 +75,7 @@ def build_graph(path="iris.csv", x=((0.0,) * COLUMNS,), y=(0,)):
     filename_queue = v1.train.string_input_producer([path], shuffle=False)
     _, line = v1.TextLineReader().read(filename_queue)
     *columns, label = v1.decode_csv(line, record_defaults=[[0.0]] * COLUMNS + [[0]])
-    read = v1.train.batch([v1.stack(columns), label], BATCH_SIZE)
+    read = v1.train.batch([v1.stack(columns), label], BATCH_SIZE)  # scalars -> (COLUMNS,) -> (n, COLUMNS)
 
     constants = v1.constant(x, v1.float32), v1.constant(y, v1.int32)
     constant = v1.train.batch(v1.train.slice_input_producer(constants, shuffle=False), BATCH_SIZE)
@@ -121,7 +121,7 @@ def reading(path):
 
     def parse(line):
         *columns, label = tf.io.decode_csv(line, record_defaults=[[0.0]] * COLUMNS + [[0]])
-        return tf.stack(columns), label
+        return tf.stack(columns), label  # scalars -> (COLUMNS,)
 
     return tf.data.TextLineDataset(path).map(parse).repeat().batch(BATCH_SIZE)
 

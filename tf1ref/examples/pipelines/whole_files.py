@@ -5,10 +5,10 @@ TF1: string_input_producer is a queue of names with its runner. reader.read take
     content. A local variable counts num_epochs, and local_variables_initializer sets it. After the last epoch the queue
     is closed, and the next read raises OutOfRangeError: the end of the data.
 Now: a data set of names, map(tf.io.read_file), repeat; its end is the end of the loop.
-Errata: S0 ends on `except Exception`, which takes a missing file for the end as well, and starts the threads without
-    a Coordinator, so that nobody stops or joins them. A missing file behind a batch queue looks like the end of the
-    data, too: OutOfRangeError from run, and NotFoundError only from join, as `running` of tf1ref.data.queues raises it.
-    Each epoch is shuffled by itself, by string_input_producer as by shuffle before repeat; the random numbers differ,
+Errata: S0 ends on `except Exception`, which takes a missing file for the end as well. It starts the threads without a
+    Coordinator, so that nobody stops or joins them. A missing file behind a batch queue looks like the end of the data,
+    too: run raises OutOfRangeError, and only join raises NotFoundError, as `running` of tf1ref.data.queues does.
+    string_input_producer shuffles each epoch by itself, and so does shuffle before repeat. Their random numbers differ,
     and so does the order. The contents of each epoch are compared, sorted.
 """
 
@@ -88,7 +88,7 @@ def read_all(paths, shuffle, trace):
 def read_missing(path, trace):
     """Reads a missing file through a batch queue."""
     with v1.Graph().as_default(), v1.Session() as sess:
-        batch = v1.train.batch([build_graph([path])["pixels"]], batch_size=2)
+        batch = v1.train.batch([build_graph([path])["pixels"]], batch_size=2)  # (h, w, c) -> (2, h, w, c)
         sess.run(v1.local_variables_initializer())
         try:
             with queues.running(sess) as runners:

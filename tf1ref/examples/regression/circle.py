@@ -3,10 +3,11 @@
 Source: S3 1352-1467
 TF1: penalties gather in the collection "losses" of a graph; two sessions of one graph hold two sets of variables.
 Now: the penalties are added up where they are needed; two objects hold two sets of variables.
-Errata: S3 calls it five layers, counting the input. Its second run prints the plain loss under the name of the
-    regularized one. The output has relu, too. Without L2, two of five starts fell below 0 everywhere, where there is no
-    gradient, and gave 0 for ever. S3 sets no seed; this one learns. Its remedy for a second run in one process, a new
-    graph each time, is right: a graph's collection keeps the penalties of earlier networks.
+Errata: S3 calls it five layers, and counts the input. Its second run prints the plain loss under the name of the
+    regularized one. Its output has relu, too. Without L2 the output of two of five starts fell below 0 everywhere,
+    where relu has no gradient, and stayed 0 for ever. S3 sets no seed; with the one here the network learns. For a
+    second run in one process S3 advises a new graph each time. This is right: a graph's collection keeps the penalties
+    of earlier networks.
 """
 
 import numpy as np

@@ -3,10 +3,11 @@
 Source: S4 1743-2060
 TF1: one graph, two training ops, two sessions; the penalty is a term of one loss and not of the other.
 Now: two objects of one class, one with the penalty; batches are tensors made once.
-Errata: S4's loss is that of each epoch's last batch, 12 of the 300 points; kept, and the mean over the epoch beside
-    it. Its formula of the L2 loss lacks the half that tf.nn.l2_loss takes, its comment spreads that function's one
-    number over three columns. It draws w1 and w2 without seeds and predicts 3600 points one by one; here a start is
-    seeded and one call answers for all. Comments speak of every 200 epochs (it is 20) and steps of .01 (.1).
+Errata: S4's loss is that of each epoch's last batch, 12 of the 300 points. It is kept, and the mean over the epoch
+    stands beside it. S4's formula of the L2 loss lacks the half that tf.nn.l2_loss takes. Its comment spreads that
+    function's one number over three columns. It draws w1 and w2 without seeds and predicts 3600 points one by one. Here
+    a start has a seed, and one call answers for all points. Its comments speak of every 200 epochs and steps of .01,
+    where the code has 20 and .1.
 """
 
 import numpy as np

@@ -3,9 +3,9 @@
 Source: S3 882-977
 TF1: one placeholder for any number of points; the session is asked for the prediction, the loss, the step by turns.
 Now: three methods of one object; the variables are there as soon as it is.
-Errata: the weights that S3 prints after training come from another run than the loss and the prediction under them. In
-    the network they predict [1.32 .31 1.10 .18], with a loss of .246, not .036. Without activations two layers are one:
-    no start can go below .036, what least squares leave. S3 seeds nothing; here every draw has a seed.
+Errata: S3 prints the weights after training from another run than the loss and the prediction under them. With those
+    weights the network predicts [1.32 .31 1.10 .18], and the loss is .246, not .036. Two layers without activations are
+    one layer, so no start can go below .036, the least squares' loss. S3 seeds nothing; here every draw has a seed.
 """
 
 import numpy as np

@@ -3,9 +3,9 @@
 Source: S0 242-505
 TF1: a layer is a function that adds two variables and three ops; the loss goes to an event file as a summary op.
 Now: the same network as a tf.Module; tf.summary writes the scalar when its line is reached.
-Errata: S0 averages a sum (reduce_mean of a scalar), so its loss is the summed square error and its rate .001
-    is one of .5 on the mean. Kept, and named `loss` for the sum. Its session is closed before it is evaluated.
-    It runs the network three times a step (train, summary, print); one run fetches all of it.
+Errata: S0 averages a sum (reduce_mean of a scalar). So its loss is the summed square error, and its rate .001 is as .5
+    on the mean. This is kept: `loss` is the sum. S0 closes its session before it evaluates in it. It runs the network
+    three times a step (train, summary, print); here one run fetches all of it.
 """
 
 import os

@@ -4,10 +4,10 @@ Source: S3 1289-1351
 TF1: the loss is a v1.where of two weighted differences under a placeholder; Adam's slots hide in
     the graph.
 Now: the same loss under a GradientTape; Adam is TF1's kernel, whose slots are variables of an object.
-Errata: S3's formula has a = 10 on the side of too many, against its own text and code. Its one-line version misspells
-    greater and gives too few a negative loss, which has no lower bound. The right f(y, y_) is (y - y_) * 1 above and
-    (y_ - y) * 10 below. It imports RandomState alone and then calls np.random. Its batches are drawn without a seed,
-    here from one. It runs the weights apart from the step; one run fetches both.
+Errata: S3's formula has a = 10 on the side of too many, which contradicts its own text and code. Its one-line version
+    misspells greater. It makes the loss of too few negative, without a lower bound. The right f(y, y_) is (y - y_) * 1
+    above and (y_ - y) * 10 below. S3 imports RandomState alone and then calls np.random. It draws batches without a
+    seed; here they have one. It fetches the weights in another run than the step; here one run fetches both.
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
 Source: S3 1001-1009, S0 525-542
 TF1: both networks stand in one graph, under a scope each, and one run trains both.
 Now: one class, told whether it has a hidden layer; its variables carry the scope's name.
-Errata: none found. The notes show pictures of the two boundaries and no program: the points, the loss and the rate
-    are this example's own, the four nodes and the rule (equal signs 0, else 1) are S3's.
+Errata: none found. The notes show pictures of the two boundaries and no program. The points, the loss and the rate are
+    this example's own. The four nodes and the rule (equal signs give 0, else 1) are S3's.
 """
 
 import numpy as np

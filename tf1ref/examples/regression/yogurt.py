@@ -3,9 +3,9 @@
 Source: S4 1479-1640
 TF1: v1.where picks one of two computed branches; three weights are trained in one session, each by its own op.
 Now: tf.where does the same; each loss is a method, each weight an object of one class.
-Errata: the custom losses are sums over 32 days at a rate fit for a mean. To the end a step moves a weight by as much as
-    .5, so the printed weights depend on the last step. This is kept: with S4's seed, rate and number of steps the
-    weights are the same. S4 prints "after n steps" when n + 1 are done.
+Errata: S4's custom losses are sums over 32 days, with a rate that fits a mean. Even at the end a step moves a weight by
+    as much as .5, so the printed weights depend on the last step. This is kept: with S4's seed, rate and number of
+    steps the weights are the same. S4 prints "after n steps" when n + 1 are done.
 """
 
 import numpy as np

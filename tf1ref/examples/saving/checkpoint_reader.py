@@ -5,7 +5,7 @@ TF1: NewCheckpointReader opens a prefix - what save() returned or latest_checkpo
     and types; get_tensor reads one value. No graph, no session.
 Now: tf.train.load_checkpoint is the same reader; list_variables and load_variable are its short forms. A Checkpoint's
     own names are paths of attributes that end in .ATTRIBUTES/VARIABLE_VALUE.
-Errata: S3's reader lists v1_1 and v2_1 too: its shell built the two variables twice in one graph. S2 prints a
+Errata: S3's reader lists v1_1 and v2_1, too, because its shell built the two variables twice in one graph. S2 prints a
     checkpoint with inspect_checkpoint, a hidden module; a reader shows the same.
 """
 

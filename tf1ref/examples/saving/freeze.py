@@ -6,8 +6,8 @@ TF1: convert_variables_to_constants prunes the graph to the outputs and puts eac
 Now: a concrete function's graph receives its variables as captured inputs. To freeze it, their values are written where
     it reads them. The file is the same kind; import_graph_def reads it inside a tf.function.
     GFile stands where S3 and S0 read with FastGFile, which is deprecated and the same.
-Errata: S0 names the first variable "vl" (a letter for a digit) and asks for "add :0" with a space in it,
-    which is no name. The conversion wants the node, "add"; the import the tensor, "add:0".
+Errata: S0 names the first variable "vl" (a letter for a digit). It asks for "add :0" with a space in it, which is not a
+    name. The conversion takes the node, "add"; the import takes the tensor, "add:0".
 """
 
 import os

@@ -4,8 +4,8 @@ Source: S2 240-250
 TF1: import_meta_graph brings back a training op, too, in a collection: training goes on without the program that built
     it. New layers may stand on any tensor; stop_gradient between, and only they are trained.
 Now: a loaded function trains on, and its body stands under a new head; stop_gradient is the same.
-Errata: S2's sketch has a VGG that does not come with it; here the body is one hidden layer. It reads fc7_shape[3] of a
-    layer that is flat: its size is [1]. It ends before a loss; here the head learns the opposite answers.
+Errata: S2's sketch has a VGG that does not come with it; here the body is one hidden layer. S2 reads fc7_shape[3] of a
+    layer that is flat: its size is [1]. S2 ends before a loss. Here the head learns the opposite answers.
 See: https://www.tensorflow.org/guide/saved_model
 """
 

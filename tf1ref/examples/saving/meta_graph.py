@@ -5,9 +5,9 @@ TF1: export_meta_graph writes a graph, the ops it uses, the Saver's settings and
     import_meta_graph brings all of it back: a tensor is found by its name, and new ops may stand on it.
 Now: saved_model.save writes functions with their variables; a loaded function is called inside another one. Its file
     holds a meta graph, too: the nodes lie in its library of functions, the variables' names in its graph of objects.
-Errata: S3's first op is Add; `+` makes an AddV2 since 1.15. S3 calls the text JSON: it is protocol buffer text.
-    VariableV2, v1/read and save/Assign are those of ref variables, which S3 has: use_resource=False makes them here.
-    S2's VGG sketch is saving.going_on.
+Errata: S3's first op is Add; since 1.15 `+` makes an AddV2. S3 calls the text JSON; it is protocol buffer text.
+    VariableV2, v1/read and save/Assign belong to ref variables, which S3 has. Here use_resource=False makes them. S2's
+    sketch with a VGG is in saving.going_on.
 See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/MetaGraphDef
 """
 

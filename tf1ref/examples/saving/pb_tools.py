@@ -5,9 +5,9 @@ TF1: a GraphDef parsed from a .pb lists its nodes; imported into a graph, or a .
     hands that graph to TensorBoard. A .meta becomes a .pb by restoring its values and freezing.
 Now: tf.summary.graph writes a graph among the summaries. A function over the values of a model, instead of its
     variables, is its frozen form: tracing it makes constants.
-Errata: S0 parses a .pb into the default graph's own GraphDef, which works since that one is empty then. Its lister
-    reads import_graph_def's graph; the nodes are in the file already. FileWriter is given no close(): what it has not
-    flushed after two minutes is lost when the program ends before.
+Errata: S0 parses a .pb into the default graph's own GraphDef. That works because the graph is empty then. Its lister
+    reads import_graph_def's graph, but the nodes are in the file already. It never closes its FileWriter. What that has
+    not flushed after two minutes is lost when the program ends before.
 """
 
 import glob

@@ -5,12 +5,12 @@ TF1: a Saver adds ops that write and read variables by name; beside the values s
     which import_meta_graph builds it again. A list picks variables, a dict names them otherwise.
 Now: a Checkpoint is told its variables by keyword; a manager keeps the last ones. restore() is content with less
     than all unless assert_consumed asks. A function's graph is saved by saved_model.save, not with every checkpoint.
-Errata: S0's first program loads from model/test.cpkt what it saved to test.cpkt, and feeds {X: 12} for x of [1, 1].
-    Keeping one checkpoint every n hours is beside max_to_keep, which counts the others. S0 saves to model.ckpt and
-    imports from "model.ckpt/model.ckpt.meta", in a folder that does not exist. Its list of files has one model.ckpt;
-    S3's four (.index, .data) are right since 0.11. S2 calls what a Saver holds "gradients" too: it holds variables, a
-    gradient is no variable. S2 writes the graph with the first numbered checkpoint only, which max_to_keep removes with
-    its .meta five saves later; here it goes under a name of its own.
+Errata: S0's first program loads from model/test.cpkt what it saved to test.cpkt, and feeds {X: 12} where x has the
+    shape [1, 1]. To keep one checkpoint every n hours does not replace max_to_keep, which counts the others. S0 saves
+    to model.ckpt and imports from "model.ckpt/model.ckpt.meta", in a folder that does not exist. Its list of files has
+    one model.ckpt; S3's four (.index, .data) are right since 0.11. S2 says that a Saver holds "gradients", too. It
+    holds variables, and a gradient is not a variable. S2 writes the graph with the first numbered checkpoint only, and
+    max_to_keep removes that and its .meta five saves later. Here the graph goes under a name of its own.
 See: https://www.tensorflow.org/guide/checkpoint
 """
 

@@ -5,7 +5,7 @@ TF1: a shadow variable is saved under the variable's name and /ExponentialMoving
     variable} reads it into the variable itself. variables_to_restore() makes the dict.
 Now: averages and variables are saved by name with the Saver's own kernels (modules/checkpoints); which variable
     takes which name is the reader's choice.
-Errata: none. The average is .099999905 and not .1, since 1 - .99 is rounded in float32.
+Errata: none. The average is .099999905 and not .1, because 1 - .99 is rounded in float32.
 """
 
 import os

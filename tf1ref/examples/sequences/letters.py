@@ -3,9 +3,9 @@
 Source: S4 5338-5864
 TF1: dynamic_rnn loops over the letters of a word inside the graph; ids become vectors by one_hot or embedding_lookup.
 Now: the same loop is a while_loop of the traced function; the gradient of a looked-up table is sparse in both.
-Errata: S4 fails at the keyboard for a letter it does not know or a word of another length; here ASKED are answered,
-    and checked. It goes on from the weights of an earlier run when it finds them; here every run starts anew. Keras
-    starts the weights of the state orthogonally; here input and state share one kernel, as in TF1.
+Errata: S4 fails when a letter that it does not know, or a word of another length, is typed in. Here the words of ASKED
+    are answered, and checked. S4 goes on from the weights of an earlier run when it finds them. Here every run starts
+    anew. Keras starts the weights of the state orthogonally. Here input and state share one kernel, as in TF1.
 See: Elman, Finding Structure in Time, doi:10.1207/s15516709cog1402_1
 """
 

@@ -4,8 +4,8 @@ Source: S3 3755-3833, S4 6035-6090
 TF1: a cell is one step; static_rnn writes steps out, dynamic_rnn loops, bidirectional_dynamic_rnn goes both ways.
 Now: the same cells, made once with create(depth); an RNN around them loops or writes out.
 Errata: S3's inference returns `predection`, a name that it does not define. Its steps draw their dropout masks in any
-    order, so that no seed fixes them: here DropoutWrapper keeps the steps' order. S4's formulas are those of
-    BasicLSTMCell, but for the 1 that TF1 adds to the forget gate.
+    order, so that a seed does not determine them. Here DropoutWrapper keeps the steps' order. S4's formulas are those
+    of BasicLSTMCell, except for the 1 that TF1 adds to the forget gate.
 See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 

@@ -3,10 +3,10 @@
 Source: S3 3834-3944
 TF1: MultiRNNCell of DropoutWrapper of BasicLSTMCell, run over the 28 rows by dynamic_rnn; keep_prob is fed.
 Now: the same cells; the function that trains wraps them with dropout, the one that predicts takes them as they are.
-Errata: S3's loss is also a mean over the ten classes, a tenth of the cross entropy. It takes the log of a softmax,
-    which is infinite where that rounds to 0. Both are kept: a factor has no effect on Adam, and 200 steps do not come
-    near 0. In S3 the rows draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the
-    rows' order.
+Errata: S3's loss is also a mean over the ten classes, and so a tenth of the cross entropy. It takes the log of a
+    softmax, which is infinite where that rounds to 0. Both are kept: a factor has no effect on Adam, and 200 steps do
+    not come near 0. In S3 the rows draw their masks in any order, so that a seed does not determine them. Here
+    DropoutWrapper keeps the rows' order.
 See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 

@@ -3,7 +3,7 @@
 Source: S3 3945-4000
 TF1: ptb_producer keeps places in a queue that a thread fills; every run takes the next place.
 Now: a dataset of places, mapped to slices; a loop takes them.
-Errata: S3 imports its reader from a clone of a repository on the path, with question marks. Here it is the module
+Errata: S3 does not say where its reader comes from: it is in a clone of a repository on the path. Here it is the module
     tf1ref.legacy.models.rnn.ptb.reader, and the corpus may be a generated one.
 """
 
@@ -57,7 +57,7 @@ def batches(ids):
     """Returns a dataset of (x, y), int32 (4, 5) each, for ever."""
     places = ptb.epoch_size(len(ids), BATCH_SIZE, NUM_STEPS)
     length = len(ids) // BATCH_SIZE
-    data = tf.reshape(tf.constant(ids[: BATCH_SIZE * length]), [BATCH_SIZE, length])
+    data = tf.reshape(tf.constant(ids[: BATCH_SIZE * length]), [BATCH_SIZE, length])  # (4 * length,) -> (4, length)
 
     def cut(place):
         start = place * NUM_STEPS

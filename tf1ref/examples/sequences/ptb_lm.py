@@ -4,9 +4,10 @@ Source: S3 4001-4168
 TF1: initial_state is fed with the final_state that the run before fetched; the model is built twice, on one set of
     variables, to train in rows of 35 words and to evaluate word by word.
 Now: the state is an argument and a result; one object serves both shapes.
-Errata: S3 stacks one cell object twice, which is one set of variables for both layers or, from TF 1.1, an error; here
-    each layer has its own. It writes the steps out, and asks how to avoid the transpose behind them: dynamic_rnn does.
-    Its steps draw their masks in any order, so that no seed fixes them: here DropoutWrapper keeps the steps' order.
+Errata: S3 stacks one cell object twice. Both layers then share one set of variables; from TF 1.1 on it is an error.
+    Here each layer has a cell of its own. S3 writes the steps out, and asks how to avoid the transpose after them.
+    dynamic_rnn avoids it. Its steps draw their masks in any order, so that a seed does not determine them. Here
+    DropoutWrapper keeps the steps' order.
 See: Zaremba et al., Recurrent Neural Network Regularization, arXiv:1409.2329
 """
 
@@ -105,13 +106,14 @@ class PTBModel:
             start = v1.random_uniform_initializer(-INIT_SCALE, INIT_SCALE, seed=seed)
             return v1.get_variable(name, shape, initializer=start)
 
+        # (batch, steps) -> (batch, steps, 200)
         inputs = v1.nn.embedding_lookup(uniform("embedding", [VOCAB_SIZE, HIDDEN_SIZE], 2), self.input_data)
         if is_training:
             inputs = v1.nn.dropout(inputs, rate=1 - KEEP_PROB, seed=20)
         outputs, self.final_state = v1.nn.dynamic_rnn(cell, inputs, initial_state=self.initial_state, scope="RNN")
         weight, bias = uniform("weight", [HIDDEN_SIZE, VOCAB_SIZE], 3), uniform("bias", [VOCAB_SIZE], 4)
-        self.logits = v1.tensordot(outputs, weight, axes=(-1, 0)) + bias
-        self.loss = seq2seq.sequence_loss(self.logits, self.targets, v1.ones([batch_size, num_steps]))
+        self.logits = v1.tensordot(outputs, weight, axes=(-1, 0)) + bias  # (batch, steps, 200) -> (batch, steps, 10000)
+        self.loss = seq2seq.sequence_loss(self.logits, self.targets, v1.ones([batch_size, num_steps]))  # -> ()
         self.train_op = v1.no_op()
         if is_training:
             variables = v1.trainable_variables()
@@ -222,7 +224,8 @@ class LanguageModel(tf.Module):
 
     def loss(self, x, y, outputs):
         """Returns the mean cross entropy of outputs (batch, steps, 200)."""
-        logits = tf.tensordot(outputs, self.weight, axes=(-1, 0)) + self.bias
+        logits = tf.tensordot(outputs, self.weight, axes=(-1, 0)) + self.bias  # -> (batch, steps, 10000)
+        # The op takes a row for each word: (batch * steps,) and (batch * steps, 10000).
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=tf.reshape(y, [-1]), logits=tf.reshape(logits, [-1, VOCAB_SIZE])
         )
@@ -238,6 +241,7 @@ class LanguageModel(tf.Module):
         layers = RNN(rnn_wrappers.MultiRNNCell(wrapped), name="language_model/RNN")
         variables = list(self.variables_by_name().values())
         with tf.GradientTape() as tape:
+            # (batch, steps) -> (batch, steps, 200)
             inputs = tf.nn.dropout(tf.nn.embedding_lookup(self.embedding, x), rate=1 - KEEP_PROB, seed=20)
             outputs, state = layers(inputs, initial_state=state)
             loss = self.loss(x, y, outputs)

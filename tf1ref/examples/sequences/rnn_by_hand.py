@@ -4,10 +4,10 @@ Source: S3 3720-3754, S4 5279-5330
 TF1: the loop runs while the graph is built, so each step of the series has nodes of its own.
 Now: the same loop inside a tf.function is unrolled while it is traced; numpy needs neither.
 Errata: S3 starts from the state [0, 0], which gives .53704957 first and 2.59485189 in the end. What it prints,
-    .23652828 and 2.35036327, comes from another start: the one that leads to its first row is solved for here
+    .23652828 and 2.35036327, comes from another start. The start that leads to its first row is solved for here
     (PRINTED_START), and both are run.
-    S4 has its matrices in pictures and rounds on the way: the row of wxh that b picks and the product of the
-    rounded state with why are constants here, as S4 prints them.
+    S4 has its matrices in pictures and rounds on the way. Two things are constants here, as S4 prints them: the row of
+    wxh that b picks, and the product of the rounded state with why.
 See: Elman, Finding Structure in Time, doi:10.1207/s15516709cog1402_1
 """
 

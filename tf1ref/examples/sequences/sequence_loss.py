@@ -4,8 +4,8 @@ Source: S3 857-881
 TF1: contrib has it twice: legacy_seq2seq for lists of steps, seq2seq for one tensor of [batch, steps, classes].
 Now: neither is left; both are a few lines around the sparse softmax cross entropy.
 Errata: S3 defines the weights w_2 and does not use them. With one step in the list they would not show in
-    sequence_loss_by_example, which divides by what it multiplied with; in sequence_loss they weigh the mean, which
-    for these numbers stays the same. Both are shown here, and weights that leave out steps.
+    sequence_loss_by_example, which divides by what it multiplied with. In sequence_loss they weigh the mean, which for
+    these numbers stays the same. Both are shown here, and weights that leave out steps.
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
 Source: S3 4235-4272
 TF1: model_fn(features, labels, mode) builds the graph of a mode and returns an EstimatorSpec; the estimator runs it.
 Now: one method for each mode; the loop around them is one's own.
-Errata: S3 groups the step and its count without an order; here minimize counts. It speaks of one dense layer as a
-    fully connected network; there is no other layer and no activation, so that it is linear regression again.
+Errata: S3 groups the step and its count without an order; here minimize counts. S3 calls one dense layer a fully
+    connected network. Without another layer or an activation it is linear regression again.
 """
 
 import tempfile

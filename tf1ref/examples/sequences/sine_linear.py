@@ -3,8 +3,8 @@
 Source: S3 4169-4234
 TF1: an Estimator has a folder; train, evaluate and predict each build a graph of their own and restore from it.
 Now: one object with its variables; what an estimator hides is a loop, a mean of losses and a matmul.
-Errata: S3's loss of .0075 is the sum over a batch of 32; the mean over the examples beside it, .00023, is what the
-    other three programs call loss. Its gap of .01 is 100 / 9999; its windows leave out the last one.
+Errata: S3's loss of .0075 is the sum over a batch of 32. The mean over the examples beside it, .00023, is what the
+    other three programs call loss. S3's gap of .01 is 100 / 9999, and its windows leave out the last one.
 """
 
 import tempfile

@@ -3,9 +3,9 @@
 Source: S3 4327-4396
 TF1: MultiRNNCell under dynamic_rnn with a zero state of a fed batch size; losses.mean_squared_error; feeds.
 Now: two cells in an RNN; the loss is a mean of squares.
-Errata: S3 makes ten values the ten features of one step, so that the network never makes a second step and its state
-    says nothing; kept (sine_lstm_estimator has the same). Its gap of .01 is 100 / 9999, its windows leave out the
-    last one. It draws batches without a seed.
+Errata: S3 makes ten values the ten features of one step. So the network never makes a second step, and its state has no
+    effect. This is kept (sine_lstm_estimator has the same). S3's gap of .01 is 100 / 9999, and its windows leave out
+    the last one. It draws batches without a seed.
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
 Source: S3 4273-4326
 TF1: the model function has dynamic_rnn in it; contrib's optimize_loss keeps the rate in a variable and counts the step.
 Now: two cells in an RNN; the optimizer is an object, the count a variable of one's own.
-Errata: S3 makes ten values the ten features of one step, so that the network never makes a second step and its state
-    says nothing; kept. Its loss after training is that of one batch.
+Errata: S3 makes ten values the ten features of one step. So the network never makes a second step, and its state has no
+    effect. This is kept. S3's loss after training is that of one batch.
 """
 
 import tempfile

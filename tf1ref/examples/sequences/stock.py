@@ -3,12 +3,12 @@
 Source: S4 5868-6480
 TF1: dynamic_rnn twice, dropout between; the network is built once to train and once, with its variables, to predict.
 Now: two RNN objects and a dense layer; one function with dropout trains, one without predicts.
-Errata: the program that S4 gives under "RNN" is its LSTM program again, line for line; here that heading's network is
-    of the simple cells it speaks of. S4 prints the LSTM's table and figures (mse 10297.97, rmse 101.48, mae 96.16)
+Errata: S4's program under the heading "RNN" is its LSTM program again, line for line. Here that network has the simple
+    cells that the heading speaks of. S4 prints the LSTM's table and figures (mse 10297.97, rmse 101.48, mae 96.16)
     under all three. Keras draws the kernel of a layer's inputs by glorot and that of its state orthogonally. Here, as
-    in TF1, the two are one kernel with one glorot draw. A constant in the sum starts an LSTM's forget gates at 1. It
-    validates on the 300 days on which it tests. It saves the epoch that is best there, and predicts with the last one.
-    Its GRU is Keras', with a second bias; here it is TF1's, 74,081 parameters.
+    in TF1, the two are one kernel with one glorot draw. A constant 1 in the sum opens an LSTM's forget gates at the
+    start. S4 validates on the 300 days on which it tests. It saves the epoch that is best there, and predicts with the
+    last one. Its GRU is Keras', with a second bias; here it is TF1's, with 74,081 parameters.
 See: Cho et al., the gated recurrent unit in Learning Phrase Representations, arXiv:1406.1078
 """
 

@@ -3,9 +3,9 @@
 Source: S1 874-884
 TF1: a tower is a name scope on a device; get_variable with reuse gives every tower the same variables, on the CPU.
 Now: the towers are calls of one object under tf.device; sharing needs no scopes.
-Errata: S1 does not say what this computes. The towers' mean gradient is the gradient of the joined batch, so n towers
-    are one device with an n-fold batch, no more. (Of the penalties each tower counts all; the mean counts them once.)
-    Here every step is checked against one device. Two trainings of 20 steps still diverge, because their sums round
+Errata: S1 does not say what this computes. The towers' mean gradient is the gradient of the joined batch. So n towers
+    do what one device does with an n-fold batch. (Each tower counts all penalties; the mean counts them once.) Here
+    every step is checked against one device. Two trainings of 20 steps still diverge, because their sums round
     differently. The difference is 1e-7 at first; at a rate of 0.1 it grows to 3e-4 in the 20th step's loss.
 """
 

@@ -4,10 +4,11 @@ Source: S0 2022-2327
 TF1: a name scope a tower, get_variable with reuse, a collection of losses filtered by scope, average_gradients.
 Now: the towers are calls of one object under tf.device; each has its own tape.
 Errata: S0's average_gradients returns inside its loop, so that only the first of the eight variables is ever trained.
-    It feeds every tower the same batch, which makes three towers one; here each takes its share, and 500 becomes 510,
-    which three can share. Its reshape is bound to the batch size. Its rate of .99 with weights of deviation 1 and
-    relu6 on the logits diverges (here .02, .1 and none). It says itself that it was never run.
-    (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see mnist/_pixels.py); so it does here.
+    S0 feeds every tower the same batch, so that three towers do what one does. Here each tower takes its share, and 500
+    becomes 510, which three can share. S0's reshape takes one batch size only. Its rate of .99, its weights of
+    deviation 1 and relu6 on its logits make it diverge. Here these are .02, .1 and no activation. S0 says itself that
+    it was never run. (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see mnist/_pixels.py). This program does
+    the same.
 See: Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, arXiv:1404.5997
 """
 

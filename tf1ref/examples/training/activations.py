@@ -3,9 +3,9 @@
 Source: S4 1329-1468, S3 980-1000
 TF1: v1.gradients adds the derivative as ops of the graph, beside the function.
 Now: a GradientTape records the call and gives the derivative's values; the ops are the same ones.
-Errata: S4 says that sigmoid's derivative stays below .25: it is .25 at 0. S4 gives relu and leaky relu the slope 1 at
-    0. TensorFlow gives 0 and the leak there. S4 calls sigmoid's outputs whole numbers, but means positive ones. S3
-    counts seven functions; TF 1.15 has more, leaky_relu, selu and swish among them.
+Errata: S4 says that sigmoid's derivative stays below .25; it is .25 at 0. S4 gives relu and leaky relu the slope 1 at
+    0. TensorFlow gives 0 and the leak there. S4 calls sigmoid's outputs whole numbers where it means positive ones. S3
+    counts seven functions. TF 1.15 has more, leaky_relu, selu and swish among them.
 """
 
 import numpy as np

@@ -4,8 +4,8 @@ Source: S4 3562-3629
 TF1: no op depends on the updates of the moving averages. UPDATE_OPS collects them, and the training op has to depend on
     them. Inference is a second graph that reads the averages.
 Now: `training` is a Python bool. The averages are updated at their line, so an update cannot be forgotten.
-Errata: S4 never says what its m counts: images times rows times columns, the outputs of one kernel for a batch.
-    It calls the result a normal distribution, but only mean and deviation change, not the shape. It says nothing of
+Errata: S4 never says what its m counts: it is images times rows times columns, the outputs of one kernel for a batch.
+    S4 calls the result a normal distribution. Only mean and deviation change, not the shape. It does not mention
     inference, where there is no batch. Its listing does not parse (full-width commas, MaxPoo12D).
 See: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167
 """
@@ -57,7 +57,7 @@ def batch_norm(x, is_training):
     moving_variance = v1.get_variable("moving_variance", [size], initializer=v1.ones_initializer(), trainable=False)
     if not is_training:
         return v1.nn.batch_normalization(x, moving_mean, moving_variance, beta, gamma, EPSILON)
-    mean, variance = v1.nn.moments(x, axes=[0])
+    mean, variance = v1.nn.moments(x, axes=[0])  # (n, size) -> (size,)
     for moving, now in ((moving_mean, mean), (moving_variance, variance)):
         v1.add_to_collection(v1.GraphKeys.UPDATE_OPS, moving.assign_sub((moving - now) * (1 - MOMENTUM)))
     return v1.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
@@ -144,7 +144,7 @@ class Network(tf.Module):
         hidden = tf.matmul(x, self.weights1)
         mean, variance = self.mean, self.variance
         if training:
-            mean, variance = tf.nn.moments(hidden, axes=[0])
+            mean, variance = tf.nn.moments(hidden, axes=[0])  # (n, 8) -> (8,)
             self.mean.assign_sub((self.mean - mean) * (1 - MOMENTUM))
             self.variance.assign_sub((self.variance - variance) * (1 - MOMENTUM))
         return tf.nn.batch_normalization(hidden, mean, variance, self.beta, self.gamma, EPSILON)

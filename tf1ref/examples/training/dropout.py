@@ -3,9 +3,9 @@
 Source: S4 3685-3708, S1 478-487
 TF1: keep_prob is a placeholder, .5 in training and 1 in testing; every run draws a new mask.
 Now: tf.nn.dropout takes rate = 1 - keep_prob. A Python argument `training` tells whether there is dropout at all.
-Errata: S4's argument is the share that is dropped, S1's the share that is kept, so .2 and .8 mean the same. To read
-    TF1's second argument as a rate is a silent mistake. S4's listing does not parse (full-width commas and colons,
-    MaxPoo12D, a quotation mark missing). S1's placeholder takes any shape; a scalar is meant.
+Errata: S4's argument is the share that is dropped, S1's is the share that is kept, so .2 and .8 mean the same. A reader
+    who takes TF1's second argument for a rate makes a silent mistake. S4's listing does not parse (full-width commas
+    and colons, MaxPoo12D, a quotation mark missing). S1's placeholder takes any shape; a scalar is meant.
 See: Hinton et al., Improving Neural Networks by Preventing Co-Adaptation, arXiv:1207.0580
 """
 

@@ -3,8 +3,8 @@
 Source: S4 140-235
 TF1: the gradient and the update are ops of the graph; every Session.run([train, loss]) is one step.
 Now: the same step traced once by tf.function; the variable lives in Python, not in a session.
-Errata: the source's table writes the first gradient as 2*4+2; with w = 5 it is 2*5+2 = 12.
-    Its printed loss is the one before the update of the same line, its w the one after it.
+Errata: S4's table writes the first gradient as 2*4+2; with w = 5 it is 2*5+2 = 12. The loss that it prints is the one
+    before the update of the same line, the w is the one after it.
 """
 
 import numpy as np

@@ -3,10 +3,10 @@
 Source: S4 1236-1327, S3 1095-1138, S0 660-675
 TF1: a schedule is a tensor computed from global_step, which minimize() counts up; every run reads it anew.
 Now: a schedule is a function of the step variable, called inside the training function. tf.train has none left.
-Errata: S3 stores the rate after the step, so its list shows the rate of the step to come; x is right. With one
-    step a staircase its staircase=True changes nothing. S0's listing has a letter O for the zero of global_step.
-    S4 prints the loss from before an update with the w from after it, as in gradient_descent. Its rate is
-    computed in Python and rounded to float32 once; TF1 takes the power in float32, with the same six digits.
+Errata: S3 stores the rate after the step, so its list shows the rate of the next step; x is right. With one step a
+    staircase its staircase=True changes nothing. S0's listing has a letter O for the zero of global_step. S4 prints the
+    loss from before an update with the w from after it, as in gradient_descent. S4 computes its rate in Python and
+    rounds it to float32 once. TF1 takes the power in float32, which gives the same six digits.
 """
 
 import numpy as np

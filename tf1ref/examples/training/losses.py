@@ -6,9 +6,9 @@ TF1: tf.nn's ops keep the name of every argument; tf.losses adds the mean to the
 Now: tf.nn has all but the weighted one unchanged in name; there is no collection, a loss is what is returned.
 Errata: S0's cross entropy lacks the minus in its formula. Its code averages over examples and classes alike, so its
     loss is the usual one divided by the number of classes. Its 1e-10 is typed with an l. S0 calls the built-in op's
-    result the loss: it is one number an example, still to be averaged. S3's first softmax sums over axis 0, right for a
-    vector, wrong for a batch; the second overflows (exp, from 710 on in float64) for want of taking off the largest
-    logit. S4 passes labels and logits by place, which TF1 refuses: they have to be named.
+    result the loss. It is one number an example, and has to be averaged. S3's first softmax sums over axis 0, which is
+    right for a vector and wrong for a batch. The second one does not subtract the largest logit, so exp overflows (from
+    710 on in float64). S4 passes labels and logits by place. TF1 refuses that: they have to be named.
 """
 
 import tensorflow as tf
@@ -42,18 +42,18 @@ EXPECTED = {
 def cross_entropy(labels, probabilities):
     """Adds -sum(labels * ln(probabilities)) over the last axis; a probability of 0 counts as TINY."""
     clipped = v1.clip_by_value(probabilities, TINY, 1.0)
-    return -v1.reduce_sum(labels * v1.log(clipped), axis=-1)
+    return -v1.reduce_sum(labels * v1.log(clipped), axis=-1)  # (..., classes) -> (...)
 
 
 def build_graph():
     """Adds every loss of the notes to the default graph, on constants. The five logits are float64, as in S4."""
     logits = v1.constant(LOGITS, v1.float64, name="logits")
-    labels = v1.one_hot(CLASSES, 3, dtype=v1.float64)
+    labels = v1.one_hot(CLASSES, 3, dtype=v1.float64)  # (n,) -> (n, 3)
     label = v1.constant(LABEL)
     large = v1.constant([LARGE_LOGIT, 0.0])
     softmax = v1.nn.softmax(logits)
     by_hand = cross_entropy(labels, softmax)
-    built_in = v1.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
+    built_in = v1.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)  # (n, 3) -> (n,)
     difference = labels - softmax
     return {
         "forward/guess1": cross_entropy(label, v1.constant(GUESSES[0])),
@@ -73,7 +73,7 @@ def build_graph():
         "forward/iris_softmax": v1.nn.softmax(v1.constant(IRIS_LOGITS)),
         "forward/rounded_softmax": v1.nn.softmax(v1.constant(ROUNDED_LOGITS)),
         "forward/arange_softmax": v1.nn.softmax(v1.range(5.0)),
-        "forward/large": v1.stack(
+        "forward/large": v1.stack(  # two scalars -> (2,)
             [
                 -v1.log(v1.exp(large[1]) / v1.reduce_sum(v1.exp(large))),
                 v1.nn.sparse_softmax_cross_entropy_with_logits(labels=1, logits=large),
@@ -97,7 +97,7 @@ class Losses(tf.Module):
     def cross_entropy(labels, probabilities):
         """-sum(labels * ln(probabilities)) over the last axis; a probability of 0 counts as TINY."""
         clipped = tf.clip_by_value(probabilities, TINY, 1.0)
-        return -tf.reduce_sum(labels * tf.math.log(clipped), axis=-1)
+        return -tf.reduce_sum(labels * tf.math.log(clipped), axis=-1)  # (..., classes) -> (...)
 
     @staticmethod
     def mean_squared_error(labels, predictions):
@@ -117,9 +117,9 @@ class Losses(tf.Module):
     @tf.function
     def of_logits(self, classes, logits):
         """Losses of a batch, one number an example (n,) or an element (n, 3), and the means."""
-        labels = tf.one_hot(classes, 3, dtype=tf.float64)
+        labels = tf.one_hot(classes, 3, dtype=tf.float64)  # (n,) -> (n, 3)
         softmax = tf.nn.softmax(logits)
-        losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # (n, 3) -> (n,)
         return {
             "forward/by_hand": self.cross_entropy(labels, softmax),
             "forward/softmax_cross_entropy": losses,
@@ -137,10 +137,10 @@ class Losses(tf.Module):
     @tf.function
     def gradients(self, classes, logits):
         """Returns what the built-in loss and the one by hand give back to the logits: both softmax - labels."""
-        labels = tf.one_hot(classes, 3, dtype=tf.float64)
+        labels = tf.one_hot(classes, 3, dtype=tf.float64)  # (n,) -> (n, 3)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(logits)
-            built_in = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            built_in = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # (n, 3) -> (n,)
             by_hand = self.cross_entropy(labels, tf.nn.softmax(logits))
         return {
             "gradient/logits": tape.gradient(built_in, logits),
@@ -152,7 +152,7 @@ class Losses(tf.Module):
         """The loss of the class whose logit is 0 beside a large one: by hand it is infinite, built in it is right."""
         by_hand = -tf.math.log(tf.exp(large[1]) / tf.reduce_sum(tf.exp(large)))
         built_in = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=1, logits=large)
-        return {"forward/large": tf.stack([by_hand, built_in])}
+        return {"forward/large": tf.stack([by_hand, built_in])}  # two scalars -> (2,)
 
 
 def run_function():

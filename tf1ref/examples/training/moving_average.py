@@ -3,10 +3,10 @@
 Source: S3 1174-1226, S0 736-777
 TF1: apply([v]) adds a shadow variable and returns the op that moves it; average(v) is the shadow.
 Now: the shadow is a variable of an object; apply() moves it where its line stands.
-Errata: S0 gives apply() a variable where TF1 wants a list, and says that trainable=False keeps a variable from being
-    averaged: only the list decides that. k has opposite roles in S0's two formulas: the first wants a small one for
-    a smooth average, the second a large one, and the second is the code's. S0's listing does not parse (full-width
-    comma, "assess:", a line that leaves its block). S3: none found.
+Errata: S0 gives apply() a variable where TF1 takes a list. It says that trainable=False keeps a variable from being
+    averaged; only the list decides that. k has opposite roles in S0's two formulas. A smooth average takes a small k in
+    the first one and a large k in the second one, which is the code's. S0's listing does not parse (full-width comma,
+    "assess:", a line that leaves its block). In S3 none was found.
 See: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, doi:10.1137/0330046
 """
 

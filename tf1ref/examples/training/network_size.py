@@ -4,9 +4,9 @@ Source: S4 1201-1235, S3 2476-2530
 TF1: a parameter is an element of a trainable variable, and the graph's collection has them all; the ops of the graph
     say from which shapes each product is computed.
 Now: tf.Module.trainable_variables, and the ops of the graph that a function was traced into.
-Errata: S4 counts the biases as parameters (26) and not as operations (20); S3 counts a convolution's biases as
-    connections (122,304). S3 gives 41,600 connections for the second convolution, 25 + 1 to a node, which forgets that
-    it sees six channels: 25 * 6 + 1 make 241,600. S3's second layer has a step of 2, not 1: it halves 28 to 14.
+Errata: S4 counts the biases as parameters (26) and not as operations (20). S3 counts a convolution's biases as
+    connections (122,304). S3 gives 41,600 connections for the second convolution, 25 + 1 to a node. It forgets that a
+    node sees six channels: 25 * 6 + 1 make 241,600. S3's second layer has a step of 2, not 1: it halves 28 to 14.
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, doi:10.1109/5.726791
 """
 

@@ -3,10 +3,10 @@
 Source: S4 2061-2285, S2 300-312
 TF1: minimize() adds one kernel a variable, and the slots it keeps; the same rule in plain ops stands beside it.
 Now: modules.optimizers apply the same kernels in a tf.function; tape.gradient gives what the rules start from.
-Errata: in two of Adagrad's formulas S4 sums g_t^2, the last step's, t times: g_tau is meant. In Adam's it writes
-    V_step-1 for V_t-1. No rule has an epsilon: a first gradient of 0 divides 0 by 0. SGDM weighs the gradient by
-    1 - beta, TF1's Momentum by 1: the rates differ by that factor (sgdm). First values are not given: TF1 starts
-    RMSProp's V at 1, Adagrad's at 0.1. The times are of one run each. S2's AdagradDAO is AdagradDA.
+Errata: in two of Adagrad's formulas S4 adds the last step's g_t^2 t times, where g_tau is meant. In Adam's it writes
+    V_step-1 for V_t-1. No rule has an epsilon, so a first gradient of 0 gives 0 / 0. SGDM weighs the gradient by 1 -
+    beta, TF1's Momentum by 1: the rates differ by that factor (sgdm). S4 gives no first values. TF1 starts RMSProp's V
+    at 1, Adagrad's at 0.1. Each time is of one run. S2's AdagradDAO is AdagradDA.
 """
 
 import numpy as np
@@ -132,7 +132,7 @@ def build_graph():
     """Adds two bowls for each rule: the kernel moves in one, the formula in the other."""
 
     def loss_of(w):
-        return 0.5 * v1.reduce_sum(v1.constant(SLOPES) * v1.square(w - v1.constant(MINIMUM)))
+        return 0.5 * v1.reduce_sum(v1.constant(SLOPES) * v1.square(w - v1.constant(MINIMUM)))  # (4,) -> ()
 
     step = v1.train.create_global_step()
     t = v1.cast(step + 1, v1.float32)
@@ -254,7 +254,7 @@ class Bowls(tf.Module):
         """Returns the height of the bowl at w, and its slope there."""
         with tf.GradientTape() as tape:
             tape.watch(w)
-            loss = 0.5 * tf.reduce_sum(tf.constant(SLOPES) * tf.square(w - tf.constant(MINIMUM)))
+            loss = 0.5 * tf.reduce_sum(tf.constant(SLOPES) * tf.square(w - tf.constant(MINIMUM)))  # (4,) -> ()
         return loss, tape.gradient(loss, w)
 
     @tf.function

@@ -3,10 +3,10 @@
 Source: S3 1139-1173, S0 676-735, S4 1743-1770
 TF1: contrib.layers' regularizers add an op; get_variable puts it into a collection, losses of one's own go there too.
 Now: a penalty is a line of arithmetic in the loss; no collection carries it from where the layer is written.
-Errata: S3 gives l1_l2_regularizer one share a and 1 - a of the other, and a whole sum of squares: it takes two
-    scales, and halves the squares. The L2 formulas of all three miss that half, which S3's and S0's 7.5
-    has. S0 calls the regularizer's result as ".(weights)", writes 12_regularizer with a one for the l, and gives
-    its weights three dimensions by one pair of brackets too many. Its mean is taken of what is a sum already.
+Errata: S3 gives l1_l2_regularizer a share a of one and 1 - a of the other, and a whole sum of squares. The function
+    takes two scales, and halves the squares. All three L2 formulas lack that half; S3's and S0's 7.5 has it. S0 calls
+    the regularizer's result as ".(weights)", writes 12_regularizer with a one for the l, and its weights have three
+    dimensions, because of one pair of brackets too many. It takes a mean of what is a sum already.
 """
 
 import numpy as np
@@ -180,7 +180,7 @@ class Fits(tf.Module):
         """One step of all three fits. Returns the losses before it (3,)."""
         losses, slopes = self.losses_and_slopes(x, y)
         self.optimizer.apply(zip(slopes, self.weights.values()))
-        return tf.stack(losses)
+        return tf.stack(losses)  # three scalars -> (3,)
 
 
 def run_function(steps=STEPS):

@@ -1,1 +1,1 @@
-"""Uses what a network has learned from other pictures for one's own."""
+"""Uses what a network has learned from other pictures for new ones."""

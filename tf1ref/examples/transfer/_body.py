@@ -59,7 +59,7 @@ def build_graph():
         if number < len(DEPTHS):
             net = v1.nn.max_pool(net, [1, 2, 2, 1], [1, 2, 2, 1], "SAME")
         depth = wide
-    pool = v1.reduce_mean(net, [1, 2], keepdims=True, name="pool_3")
+    pool = v1.reduce_mean(net, [1, 2], keepdims=True, name="pool_3")  # (n, h, w, depth) -> (n, 1, 1, depth)
     pool = v1.reshape(pool, [-1, depth], name="pool_3/_reshape")  # (n, 1, 1, depth) -> (n, depth)
     fc7 = v1.nn.relu(_dense(pool, "fc7", depth, FC, seed=5), name="fc7")
     logits = _dense(fc7, "fc8", FC, CLASSES, seed=6)
@@ -74,7 +74,7 @@ def with_jpeg(network):
     with v1.Graph().as_default() as graph:
         jpeg = v1.placeholder(v1.string, [], name="DecodeJpeg/contents")
         decoded = v1.cast(v1.image.decode_jpeg(jpeg, channels=3), v1.float32)
-        small = v1.image.resize_area(v1.expand_dims(decoded, 0), [SIDE, SIDE])
+        small = v1.image.resize_area(v1.expand_dims(decoded, 0), [SIDE, SIDE])  # (h, w, 3) -> (1, 32, 32, 3)
         images = v1.multiply(small - 127.5, 1 / 127.5, name="Mul")
         v1.import_graph_def(network, name="", input_map={"images:0": images})
         return graph.as_graph_def()

@@ -13,10 +13,10 @@ def add_body(body, jpeg, mean, deviation):
     given = jpeg
     if body.side:
         decoded = tf.io.decode_jpeg(jpeg, channels=3)
-        resized = tf.raw_ops.ResizeArea(images=tf.cast(decoded, tf.float32)[tf.newaxis], size=body.side)
+        resized = tf.raw_ops.ResizeArea(images=tf.cast(decoded, tf.float32)[tf.newaxis], size=body.side)  # (1, h, w, 3)
         given = (resized - mean) / deviation
     (features,) = tf.graph_util.import_graph_def(body.graph_def, {body.jpeg: given}, [body.bottleneck])
-    return tf.reshape(tf.cast(features, tf.float32), [1, body.size])
+    return tf.reshape(tf.cast(features, tf.float32), [1, body.size])  # -> (1, size)
 
 
 def extractor(function):

@@ -17,7 +17,7 @@ def add_body(body, mean, deviation):
         resized = v1.image.resize_area(v1.expand_dims(v1.cast(decoded, v1.float32), 0), body.side)  # (1, h, w, 3)
         given = (resized - mean) / deviation
     (features,) = v1.import_graph_def(body.graph_def, {body.jpeg: given}, [body.bottleneck])
-    return jpeg, v1.reshape(v1.cast(features, v1.float32), [1, body.size])
+    return jpeg, v1.reshape(v1.cast(features, v1.float32), [1, body.size])  # -> (1, size)
 
 
 def extractor(sess, jpeg, bottleneck):

@@ -4,12 +4,12 @@ Source: S3 2804-3040
 TF1: import_graph_def adds somebody's frozen graph; a session runs it up to the bottleneck, once a picture, and the
     new layer is trained on the kept features; convert_variables_to_constants joins the two.
 Now: a tf.function wraps the same GraphDef; the layer's variables are frozen where the trace reads them.
-Errata: S3's body is Inception v3, whose file does not come with it; here it is a small network trained on CIFAR-10 with
+Errata: S3's body is Inception v3, whose file does not come with it. Here it is a small network trained on CIFAR-10 with
     S3's tensor names, so .97 and .911 are not reached. MODEL_FILE names the frozen graph of a real one. S3 splits the
-    pictures at random in every run, so a run tests on what an earlier one trained on; here the name's hash decides. It
-    keeps features by file name: another graph, or a changed picture, gets the old ones. Its four globs find each file
-    twice where case does not matter. A class without a picture in a list divides by zero. Paths that start with ~ are
-    expanded by none of the functions they are given to.
+    pictures at random in every run, so a run tests on what an earlier one trained on. Here the name's hash decides. S3
+    keeps features by file name, so another graph or a changed picture gets the old ones. Its four globs find each file
+    twice where case does not matter. It divides by zero when a class has no picture in one of the lists. None of the
+    functions that it gives paths to expands the ~ at their start.
 See: Donahue et al., DeCAF: A Deep Convolutional Activation Feature, arXiv:1310.1531
 """
 
@@ -103,12 +103,12 @@ def build_graph(body=None, n_classes=5):
         biases = v1.Variable(v1.zeros([n_classes]), name="biases")
         logits = v1.matmul(bottleneck_input, weights) + biases
     final_tensor = v1.nn.softmax(v1.matmul(bottleneck, weights) + biases, name="final_result")
-    cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(logits=logits, labels=ground_truth_input)
+    cross_entropy = v1.nn.softmax_cross_entropy_with_logits_v2(logits=logits, labels=ground_truth_input)  # -> (n,)
     cross_entropy_mean = v1.reduce_mean(cross_entropy)
     optimizer = v1.train.GradientDescentOptimizer(LEARNING_RATE)
     gradients = optimizer.compute_gradients(cross_entropy_mean, [weights, biases])
     with v1.name_scope("evaluation"):
-        answer = v1.argmax(logits, 1)
+        answer = v1.argmax(logits, 1)  # (n, n_classes) -> (n,)
         correct_prediction = v1.equal(answer, v1.argmax(ground_truth_input, 1))
         evaluation_step = v1.reduce_mean(v1.cast(correct_prediction, v1.float32))
     return {
@@ -225,7 +225,7 @@ class Network(tf.Module):
     @tf.function
     def evaluate(self, features, truth):
         """Returns (answers (n,), the share of right ones)."""
-        answer = tf.argmax(self.logits(features), 1)
+        answer = tf.argmax(self.logits(features), 1)  # (n, n_classes) -> (n,)
         return answer, tf.reduce_mean(tf.cast(tf.equal(answer, tf.argmax(truth, 1)), tf.float32))
 
 

@@ -5,10 +5,10 @@ TF1: import_meta_graph brings the whole graph back, get_tensor_by_name finds whe
     optimizer from what lies before: the new layer alone is trained. Without it everything is.
 Now: the network is an object with the variables' names, restored by them; what is trained is what the tape's
     gradients are asked for, and stop_gradient is the same op.
-Errata: S2 imports the graph and never restores it, so its weights would be random; it asks for dimension 3 of fc7,
-    which exists only where fc7 is a convolution, and matmul then refuses it: here fc7 is (n, 64) and its size is
-    dimension 1. It stops before the training op; the rates and steps are this program's own. The file vgg.meta is
-    not S2's to give: here it is a small network of the project's own, trained on CIFAR-10.
+Errata: S2 imports the graph and never restores it, so its weights would be random. It takes dimension 3 of fc7, which
+    exists only where fc7 is a convolution, and matmul then refuses fc7. Here fc7 is (n, 64) and its size is dimension
+    1. S2 stops before the training op; the rates and steps are this program's own. S2's file vgg.meta does not come
+    with it. Here it is a small network of the project's own, trained on CIFAR-10.
 """
 
 import tempfile
@@ -193,7 +193,7 @@ class Network(tf.Module):
             net = tf.nn.relu(tf.nn.conv2d(net, weights, 1, "SAME") + biases)
             if number + 1 < len(_body.DEPTHS):
                 net = tf.nn.max_pool2d(net, 2, 2, "SAME")
-        pool = tf.reduce_mean(net, [1, 2])
+        pool = tf.reduce_mean(net, [1, 2])  # (n, h, w, 64) -> (n, 64)
         return tf.nn.relu(tf.matmul(pool, self.body[-2]) + self.body[-1])
 
     def logits(self, fc7):

@@ -4,13 +4,13 @@ Source: S0 1533-1877
 TF1: three programs: a frozen graph run over every picture; a network of two layers, its losses in a collection,
     saved; import_meta_graph and get_tensor_by_name find input and answer of the saved one again.
 Now: three functions; a tf.Module is restored by its variables' names, and called.
-Errata: S0's body is Inception v3, whose file does not come with it; here it is a small network trained on CIFAR-10 with
-    S0's tensor names. INCEPTION_V3_PB_FILE names the frozen graph of a real one. S0 validates on batches of what it
-    trains on, of all pictures; here a list by the names' hash is kept back. It divides by 9.333495 to predict, its own
-    pictures' largest feature: here the .npz has both ends. The number of pictures (3670), of features and the order of
-    the classes are written into its code. Its comment says .96 every 100 steps for what is .7 every 1000. leaky_relu on
-    the last layer is S0's; it is kept, as its tensor is asked for. The three shuffles "with the same state" set the
-    state to what it already is.
+Errata: S0's body is Inception v3, whose file does not come with it. Here it is a small network trained on CIFAR-10 with
+    S0's tensor names. INCEPTION_V3_PB_FILE names the frozen graph of a real one. S0 validates on batches of all
+    pictures, on which it trains, too. Here a list is kept back, by the names' hash. To predict, S0 divides by 9.333495,
+    its own pictures' largest feature. Here the .npz has the smallest and the largest. S0's code states the number of
+    pictures (3670), the number of features and the order of the classes. Its comment says .96 every 100 steps for what
+    is .7 every 1000. leaky_relu on the last layer is S0's; it is kept, because S0 asks for its tensor. The three
+    shuffles "with the same state" set the state to what it already is.
 """
 
 import os
@@ -101,7 +101,7 @@ def build_graph(size=64, n_classes=5):
     learning_rate = v1.train.exponential_decay(LEARNING_RATE, global_step, DECAY_STEPS, DECAY_RATE, staircase=True)
     optimizer = v1.train.GradientDescentOptimizer(learning_rate)
     gradients = optimizer.compute_gradients(loss)
-    correct_prediction = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))
+    correct_prediction = v1.equal(v1.argmax(y, 1), v1.argmax(y_, 1))  # (n, n_classes) -> (n,)
     return {
         "x": x,
         "y_": y_,
@@ -230,7 +230,7 @@ class Network(tf.Module):
     @tf.function
     def accuracy(self, x, y_):
         """Returns the share of right answers."""
-        correct_prediction = tf.equal(tf.argmax(self.result(x), 1), tf.argmax(y_, 1))
+        correct_prediction = tf.equal(tf.argmax(self.result(x), 1), tf.argmax(y_, 1))  # (n, n_classes) -> (n,)
         return tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
 
 

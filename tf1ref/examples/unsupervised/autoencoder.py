@@ -3,9 +3,9 @@
 Source: S2 22-31
 TF1: one graph holds every layer; what a training moves is the var_list of its compute_gradients.
 Now: a method for each training; what it moves is the list of variables that it asks the tape about.
-Errata: S2 describes this in words and has no program: sizes, rates and steps are chosen here. It says that the start
-    learned from pictures alone lies nearer to the optimum than a random one: both are fine-tuned, on the same few
-    labels, and compared.
+Errata: S2 describes this in words and has no program, so sizes, rates and steps are chosen here. It says that weights
+    learned from pictures alone are a start that lies nearer to the optimum than a random one. Both are fine-tuned, on
+    the same few labels, and compared.
 See: Hinton and Salakhutdinov, Reducing the Dimensionality of Data, doi:10.1126/science.1127647
 """
 
