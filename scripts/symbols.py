@@ -1,11 +1,24 @@
-"""Prints the table of docs/reference/symbols.md: what `tf1ref exec` gives back, and what new code uses instead."""
+"""Prints the tables of docs/reference/symbols.md: what `tf1ref exec` gives back, and what new code uses instead.
+
+    scripts/symbols.py [--coverage]
+
+With --coverage it prints how many names of each module of TensorFlow 1's public API are given.
+"""
 
 import ast
 import sys
+from collections import Counter
 
-from tf1ref.compat.names import advice, sources, table
+from tf1ref.compat.names import advice, facts, resolver, sources, table
 
 HEAD = ("old symbol", "under `exec`", "for new code")
+COVERAGE = ("module", "given", "of")
+# What contrib's modules had imported for themselves and did not hide.
+IMPORTED = {
+    "collections_abc", "contrib_framework", "contrib_rnn", "contrib_variables", "deprecated", "deprecated_arg_values",
+    "deprecated_args", "distribution_strategy_context", "jit", "loader", "make_all", "metrics_lib", "optimizer_",
+    "resource_loader", "sparse_tensor_py", "tf", "tf_export", "tf_utils", "tf_variables", "trackable", "vars_", "vs",
+}  # fmt: skip
 
 
 def _names(module):
@@ -59,10 +72,36 @@ def rows():
             yield f"`tf.{path}`", "missing", instead
 
 
+def coverage():
+    """Yields (module, names given, names) for the modules of TensorFlow 1, then the sums of contrib and of the rest.
+
+    tf.keras is left out, because it depends on an extra. So are modules below a folder `python`, which were private.
+    """
+    total, given = Counter(), Counter()
+    files = _file_names()
+    for path in facts.every_name():
+        module, _, name = path.rpartition(".")
+        in_contrib = path.startswith("contrib.")
+        hidden = {"python", "keras"} & set(path.split(".")) or (in_contrib and (name in IMPORTED or name in files))
+        if hidden or facts.is_module(path):
+            continue
+        for row in (f"`tf.{module}`" if module else "`tf`", "all of contrib" if in_contrib else "all but contrib"):
+            total[row] += 1
+            given[row] += resolver.resolve(path) is not None
+    for row in sorted(total, key=lambda row: (not row.startswith("`"), row)):
+        yield row, str(given[row]), str(total[row])
+
+
+def _file_names():
+    """Returns the names of the files inside TensorFlow: modules of contrib had imported some of them, too."""
+    return {path.stem for path in (sources.tensorflow_folder() / "python").rglob("*.py")}
+
+
 def main():
-    """Prints the table."""
-    for cells in (HEAD, ("---",) * len(HEAD), *rows()):
-        sys.stdout.write(f"| {' | '.join(cells)} |\n")
+    """Prints the table that is asked for."""
+    head, cells = (COVERAGE, coverage()) if sys.argv[1:] == ["--coverage"] else (HEAD, rows())
+    for row in (head, ("---",) * len(head), *cells):
+        sys.stdout.write(f"| {' | '.join(row)} |\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref.compat.names import resolver
 from tf1ref.legacy.contrib import saved_model
 from tf1ref.legacy.contrib.seq2seq import _attention
+from tf1ref.legacy.nn.rnn_cell import _base
 from tf1ref.legacy.nn.rnn_cell._linear_map import Linear, linear
 
 RANDOM = np.random.RandomState(3)
@@ -21,6 +22,8 @@ X, H = RANDOM.randn(2, 3).astype(np.float32), RANDOM.randn(2, 4).astype(np.float
         "contrib.rnn.python.ops.core_rnn_cell._linear",
         "contrib.rnn.python.ops.core_rnn_cell_impl._linear",
         "contrib.rnn.python.ops.core_rnn_cell_impl.LSTMStateTuple",
+        "contrib.rnn.ASSERT_LIKE_RNNCELL_ERROR_REGEXP",
+        "python.ops.rnn_cell_impl.ASSERT_LIKE_RNNCELL_ERROR_REGEXP",
         "contrib.seq2seq.python.ops.attention_wrapper._BaseAttentionMechanism",
         "contrib.seq2seq.python.ops.attention_wrapper._compute_attention",
         "contrib.util.make_ndarray",
@@ -87,3 +90,8 @@ def test_a_signature_by_its_key():
     assert saved_model.get_signature_def_by_key(meta, "probs").method_name == "predict"
     with pytest.raises(ValueError, match="No SignatureDef with key 'other'"):
         saved_model.get_signature_def_by_key(meta, "other")
+
+
+def test_the_pattern_is_in_the_message():
+    with pytest.raises(TypeError, match=_base.ASSERT_LIKE_RNNCELL_ERROR_REGEXP):
+        _base.assert_like_rnncell("cell", object())

@@ -1,6 +1,7 @@
 """contrib.seq2seq's beam search: against all the sequences there are, counted out in numpy."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,18 @@ def test_with_all_beams_it_finds_all_sequences_in_order(flow, penalty):
         # The end token of a sequence that came to its end counts; what follows it does not.
         assert state.lengths[row].tolist() == [totals[ids][1] for ids in found]
         assert state.finished[row].tolist() == [END in ids for ids in found]
+
+
+@pytest.mark.parametrize("weight", [0.6, 1.3])
+def test_the_length_penalty_is_of_two_powers_of_tensorflow(weight):
+    """The original divides tf.pow(5 + length, weight) by tf.pow(6, weight), both in float32."""
+    log_probs, lengths = -RANDOM.rand(1, 2, 50).astype("float32"), np.arange(100).reshape(1, 2, 50)
+    options = SimpleNamespace(_length_penalty_weight=weight, _coverage_penalty_weight=0.0)
+    scores = seq2seq.BeamSearchDecoder._scores(options, v1.constant(log_probs), v1.constant(lengths), None, None)
+    powers = [v1.pow(v1.constant(base, v1.float32), v1.constant(weight)) for base in (5.0 + lengths, 6.0)]
+    with v1.Session() as sess:
+        scores, (long, six) = sess.run([scores, powers])
+    assert np.array_equal(scores, log_probs / (long / six))
 
 
 def test_few_beams_by_hand(flow):

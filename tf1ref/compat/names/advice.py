@@ -7,6 +7,9 @@ from tf1ref.errors import nearest
 GONE = {
     "contrib": "there is no replacement here",
     "contrib.boosted_trees": "use scikit-learn's HistGradientBoostingClassifier or another gradient boosting library",
+    "contrib.checkpoint": "assign the objects to attributes of tf.train.Checkpoint or tf.Module",
+    "contrib.checkpoint.NumpyState": "use a tf.Variable, or derive from tf.train.experimental.PythonState",
+    "contrib.checkpoint.PythonStateWrapper": "use tf.train.experimental.PythonState",
     "contrib.cudnn_rnn": "use tf.contrib.rnn.LSTMBlockFusedCell or tf.nn.rnn_cell; they compute the same on any device",
     "contrib.distribute": "use tf.distribute of TensorFlow 2",
     "contrib.distributions": "use the same class of the package tensorflow_probability, or write its formula out",

@@ -224,6 +224,10 @@ ATTENTION = "contrib.seq2seq.python.ops.attention_wrapper"
 FUNCTIONS = {
     **{f"{file}._linear": "nn.rnn_cell._linear_map.linear" for file in CELLS},
     **{f"{file}._Linear": "nn.rnn_cell._linear_map.Linear" for file in CELLS},
+    **{
+        f"{file}.ASSERT_LIKE_RNNCELL_ERROR_REGEXP": "nn.rnn_cell._base.ASSERT_LIKE_RNNCELL_ERROR_REGEXP"
+        for file in ("contrib.rnn", *CELLS)
+    },
     f"{ATTENTION}._BaseAttentionMechanism": "contrib.seq2seq._attention.BaseAttentionMechanism",
     f"{ATTENTION}._bahdanau_score": "contrib.seq2seq._attention.bahdanau_score",
     f"{ATTENTION}._compute_attention": "contrib.seq2seq._wrapper.compute_attention",

@@ -2,18 +2,30 @@
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.python.eager import context
+from tensorflow.python.framework import test_util
+from tensorflow.python.ops.variable_scope import EagerVariableStore
+from tensorflow.python.trackable.autotrackable import AutoTrackable
 from tensorflow.python.util import nest
 
 from tf1ref.legacy.contrib.eager import metrics
 from tf1ref.legacy.contrib.eager._network import Network, Sequential
+from tf1ref.legacy.contrib.eager._saver import Saver, restore_variables_on_create
 
 __all__ = [
-    "Checkpoint", "GradientTape", "Iterator", "Network", "Saver", "Sequential", "TensorSpec", "Variable",
-    "custom_gradient", "defun", "enable_eager_execution", "executing_eagerly", "gradients_function",
+    "Checkpoint", "Checkpointable", "DEVICE_PLACEMENT_EXPLICIT", "DEVICE_PLACEMENT_SILENT", "DEVICE_PLACEMENT_WARN",
+    "EagerVariableStore", "GradientTape", "Iterator", "Network", "Saver", "Sequential", "TensorSpec", "Variable",
+    "custom_gradient", "defun", "enable_eager_execution", "executing_eagerly", "function", "gradients_function",
     "implicit_gradients", "implicit_value_and_gradients", "in_eager_mode", "list_devices", "make_template", "metrics",
-    "num_gpus", "py_func", "value_and_gradients_function",
+    "num_gpus", "py_func", "restore_variables_on_create", "run_all_tests_in_graph_and_eager_modes",
+    "run_test_in_graph_and_eager_modes", "value_and_gradients_function",
 ]  # fmt: skip
 
+DEVICE_PLACEMENT_EXPLICIT, DEVICE_PLACEMENT_WARN = context.DEVICE_PLACEMENT_EXPLICIT, context.DEVICE_PLACEMENT_WARN
+DEVICE_PLACEMENT_SILENT = context.DEVICE_PLACEMENT_SILENT
+Checkpointable = AutoTrackable
+run_test_in_graph_and_eager_modes = test_util.run_in_graph_and_eager_modes
+run_all_tests_in_graph_and_eager_modes = test_util.run_all_in_graph_and_eager_modes
 Checkpoint = v1.train.Checkpoint
 GradientTape = tf.GradientTape
 TensorSpec = tf.TensorSpec
@@ -22,24 +34,9 @@ make_template = v1.make_template
 enable_eager_execution = v1.enable_eager_execution
 executing_eagerly = v1.executing_eagerly
 in_eager_mode = v1.executing_eagerly
-defun = tf.function
+defun = function = tf.function
 py_func = v1.py_function
 list_devices = tf.config.list_logical_devices
-
-
-class Saver:
-    """Saves and restores variables by their names when code runs eagerly, as v1.train.Saver does in a session."""
-
-    def __init__(self, var_list):
-        self._saver = v1.train.Saver(var_list)
-
-    def save(self, file_prefix, global_step=None):
-        """Writes `file_prefix[-global_step]`. Returns that prefix."""
-        return self._saver.save(None, file_prefix, global_step=global_step)
-
-    def restore(self, file_prefix):
-        """Assigns the variables from a checkpoint."""
-        self._saver.restore(None, file_prefix)
 
 
 def num_gpus():

@@ -196,7 +196,9 @@ class BeamSearchDecoder(Decoder):
     def _scores(self, log_probs, lengths, finished, attended):
         scores, weight = log_probs, self._length_penalty_weight
         if v1.is_tensor(weight) or weight != 0:
-            scores = log_probs / v1.div((5.0 + v1.cast(lengths, log_probs.dtype)) ** weight, 6.0**weight)
+            # Both powers are TensorFlow's: Python's power of 6.0 differs by up to 2 ULP.
+            weight = v1.convert_to_tensor(weight, log_probs.dtype)
+            scores = log_probs / v1.div((5.0 + v1.cast(lengths, weight.dtype)) ** weight, 6.0**weight)
         if self._coverage_penalty_weight == 0.0:
             return scores
         # Steps that got no attention at all are padding.

@@ -115,6 +115,10 @@ def zeros(size, batch_size, dtype):
     return made
 
 
+# Tests look for this in the message of assert_like_rnncell.
+ASSERT_LIKE_RNNCELL_ERROR_REGEXP = "is not an RNNCell"
+
+
 def assert_like_rnncell(what, cell):
     """Raises TypeError for an object that lacks a method or attribute of an RNN cell."""
     needed = ("output_size", "state_size", "zero_state", "__call__")
