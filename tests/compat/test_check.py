@@ -1,7 +1,9 @@
 """`tf1ref check` says of each TensorFlow name whether it runs, and is held against the TensorFlow that is installed."""
 
 import ast
+import importlib.metadata
 import json
+import runpy
 import subprocess
 import sys
 
@@ -188,6 +190,22 @@ def test_the_table_of_the_docs_is_what_the_code_says():
         f"<!-- scripts/symbols.py -->\n{done.stdout}<!-- end -->"
         in (root / "docs" / "reference" / "symbols.md").read_text()
     )
+
+
+def test_the_coverage_of_the_docs_is_what_the_code_says():
+    root = catalog.FOLDER.parents[1]
+    symbols = runpy.run_path(str(root / "scripts" / "symbols.py"))
+    rows = {module: (int(given), int(total)) for module, given, total in symbols["coverage"]()}
+    # tf.contrib.crf has 11 names in its documentation, and tf.contrib.checkpoint gives 5 of 15.
+    assert rows["`tf.contrib.crf`"] == (11, 11) and rows["`tf.contrib.checkpoint`"] == (5, 15)
+    assert rows["`tf.contrib.kfac`"][0] == 0 and all(given <= total for given, total in rows.values())
+    modules = [counts for module, counts in rows.items() if module.startswith("`")]
+    sums = [rows["all but contrib"], rows["all of contrib"]]
+    assert [sum(column) for column in zip(*modules)] == [sum(column) for column in zip(*sums)]
+    if importlib.metadata.version("tensorflow").startswith("2.21."):
+        docs, readme = (root / "docs" / "reference" / "symbols.md").read_text(), (root / "README.md").read_text()
+        assert all(f"| {module} | {given} | {total} |" in docs for module, (given, total) in rows.items())
+        assert all(f"{given:,} of the {total:,} names" in readme for given, total in sums)
 
 
 def verdicts(tmp_path, text):

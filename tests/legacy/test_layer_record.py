@@ -142,3 +142,37 @@ def test_shards_cut_the_kernels(graph):
     shapes = {v.op.name: v.shape.as_list() for v in v1.trainable_variables() if "kernel" in v.op.name}
     whole = {f"lstm_cell/kernel/part_{i}": [3, 16] for i in range(2)}
     assert shapes == {**whole, **{f"lstm_cell/projection/kernel/part_{i}": [2 - (i > 0), 3] for i in range(3)}}
+
+
+def test_penalties_follow_the_variables_when_code_runs_eagerly():
+    layer = layers.Layer(name="penalized")
+    v = layer.add_weight("v", [2], initializer=v1.ones_initializer(), regularizer=tf.reduce_sum)
+    assert [loss.numpy() for loss in layer.losses] == [2.0] and layer.get_losses_for(None) == layer.losses
+    v.assign([3.0, 4.0])
+    assert [loss.numpy() for loss in layer.losses] == [7.0]
+    layer.add_loss(lambda: None)
+    assert len(layer.losses) == 1
+
+    @tf.function
+    def add():
+        if len(layer.weights) == 1:
+            layer.add_weight("w", [3], initializer=v1.ones_initializer(), regularizer=tf.reduce_sum)
+
+    add()
+    assert [loss.numpy() for loss in layer.losses] == [7.0, 3.0]
+
+
+def test_a_loss_that_is_a_function_is_a_tensor_in_a_graph(graph):
+    layer = layers.Layer(name="lossy")
+    layer.add_loss([lambda: v1.constant(1.0), lambda: None])
+    assert layer.losses == v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES) and len(layer.losses) == 1
+
+
+@pytest.mark.parametrize("limit", ["ndim", "min_ndim", "max_ndim"])
+def test_a_layer_with_a_rank_refuses_tensors_of_unknown_rank(graph, limit):
+    layer = layers.Layer(name="ranked")
+    layer.input_spec = layers.InputSpec(**{limit: 2})
+    with pytest.raises(ValueError, match="its rank is undefined, but the layer requires a defined rank"):
+        layer(v1.placeholder(v1.float32))
+    layer.input_spec = layers.InputSpec(axes={-1: 3})
+    layer(v1.placeholder(v1.float32))

@@ -4,6 +4,7 @@ The first call fixes the scope. It is the given name, or the class name in snake
 Every later call uses the same variables. `reuse=True` uses existing variables instead of a new scope.
 """
 
+import functools
 import inspect
 import re
 import weakref
@@ -38,7 +39,8 @@ def _mismatch(spec, tensor):
     shape = tensor.get_shape()
     rank = shape.rank
     if rank is None:
-        return None
+        needs_rank = any(limit is not None for limit in (spec.ndim, spec.min_ndim, spec.max_ndim))
+        return "its rank is undefined, but the layer requires a defined rank" if needs_rank else None
     for limit, wrong in ((spec.ndim, rank != spec.ndim), (spec.min_ndim, rank < (spec.min_ndim or 0))):
         if limit is not None and wrong:
             return f"expected {'ndim' if limit is spec.ndim else 'min_ndim'}={limit}, found ndim={rank}"
@@ -218,9 +220,15 @@ class Layer(Record):
 
 
 def penalties(name, parts, regularizer):
-    """Yields the penalties of a variable's parts, as ops below `name/Regularizer`. A regularizer may return None."""
+    """Yields the penalties of a variable's parts, as ops below `name/Regularizer`. A regularizer may return None.
+
+    When code runs eagerly, and in a tf.function, they are functions, because the variables change.
+    """
     # These ops belong to the outermost graph, because a penalty inside a loop's body could not be fetched.
     with v1.init_scope():
+        if v1.executing_eagerly():
+            yield from [functools.partial(regularizer, part) for part in parts]
+            return
         for part in parts:
             with v1.name_scope(f"{name}/Regularizer"):
                 penalty = regularizer(part)

@@ -58,7 +58,7 @@ class Record(Tracked):
     name = property(lambda self: self._name)
     dtype = property(lambda self: self._dtype)
     activity_regularizer = property(lambda self: self._activity_regularizer)
-    losses = property(lambda self: list(self._losses))
+    losses = property(lambda self: loss_values(self._losses))
     updates = property(lambda self: list(self._updates) if self.trainable else [])
     trainable_weights = property(lambda self: list(self._trainable_weights) if self.trainable else [])
     trainable_variables = property(lambda self: self.trainable_weights)
@@ -121,13 +121,19 @@ class Record(Tracked):
     def add_loss(self, losses, inputs=None):
         """Adds tensors to the layer's losses and to REGULARIZATION_LOSSES.
 
+        A loss may be a function without arguments. When code runs eagerly, `losses` calls it each time.
         inputs: the tensors that the losses depend on, or None.
         """
         for loss in nest.flatten(losses):
+            if callable(loss) and not v1.executing_eagerly_outside_functions():
+                loss = loss()
+            if loss is None:
+                continue
             self._losses.append(loss)
             self._conditions[id(loss)] = inputs is not None
             if not v1.executing_eagerly():
-                v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, loss)
+                for value in loss_values([loss]):
+                    v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, value)
 
     def add_update(self, updates, inputs=None):
         """Adds ops to the layer's updates and, unless the layer is not trainable, to UPDATE_OPS.
@@ -144,7 +150,7 @@ class Record(Tracked):
 
     def get_losses_for(self, inputs):
         """Returns the losses that depend on `inputs`. For None it returns those that were added without inputs."""
-        return self._of(self.losses, inputs)
+        return loss_values(self._of(self._losses, inputs))
 
     def get_updates_for(self, inputs):
         """Returns the updates that depend on `inputs`. For None it returns those that were added without inputs."""
@@ -211,6 +217,12 @@ class Record(Tracked):
         Raises NotImplementedError where unknown.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say the shape of its outputs")
+
+
+def loss_values(losses):
+    """Returns the losses; those that are functions are called. A function may return None, which is left out."""
+    found = [loss() if callable(loss) else loss for loss in losses]
+    return [loss for loss in found if loss is not None]
 
 
 def _shapes(tensors):

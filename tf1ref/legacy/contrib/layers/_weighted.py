@@ -7,6 +7,7 @@ import inspect
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._layer import penalties
+from tf1ref.legacy._layer_record import loss_values
 from tf1ref.legacy.contrib.framework import model_variable
 from tf1ref.legacy.contrib.layers._parts import collect_named_outputs, get_variable_collections, xavier_initializer
 
@@ -54,7 +55,7 @@ class Weighted:
             # In TF1 these were tf.layers' layers, which name their variables differently. The name of the op shows
             # it.
             inner = name.replace("weights", "kernel").replace("biases", "bias")
-            for penalty in penalties(inner, parts, regularizer):
+            for penalty in loss_values(penalties(inner, parts, regularizer)):
                 v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, penalty)
         return variable
 
