@@ -23,6 +23,7 @@ html_title = "tf1ref"
 # Summaries are fetched, which a browser refuses for pages that are opened from a file.
 html_show_search_summary = False
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_extra_path = ["_gallery"] if (Path(__file__).parent / "_gallery").exists() else []
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
