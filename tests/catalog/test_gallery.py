@@ -176,6 +176,7 @@ def test_without_matplotlib_it_says_so(own, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     page = Parsed((tmp_path / "out" / "index.html").read_text())
     assert "Without pictures: they need matplotlib" in page.text and not page.all("alt")
+    assert "blank" not in page.all("class"), "room for pictures that are not there"
 
 
 def test_every_example_is_there_and_its_text_is_complete(training):
@@ -190,6 +191,8 @@ def test_every_example_is_there_and_its_text_is_complete(training):
     assert len(page.codes) == 3 * len(examples)
     assert page.text.count("0 differing bits") == len(examples)
     assert "Without pictures" not in page.text and "matplotlib" not in page.text
+    contents = page.all("alt").count("") + page.all("class").count("blank")
+    assert contents == len(examples) > page.all("class").count("blank") > 0, "titles stand in one column"
 
 
 def test_it_stands_alone_and_its_links_resolve(training):

@@ -104,7 +104,9 @@ def _bar(chapters):
 def _contents(chapters):
     lists = []
     for name, found in chapters.items():
-        items = "".join(_content(example, result) for example, result in found)
+        # Where no program of a chapter has a picture, the list leaves no room for pictures.
+        blank = '<span class="blank"></span>' if any(result.thumbnail for _, result in found) else ""
+        items = "".join(_content(example, result, blank) for example, result in found)
         lists.append(f'<section><h3><a href="#chapter-{name}">{name}</a></h3><ul>{items}</ul></section>')
     return f"""<nav class="contents" id="contents" aria-labelledby="contents-title">
 <h2 id="contents-title">Contents</h2>
@@ -112,12 +114,12 @@ def _contents(chapters):
 </nav>"""
 
 
-def _content(example, result):
+def _content(example, result, blank):
     wrong = "" if result.equal else f' <b class="bad">{_verdict(result).lower()}</b>'
     short = example.name.partition(".")[2]
     title = f'<span class="title">{_prose(example.title)}</span>'
     data = base64.b64encode(result.thumbnail).decode()
-    picture = f'<img src="data:image/webp;base64,{data}" alt="">' if data else '<span class="blank"></span>'
+    picture = f'<img src="data:image/webp;base64,{data}" alt="">' if data else blank
     words = f"<span><code>{short}</code>{wrong} {title}</span>"
     return f'<li><a href="#{example.name}">{picture}{words}</a></li>'
 
