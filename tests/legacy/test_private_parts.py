@@ -34,6 +34,9 @@ X, H = RANDOM.randn(2, 3).astype(np.float32), RANDOM.randn(2, 4).astype(np.float
         "python.training.training_ops.apply_adam",
         "python.training.training_ops.resource_apply_gradient_descent",
         "estimator.DNNEstimator",
+        "nn.rnn_cell._linear",
+        "models.rnn.rnn_cell._linear",
+        "python.ops.rnn_cell._linear",
     ],
 )
 def test_programs_find_them(path):
@@ -53,6 +56,18 @@ def test_linear_is_a_matrix_and_a_bias(bias):
         kernel, y, again = sess.run([v1.trainable_variables()[0].value(), y, again])
     np.testing.assert_allclose(y, np.concatenate([X, H], 1) @ kernel + (bias or 0), rtol=1e-5)
     assert np.array_equal(y, again)
+
+
+def test_before_1_2_linear_took_a_number_and_a_scope():
+    with v1.Graph().as_default(), v1.variable_scope("cell"), v1.Session() as sess:
+        gates = linear([v1.constant(X)], 2, True, 1.0, "Gates")
+        more = linear(v1.constant(X), 2, True, bias_start=-1.0, scope="Candidate")
+        names = [v.op.name for v in v1.trainable_variables()]
+        assert names == [f"cell/{scope}/{end}" for scope in ("Gates", "Candidate") for end in ("kernel", "bias")]
+        sess.run(v1.global_variables_initializer())
+        kernels = sess.run([v.value() for v in v1.trainable_variables()[::2]])
+        for y, kernel, start in zip(sess.run([gates, more]), kernels, (1, -1)):
+            np.testing.assert_allclose(y, X @ kernel + start, rtol=1e-5)
 
 
 def test_the_class_uses_its_variables_again():

@@ -211,11 +211,14 @@ INNER = {
     "python.platform.gfile": "gfile",
 }
 
-# The files in which TensorFlow 1 kept _linear.
+# Where _linear was: the files in which TensorFlow 1 kept it, and before 1.0 the module of the cells itself.
 CELLS = (
     "contrib.rnn.python.ops.core_rnn_cell",
     "contrib.rnn.python.ops.core_rnn_cell_impl",
     "contrib.rnn.python.ops.rnn_cell",
+    "models.rnn.rnn_cell",
+    "nn.rnn_cell",
+    "python.ops.rnn_cell",
     "python.ops.rnn_cell_impl",
 )
 ATTENTION = "contrib.seq2seq.python.ops.attention_wrapper"

@@ -3,11 +3,12 @@
 import tensorflow.compat.v1 as v1
 
 
-def linear(args, output_size, bias, bias_initializer=None, kernel_initializer=None, bias_start=0.0):
+def linear(args, output_size, bias, bias_initializer=None, kernel_initializer=None, bias_start=0.0, scope=None):
     """Returns [arg, ...] @ kernel (+ bias), [batch, output_size].
 
     args: one tensor [batch, depth], or a list of them. bias: whether to add the variable `bias`, whose initializer may
-    be a number, as it was in TensorFlow 1.0. The variables `kernel` and `bias` are made or found in the present scope.
+    be a number, as it was in TensorFlow 1.0. The variables `kernel` and `bias` are made or found in the present scope,
+    or in `scope`, a name or a VariableScope, which was the fifth argument before 1.2.
     Raises ValueError for no args, and for one that is no matrix of known depth.
 
     >>> with v1.Graph().as_default(), v1.variable_scope("cell"):
@@ -15,7 +16,10 @@ def linear(args, output_size, bias, bias_initializer=None, kernel_initializer=No
     (2, 5) (7, 5)
     """
     start = bias_start if bias_initializer is None else bias_initializer
-    return Linear(args, output_size, bias, start, kernel_initializer)(args)
+    if isinstance(kernel_initializer, (str, v1.VariableScope)):
+        kernel_initializer, scope = None, kernel_initializer
+    with v1.variable_scope(scope or v1.get_variable_scope()):
+        return Linear(args, output_size, bias, start, kernel_initializer)(args)
 
 
 class Linear:
