@@ -61,7 +61,32 @@ def test_dropout_adam_decay_clipping_and_averages_to_the_bit(ported):
     arrays = np.load(folder / "recording.npz")
     assert int(arrays["steps"]) == 20
     final = sum(arrays[name].size for name in arrays.files if name.startswith("final/"))
-    assert f"{20 + final} elements after 20 steps, 0 differ" in said
+    initial = sum(arrays[name].size for name in arrays.files if name.startswith("initial/"))
+    # The last values are compared twice: in the trainer, and out of a checkpoint.
+    assert f"{20 + initial + 2 * final} elements after 20 steps, 0 differ" in said
+
+
+@pytest.mark.slow
+def test_initializers_are_code_with_the_same_seeds(ported, loaded):
+    """The weights are drawn and not stored; averages start as the weights. Another seed is found out."""
+    folder, _ = ported
+    assert not (folder / "weights.npz").exists() and not (folder / "state.npz").exists()
+    path = folder / "model.py"
+    right = path.read_text()
+    drawn = '"hidden/w": tf.random.truncated_normal([4, 8], stddev=0.1, seed=1),'
+    assert drawn in right and '"hidden/b": tf.zeros([8]),' in right and "weights.npz" not in right
+    arrays = np.load(folder / "recording.npz")
+    names = {name.removeprefix("initial/") for name in arrays.files if name.startswith("initial/")}
+    weights = {"hidden/w", "hidden/b", "out/w", "out/b"}
+    assert names == weights | {f"{name}/ExponentialMovingAverage" for name in weights}
+    made = loaded(folder, "model").Model
+    first, second = ([v.numpy().tobytes() for v in made().variables] for _ in range(2))
+    assert first == second
+    try:
+        path.write_text(right.replace(drawn, drawn.replace("seed=1", "seed=2")))
+        assert loaded(folder, "test_port").compare()[2] == "hidden/w before the first step"
+    finally:
+        path.write_text(right)
 
 
 @pytest.mark.slow

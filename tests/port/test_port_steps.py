@@ -141,7 +141,8 @@ def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
     arrays = np.load(tmp_path / "out/recording.npz")
     steps = [str(arrays[f"{i}/step"]) for i in range(20)]
     assert steps == ["step_train_disc", "step_train_gen"] * 10
-    assert report.compared == 20 + sum(arrays[n].size for n in arrays.files if n.startswith("final/"))
+    sizes = {kind: sum(arrays[n].size for n in arrays.files if n.startswith(kind)) for kind in ("initial/", "final/")}
+    assert report.compared == 20 + sizes["initial/"] + 2 * sizes["final/"]
     assert set(re.findall(r"def (\w+)\(", train)) >= {"step_train_disc", "step_train_gen"}
     assert re.findall(r"def (forward_\w+)\(self, (.*)\):", model) == [
         ("forward_train_disc", "real, noise"), ("forward_train_gen", "noise")

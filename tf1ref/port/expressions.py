@@ -13,6 +13,12 @@ from tf1ref.port.flow import arrays
 BATCH_NORM = "tf.nn.batch_normalization"
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 WINDOWS = ("strides", "ksize")
+# program/initializers.py makes these of a draw, its scale and its shift.
+DRAWS = {
+    "TruncatedNormal": "tf.random.truncated_normal",
+    "RandomStandardNormal": "tf.random.normal",
+    "RandomUniform": "tf.random.uniform",
+}
 
 
 @dataclass
@@ -48,11 +54,12 @@ class Writer:
             labels, logits = (self.tensor(source) for source in node.inputs)
             depth = max(labels.depth, logits.depth) + 1
             return Expression(f"{CROSS_ENTROPY}(labels={labels.text}, logits={logits.text})", depth=depth)
+        if node.op in DRAWS.values():
+            return self._draw(node)
         if node.op.startswith(arrays.NEW):
             text, depth = arrays.expression(self, node)
             return Expression(text, depth=depth)
-        found = self._operator(node) or self._slice(node) or self._row(node) or self._raw(node)
-        return found
+        return self._operator(node) or self._slice(node) or self._filled(node) or self._row(node) or self._raw(node)
 
     def tensor(self, source, keyword="x"):
         """Returns the Expression of `source` in a place that needs a tensor. A constant becomes tf.constant."""
@@ -162,6 +169,22 @@ class Writer:
         words = [e.text for e in found] + ["None"] * (len(found) == 4)
         words.append(self.hole("epsilon", literals.plain(self.constant(epsilon))))
         return Expression(f"{BATCH_NORM}({', '.join(words)})", depth=max(e.depth for e in found) + 1)
+
+    def _draw(self, node):
+        """Writes a draw of tf.random. Numbers that a draw has without being told are left out."""
+        shape, *ends = (literals.plain(self.constant(source)) for source in node.inputs)
+        names = ("minval", "maxval") if node.op.endswith("uniform") else ("mean", "stddev")
+        words = [f"{n}={text}" for n, text, plain in zip(names, ends, ("0.0", "1.0")) if text != plain]
+        return Expression(f"{node.op}({', '.join([shape, *words])}, seed={node.attrs['seed'].i})", depth=1)
+
+    def _filled(self, node):
+        """Writes a tf.fill of zeros or ones as these."""
+        shape, value = (self.constant(source) for source in node.inputs) if node.op == "Fill" else (None, None)
+        if value is None or value.dtype.kind not in "fi" or value not in (0, 1) or np.signbit(value):
+            return None
+        kind = "" if node.dtypes[0] == tf.float32 else f", {literals.dtype(node.dtypes[0])}"
+        dims = self.written(node.inputs[0], "shape")
+        return Expression(f"tf.{'ones' if value else 'zeros'}({dims.text}{kind})", depth=dims.depth + 1)
 
     def _raw(self, node):
         if getattr(tf.raw_ops, node.op, None) is None:

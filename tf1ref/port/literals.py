@@ -23,6 +23,30 @@ def short(array):
     return a.dtype.kind in "iub" and a.dtype.names is None
 
 
+def repeated(array):
+    """Returns True for an array of one number that is repeated, such as zeros, in a type that tf.fill takes.
+
+    >>> repeated(np.float32([0, 0])), repeated(np.float32([0, -0.0]))
+    (True, False)
+    """
+    a = np.asarray(array)
+    same = a.size > 1 and a.tobytes() == np.full_like(a, a.flat[0]).tobytes()
+    return bool(same and a.dtype in (np.float32, np.float64, np.int32, np.int64) and not np.isnan(a.flat[0]))
+
+
+def filled(array):
+    """Returns a call that makes an array that is `repeated`.
+
+    >>> filled(np.zeros([2, 3], np.float32)), filled(np.full([2], 0.5)), filled(np.int32([1, 1]))
+    ('tf.zeros([2, 3])', 'tf.fill([2], tf.constant(0.5, tf.float64))', 'tf.ones([2], tf.int32)')
+    """
+    a = np.asarray(array)
+    shape, value, kind = list(a.shape), a.flat[0], tf.as_dtype(a.dtype)
+    if value in (0, 1) and not np.signbit(value):
+        return f"tf.{'ones' if value else 'zeros'}({shape}{'' if kind == tf.float32 else f', {dtype(kind)}'})"
+    return f"tf.fill({shape}, {plain(value) if kind in DEFAULTS else constant(value, kind)})"
+
+
 def plain(array):
     """Returns an array that is `short` as nested lists of Python literals.
 

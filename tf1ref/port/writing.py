@@ -1,5 +1,7 @@
 """Writes model.py: the text of a Program as TensorFlow 2 code, and the arrays that lie beside it."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from tf1ref.port import layout, literals, names, patterns, raw
@@ -32,26 +34,40 @@ def variable(arrays, name):
 '''
 
 
+@dataclass
+class Start:
+    """How variables get their first values: the lines of initial_values(), their names, and the seed of tf.random.
+
+    The seed is None when nothing is drawn.
+    """
+
+    lines: list = field(default_factory=list)
+    names: set = field(default_factory=set)
+    seed: int | None = None
+
+
 def arguments(program):
     """Returns {key of an input: the name of its argument in model.py}."""
     taken = set()
     return {key: names.free(names.identifier(key), taken) for key in program.inputs}
 
 
-def model(program, title, inside=False):
+def model(program, title, inside=False, start=None):
     """Returns (text of model.py, {name: array} of weights.npz). `title`: the first line, one sentence.
 
     inside: it is called inside another tf.function, and returns a dict even for one output.
+    start: the Start of variables that need no array.
     """
     patterns.found(program)
     given = arguments(program)
     inputs = {program.inputs[key]: word for key, word in given.items()}
     shared, model_class = classes(tree(program), program, inputs)
-    lines = []
+    start = start or Start()
+    kept = {name: array for name, array in arrays(program).items() if name not in start.names}
+    lines = list(start.lines)
     for made in shared:
         lines += ["", "", *_class(made)]
-    lines += ["", "", *_model(program, model_class, given, inside)]
-    kept = arrays(program)
+    lines += ["", "", *_model(program, model_class, given, inside, _arrays(start, kept))]
     head = HEAD.format(title=title, more=MORE if kept else "", imports=IMPORTS if kept else "") + FILE * bool(kept)
     if any(raw.unseeded(node) for node in program.every().values()):
         head += SEEDED.format(name=raw.UNSEEDED)
@@ -70,6 +86,17 @@ def arrays(program):
                 value = np.frombuffer(value.tobytes(), BITS[value.dtype.itemsize].as_numpy_dtype).reshape(value.shape)
             found[node.name] = value
     return found
+
+
+def _arrays(start, kept):
+    """Returns the statements by which a Model gets its arrays."""
+    if not start.names:
+        return ["        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
+    values = "initial_values()" if start.seed is None else "tf.function(initial_values)()"
+    lines = ["        if arrays is None:"]
+    if start.seed is not None:
+        lines += [f"            tf.random.set_seed({start.seed})", "            # A new function draws from the start."]
+    return [*lines, "            arrays = " + (f"{{**np.load(WEIGHTS), **{values}}}" if kept else values)]
 
 
 def _class(made):
@@ -103,13 +130,12 @@ def _statements(made, statements, commented=False):
     return lines
 
 
-def _model(program, made, given, inside):
+def _model(program, made, given, inside, arrays_):
     (written,) = made.members
     lines = ["class Model(tf.Module):", '    """The whole graph, from its inputs to its outputs."""', ""]
     if written.init:
         lines += ["    def __init__(self, arrays=None):", "        super().__init__()"]
-        lines += ["        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
-        lines += [*_statements(made, written.init), ""]
+        lines += [*arrays_, *_statements(made, written.init), ""]
     for method, part in program.by_method().items():
         words = {given[key]: program.kind(source) for key, source in part.inputs.items()}
         lines += signature(words) if not inside else []

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
 from tf1ref.port import literals, names, nodes, porting, proof, reading, writing
-from tf1ref.port.program import trainer, training
+from tf1ref.port.program import initializers, trainer, training
 
 STEPS = 20
 # The seed of everything that the program does not seed, so that its draws can be repeated.
@@ -28,6 +28,7 @@ Run it, or call pytest. recording.npz holds what the program fed and fetched, an
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 # oneDNN's kernels round differently. This must come before TensorFlow is imported.
@@ -53,19 +54,31 @@ def differing(expected, reached):
     return int(np.sum(np.any(bits[0] != bits[1], axis=1))) if expected.size else 0
 
 
+def of_variables(trainer, arrays, kind, when):
+    """Returns [(recorded value, the variable's value, what they are)]."""
+    named = {v.name.removesuffix(":0"): v.numpy() for v in trainer.variables}
+    return [
+        (arrays[f"{kind}/{name}"], value, f"{name} {when}")
+        for name, value in named.items()
+        if f"{kind}/{name}" in arrays.files
+    ]
+
+
 def compare():
     """Returns (elements compared, elements that differ, the first that differs)."""
-    trainer, rows = train.Trainer(), []
-    arrays = np.load(HERE / "recording.npz")
+    trainer, arrays = train.Trainer(), np.load(HERE / "recording.npz")
+    rows = of_variables(trainer, arrays, "initial", "before the first step")
     for i, (name, batch) in enumerate(train.recorded()):
         values, start = getattr(trainer, name)(**batch), f"{i}/outputs/"
         for name in [n for n in arrays.files if n.startswith(start)]:
             key = name.removeprefix(start)
             rows.append((arrays[name], values[key], f"{key} of step {i}"))
-    for v in trainer.variables:
-        name = v.name.removesuffix(":0")
-        if f"final/{name}" in arrays.files:
-            rows.append((arrays[f"final/{name}"], v, f"{name} after the last step"))
+    rows += of_variables(trainer, arrays, "final", "after the last step")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer.save(Path(folder) / "model")
+        restored = train.Trainer()
+        assert not restored.restore(Path(folder) / "model")
+    rows += of_variables(restored, arrays, "final", "out of a checkpoint")
     counts = [(differing(expected, reached), what) for expected, reached, what in rows]
     first = next((what for count, what in counts if count), "")
     return sum(row[0].size for row in rows), sum(count for count, _ in counts), first
@@ -95,7 +108,8 @@ def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=Fal
     with tempfile.TemporaryDirectory() as scratch:
         recording = record(script, os.path.join(scratch, "program.rec"), arguments, steps, seed)
     made = made_of(recording)
-    text, arrays = writing.model(made.program, f"The model of {porting.plain(script)}, ported from TensorFlow 1.", True)
+    title = f"The model of {porting.plain(script)}, ported from TensorFlow 1."
+    text, arrays = writing.model(made.program, title, True, made.start)
     try:
         return _write(path, script, made, text, arrays, tape=True)
     except CheckFailed:  # the gradients' sums may have another order than a tape's
@@ -111,14 +125,15 @@ def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=Fal
 
 def _write(path, script, made, text, arrays, tape):
     train = trainer.text(made, tape)
-    report = _report(path, script, text + train, arrays, made)
+    report = _report(path, script, text + train, made)
     with porting.written(path) as beside:
         (beside / "model.py").write_text(text)
         (beside / "train.py").write_text(train)
         (beside / "test_port.py").write_text(TEST)
-        (beside / "weights.npz").write_bytes(weights.npz_bytes(arrays))
+        if arrays:
+            (beside / "weights.npz").write_bytes(weights.npz_bytes(arrays))
         if "state.npz" in train:
-            (beside / "state.npz").write_bytes(weights.npz_bytes(_state(made.recording, arrays)))
+            (beside / "state.npz").write_bytes(weights.npz_bytes(trainer.state(made)))
         (beside / "recording.npz").write_bytes(weights.npz_bytes(_packed(made)))
         report.compared = proof.run(beside, "test_port.py")
     return report
@@ -149,13 +164,18 @@ def record(script, path, arguments, steps, seed):
 
 @dataclass
 class Made:
-    """A program on its way to code. `keys`: {tensor: key} of the model's outputs. `words`: {tensor: argument}."""
+    """A program on its way to code. `keys`: {tensor: key} of the model's outputs. `words`: {tensor: argument}.
+
+    start: the writing.Start of the model's variables. copies: {variable: the model's that it starts as}.
+    """
 
     recording: recorded.Recording
     training: training.Training
     program: nodes.Program
     keys: dict
     words: dict
+    start: writing.Start = field(default_factory=writing.Start)
+    copies: dict = field(default_factory=dict)
 
     def kind(self, tensor):
         """Returns (DType, TensorShape) of a tensor of the graph."""
@@ -188,7 +208,9 @@ def made_of(recording):
     computing = [step for step in found.steps if step.forward]
     if len(computing) > 1:
         program.methods = {_method(step): [keys[name] for name in step.forward] for step in computing}
-    return Made(recording, found, program, keys, words)
+    names_ = [node.name for node in program.nodes.values() if node.weight]
+    start = initializers.start(recording, names_, porting.plain(recording.program))
+    return Made(recording, found, program, keys, words, start, initializers.copies(recording, names_))
 
 
 def _method(step):
@@ -220,22 +242,18 @@ def _without_order(graph_def, forward, recording):
     return graphs.Graph(graph_def, recording.program).pruned(forward)
 
 
-def _report(path, script, text, arrays, made):
+def _report(path, script, text, made):
     return porting.Report(
         str(path),
         str(script),
         text.count("\n"),
         text.count("\nclass "),
-        len(arrays),
+        sum(bool(node.weight) for node in made.program.nodes.values()),
         text.count("tf.raw_ops."),
         {made.words[name]: name for name in made.training.inputs},
         {made.keys[name]: name for name in made.training.forward},
         len(made.recording.steps),
     )
-
-
-def _state(recording, arrays):
-    return {name: value for name, value in recording.initial.items() if name not in arrays}
 
 
 def _packed(made):
@@ -252,6 +270,8 @@ def _packed(made):
             arrays[f"{i}/inputs/{made.words[name]}"] = run.feeds[name]
         found = {made.keys[name]: run.fetches[name] for name in step.forward if name in run.fetches}
         arrays.update((f"{i}/outputs/{key}", value) for key, value in found.items())
+    drawn = made.start.names | made.copies.keys()
+    arrays.update((f"initial/{name}", value) for name, value in recording.initial.items() if name in drawn)
     arrays.update((f"final/{name}", value) for name, value in recording.final.items())
     if not any("/outputs/" in name or name.startswith("final/") for name in arrays):
         raise CheckFailed(f"{recording.program}: nothing of its training was recorded to compare with")

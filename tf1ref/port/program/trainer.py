@@ -1,11 +1,9 @@
 """Writes train.py: the variables of training steps besides the model's, and a method for each step."""
 
-import re
-
 import numpy as np
 
-from tf1ref.port import layout, literals, names, writing
-from tf1ref.port.program import updates
+from tf1ref.port import layout, literals, names, porting, writing
+from tf1ref.port.program import checkpoints, updates
 
 HEAD = '''"""Trains model.py as {program} does.
 
@@ -48,7 +46,7 @@ if __name__ == "__main__":
 def text(made, tape=True):
     """Returns the text of train.py for a programs.Made. tape: uses GradientTape; otherwise tf.gradients."""
     attributes = updates.Attributes()
-    attributes.taken |= {step.name for step in made.training.steps}
+    attributes.taken |= {"save", "saved", "restore", *(step.name for step in made.training.steps)}
     calls = [(step, gradient) for step in made.training.steps for gradient in step.gradients]
     for step, gradient in calls:
         word = "trained" if len(calls) == 1 else f"trained_{step.name.removeprefix('step_')}"
@@ -60,8 +58,10 @@ def text(made, tape=True):
     for statement in _variables(made, attributes):
         lines += layout.statement(statement, 2)
     said = "Trainer.step takes" if len(made.training.steps) == 1 else "the steps of Trainer take"
-    head = HEAD.format(program=_plain(made.recording.program), steps=said)
-    return head + "\n".join(lines + methods) + "\n" + TAIL
+    program = porting.plain(made.recording.program)
+    saved, saving = checkpoints.text(program, checkpoints.renamed(made.recording))
+    head = HEAD.format(program=program, steps=said)
+    return head + "\n".join([*saved, *lines, *methods, *saving]) + "\n" + TAIL
 
 
 def _method(made, step, attributes, tape):
@@ -107,11 +107,7 @@ def _given(made, step):
 
 
 def _docstring(recording):
-    return f'"""The model, the state of its optimizer, and a step as {_plain(recording.program)} has it."""'
-
-
-def _plain(name):
-    return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+    return f'"""The model, the state of its optimizer, and a step as {porting.plain(recording.program)} has it."""'
 
 
 def _variables(made, attributes):
@@ -124,15 +120,16 @@ def _variables(made, attributes):
         found = ", ".join(literals.quoted(name) for name in trained)
         yield f"self.{attribute} = [variables[name] for name in [{found}]]"
     for variables, attribute in attributes.lists.items():
-        yield f"self.{attribute} = {_slots(variables, attributes, initial)}"
+        yield f"self.{attribute} = {_slots(variables, attributes, made)}"
     for name, attribute in attributes.variables.items():
         if name not in model:
-            yield f"self.{attribute} = {_state(name, initial[name])}"
+            yield f"self.{attribute} = {_state(name, initial[name], made.copies)}"
         else:
             yield f"self.{attribute} = variables[{literals.quoted(name)}]"
 
 
-def _slots(variables, attributes, initial):
+def _slots(variables, attributes, made):
+    initial = made.recording.initial
     suffixes = {t: variables[0].removeprefix(t[0]) for t in attributes.trained}
     likely = (t for t in attributes.trained if list(variables) == [name + suffixes[t] for name in t])
     trained = next(likely, ())
@@ -143,11 +140,24 @@ def _slots(variables, attributes, initial):
         start = "tf.zeros_like(v)" if value == "0.0" else f"tf.fill(v.shape, {value})"
         name = f'v.name.removesuffix(":0") + {literals.quoted(suffixes[trained])}'
         return f"[tf.Variable({start}, trainable=False, name={name}) for v in self.{attributes.trained[trained]}]"
-    return f"[{', '.join(_state(name, initial[name]) for name in variables)}]"
+    if trained and all(made.copies.get(name) == of for name, of in zip(variables, trained)):
+        name = f'v.name.removesuffix(":0") + {literals.quoted(suffixes[trained])}'
+        return f"[tf.Variable(v, trainable=False, name={name}) for v in self.{attributes.trained[trained]}]"
+    return f"[{', '.join(_state(name, initial[name], made.copies) for name in variables)}]"
 
 
-def _state(name, value):
+def state(made):
+    """Returns {name: array} of state.npz: the first values of what is not in the model."""
+    known = {n.name for n in made.program.nodes.values() if n.weight} | made.copies.keys()
+    return {k: v for k, v in made.recording.initial.items() if k not in known and not literals.repeated(v)}
+
+
+def _state(name, value, copies):
+    if name in copies:
+        return f"tf.Variable(variables[{literals.quoted(copies[name])}], trainable=False, name={literals.quoted(name)})"
     value, word = np.asarray(value), literals.quoted(name)
     if literals.short(value) and str(value.dtype) in ("float32", "int32", "bool") and not value.ndim:
         return f"tf.Variable({literals.plain(value)}, trainable=False, name={word})"
+    if literals.repeated(value):
+        return f"tf.Variable({literals.filled(value)}, trainable=False, name={word})"
     return f"tf.Variable(np.load(HERE / {literals.quoted('state.npz')})[{word}], trainable=False, name={word})"
