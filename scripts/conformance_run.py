@@ -67,9 +67,11 @@ class Joined(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        below = os.path.join(self._file, name)
+        below, path = os.path.join(self._file, name), f"{self.__name__}.{name}"
+        if not _is_private(self.__name__):
+            return _module(path) if _is_private(path) else getattr(load(self.__name__), name)
         if os.path.isdir(below) or os.path.isfile(f"{below}.py"):
-            return _module(f"{self.__name__}.{name}")
+            return _module(path)
         for place in self._places:
             try:
                 found = getattr(place, name)
@@ -178,9 +180,29 @@ def _install():
                 _soften(f"{name}.{each}")
         if any(_is_private(f"{name}.{each}") for each in fromlist):
             return _module(name)
-        return plain(name, globals, locals, fromlist, level)
+        try:
+            return plain(name, globals, locals, fromlist, level)
+        except namespace.ModuleMissing:
+            if not name.startswith("tensorflow.python."):
+                raise
+            return _Partial(name, fromlist)
 
     builtins.__import__ = import_private
+
+
+class _Partial:
+    """A module inside TensorFlow without some of its names: those are placeholders."""
+
+    def __init__(self, path, names):
+        for name in names:
+            try:
+                found = getattr(load(path), name)
+            except (ImportError, AttributeError):
+                try:
+                    found = load(f"{path}.{name}")
+                except ImportError:
+                    found = Placeholder(f"{path}.{name}")
+            setattr(self, name, found)
 
 
 def _soften(path):

@@ -268,7 +268,9 @@ def test_gather_tree(flow):
         found = sess.run(seq2seq.gather_tree(steps, parents, lengths, 3))
         np.testing.assert_array_equal(found, tree_by_hand(steps, parents, lengths, 3))
         parents[1, 2, 0] = parents[2, 2] = 3
-        with pytest.raises(tf.errors.InvalidArgumentError):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=r"parent id 3 at \(batch, time, beam\) == \(2, 1, 0\)"
+        ):
             sess.run(seq2seq.gather_tree(steps, parents, lengths, 3))
     with pytest.raises(ValueError, match="rank"):
         seq2seq.gather_tree(steps[0], parents[0], lengths, 3)

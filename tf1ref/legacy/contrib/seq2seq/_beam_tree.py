@@ -26,6 +26,11 @@ def gather_tree(step_ids, parent_ids, max_sequence_lengths, end_token, name=None
             place, _ = last
             number, ids, parents = step
             there = v1.tile(v1.expand_dims(number < lengths, 1), [1, width])
+            wrong = v1.logical_and(there, v1.logical_or(v1.less(place, 0), v1.greater_equal(place, width)))
+            with v1.control_dependencies(
+                [v1.cond(v1.reduce_any(wrong), lambda: _refused(wrong, place, number), v1.no_op)]
+            ):
+                place = v1.identity(place)
             found = v1.where(there, _at(ids, place), v1.fill(v1.shape(place), end))
             return v1.where(there, _at(parents, place), place), found
 
@@ -75,6 +80,16 @@ def gather_tree_from_array(t, parent_ids, sequence_length):
     ordered = v1.reshape(v1.gather(rows, order, axis=2, batch_dims=2), v1.shape(t))
     ordered.set_shape(t.get_shape())
     return ordered
+
+
+def _refused(wrong, parents, time):
+    """Fails with the first parent id that is not a beam."""
+    batch, beam = v1.unstack(v1.where_v2(wrong)[0])
+    parent = parents[batch, beam]
+    says = v1.strings.format(
+        "Saw invalid parent id {} at (batch, time, beam) == ({}, {}, {})", [parent, batch, time, beam]
+    )
+    return v1.Assert(False, [says])
 
 
 def _at(rows, index):

@@ -95,9 +95,9 @@ def absolute_difference(predictions, labels=None, weights=1.0, scope=None):
     ...     print(sess.run(absolute_difference(v1.constant([1.0, 3.0]), v1.constant([1.0, 1.0]))))
     1.0
     """
-    with v1.name_scope(scope, "absolute_difference", [predictions, labels]):
+    with v1.name_scope(scope, "absolute_difference", [predictions, labels]) as scope:
         predictions, labels = _same_shape(predictions, labels)
-        return compute_weighted_loss(v1.abs(predictions - labels), weights)
+        return compute_weighted_loss(v1.abs(predictions - labels), weights, scope)
 
 
 def mean_squared_error(predictions, labels=None, weights=1.0, scope=None):
@@ -107,9 +107,9 @@ def mean_squared_error(predictions, labels=None, weights=1.0, scope=None):
     ...     print(sess.run(mean_squared_error(v1.constant([1.0, 3.0]), v1.constant([1.0, 1.0]))))
     2.0
     """
-    with v1.name_scope(scope, "mean_squared_error", [predictions, labels]):
+    with v1.name_scope(scope, "mean_squared_error", [predictions, labels]) as scope:
         predictions, labels = _same_shape(predictions, labels)
-        return compute_weighted_loss(v1.squared_difference(predictions, labels), weights)
+        return compute_weighted_loss(v1.squared_difference(predictions, labels), weights, scope)
 
 
 def mean_pairwise_squared_error(predictions, labels=None, weights=1.0, scope=None):
@@ -141,10 +141,10 @@ def log_loss(predictions, labels=None, weights=1.0, epsilon=1e-7, scope=None):
     ...     print(f"{sess.run(log_loss(v1.constant([0.5]), v1.constant([1.0]))):.4f}")
     0.6931
     """
-    with v1.name_scope(scope, "log_loss", [predictions, labels]):
+    with v1.name_scope(scope, "log_loss", [predictions, labels]) as scope:
         predictions, labels = _same_shape(predictions, labels)
         right, wrong = v1.log(predictions + epsilon), v1.log((1 - predictions) + epsilon)
-        return compute_weighted_loss(-v1.multiply(labels, right) - v1.multiply(1 - labels, wrong), weights)
+        return compute_weighted_loss(-v1.multiply(labels, right) - v1.multiply(1 - labels, wrong), weights, scope)
 
 
 def cosine_distance(predictions, labels=None, axis=None, weights=1.0, scope=None, dim=None):
@@ -155,9 +155,9 @@ def cosine_distance(predictions, labels=None, axis=None, weights=1.0, scope=None
     axis = dim if axis is None else axis
     if axis is None:
         raise ValueError("You must specify 'axis'.")
-    with v1.name_scope(scope, "cosine_distance_loss", [predictions, labels]):
+    with v1.name_scope(scope, "cosine_distance_loss", [predictions, labels]) as scope:
         predictions, labels = _same_shape(predictions, labels)
-        return compute_weighted_loss(1 - v1.reduce_sum(v1.multiply(predictions, labels), axis=[axis]), weights)
+        return compute_weighted_loss(1 - v1.reduce_sum(v1.multiply(predictions, labels), axis=[axis]), weights, scope)
 
 
 def hinge_loss(logits, labels=None, scope=None):
@@ -175,19 +175,19 @@ def hinge_loss(logits, labels=None, scope=None):
 
 def sigmoid_cross_entropy(logits, multi_class_labels, weights=1.0, label_smoothing=0, scope=None):
     """The cross entropy of independent classes. label_smoothing moves the labels towards 1/2."""
-    with v1.name_scope(scope, "sigmoid_cross_entropy_loss", [logits, multi_class_labels, weights]):
+    with v1.name_scope(scope, "sigmoid_cross_entropy_loss", [logits, multi_class_labels, weights]) as scope:
         logits, labels = v1.convert_to_tensor(logits), v1.convert_to_tensor(multi_class_labels)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())
         labels = v1.cast(labels, logits.dtype)
         if label_smoothing > 0:
             labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing
         losses = v1.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
-        return compute_weighted_loss(losses, weights)
+        return compute_weighted_loss(losses, weights, scope)
 
 
 def softmax_cross_entropy(logits, onehot_labels, weights=1.0, label_smoothing=0, scope=None):
     """The cross entropy of classes that exclude one another, with labels of [n, classes]."""
-    with v1.name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]):
+    with v1.name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]) as scope:
         logits, labels = v1.convert_to_tensor(logits), v1.convert_to_tensor(onehot_labels)
         logits.get_shape().assert_is_compatible_with(labels.get_shape())
         labels = v1.cast(labels, logits.dtype)
@@ -195,12 +195,12 @@ def softmax_cross_entropy(logits, onehot_labels, weights=1.0, label_smoothing=0,
             classes = v1.cast(v1.shape(labels)[1], logits.dtype)
             labels = labels * (1.0 - label_smoothing) + label_smoothing / classes
         losses = v1.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
-        return compute_weighted_loss(losses, weights)
+        return compute_weighted_loss(losses, weights, scope)
 
 
 def sparse_softmax_cross_entropy(logits, labels, weights=1.0, scope=None):
     """The cross entropy of classes that exclude one another, with labels of [n] or [n, 1]."""
-    with v1.name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]):
+    with v1.name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]) as scope:
         labels = v1.reshape(labels, shape=[v1.shape(labels)[0]])
         losses = v1.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits, name="xentropy")
-        return compute_weighted_loss(losses, weights)
+        return compute_weighted_loss(losses, weights, scope)
