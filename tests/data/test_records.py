@@ -7,8 +7,6 @@ import zlib
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tf1ref.data.formats import records
 from tf1ref.errors import InputError
@@ -47,38 +45,6 @@ def damage(path, place, value=None):
     content = bytearray(path.read_bytes())
     content[place] = content[place] ^ 1 if value is None else value
     path.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    ("data", "crc"),
-    [
-        # RFC 3720, B.4, and the check value of the CRC catalogue
-        (bytes(32), 0x8A9136AA),
-        (b"\xff" * 32, 0x62A8AB43),
-        (bytes(range(32)), 0x46DD794E),
-        (bytes(range(31, -1, -1)), 0x113FDB5C),
-        (b"123456789", 0xE3069283),
-        (b"", 0),
-    ],
-)
-def test_crc32c_of_known_data(data, crc):
-    assert records.crc32c(data) == crc
-
-
-def bit_by_bit(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.integers(0, 3000), st.integers(0, 255))
-def test_crc32c_of_any_length_is_that_of_the_bitwise_algorithm(length, first):
-    data = bytes((first + i * i) % 256 for i in range(length))
-    assert records.crc32c(data) == bit_by_bit(data)
 
 
 def test_tensorflow_accepts_the_checksum_of_more_than_a_chunk(tmp_path):

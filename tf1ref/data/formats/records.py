@@ -11,6 +11,7 @@ import glob
 import mmap
 import os
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +59,7 @@ class Bounds(NamedTuple):
 
 
 def crc32c(data):
-    """Returns the CRC-32C of bytes, an int.
+    """Returns the CRC-32C of bytes, an int. Where google-crc32c is installed with its C code, that computes it.
 
     A CRC is linear: each byte has its own share, which depends only on the byte and its distance from the end.
     tables()[k] holds the shares of a byte with k bytes after it. NumPy looks up the shares of a block at once.
@@ -66,6 +67,8 @@ def crc32c(data):
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
     """
+    if library := _library():
+        return library(bytes(data))
     table = tables()
     if len(data) < 64:
         crc, first = 0xFFFFFFFF, _first_table()
@@ -85,6 +88,19 @@ def crc32c(data):
             moved = [int(table[BLOCK - 1 - i, crc >> 8 * i & 0xFF]) for i in range(4)]
             crc = moved[0] ^ moved[1] ^ moved[2] ^ moved[3] ^ share
     return crc ^ 0xFFFFFFFF
+
+
+@functools.cache
+def _library():
+    """Returns google_crc32c.value, or None where the package or its C code is missing."""
+    with contextlib.suppress(ImportError), warnings.catch_warnings():
+        # The import warns where there is only the package's Python code, which is slower than NumPy.
+        warnings.simplefilter("ignore")
+        import google_crc32c
+
+        if google_crc32c.implementation == "c":
+            return google_crc32c.value
+    return None
 
 
 @functools.cache
