@@ -1,6 +1,6 @@
-"""Everything a person sees: progress, tables and the one error format.
+"""Everything that a person sees: progress, tables and the one error format.
 
-rich is imported inside the functions: `tf1ref list --json` must not wait for it.
+rich is imported inside the functions, because `tf1ref list --json` must not wait for it.
 """
 
 import contextlib
@@ -51,11 +51,11 @@ class steps:
         self._bar = self._next = None
 
     def show(self, **values):
-        """Sets the values shown beside the bar: loss=..., accuracy=... (numbers). Cheap: called every step."""
+        """Sets the values that stand beside the bar: loss=..., accuracy=... (numbers). Every step may call it."""
         self._values = values
 
     def reached(self, step, **values):
-        """Sets how many steps are done and which values are shown. For loops that do not iterate over this object."""
+        """Sets how many steps are done and which values are shown. Loops that do not iterate over this use it."""
         self._step, self._values = min(int(step), self.total), values
         if self._next is not None and time.monotonic() >= self._next:
             self._draw()
@@ -114,7 +114,7 @@ def say(text=""):
 
 
 def note(text):
-    """Prints one line about what is going on, on standard error: results alone go to standard output."""
+    """Prints one line about what happens, on standard error. Standard output has only results."""
     print(text, file=sys.stderr, flush=True)
 
 

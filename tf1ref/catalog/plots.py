@@ -23,7 +23,7 @@ def need_matplotlib() -> None:
 
 
 def save(module: ModuleType, trace: Mapping[str, Any], path: Path) -> None:
-    """Writes the program's own picture of its trace, or its curves, to `path` (.png), renamed into place."""
+    """Writes the program's own picture of its trace, or its curves, to `path` (.png). The file is never half."""
     figure = module.plot(trace) if hasattr(module, "plot") else curves(trace, (module.__doc__ or "").split("\n")[0])
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format=path.suffix[1:])

@@ -17,9 +17,9 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main(argv=None):
-    """Runs one command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
+    """Runs one command line. Returns the exit code: 0 done, 1 a check failed, 2 bad input, 130 interrupted.
 
-    As a task of a cluster it ends the process instead: TensorFlow's servers would keep it from ending.
+    In a task of a cluster it ends the process instead, because TensorFlow's servers would keep it from ending.
     """
     code = _main(argv)
     if os.environ.get("TF_CONFIG"):
@@ -29,7 +29,8 @@ def main(argv=None):
 
 def _main(argv):
     argv = sys.argv[1:] if argv is None else argv
-    # TensorFlow announces a missing GPU as an error; what is wrong arrives as an exception. A value that is set stays.
+    # TensorFlow announces a missing GPU as an error. What is really wrong arrives as an exception. A value that is
+    # set stays.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = None
     try:

@@ -13,7 +13,7 @@ EXAMPLE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 def add_verbs(verbs):
     """Adds `tf1ref launch [up] FILE ...`, and the launcher's other verbs under it."""
     text = "Run an example, or any command after --, as a ps/worker cluster."
-    # No word is an option here: all of them, --help too, are for the launcher's own parser.
+    # A word here is never an option: all of them, --help too, are for the launcher's own parser.
     parser = verbs.add_parser("launch", help=text, prefix_chars="\0", add_help=False)
     parser.add_argument("words", nargs=argparse.REMAINDER)
     parser.set_defaults(verb=_launch)

@@ -1,4 +1,4 @@
-"""What launcher and task say to each other: TF_CONFIG to the task, its state and its steps back."""
+"""What launcher and task tell each other: TF_CONFIG tells the task its place, the task its state and its steps."""
 
 import contextlib
 import json
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from tf1ref.cluster.description import ADDRESS, JOBS, SETTINGS
 from tf1ref.errors import InputError
 
-# Names the file in which a task may tell its state and its steps, one line such as "running 120 60". Without it
-# only the task's life and death are watched.
+# Names the file in which a task may tell its state and its steps, in one line such as "running 120 60". A task that
+# does not is watched only for whether it lives.
 PROGRESS = "CLUSTER_PROGRESS"
 # In its own code, before it has a server; with a server, before its first session; in its own code; inside a session
 # call, where it may wait for another task; after its last session; at the service of other tasks until it is ended:
@@ -26,7 +26,7 @@ LOADING, STARTING, RUNNING, CALLING, ENDING, SERVING = STATES = (
     "serving",
 )
 UNDER_WAY = (RUNNING, CALLING)
-# Seconds between two looks of the thread that writes what `note` was told: a training step costs no file.
+# Seconds between two looks of the thread that writes what `note` was told, so that a training step writes no file.
 NOTE_SECONDS = 0.2
 # Holds the seconds a task may wait for the others at its start.
 START_TIMEOUT = "CLUSTER_START_TIMEOUT"
@@ -36,11 +36,11 @@ GRACE = "CLUSTER_GRACE"
 CHECKPOINT_DIR = "CLUSTER_CHECKPOINT_DIR"
 # Names the file that appears when every worker of the job is ready for its first step.
 TOGETHER = "CLUSTER_TOGETHER"
-# Is there where a task of the job evaluates, which no cluster of TF_CONFIG says.
+# Is set where a task of the job evaluates. TF_CONFIG's cluster does not tell that.
 EVALUATOR = "CLUSTER_EVALUATOR"
-# In the environment of everything a task starts: its job's and its own name, by which strays are found.
+# Is in the environment of everything that a task starts: the job's and the task's name. Strays are found by it.
 MARK = "CLUSTER_MARK"
-# A ready worker waits so long for the others; then it makes its first step without them.
+# A ready worker waits this long for the others. Then it makes its first step without them.
 TOGETHER_SECONDS = 30.0
 LOOK_SECONDS = 0.02
 # What TF_CONFIG may name: `master` was the chief's name before TensorFlow 1.4.
@@ -54,9 +54,9 @@ _thread: threading.Thread | None = None
 
 
 class Told(NamedTuple):
-    """What a task says: its state, the global step it has seen, and how many steps it has made itself.
+    """What a task says: its state, the global step that it has seen, and the number of steps that it has made itself.
 
-    None for what it does not know.
+    A field is None where the task does not know it.
     """
 
     state: str
@@ -70,9 +70,9 @@ def tf_config(hosts: dict[str, list[str]], job: str, index: int) -> str:
 
 
 def parse_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
-    """Returns (hosts, job, index) from the text of TF_CONFIG; InputError says what is wrong with it.
+    """Returns (hosts, job, index) from the text of TF_CONFIG. Raises InputError, which says what is wrong with it.
 
-    The jobs are those of estimators and TFJob: ps, chief (or master), worker; a task may also be an evaluator, which
+    The jobs are those of estimators and TFJob: ps, chief (or master) and worker. A task may also be an evaluator, which
     stands outside of the cluster.
     """
     try:
@@ -131,10 +131,10 @@ def _seconds(variable: str, name: str) -> float:
 
 
 def wait_for_the_others() -> bool:
-    """Returns when every worker of the job is ready for its first step, at once without a launcher that says so.
+    """Returns when every worker of the job is ready for its first step. Without a launcher it returns at once.
 
-    Else a short training is over before a worker that loads a little longer makes its first step. Returns False where
-    the others were not there after TOGETHER_SECONDS.
+    Otherwise a short training could be over before a worker that loads a little longer makes its first step. Returns
+    False where the others were not there after TOGETHER_SECONDS.
     """
     if not (path := os.environ.get(TOGETHER)):
         return True
@@ -147,9 +147,9 @@ def wait_for_the_others() -> bool:
 
 
 def report(state: str, step: Any = None, made: int | None = None) -> None:
-    """Tells the launcher, if there is one, what this task does: at once.
+    """Tells the launcher at once what this task does. Without a launcher it does nothing.
 
-    step: the global step it has seen; made: how many steps of the training this task made itself.
+    step: the global step that it has seen. made: how many steps of the training this task made itself.
     """
     global _noted
     with _lock:
@@ -158,7 +158,7 @@ def report(state: str, step: Any = None, made: int | None = None) -> None:
 
 
 def note(state: str, step: Any = None, made: int | None = None) -> None:
-    """As `report`, within NOTE_SECONDS and at no cost: for every step of a training loop."""
+    """Tells the same as `report`, within NOTE_SECONDS. It is cheap enough for every step of a training loop."""
     global _noted, _thread
     if not os.environ.get(PROGRESS):
         return
@@ -169,7 +169,7 @@ def note(state: str, step: Any = None, made: int | None = None) -> None:
 
 
 def flush() -> None:
-    """Tells at once what was noted last: before the process ends."""
+    """Tells at once what was noted last. It is called before the process ends."""
     with _lock:
         if _thread is not None and _noted is not None:
             _write(_noted)
@@ -193,7 +193,7 @@ def _write(told: Told) -> None:
         words.append(str(told.made))
     elif told.step is None:
         words.pop()
-    # A full disk must not end a job that does not need it. Renamed, so that nobody reads half a line.
+    # A full disk must not end a job that does not need it. The file is renamed, so that half a line is never read.
     with contextlib.suppress(OSError):
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             file.write(" ".join(words) + "\n")
@@ -201,7 +201,7 @@ def _write(told: Told) -> None:
 
 
 def reported(path: str | os.PathLike) -> Told | None:
-    """Returns what the task with the progress file `path` told last; None for nothing new."""
+    """Returns what the task with the progress file `path` told last. Returns None when it told nothing new."""
     try:
         with open(path, encoding="utf-8") as file:
             state, *numbers = file.read(64).split()

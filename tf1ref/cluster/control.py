@@ -1,4 +1,4 @@
-"""The verbs status and stop: jobs that other processes run."""
+"""The verbs status and stop, which act on jobs of other processes."""
 
 import contextlib
 import json
@@ -9,15 +9,16 @@ import time
 from tf1ref.cluster import record
 from tf1ref.errors import InputError
 
-STOP_SECONDS = 60.0  # more than the default grace of workers and ps together, and the killing of what is left
+STOP_SECONDS = 60.0  # more than the default grace of workers and ps together, and the time to kill what is left
 POLL_SECONDS = 0.1
 ABSENT = "-"
 
 
 def status(job=None, as_json=False):
-    """Prints the job with that process number or log folder, or all running ones; returns 0.
+    """Prints the job with that process number or log folder, or all running ones. Returns 0.
 
-    A job that has ended is shown from its log folder, with its exit code. Raises InputError for one not found.
+    A job that has ended is shown from its log folder, with its exit code. Raises InputError for a job that is not
+    found.
     """
     jobs = record.running() if job is None else dict([_find(job, ended=True)])
     found = [{"pid": pid, "logs": logs, **(record.state(logs) or {})} for pid, logs in jobs.items()]
@@ -44,7 +45,7 @@ def _show(entry):
 
 
 def stop(job=None, now=False):
-    """Ends a running job in order, or `now`; returns 0 once it is gone, 1 when it is not in STOP_SECONDS."""
+    """Ends a running job in order, or at once with `now`. Returns 0, or 1 when it still runs after STOP_SECONDS."""
     if job is None:
         jobs = record.running()
         if len(jobs) != 1:
@@ -68,7 +69,7 @@ def stop(job=None, now=False):
 
 
 def _find(job, ended=False):
-    """Returns (pid, log folder) of the job; with `ended`, (None, folder) of one that has left its state."""
+    """Returns (pid, log folder) of the job. With `ended` it returns (None, folder) of a job that has left its state."""
     jobs = record.running()
     if job.isascii() and job.isdigit() and int(job) in jobs:
         return int(job), jobs[int(job)]

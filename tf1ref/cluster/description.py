@@ -16,12 +16,12 @@ import re
 
 from tf1ref.errors import InputError
 
-# In the order in which they are started and blamed: a worker that failed because its ps is gone is not blamed.
+# Tasks are started and blamed in this order: a worker that failed because its ps is gone is not blamed.
 JOBS = ("ps", "chief", "worker", "evaluator")
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(?P<port>[0-9]{1,5})")
 # Seconds: name, default.
 SETTINGS = {"grace": 10.0, "start_timeout": 120.0, "stall_timeout": 300.0, "end_timeout": 600.0}
-# What is done when a task fails, and which tasks decide success: name, the choices, the default first.
+# What is done when a task fails, and which tasks decide success: the name, and the choices with the default first.
 CHOICES = {"restart": ("never", "on-failure", "job"), "success": ("chief", "all")}
 POLICY = (*CHOICES, "max_restarts", "checkpoint_dir", "timeout", "log_limit")
 SHIPPED = pathlib.Path(__file__).with_name("descriptions")
@@ -44,10 +44,11 @@ class Address:
 
 @dataclasses.dataclass(frozen=True)
 class JobSettings:
-    """What the tasks of one job get, each of them.
+    """What each task of one job gets.
 
-    command: words to run instead of the command line's; env: variables; cpus: how many processors of its own; gpus:
-    how many GPUs of its own, told by CUDA_VISIBLE_DEVICES. None: as the launcher itself has it.
+    command: words to run instead of the command line's. env: variables. cpus: the number of processors for each task
+    alone. gpus: the number of GPUs for each task alone, which CUDA_VISIBLE_DEVICES tells it. None: what the launcher
+    itself has.
     """
 
     command: tuple[str, ...] | None = None
@@ -59,9 +60,10 @@ class JobSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """A checked description. `jobs` maps those of JOBS that there are to tuples of Address; times are in seconds.
+    """A checked description. Times are in seconds.
 
-    timeout: what the whole job may take, or None. log_limit: megabytes at which a log is moved aside, or None.
+    jobs: {name of a job: tuple of Address}, of the JOBS that the cluster has. timeout: what the whole job may take, or
+    None. log_limit: the megabytes at which a log is moved aside, or None.
     """
 
     path: str
@@ -103,7 +105,7 @@ class Description:
 
 
 def of_counts(ps: int, workers: int, chief: bool = False, evaluator: bool = False, sync: bool = False) -> Description:
-    """Returns the description of a cluster on this machine, of which only the numbers of tasks are known.
+    """Returns the description of a cluster on this machine with so many tasks.
 
     sync: the workers train in step, so all of them must end well. Raises InputError for numbers that make no cluster.
     """
@@ -123,7 +125,7 @@ def of_counts(ps: int, workers: int, chief: bool = False, evaluator: bool = Fals
 
 
 def change(description: Description, **changes: object) -> Description:
-    """Returns `description` with `changes` from a command line (None: as described); checks what goes together.
+    """Returns `description` with `changes` from a command line. A change that is None leaves the field as described.
 
     Raises InputError for restarts without a checkpoint folder, and for a folder that is a file.
     """
@@ -139,7 +141,7 @@ def change(description: Description, **changes: object) -> Description:
 
 
 def with_env(description: Description, variables: dict[str, str]) -> Description:
-    """Returns `description` with `variables` for every task, below those that the description gives a job."""
+    """Returns `description` with `variables` for every task. Those that the description gives a job come first."""
     settings = {job: description.of(job) for job in description.jobs}
     changed = {job: dataclasses.replace(s, env={**variables, **s.env}) for job, s in settings.items()}
     return dataclasses.replace(description, settings=changed) if variables else description

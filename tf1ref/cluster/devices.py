@@ -13,7 +13,7 @@ CARD = re.compile(r"nvidia(\d+)")
 
 
 class Devices(NamedTuple):
-    """What one task gets: numbers of processors and names of GPUs; None: whatever the launcher has."""
+    """What one task gets: numbers of processors and names of GPUs. None stands for all that the launcher has."""
 
     cpus: list[int] | None = None
     gpus: list[str] | None = None
@@ -39,9 +39,9 @@ def cpus() -> list[int]:
 def share(description: Description) -> dict[tuple[str, int], Devices]:
     """Returns {(job, index): its Devices}.
 
-    Every task that asks gets GPUs of its own; a task that asks for none gets none where another one asks. Processors
-    are dealt out in turn, and begun anew when all are dealt: then tasks share them. Raises InputError where there are
-    not as many.
+    Each task that asks for GPUs gets some of its own. When any task asks, the tasks that do not ask get none.
+    Processors are dealt out in turn. When all are dealt, dealing begins again, and tasks share them. Raises InputError
+    where there are not as many.
     """
     asked = {task: description.of(task[0]) for task in description.tasks}
     free_gpus, processors, dealt = gpus(), cpus(), 0

@@ -1,4 +1,4 @@
-"""How the process of a cluster task ends: at once, and also while it is stuck inside TensorFlow."""
+"""How the process of a cluster task ends at once, even while it is stuck inside TensorFlow."""
 
 import contextlib
 import os
@@ -11,21 +11,21 @@ from typing import NoReturn
 
 from tf1ref.cluster import contract
 
-# Seconds before the launcher kills at which a task that was asked to end goes by itself, at the latest.
+# A task that was asked to end goes by itself at the latest this many seconds before the launcher kills it.
 SPARE_SECONDS = 1.0
 
 _at_once = False
-_asked = threading.Lock()  # is taken by the first signal, and never given back
+_asked = threading.Lock()  # is taken by the first signal, and is not given back
 _last_wish: Callable[[], None] | None = None
 _wished = threading.Event()  # is set while nothing stands between this process and its end
 _wished.set()
 
 
 def end_in_time() -> None:
-    """Makes SIGTERM (exit code 143) and Ctrl-C end this process within the grace period, and `leave` at once.
+    """Makes SIGTERM (exit code 143) and Ctrl-C end this process within the grace period, and `leave` end it at once.
 
-    Python runs its handlers only between two of its own instructions, and a session call on a dead ps never
-    comes back to those. The wake-up descriptor is written by the C handler at once, and a thread reads it.
+    Python runs its handlers only between two of its own instructions, and a session call on a dead ps never comes back
+    to those. The C handler writes the wake-up descriptor at once, and a thread reads it.
     """
     global _at_once
     if _at_once or threading.current_thread() is not threading.main_thread():
@@ -42,10 +42,10 @@ def end_in_time() -> None:
 
 
 def before_end(wish: Callable[[], None] | None) -> None:
-    """Sets what is done when this process is asked to end, such as saving a checkpoint; None: nothing.
+    """Sets what is done when this process is asked to end, such as saving a checkpoint. None does nothing.
 
-    It runs in a thread of its own, because the main thread may be stuck in a session call. `leave` waits for it, and
-    so must code that takes away what it works with (wait_for_wish).
+    It runs in a thread of its own, because the main thread may be stuck in a session call. `leave` waits for it, and so
+    must code that takes away what it works with (wait_for_wish).
     """
     global _last_wish
     _last_wish = wish
@@ -68,7 +68,9 @@ def _end(number: int, frame: object) -> None:
 
 
 def _ask() -> None:
-    """Starts what `before_end` was given: in the main thread or the one that waits for signals, whichever is first."""
+    """Starts what `before_end` was given. The main thread or the one that waits for signals does so, whichever is
+    first.
+    """
     if _last_wish is not None and _asked.acquire(blocking=False):
         _wished.clear()
         threading.Thread(target=_grant, args=(_last_wish,), daemon=True).start()
@@ -77,7 +79,7 @@ def _ask() -> None:
 def _grant(wish: Callable[[], None]) -> None:
     try:
         wish()
-    except Exception as error:  # A ps that is gone, a full disk: the process ends all the same.
+    except Exception as error:  # A ps may be gone or a disk full. The process ends all the same.
         text = str(error).partition("\n")[0]
         print(f"no last checkpoint: {type(error).__name__}: {text}", file=sys.stderr, flush=True)
     finally:
@@ -85,14 +87,14 @@ def _grant(wish: Callable[[], None]) -> None:
 
 
 def wait_for_wish() -> None:
-    """Returns when nothing of what `before_end` was given is under way. The grace period bounds it (end_in_time)."""
+    """Returns when what `before_end` was given has ended. The grace period bounds the wait (end_in_time)."""
     _wished.wait()
 
 
 def wait_for_end() -> int:
-    """Waits in the main thread for SIGTERM or Ctrl-C; returns the signal's number.
+    """Waits in the main thread for SIGTERM or Ctrl-C. Returns the signal's number.
 
-    Not by signal.pause: the kernel may hand the signal to any of TensorFlow's threads, and pause sleeps on.
+    signal.pause would not do: the kernel may give the signal to any of TensorFlow's threads, and then pause sleeps on.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -105,10 +107,10 @@ def wait_for_end() -> int:
 
 
 def leave(code: object = 0) -> NoReturn:
-    """Ends this process as sys.exit(code) does; in a cluster task at once, without cleaning up.
+    """Ends this process as sys.exit(code) does. A cluster task ends at once, without cleaning up.
 
-    Cleaning up can hang there when another task is dead: close files first, atexit functions do not run. What
-    `before_end` was given is waited for.
+    Cleaning up can hang there when another task is dead. So close files first, because atexit functions do not run. It
+    waits for what `before_end` was given.
     """
     if not _at_once:
         sys.exit(code)  # type: ignore[arg-type]

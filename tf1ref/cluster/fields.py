@@ -24,7 +24,7 @@ from tf1ref.errors import InputError
 HOSTS = tuple(f"{job}_hosts" for job in JOBS)
 FIELDS = (*HOSTS, "job_name", "task_id", *SETTINGS, *POLICY, *JOBS)
 JOB_FIELDS = ("command", "env", "cpus", "gpus")
-MOST_BYTES = 1 << 20  # A larger file is no list of addresses.
+MOST_BYTES = 1 << 20  # A larger file is not a list of addresses.
 
 
 class Field(NamedTuple):
@@ -36,7 +36,7 @@ class Field(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML without aliases: a few lines of them stand for more text than a machine holds."""
+    """Reads plain YAML without aliases: a few lines of aliases can stand for more text than a machine holds."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -55,7 +55,7 @@ def find(path: str) -> pathlib.Path:
 
 
 def load(path: str) -> Description:
-    """Reads and checks the description at `path`; InputError names the file, the line and the field."""
+    """Reads and checks the description at `path`. Raises InputError, which names the file, the line and the field."""
     file = find(path)
     try:
         with open(file, "rb") as opened:
@@ -82,7 +82,7 @@ def _yaml_message(path: pathlib.Path, error: yaml.YAMLError) -> str:
 
 
 def _fields(path: str, text: str) -> dict[str, Field]:
-    """Returns {name: Field}; plain values, as safe_load makes them."""
+    """Returns {name: Field} with plain values, as safe_load makes them."""
     loader = _Loader(text)
     try:
         root = loader.get_single_node()

@@ -15,10 +15,10 @@ IFREQ = "16sh22x"  # struct ifreq: name, flags, the rest of the union
 
 
 def enter():
-    """Moves this process, and what it starts from here on, into a fresh network namespace; raises loopback there.
+    """Moves this process, and what it starts from now on, into a new network namespace, and raises loopback there.
 
-    Without root it takes a user namespace too, in which the user keeps its own number. Raises InputError, with
-    nothing started, where the system does not let it: a job that was to be isolated never runs open instead.
+    Without root it also takes a user namespace, in which the user keeps its own number. Where the system does not allow
+    that, it raises InputError and nothing is started, so a job that was to be isolated never runs in the open.
     """
     try:
         if sys.platform != "linux":

@@ -1,4 +1,4 @@
-"""Before a job starts: everything that can be wrong with it is found here, while nothing runs yet."""
+"""Finds everything that can be wrong with a job before it starts, while nothing runs yet."""
 
 import contextlib
 import dataclasses
@@ -27,10 +27,10 @@ def up(
     isolate: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Runs `command` (a list) once for every task of `description`; returns the exit code.
+    """Runs `command` (a list) once for every task of `description`. Returns the exit code.
 
-    The description says which tasks decide success. Logs go to `log_dir`, or to a temporary folder that a job
-    which succeeds takes with it. isolate: in a network namespace of its own, into which this process moves.
+    The description says which tasks decide success. Logs go to `log_dir`. By default they go to a temporary folder,
+    which is removed when the job succeeds. isolate: moves this process and the job into a network namespace of its own.
     Raises InputError, with nothing started, when a port, a host, the command or the folder cannot be used.
     """
     _check_commands(description, command)
@@ -49,10 +49,11 @@ def run_one(
     allow_network: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Runs `command` as one task of a cluster that may span machines; returns the exit code: the task's success.
+    """Runs `command` as one task of a cluster that may span machines. Returns the exit code, which is the task's
+    success.
 
-    Raises InputError as `up` does, and where another task's address is not this machine's without
-    `allow_network`: the server that this starts is then for others to connect to.
+    Raises InputError as `up` does. It also does so when another task's address is not on this machine, unless
+    `allow_network` is given, because others can then connect to the server that this starts.
     """
     _check_commands(description, command)
     own = description.jobs[job][index]
@@ -108,7 +109,7 @@ def _finishing(events: Events) -> Iterator[None]:
 
 
 def _check_commands(description: Description, command: list[str]) -> None:
-    """Raises InputError for a command that cannot be run, of the command line or of a job, or a bad placeholder."""
+    """Raises InputError for a command that cannot be run, the command line's or a job's, or a bad placeholder."""
     given = [description.of(job) for job in description.jobs]
     if command:
         _check_command(command)
@@ -142,7 +143,7 @@ def _log_folder(log_dir: str | None) -> str:
 
 
 def _resolve(description: Description, ports: Ports) -> Description:
-    """Returns `description` with a port for every 0; InputError where an address cannot be served here."""
+    """Returns `description` with a port for every 0. Raises InputError where an address cannot be served here."""
     given: set[int] = set()
     for address in itertools.chain(*description.jobs.values()):
         if problem := is_local(address.host):

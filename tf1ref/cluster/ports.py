@@ -8,8 +8,8 @@ import time
 
 from tf1ref.errors import InputError
 
-# Ports are picked below the range the kernel takes the ports of outgoing connections from, so that none of
-# those can sit on a port between picking it and the task's server binding it, seconds later.
+# Ports are picked below the range from which the kernel takes ports of outgoing connections. So such a connection
+# cannot take a port in the seconds between picking it and the task's server binding it.
 LOWEST, HIGHEST = 10000, 32767
 EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range"
 ATTEMPTS = 1000
@@ -19,9 +19,9 @@ CONNECT_SECONDS, POLL_SECONDS = 2.0, 0.2
 class Ports:
     """The ports of one job, reserved against other jobs until `close`, or until this process is dead.
 
-    A reservation is a bound name in Linux's abstract socket space: as wide as the machine's (or the network
-    namespace's) own ports, and gone with its process, however that dies. Elsewhere only the bind check is
-    left.
+    A reservation is a bound name in Linux's abstract socket space. That space is as wide as the machine's (or the
+    network namespace's) own ports, and a name is gone with its process, however that dies. On other systems only the
+    bind check is left.
     """
 
     def __init__(self):
@@ -57,7 +57,7 @@ class Ports:
 
 def in_use(port):
     """Returns why `port` cannot be bound on this machine ("already in use"), or None when it is free."""
-    # SO_REUSEADDR as TensorFlow's server sets it: a port whose last connections still linger is free.
+    # TensorFlow's server sets SO_REUSEADDR, too. With it a port is free although its last connections still linger.
     for family, everywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -77,7 +77,7 @@ def in_use(port):
 
 
 def wait_until_listening(host, port, seconds):
-    """Returns None once something accepts connections at `host`:`port`, else why not after `seconds`."""
+    """Returns None when something accepts connections at `host`:`port`. After `seconds` without it, returns why not."""
     limit = time.monotonic() + seconds
     while True:
         try:
@@ -90,7 +90,7 @@ def wait_until_listening(host, port, seconds):
 
 
 def is_local(host):
-    """Returns None when `host` is this machine, else why not ("does not resolve")."""
+    """Returns None when `host` is this machine. Otherwise returns why not ("does not resolve")."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), 0, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -1,6 +1,6 @@
-"""What a running job leaves for others to find: its lock and its state in the log folder, a pointer to that.
+"""What a running job leaves for others to find: a lock and its state in the log folder, and a pointer to that folder.
 
-A launcher that is killed cannot tidy up. The kernel takes its lock from it, and by that a record is known as stale.
+A launcher that is killed cannot tidy up. The kernel then releases its lock, which shows that the record is stale.
 """
 
 import contextlib
@@ -22,16 +22,16 @@ WRITE_SECONDS = 0.5
 
 
 def registry(say: Callable[[str], None] | None = None) -> pathlib.Path | None:
-    """Returns this user's folder of pointers, one a running job, or None where no safe one can be had.
+    """Returns this user's folder of pointers, one for each running job, or None where no safe folder can be had.
 
-    say: is told, in one line, of a folder of that name that somebody else has made.
+    say: a function that is told, in one line, that somebody else has made a folder of that name.
     """
     for base in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir())):
         folder = pathlib.Path(base) / f"cluster-jobs-{os.getuid()}"
         with contextlib.suppress(OSError):
             with contextlib.suppress(FileExistsError):
                 folder.mkdir(mode=0o700)
-            # In a shared folder somebody else may have made it first: a pointer there is not to be believed.
+            # In a shared folder somebody else may have made it first. A pointer there cannot be trusted.
             found = folder.lstat()
             if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
                 folder.chmod(0o700)
@@ -68,7 +68,7 @@ class Record:
                 self._pointer = pointer
 
     def write(self, state: dict[str, Any], now: bool = False) -> None:
-        """Writes the dict `state` where it is new; every WRITE_SECONDS, unless `now`."""
+        """Writes the dict `state` where it has changed, at most every WRITE_SECONDS, or at once with `now`."""
         if state == self._written or (not now and time.monotonic() < self._next):
             return
         self._written, self._next = state, time.monotonic() + WRITE_SECONDS
@@ -86,7 +86,7 @@ class Record:
 
 
 def _open_lock(path: pathlib.Path) -> IO[str]:
-    """Opens the lock file, which nobody else can open: who can read a file can lock it."""
+    """Opens the lock file so that nobody else can open it, because a user who can read a file can lock it."""
     lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+", encoding="utf-8")
     if os.fstat(lock.fileno()).st_uid != os.getuid():
         lock.close()
@@ -96,7 +96,10 @@ def _open_lock(path: pathlib.Path) -> IO[str]:
 
 
 def _take(lock: IO[str], attempts: int = 5) -> None:
-    """Locks; BlockingIOError where another holds it. `holder` does for a moment: hence the attempts."""
+    """Locks the file. Raises BlockingIOError where another process holds it.
+
+    `holder` holds it for a moment, so this tries several times.
+    """
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,11 +111,11 @@ def _take(lock: IO[str], attempts: int = 5) -> None:
 
 
 def holder(log_dir: str | os.PathLike) -> int | None:
-    """Returns the pid of the launcher whose job has its logs in `log_dir`, or None when none is running."""
+    """Returns the pid of the launcher whose job has its logs in `log_dir`, or None when no such launcher runs."""
     try:
         with open(pathlib.Path(log_dir) / LOCK, encoding="utf-8") as lock:
             if os.fstat(lock.fileno()).st_uid != os.getuid():
-                return None  # Another user could name any process of ours in it.
+                return None  # Another user could have written the number of any process of ours.
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -1,7 +1,7 @@
-"""`tf1ref gallery`: runs the examples and writes one page of all of them.
+"""Runs the examples and writes one page of all of them: `tf1ref gallery`.
 
-Each example is run in both halves for a few steps, which proves it equal, and its graph half once more at the
-source's own length where that is quick. Worker processes do it: one that dies takes its example along, no more.
+Both halves of each example run for a few steps, which proves them equal. The graph half runs once more at the source's
+own length where that is quick. Worker processes do it, so one that dies loses its own example only.
 """
 
 import contextlib
@@ -37,10 +37,11 @@ MOST_CURVES = 4  # at most so many are drawn for a program without a picture of 
 
 @dataclass
 class Result:
-    """What running one example gave. `steps` None: it has none; `ran`: those of the figures and the picture.
+    """What running one example gave.
 
-    equal: None where it failed; parity: in words; figures: as running.figures_of returns them; picture: a WebP of
-    `size` (width, height) in pixels; thumbnail: a small one.
+    steps: the number of steps, or None where the program has no steps. ran: the steps of the figures and the picture.
+    equal: None where it failed. parity: the result in words. figures: as running.figures_of returns them. picture: a
+    WebP of `size` (width, height) in pixels. thumbnail: a small one.
     """
 
     name: str
@@ -60,10 +61,11 @@ class Result:
 def make(
     out: str | Path, chapter: str | None = None, steps: int = parity.STEPS, full: bool = False, force: bool = False
 ) -> bool:
-    """Writes out/index.html; returns True when every example ran and is equal.
+    """Writes out/index.html. Returns True when every example ran and is equal.
 
-    full: every example at the source's own length, however long that takes. Raises InputError for an unknown
-    chapter and for an `out` that cannot be written or holds something (without `force`), before anything runs.
+    full: runs every example at the source's own length, however long that takes. Raises InputError, before anything
+    runs, for an unknown chapter, for an `out` that cannot be written, and for one that holds something (without
+    `force`).
     """
     from tf1ref.catalog.gallery import page as gallery_page
 
@@ -86,7 +88,7 @@ def make(
         files.write(folder / PAGE, gallery_page.page(examples, results, has_matplotlib()).encode())
     except BaseException:
         if not was_there:
-            with contextlib.suppress(OSError):  # somebody else's file keeps it
+            with contextlib.suppress(OSError):  # a folder with other files stays
                 folder.rmdir()
         raise
     console.say(f"{folder / PAGE}: {gallery_page.summary(results)}")
@@ -99,7 +101,7 @@ def make(
 def run_all(names: Sequence[str], steps: int, seconds: float | None, tell: Callable[[Result], Any]) -> None:
     """Calls `examine` for every name in worker processes, and `tell` with each Result as it comes.
 
-    A worker that dies takes its pool along: the rest is then run one at a time, which names the culprit.
+    A worker that dies ends its whole pool. The rest is then run one at a time, which shows which example it was.
     """
     left, workers = list(names), WORKERS
 
@@ -142,7 +144,7 @@ def _kill():
 
 @contextlib.contextmanager
 def _ctrl_c_for_us_alone():
-    """Processes started within never see the terminal's SIGINT: this one answers it, and kills them."""
+    """Keeps the terminal's SIGINT away from processes that start inside. This process answers it and kills them."""
     pressed = []
     handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))  # a process half started would complain
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # child processes inherit it
@@ -156,7 +158,7 @@ def _ctrl_c_for_us_alone():
 
 
 def _start(scratch):
-    """In a worker: quiet, with temporary files that go with the gallery's, ended by its parent or with it."""
+    """Prepares a worker. It prints nothing, keeps its temporary files in the gallery's, and ends with its parent."""
     tempfile.tempdir = scratch
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
@@ -170,9 +172,10 @@ def _start(scratch):
 
 
 def examine(name: str, steps: int, seconds: float | None) -> Result:
-    """Runs example `name` and returns its Result; an error is a Result, too.
+    """Runs example `name` and returns its Result. An error is a Result, too.
 
-    steps: of the comparison, at most the source's. seconds: how long the source's own run may take, None: any time.
+    steps: the number of steps to compare, at most the source's. seconds: how long the source's own run may take. None
+    allows any time.
     """
     result = Result(name)
     try:
@@ -224,11 +227,11 @@ def _in_words(report, steps):
 
 
 class _TooLong(BaseException):
-    """Not an Exception: the programs' own handlers must not take it for one of theirs."""
+    """Ends a call. It is not an Exception, because the programs' own handlers must not catch it."""
 
 
 def within(seconds: float | None, call: Callable[[], Any]) -> Any:
-    """Returns call(), or None when it has not ended after `seconds` (None: no limit). In the main thread only."""
+    """Returns call(), or None when it has not ended after `seconds` (None: no limit). For the main thread only."""
     if seconds is None:
         return call()
     expired = []
@@ -252,7 +255,7 @@ def within(seconds: float | None, call: Callable[[], Any]) -> Any:
 
 
 def _draw(result, module, trace):
-    """Keeps the program's own picture of its trace, or its first curves; nothing where there is nothing to draw."""
+    """Keeps the program's own picture of its trace, or its first curves. Without either it keeps nothing."""
     from tf1ref.catalog import plots
 
     if hasattr(module, "plot"):

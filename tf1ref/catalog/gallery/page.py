@@ -33,7 +33,7 @@ FIELD = re.compile(r"^(Source|TF1|Now|Errata|See):", re.M)
 def page(examples: Sequence[catalog.Example], results: Sequence[Result], drawn: bool = True) -> str:
     """Returns the page of `examples` (catalog.Example) with their `results` (gallery.Result), in this order.
 
-    drawn: whether there was a matplotlib to draw pictures with.
+    drawn: whether matplotlib was there to draw pictures.
     """
     pairs = list(zip(examples, results))
     chapters: dict[str, list[tuple[catalog.Example, Result]]] = {}

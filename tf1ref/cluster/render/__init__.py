@@ -1,7 +1,7 @@
-"""The same job for the engines that people outgrow one machine on: Kubernetes, compose, Slurm.
+"""The same job for engines that run on more than one machine: Kubernetes, compose, Slurm.
 
-One definition a task, each with its TF_CONFIG written out: what the engine starts can be read off its file. The
-hosts of the description are this machine's and become the engine's own; its ports stay, port 0 becomes PORT.
+Each task has one definition with its TF_CONFIG written out, so the file shows what the engine starts. The description's
+hosts are this machine's, and become the engine's own. Its ports stay; port 0 becomes PORT.
 """
 
 import re

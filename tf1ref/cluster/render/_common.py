@@ -1,4 +1,4 @@
-"""What the engines' files have in common: places, hosts, variables, what has no like in the engine."""
+"""What the engines' files have in common: places, hosts, variables, and the settings that an engine does not have."""
 
 import dataclasses
 import json
@@ -38,7 +38,7 @@ def variables_of(description: Description, job: str, index: int, checkpoints: st
 
 
 def shared_variables(description: Description, checkpoints: str) -> dict[str, str]:
-    """Returns the variables that every task of the job gets alike."""
+    """Returns the variables that are the same for every task of the job."""
     own = {START_TIMEOUT: f"{description.start_timeout:g}", GRACE: f"{description.grace:g}"}
     if "evaluator" in description.jobs:
         own[EVALUATOR] = "1"
@@ -70,7 +70,7 @@ def left_out(description: Description, names: tuple[str, ...]) -> list[str]:
 
 def text(head: list[str], documents: list[dict[str, Any]]) -> str:
     """Returns YAML: `head` as comments, then the documents."""
-    # Copies, or the text would hold references where documents share a part.
+    # The parts are copied. Otherwise the text would hold references where documents share a part.
     documents = json.loads(json.dumps(documents))
     parts = [yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000) for document in documents]
     return "".join(f"# {line}\n" for line in head) + "---\n".join(parts)

@@ -44,7 +44,7 @@ def render(description: Description, command: list[str], name: str, image: str) 
 
 
 def _escape(text: str) -> str:
-    return text.replace("$", "$$")  # compose puts variables in for $NAME
+    return text.replace("$", "$$")  # compose replaces $NAME by a variable's value
 
 
 def _resources(description: Description, job: str) -> dict[str, Any]:

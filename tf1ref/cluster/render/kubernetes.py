@@ -38,7 +38,7 @@ def render(description: Description, command: list[str], name: str, image: str) 
 
 
 def _escape(text: str) -> str:
-    # Kubernetes puts a variable in for $(NAME) and reads $$ as one $, everywhere in commands and values.
+    # Kubernetes replaces $(NAME) by a variable's value and reads $$ as one $, everywhere in commands and values.
     return text.replace("$", "$$")
 
 

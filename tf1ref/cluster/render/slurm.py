@@ -10,7 +10,7 @@ from tf1ref.cluster.description import Description
 from tf1ref.cluster.placeholders import NAMES, PATTERN
 from tf1ref.cluster.render import _common
 
-# Below the kernel's outgoing ports; a job's number spreads the jobs that share a node.
+# This lies below the kernel's outgoing ports. A job's number spreads the jobs that share a node.
 FIRST_PORT, PORTS = 10000, 20000
 SECONDS = 1  # between two looks at the steps
 

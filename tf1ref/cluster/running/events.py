@@ -1,4 +1,4 @@
-"""What the launcher says while a job runs: lines for people, or with --json one object a line for programs."""
+"""What the launcher tells while a job runs: lines for people, or with --json one object a line for programs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ COLOURS = ("36", "32", "33", "35", "34", "96", "92", "93", "95", "94")  # ANSI f
 
 
 class Events:
-    """Writes to `out`, standard output as a rule, and never waits for who reads it.
+    """Writes to `out`, which is usually standard output, and never waits for its reader.
 
     The events, in the order of a job's life: job, ports, task, log, progress, task_end, restart, rollback, alarm,
     trouble, late_failure, rotated, stop, end. A program reads those that it knows.
@@ -25,7 +25,7 @@ class Events:
         self._colours: dict[str, str] = {}
 
     def say(self, kind: str, text: str = "", **fields: Any) -> None:
-        """Says what happened: `text` to people, where it is not empty, {"event": kind, **fields} to programs."""
+        """Tells what happened: people get `text` unless it is empty, programs get {"event": kind, **fields}."""
         if self._json:
             self._object({"event": kind, **fields})
         elif text:
@@ -39,13 +39,13 @@ class Events:
             self._object({"event": "log", "task": name, "line": line})
 
     def alarm(self, text: str, **fields: Any) -> None:
-        """Says on standard error what a person must see though the job goes on."""
+        """Tells on standard error what a person must see although the job continues."""
         self._errors.write([f"cluster: alarm: {text}"])
         if self._json:
             self._object({"event": "alarm", "text": text, **fields})
 
     def end(self, code: int, trouble: tuple[str, str, Any] | None = None, lines: list[str] | tuple = ()) -> None:
-        """Says how the job ended: the exit code and, where it failed, the culprit's name, what it did, its log."""
+        """Tells how the job ended: the exit code and, where it failed, the culprit's name, what it did, and its log."""
         name, what, log = trouble or (None, None, None)
         if trouble:
             said = [f"    {line}" for line in lines or ["(it wrote none)"]]
@@ -55,7 +55,7 @@ class Events:
             self._object({"event": "end", "code": code, **failed})
 
     def finish(self) -> None:
-        """Gives the reader a last while to take what it has not taken yet."""
+        """Gives the reader some last time to take what it has not taken yet."""
         self._out.finish()
         self._errors.finish()
 
@@ -67,5 +67,5 @@ class Events:
         self._out.write([f"{prefix} {line}" for line in lines])
 
     def _object(self, fields: dict[str, Any]) -> None:
-        # ASCII: a line is one line, whatever a log holds, and readable in any encoding.
+        # The text is ASCII: a line stays one line, whatever a log holds, and can be read in any encoding.
         self._out.write([json.dumps({"time": round(time.time(), 3), **fields})])

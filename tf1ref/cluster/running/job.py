@@ -1,4 +1,4 @@
-"""One job from its first process to its last: starts its tasks, watches them, and does what verdicts.py says."""
+"""One job from its first process to its last. It starts and watches its tasks, and does what verdicts.py says."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ LAST_LINES = 10
 
 
 class Job:
-    """All tasks of one description, or the one named by `only`, a (job, index)."""
+    """All tasks of one description, or only the task `only`, a (job, index)."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Job:
         self._code: int | None = None
 
     def run(self, command: list[str]) -> int:
-        """Runs the job to its end and returns the exit code; no task is left when this returns or raises."""
+        """Runs the job to its end and returns the exit code. No task is left when this returns or raises."""
         self._command = command
         with self._signals_noted():
             try:
@@ -107,7 +107,7 @@ class Job:
             task.start(self._command, self.description, self._devices[task.job, task.index])
 
     def _look(self, seconds: float = TICK) -> None:
-        """Waits up to `seconds` for a task to say something, then shows what the logs have gained."""
+        """Waits up to `seconds` for a task to report, then shows the new lines of the logs."""
         running = self._now.live
         # Without any, select only waits.
         for task in select.select(running, [], [], seconds)[0]:
@@ -149,7 +149,7 @@ class Job:
             roots[pid].used(seconds)
 
     def _say_all_are_ready(self) -> None:
-        """Lets the workers that wait for each other go on (contract.wait_for_the_others)."""
+        """Lets the workers continue that wait for each other (contract.wait_for_the_others)."""
         path = self.tasks[0].together
         ready = (*UNDER_WAY, SERVING, ENDING)
         if not path.exists() and all(task.state in ready or not task.running for task in self._now.workers):
@@ -166,7 +166,7 @@ class Job:
                 self._events.say("rotated", f"{task.log}: what it held is in {task.log}.1", task=task.name)
 
     def _note_late_failures(self) -> None:
-        """The job has succeeded already: what fails now is said, and changes nothing."""
+        """Reports a task that fails after the job has succeeded. It changes nothing."""
         for task in set(self._now.failed) - self._noted:
             text = f"{task.describe_end()}, when the chief was already done; log: {task.log}"
             self._events.say("late_failure", text, task=task.name, returncode=task.returncode)
@@ -193,7 +193,8 @@ class Job:
             self._forgiven.update(self._now.workers)
         for task in tasks:
             self._now.troubles.pop(task, None)
-            # All at once where all are started: a worker that waits for a ps that is due later would only time out.
+            # All start at once where all tasks start. A worker that waits for a ps that is due later would only time
+            # out.
             task.due = now + (pauses[task] if tasks is failed else max(pauses.values()))
 
     def _force(self, tasks: list[Task], trouble: Trouble) -> None:
@@ -229,9 +230,9 @@ class Job:
         return trouble.code
 
     def _end(self, tasks: list[Task], number: int, signals: int = 0) -> None:
-        """Asks `tasks` to end by the signal `number`; kills what is left after the grace period.
+        """Asks `tasks` to end by the signal `number`, and kills what is left after the grace period.
 
-        Or when the launcher itself has got more than `signals` signals.
+        It also kills them when the launcher itself has got more than `signals` signals.
         """
         for task in tasks:
             task.send(number)
@@ -252,10 +253,10 @@ class Job:
 
     @contextlib.contextmanager
     def _signals_noted(self) -> Iterator[None]:
-        """Within it SIGINT, SIGTERM and SIGHUP only add to a list: the loop ends the job, not the signal.
+        """Lets SIGINT, SIGTERM and SIGHUP only add to a list, so that the loop ends the job, not the signal.
 
-        A SIGHUP that is ignored stays so: that is what nohup is for. A SIGINT does not: every shell script starts what
-        runs in the background with it ignored, and `stop` sends it.
+        A SIGHUP that is ignored stays ignored, which is what nohup is for. A SIGINT does not: every shell script starts
+        its background commands with SIGINT ignored, and `stop` sends it.
         """
         caught = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
         if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:

@@ -48,8 +48,7 @@ def main(descriptor, cpus, command):
         _say(channel, f"exit {CANNOT_RUN} {time.monotonic()}")
         return
     _say(channel, f"pid {child.pid}")
-    # The parent-death signal follows the thread that forked: this one, the main thread, which stays to the
-    # end.
+    # The parent-death signal depends on the thread that forked. This is the main thread, which lives to the end.
     threading.Thread(target=_obey, args=(channel, child), daemon=True).start()
     code = child.wait()
     ended = time.monotonic()
@@ -88,7 +87,7 @@ def _kill_all(child):
     _signal_group(child, signal.SIGKILL)
     if not LIBC:
         return
-    # Killing a child hands its own children to this subreaper, hence the loop; it ends when nothing is left.
+    # Killing a child hands its own children to this subreaper, so this is a loop. It ends when nothing is left.
     while children := _children():
         for pid in children:
             with contextlib.suppress(ProcessLookupError):

@@ -7,7 +7,7 @@ import shutil
 
 from tf1ref.errors import InputError
 
-# A task may write faster than a terminal shows: past this many bytes behind, the middle is left out.
+# A task may write faster than a terminal shows. When it is this many bytes ahead, the middle is left out.
 BEHIND = 4 << 20
 PIECE = 1 << 20
 # A line that does not end is shown in pieces of this size.
@@ -30,11 +30,11 @@ class Tail:
 
     @property
     def size(self) -> int:
-        """Bytes in the file now."""
+        """Returns the number of bytes in the file now."""
         return os.fstat(self._file.fileno()).st_size
 
     def lines(self, last: bool = False) -> list[str]:
-        """Returns the new complete lines; with `last`, the unfinished one too."""
+        """Returns the new complete lines. With `last` the unfinished line is among them."""
         left_out = self.size - self._file.tell() - BEHIND
         if left_out > 0:
             self._file.seek(left_out, os.SEEK_CUR)
@@ -53,10 +53,10 @@ class Tail:
         return [_shown(line) for line in self._file.read().rstrip(b"\n").split(b"\n")[-count:] if line]
 
     def rotate(self, megabytes: float) -> bool:
-        """Moves what the log holds to LOG.1 where it is larger than `megabytes`; returns whether it did.
+        """Moves what the log holds to LOG.1 where it is larger than `megabytes`. Returns True when it did.
 
-        The task goes on writing to the same file, which is emptied: what it writes between the copy and the emptying
-        is lost. A full disk leaves the log as it is.
+        The task continues to write to the same file, which is emptied. What it writes between the copy and the emptying
+        is lost. When the disk is full, the log stays as it is.
         """
         if self.size <= megabytes * MEGABYTE:
             return False
@@ -74,5 +74,5 @@ class Tail:
 
 
 def _shown(line: bytes) -> str:
-    # A progress bar rewrites its line with carriage returns: its last state is the line.
+    # A progress bar rewrites its line with carriage returns. Its last state counts as the line.
     return line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]

@@ -1,6 +1,6 @@
-"""Writing for a reader that may not read: a pager, a terminal after Ctrl-S, a stuck connection.
+"""Writes for a reader that may not read: a pager, a terminal after Ctrl-S, a stuck connection.
 
-A thread writes, the job goes on. What the reader does not take is left out, and a line says how much.
+A thread writes, and the job continues. What the reader does not take is left out, and a line says how much that was.
 """
 
 import collections
@@ -9,11 +9,11 @@ import threading
 import time
 from typing import TextIO
 
-# What waits for the reader: past so many bytes, the oldest lines are left out.
+# More bytes than this do not wait for the reader: the oldest lines are left out.
 WAITING_BYTES = 4 << 20
-# At the end the reader has so long to take anything at all.
+# At the end the reader has this much time to take anything at all.
 IDLE_SECONDS = 2.0
-# A pipe takes as much at once or nothing (PIPE_BUF): after each piece the thread is known to be alive.
+# A pipe takes this much at once or nothing (PIPE_BUF). So after each piece the thread is known to be alive.
 PIECE = 4096
 
 
@@ -26,7 +26,7 @@ class Output:
             self._descriptor: int | None = stream.fileno()
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            self._descriptor = None  # Such as a StringIO, which never blocks.
+            self._descriptor = None  # This is an object such as a StringIO, which never blocks.
         self._changed = threading.Condition()
         self._waiting: collections.deque[bytes] = collections.deque()
         self._size = self._left_out = 0
@@ -36,7 +36,7 @@ class Output:
             threading.Thread(target=self._write_all, daemon=True).start()
 
     def write(self, lines: list[str]) -> None:
-        """Takes `lines`, at once."""
+        """Takes `lines`. It returns at once."""
         if self._gone or not lines:
             return
         text = "\n".join(lines) + "\n"
@@ -54,7 +54,7 @@ class Output:
             self._changed.notify_all()
 
     def _next(self) -> bytes:
-        """Waits for what is to be written next, and takes it: first of all, the line on what was left out."""
+        """Waits for what is to be written next, and returns it. The line on what was left out comes first."""
         with self._changed:
             while not self._waiting:
                 self._changed.wait()

@@ -1,4 +1,4 @@
-"""What the kernel says of the processes below a task (Linux; elsewhere nothing is known)."""
+"""What the kernel knows of the processes below a task. This needs Linux; elsewhere nothing is known."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ def is_halted(pid: int) -> bool:
 
 
 def cpu_seconds(roots: list[int]) -> dict[int, float]:
-    """Returns {root: the seconds of processor time of all processes below and with it}; one look at /proc for all."""
+    """Returns {root: seconds of processor time of it and all processes below it}. It looks once at /proc for all."""
     parents, used = {}, {}
     for name in _numbers():
         if fields := _stat(name):
@@ -60,7 +60,7 @@ def _numbers() -> list[str]:
 
 
 def _stat(name: str) -> list[bytes]:
-    """Returns the fields of /proc/PID/stat from the third on, the state; empty where there is no such process."""
+    """Returns the fields of /proc/PID/stat from the third one, the state, on. Without such a process it returns []."""
     try:
         with open(f"/proc/{name}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()

@@ -1,4 +1,4 @@
-"""What is known of a job at one moment: its tasks, what was asked for, what has happened to it so far."""
+"""What is known of a job at one moment: its tasks, what was asked of it, and what has happened to it so far."""
 
 import dataclasses
 
@@ -20,12 +20,11 @@ class Trouble:
 
 @dataclasses.dataclass
 class Situation:
-    """A job from outside. Times are monotonic seconds.
+    """A job as the launcher sees it. Times are monotonic seconds.
 
-    tasks: in the order of blame.
-    decided: when the tasks that decide success were done, or None.
-    signals: what the launcher itself has got.
-    troubles: what was wrong with the tasks that were killed for it, until they are started again.
+    tasks: in the order of blame. decided: when the tasks that decide success were done, or None. signals: those that
+    the launcher itself has got. troubles: {task: what was wrong} of tasks that were killed for it, until they are
+    started again.
     """
 
     description: Description
@@ -39,7 +38,7 @@ class Situation:
 
     @property
     def workers(self) -> list[Task]:
-        """The tasks whose end is waited for. A ps that is run alone is its own worker."""
+        """The tasks whose end is waited for. A ps that runs without workers is among them."""
         return [task for task in self.tasks if task.job != "ps"] or self.tasks
 
     @property
@@ -62,11 +61,11 @@ class Situation:
 
     @property
     def succeeded(self) -> bool:
-        """True when every task that decides is done; one that serves the others is never done by itself."""
+        """True when every task that decides is done. A task that serves the others is never done by itself."""
         left = [task for task in self.deciders if task.returncode != DONE]
         return len(left) < len(self.deciders) and all(task.running and task.state == SERVING for task in left)
 
     @property
     def busy(self) -> bool:
-        """True while a task is waited for that could end by itself."""
+        """True while the job waits for a task that could end by itself."""
         return any(task.running and task.state != SERVING for task in self.workers)

@@ -19,15 +19,15 @@ from tf1ref.cluster.running import processes
 from tf1ref.cluster.running.keeper import OWN_GROUP
 
 KEEPER = pathlib.Path(__file__).with_name("keeper.py")
-# Only where unset: TensorFlow and gRPC say nothing but errors, Python prints at once though its output is a
-# file.
+# These are set only where they are unset. With them TensorFlow and gRPC print errors only, and Python writes at once
+# although its output is a file.
 DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "GRPC_VERBOSITY": "NONE",
     "PYTHONUNBUFFERED": "1",
 }
-# So much processor time, two ticks of the kernel's clock, is a sign of life. A process that only sleeps uses less.
+# This much processor time, two ticks of the kernel's clock, is a sign of life. A process that only sleeps uses less.
 ALIVE_SECONDS = 0.02
 
 
@@ -68,7 +68,7 @@ class Task:
         self._received, self._used = b"", 0.0
 
     def start(self, command: list[str], description: Description, devices: Devices) -> None:
-        """Starts this task of `description`: its job's command, else `command`. Its output is appended to the log."""
+        """Starts this task of `description` with its job's command, or with `command`. The log gets its output."""
         if self._channel is not None:
             self.close()
             self.restarts += 1
@@ -78,7 +78,7 @@ class Task:
         self._channel, theirs = socket.socketpair()
         descriptor = theirs.fileno()
         cpus = ",".join(map(str, devices.cpus)) if devices.cpus else "-"
-        # -I -S: the keeper needs no site packages, and without them it is there in 20 ms.
+        # -I -S: the keeper needs no site packages. Without them it starts in 20 ms.
         keeper = [sys.executable, "-I", "-S", str(KEEPER), str(descriptor), cpus, *words]
         self.started = self.starting = self.changed = self.alive = time.monotonic()
         with theirs, open(self.log, "ab") as log:
@@ -119,12 +119,12 @@ class Task:
         return self._channel is not None and self.returncode is None
 
     def look(self) -> tuple[int, int] | None:
-        """Takes in what the task says of itself; returns (before, now) when its global step has fallen."""
+        """Takes in what the task has reported. Returns (before, now) when its global step has fallen."""
         now, told, fell = time.monotonic(), contract.reported(self._progress), None
         if told:
             if told.state == STARTING and self.state not in ("", STARTING):
                 self.starting = now
-            # In and out of session calls without a new step is no progress.
+            # A task that only enters and leaves session calls, without a new step, makes no progress.
             if self._told != (new := _progress_of(told)):
                 self.changed = self.alive = now
                 self._told = new
@@ -172,7 +172,10 @@ class Task:
             self._keeper.wait()
 
     def _keeper_died(self) -> None:
-        """Its command got SIGKILL from the kernel; the group may hold more, and what left it carries the mark."""
+        """Kills the rest of a task whose keeper is dead. The kernel has killed its command.
+
+        The command's group may hold more processes. Those that left the group have the task's mark.
+        """
         self.returncode = self._keeper.wait() or -signal.SIGKILL
         self.ended = time.monotonic()
         if self.pid:
@@ -183,11 +186,11 @@ class Task:
     def send(self, number: int) -> None:
         """Sends the signal `number` to the command's process group."""
         if self.running and self._channel is not None:
-            with contextlib.suppress(OSError):  # The keeper is dead; `receive` is about to say so.
+            with contextlib.suppress(OSError):  # The keeper is dead, and `receive` will soon report it.
                 self._channel.sendall(b"%d\n" % number)
 
     def abandon(self) -> None:
-        """Kills what is left without asking the keeper's answer; the last resort."""
+        """Kills what is left without waiting for the keeper's answer, as the last resort."""
         if self.running:
             self._keeper.kill()
             self._keeper_died()

@@ -1,4 +1,4 @@
-"""What is to be done with a job in the situation it is in: the first rule of RULES that applies says it."""
+"""What has to be done with a job in its situation. The first rule of RULES that applies decides."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from tf1ref.cluster.running import watching
 from tf1ref.cluster.running.situation import FAILED, START_TIMEOUT, Situation, Trouble
 from tf1ref.cluster.running.task import Task
 
-# Exit codes of a task that would only fail again: bad usage, a command that exists and does not start.
+# A task that ends with one of these exit codes would only fail again: bad usage, or a command that does not start.
 HOPELESS = (2, 126)
-# The first restart is at once. Where a task keeps failing soon after its start, the next ones are after 1, 2, 4 ... s.
+# The first restart is at once. Where a task fails again soon after its start, the pauses are 1, 2, 4 ... s.
 LONGEST_PAUSE, SOON = 30.0, 60.0
 
 
@@ -23,7 +23,7 @@ class Stop:
 
 @dataclasses.dataclass(frozen=True)
 class Restart:
-    """Start `tasks` again, each when it is due; `failed` is why. Those that still run are killed."""
+    """Start `tasks` again, each when it is due. `failed` is the reason. Those that still run are killed."""
 
     tasks: list[Task]
     failed: list[Task]
@@ -46,7 +46,7 @@ class Kill:
 
 @dataclasses.dataclass(frozen=True)
 class Fail:
-    """Kill everything and blame. None: a task has failed; which one is seen when all have reported."""
+    """Kill everything and blame a task. None: a task has failed, and when all have reported it is known which one."""
 
     trouble: Trouble | None = None
 
@@ -60,7 +60,7 @@ Verdict = Stop | Restart | Start | Kill | Fail | Finish
 
 
 def judge(situation: Situation) -> Verdict | None:
-    """Returns what is to be done, or None: nothing but to wait."""
+    """Returns what has to be done, or None when the job only has to wait."""
     return next((verdict for rule in RULES if (verdict := rule(situation))), None)
 
 
@@ -88,7 +88,7 @@ def due(situation: Situation) -> Verdict | None:
 
 
 def done(situation: Situation) -> Verdict | None:
-    """The tasks that decide are done, and nobody is waited for any more."""
+    """The tasks that decide are done, and the job waits for no other one."""
     if situation.decided is None:
         return None
     if situation.busy and not any(task.job == "ps" for task in situation.failed):
@@ -98,14 +98,14 @@ def done(situation: Situation) -> Verdict | None:
 
 
 def troubled(situation: Situation) -> Verdict | None:
-    """A task does not get on."""
+    """A task makes no progress."""
     trouble = watching.find(situation)
     if trouble is None or trouble.task in situation.troubles:
         return None  # It is dying.
     overdue = trouble.what.endswith("(--timeout)")
     if overdue or (situation.decided is None and (situation.restarts_left < 1 or not trouble.task.running)):
         return Fail(trouble)
-    # What waits for a task that has left will never get further.
+    # A task that waits for one that has left will never continue.
     return Kill([trouble.task] if trouble.task.running else situation.workers, trouble)
 
 
@@ -113,15 +113,15 @@ RULES: tuple[Callable[[Situation], Verdict | None], ...] = (interrupted, failed,
 
 
 def pause(task: Task, now: float) -> float:
-    """Returns the seconds until a task that has failed is started again; counts its failures soon after a start."""
+    """Returns the seconds until a task that has failed is started again. It counts the failures soon after a start."""
     task.quick_failures = task.quick_failures + 1 if now - task.started < SOON else 1
     return 0.0 if task.quick_failures == 1 else min(2.0 ** (task.quick_failures - 2), LONGEST_PAUSE)
 
 
 def blame(situation: Situation) -> Trouble:
-    """Returns the trouble of a job in which tasks have failed: that of the one that failed first."""
+    """Returns the Trouble of a job in which tasks have failed. The one that failed first is blamed."""
     culprit = min(situation.failed, key=lambda task: task.ended)
     if culprit.returncode == START_TIMEOUT and culprit.state == STARTING:
-        # It waited for another one, in vain: that one is to blame.
+        # This task waited in vain for another one, which is to blame.
         return watching.at_start(situation, culprit)
     return situation.troubles.get(culprit) or Trouble(FAILED, culprit, culprit.describe_end())

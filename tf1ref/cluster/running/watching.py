@@ -1,6 +1,6 @@
-"""Which task is in trouble, and which one is to blame: judged from outside, by what the tasks have told.
+"""Which task is in trouble, and which one is to blame, as far as the tasks have told.
 
-A task whose step stands still is often only waiting for another one. Those that cannot be waiting are blamed first.
+A task whose step stands still often only waits for another one. Those that cannot be waiting are blamed first.
 """
 
 import dataclasses
@@ -82,9 +82,10 @@ def _unreachable(index: int, description: Description) -> str | None:
 
 
 def left_by_a_ps(situation: Situation) -> Trouble | None:
-    """A ps has ended well while a worker still needs it: one that is to begin, or that waits in a session call.
+    """Returns the Trouble of a ps that has ended well while a worker still needs it.
 
-    A worker that tells nothing of itself needs it, as far as is known, until it shows a sign of life.
+    A worker needs it when it is about to begin, or waits in a session call. A worker that reports nothing counts as one
+    that needs it until it shows a sign of life.
     """
     if situation.decided is not None:
         return None
@@ -99,17 +100,18 @@ def left_by_a_ps(situation: Situation) -> Trouble | None:
 
 
 def _gone(situation: Situation) -> list[Task]:
-    """The ps tasks that have ended well, and will not be back."""
+    """Returns the ps tasks that have ended well and will not be started again."""
     return [task for task in situation.tasks if task.job == "ps" and task.returncode == 0 and task.due is None]
 
 
 def stands_still(situation: Situation) -> Trouble | None:
-    """A task that told a step has told no other one for too long."""
+    """A task that has reported a step has reported no new one for too long."""
     description = situation.description
     if not any(_stands_still(task, description, situation.now) for task in situation.live):
         return None
     limit, option = description.stall_timeout, "--stall-timeout"
-    # Those that stopped with the first one, not only those whose time is up already: 1 s, a tick and a slow step.
+    # Tasks that stopped together with the first one count, too, not only those whose time is up: 1 s, a tick and a slow
+    # step.
     still = [task for task in situation.live if _stands_still(task, _sooner(description), situation.now)]
     for task in situation.live:
         if task.halted:
@@ -122,7 +124,7 @@ def stands_still(situation: Situation) -> Trouble | None:
             return Trouble(STALL, task, f"{task.name} {at}, in its own code")
     for index, address in enumerate(description.jobs["ps"]):
         if problem := _unreachable(index, description):
-            # Where tasks are run one by one it is another launcher's.
+            # Where tasks are run one by one, another launcher has it.
             ps = next((task for task in situation.tasks if (task.job, task.index) == ("ps", index)), first)
             return Trouble(STALL, ps, f"ps {index} at {address} cannot be reached ({problem}): {first.name} {at}")
     for task in situation.tasks:
@@ -141,10 +143,10 @@ def _sooner(description: Description) -> Description:
 
 
 def silent(situation: Situation) -> Trouble | None:
-    """A task that tells no steps shows no other sign of life: it writes no log and uses no processor time.
+    """A task that reports no steps shows no other sign of life: it writes no log and uses no processor time.
 
-    A ps may well have nothing to do, and so may an evaluator, what serves and what ends; `stands_still` judges a task
-    that tells steps.
+    A ps may have nothing to do. So may an evaluator, a task that serves and a task that ends. `stands_still` is the
+    rule for tasks that report steps.
     """
     limit = situation.description.stall_timeout
     for task in situation.live:
@@ -161,12 +163,12 @@ def silent(situation: Situation) -> Trouble | None:
 
 
 def endless(situation: Situation) -> Trouble | None:
-    """A task does not come to its end: after its own last session, or after the tasks that decide success."""
+    """A task does not end in time after its own last session, or after the tasks that decide success."""
     limit, decided = situation.description.end_timeout, situation.decided
     for task in situation.live:
         if task.state == ENDING and situation.now - task.changed > limit:
             return Trouble(STALL, task, f"{task.name} has not ended {limit:g} s after its last session (--end-timeout)")
-        # One that still makes steps is watched for those.
+        # A task that still makes steps is watched by its steps.
         makes_steps = task.state in UNDER_WAY and task.step is not None
         waits = decided is not None and task.job != "ps" and not makes_steps
         if waits and situation.now - max(decided or 0.0, task.changed) > limit:
@@ -191,7 +193,7 @@ def idle(situation: Situation) -> Trouble | None:
     return None
 
 
-# In the order in which they are looked for: the first is what the job ends with.
+# They are looked for in this order, and the job ends with the first one.
 TROUBLES: tuple[Callable[[Situation], Trouble | None], ...] = (
     overdue,
     stopped,
