@@ -62,8 +62,9 @@ class JobSettings:
 class Description:
     """A checked description. Times are in seconds.
 
-    jobs: {name of a job: tuple of Address}, of the JOBS that the cluster has. timeout: what the whole job may take, or
-    None. log_limit: the megabytes at which a log is moved aside, or None.
+    jobs: {name of a job: tuple of Address}, of the JOBS that the cluster has.
+    timeout: what the whole job may take, or None.
+    log_limit: the megabytes at which a log is moved aside, or None.
     """
 
     path: str

@@ -22,9 +22,10 @@ class Trouble:
 class Situation:
     """A job as the launcher sees it. Times are monotonic seconds.
 
-    tasks: in the order of blame. decided: when the tasks that decide success were done, or None. signals: those that
-    the launcher itself has got. troubles: {task: what was wrong} of tasks that were killed for it, until they are
-    started again.
+    tasks: in the order of blame.
+    decided: when the tasks that decide success were done, or None.
+    signals: those that the launcher itself has got.
+    troubles: {task: what was wrong} of tasks that were killed for it, until they are started again.
     """
 
     description: Description
