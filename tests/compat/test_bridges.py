@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tf1ref.compat.bridges import science
 from tf1ref.compat.texts import python2
 
 NUMPY = """
@@ -73,6 +74,33 @@ def test_installed_packages_see_their_modules_as_they_are(run, tmp_path):
         "print(installed.asks, hasattr(numpy, 'float'), collections.Iterable.__name__)\n"
     )
     assert run(text).stdout == "[False, False, 'no cPickle'] True Iterable\n"
+    # What `pip install --target` filled is installed, too; a folder of the program's own modules is not.
+    package.parent.rename(tmp_path / "elsewhere")
+    elsewhere = text.replace("site-packages", "elsewhere")
+    assert run(elsewhere).stdout == "[True, True] True Iterable\n"
+    (tmp_path / "elsewhere" / "installed-1.0.dist-info").mkdir()
+    assert run(elsewhere).stdout == "[False, False, 'no cPickle'] True Iterable\n"
+
+
+def test_modules_of_scikit_learn_that_moved(run, tmp_path):
+    # A stand-in with the modules of today: the package itself is not among what the tests install.
+    package = tmp_path / "site-packages" / "sklearn"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model_selection.py").write_text("def train_test_split(): return 'split'\n")
+    text = (
+        "import sys\nsys.path.append('site-packages')\n"
+        "from sklearn.cross_validation import train_test_split\n"
+        "from sklearn import grid_search\nimport sklearn.learning_curve, sklearn.cross_validation as cv\n"
+        "print(train_test_split(), grid_search is cv, sklearn.learning_curve.train_test_split is train_test_split)\n"
+        "try:\n    import sklearn.nothing\nexcept ImportError as e:\n    print(e.name)\n"
+    )
+    assert run(text).stdout == "split True True\nsklearn.nothing\n"
+
+
+def test_a_module_that_became_a_package_of_its_own():
+    # sklearn.externals gave out six and joblib; six comes with TensorFlow.
+    assert science.NAMES["sklearn.externals"]["six"].__name__ == "six"
 
 
 def test_setting_a_name_of_a_module_sets_it_for_everybody(run):

@@ -65,7 +65,18 @@ def is_own_file(path):
     places = (package + os.sep, os.path.dirname(os.__file__) + os.sep, "<frozen")
     installed = f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
     path = os.path.abspath(path) if path and not path.startswith("<") else path
-    return bool(path) and not path.startswith(places) and not any(i in path for i in installed)
+    if not path or path.startswith(places) or any(i in path for i in installed):
+        return False
+    return not any(path.startswith(os.path.join(folder, "")) and _is_installed_into(folder) for folder in sys.path)
+
+
+@functools.cache
+def _is_installed_into(folder):
+    """Returns whether pip installs into this folder of sys.path, as it does with --target."""
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 class Finder(importlib.abc.MetaPathFinder):

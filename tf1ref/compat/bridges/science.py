@@ -76,10 +76,10 @@ def imshow(arr):
 
 
 def _there(path):
-    """Returns the object at a dotted path, or None where it is not installed."""
+    """Returns the object at a dotted path, or None where it is not installed, or is a module."""
     module, _, name = path.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name) if module else None
     except (ImportError, AttributeError):
         return None
 

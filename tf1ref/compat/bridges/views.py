@@ -107,4 +107,8 @@ def knows(path):
     if package in MOVED:
         return True
     view = of(package, sys.modules.get(package))
-    return isinstance(view, View) and (path in view._below or any(p.startswith(path + ".") for p in view._below))
+    if not isinstance(view, View):
+        return False
+    parent, _, name = path.rpartition(".")
+    # A module may be given back as a name of the package that it was in.
+    return name in view._below.get(parent, ()) or any(f"{p}.".startswith(f"{path}.") for p in view._below)
