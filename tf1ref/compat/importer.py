@@ -67,7 +67,8 @@ def is_own_file(path):
     path = os.path.abspath(path) if path and not path.startswith("<") else path
     if not path or path.startswith(places) or any(i in path for i in installed):
         return False
-    return not any(path.startswith(os.path.join(folder, "")) and _is_installed_into(folder) for folder in sys.path)
+    folders = (os.path.join(os.path.abspath(folder), "") for folder in sys.path)
+    return not any(path.startswith(folder) and _is_installed_into(folder) for folder in folders)
 
 
 @functools.cache
