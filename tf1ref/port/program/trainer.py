@@ -3,7 +3,7 @@
 import numpy as np
 
 from tf1ref.port import layout, literals, names, porting, writing
-from tf1ref.port.program import checkpoints, updates
+from tf1ref.port.program import checkpoints, summaries, updates
 
 HEAD = '''"""Trains model.py as {program} does.
 
@@ -35,24 +35,41 @@ def main():
     trainer = Trainer()
     for i, (name, batch) in enumerate(recorded()):
         values = getattr(trainer, name)(**batch)
-        print(i, name, *(f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank))
+        numbers = (f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank)
+        print(i, name, *numbers)
 
 
 if __name__ == "__main__":
     main()
 '''
+LOOP = """
+    for i, (name, batch) in enumerate(recorded()):
+        values = getattr(trainer, name)(**batch)
+        numbers = (f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank)
+        print(i, name, *numbers)
+"""
+LOGGED = """
+    with tf.summary.create_file_writer("logs").as_default():
+        for i, (name, batch) in enumerate(recorded()):
+            values = getattr(trainer, name)(**batch)
+            trainer.summarize(values, i)
+            numbers = (f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank)
+            print(i, name, *numbers)
+"""
+SHOWN = TAIL.replace(LOOP, LOGGED).replace("what they answer.", "what they answer, also to TensorBoard in logs.")
 
 
 def text(made, tape=True):
     """Returns the text of train.py for a programs.Made. tape: uses GradientTape; otherwise tf.gradients."""
     attributes = updates.Attributes()
-    attributes.taken |= {"save", "saved", "restore", *(step.name for step in made.training.steps)}
+    attributes.taken |= {"save", "saved", "restore", "summarize", *(step.name for step in made.training.steps)}
     calls = [(step, gradient) for step in made.training.steps for gradient in step.gradients]
     for step, gradient in calls:
         word = "trained" if len(calls) == 1 else f"trained_{step.name.removeprefix('step_')}"
         if tuple(gradient.trained) not in attributes.trained:
             attributes.trained[tuple(gradient.trained)] = names.free_attribute(word, attributes.taken)
     methods = [line for step in made.training.steps for line in _method(made, step, attributes, tape)]
+    shown = summaries.method(made, attributes)
     lines = ["", "", "class Trainer(tf.Module):", *layout.statement(_docstring(made.recording), 1), ""]
     lines += ["    def __init__(self, model=None):", "        super().__init__()"]
     for statement in _variables(made, attributes):
@@ -61,7 +78,7 @@ def text(made, tape=True):
     program = porting.plain(made.recording.program)
     saved, saving = checkpoints.text(program, checkpoints.renamed(made.recording))
     head = HEAD.format(program=program, steps=said)
-    return head + "\n".join([*saved, *lines, *methods, *saving]) + "\n" + TAIL
+    return head + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + (SHOWN if shown else TAIL)
 
 
 def _method(made, step, attributes, tape):

@@ -10,7 +10,7 @@ from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
 from tf1ref.port import names, reading
 from tf1ref.port.flow.frames import FLOW
-from tf1ref.port.program import branches
+from tf1ref.port.program import branches, summaries
 
 WRITES = re.compile(
     r"(Resource)?(Sparse)?Apply\w+|(Resource)?Scatter\w+|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp|CountUpTo"
@@ -37,7 +37,7 @@ class Step:
 
     name: that of a method. forward: {tensor name: None}, what it needs of the model, losses first.
     updates: the Nodes in between, and the writes, in their order. inputs: names of fed tensors. runs: the recorded
-    ones.
+    ones. summaries: what the runs fetch for TensorBoard. unshown: tags of those that are not ported.
     """
 
     name: str
@@ -46,6 +46,8 @@ class Step:
     updates: list
     inputs: list
     runs: list
+    summaries: list = field(default_factory=list)
+    unshown: list = field(default_factory=list)
 
 
 @dataclass
@@ -139,7 +141,7 @@ class _Parts:
     """Divides the runs of a graph into model, gradients and updates. `calls`: recorded ones of tf.gradients."""
 
     def __init__(self, ops, calls, where):
-        self.ops, self.where = ops, where
+        self.ops, self.where, self.initial = ops, where, where.recording.initial
         self.calls, self.known = [], {}
         for call in calls:
             xs = [x for x in call["xs"] if ops[x].type in constants.VARIABLES]
@@ -170,7 +172,10 @@ class _Parts:
         losses = [loss for gradient in gradients for loss in gradient.losses]
         inputs = self._inputs(runs, reached)
         forward, updates = self._split(reached, runs, losses, {graphs.tensor(n) for n in inputs})
-        return Step(name, gradients, forward, updates, inputs, runs)
+        found = summaries.of(self.ops, [n for run in runs for n in run.fetches])
+        shown = [s for s in found if s.kind and (s.variable in self.initial or s.tensor in forward)]
+        unshown = [s.tag for s in found if s not in shown]
+        return Step(name, gradients, forward, updates, inputs, runs, shown, unshown)
 
     def _gradients(self, reached):
         found = []
@@ -203,7 +208,9 @@ class _Parts:
         kept -= model
         wanted = [name for name in ops if name in kept]
         forward = dict.fromkeys(losses)
-        fetched = [n for run in runs for n in run.fetches if n.partition(":")[0] in model]
+        fetched = [n for run in runs for n in run.fetches]
+        fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
+        fetched = [n for n in fetched if n.partition(":")[0] in model]
         forward.update(dict.fromkeys(n for n in fetched if ops[n.partition(":")[0]].outputs[0].dtype != tf.string))
         nodes = {}
         for name in wanted:
