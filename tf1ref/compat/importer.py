@@ -53,7 +53,7 @@ def install(world=1):
 
 def is_programs(globals):
     """Returns whether the module with these globals is the program's: its main file or one that is not installed."""
-    if globals is None:
+    if not isinstance(globals, dict):  # `__import__(name, [], [], ["*"])` was how one imported what a text names
         return False
     return globals.get("__name__") == "__main__" or is_own_file(globals.get("__file__") or "")
 
@@ -113,7 +113,7 @@ def _by_name(original, import_for_program):
 
 
 def _is_own(globals):
-    return globals is None or str(globals.get("__name__")).partition(".")[0] in OWN
+    return not isinstance(globals, dict) or str(globals.get("__name__")).partition(".")[0] in OWN
 
 
 def _lost(name, fromlist, error, original):
