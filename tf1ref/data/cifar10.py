@@ -34,9 +34,10 @@ NEAREST = 0.6  # ... at most this much
 def load():
     """Returns (train images, train labels, test images, test labels): uint8 (n, 32, 32, 3) and uint8 (n,).
 
-    From folder("cifar10"): the .bin files there or in its cifar-10-batches-bin, else the pickled batches there or in
-    its cifar-10-batches-py, all that are there of data_batch_1 to 5, and test_batch. Without any 10,000 and 2000
-    generated pictures stand in, as one line on standard error says. Raises InputError for files that cannot be used.
+    The files are in folder("cifar10"). The .bin files come first, there or in its cifar-10-batches-bin. Otherwise the
+    pickled batches are read, there or in its cifar-10-batches-py: those of data_batch_1 to 5 that exist, and
+    test_batch. Without any file 10,000 and 2000 generated pictures stand in, and one line on standard error says so.
+    Raises InputError for files that cannot be used.
     """
     binary, pickled = _found()
     if not (binary or pickled):
@@ -48,10 +49,10 @@ def load():
 
 
 def binary_files(scratch):
-    """Returns (training files, test file) in the binary layout, for readers of records; paths as text.
+    """Returns (training files, test file) in the binary layout, for readers of records. Paths are text.
 
-    The real ones as they lie, every record checked; pickled or generated pictures are written into the folder
-    `scratch` first. Raises InputError for files that cannot be used.
+    Real binary files stay where they are, and every record is checked. Pickled or generated pictures are first written
+    into the folder `scratch`. Raises InputError for files that cannot be used.
     """
     binary = _found()[0]
     if binary:
@@ -86,9 +87,9 @@ def read_binary(path):
 
 
 def read_pickled(path):
-    """Returns (images, labels) of a python batch, as of a .bin file; what the pickle would call is not called.
+    """Returns (images, labels) of a python batch, as of a .bin file. What the pickle would call is not called.
 
-    Raises InputError when the file cannot be read, is no batch, calls anything, or has a label above 9.
+    Raises InputError when the file cannot be read, is not a batch, calls anything, or has a label above 9.
     """
     data, labels = cifar10_pickles.read(path, PIXELS)
     _check_labels(path, labels)
@@ -96,7 +97,7 @@ def read_pickled(path):
 
 
 def write_binary(path, images, labels):
-    """Writes uint8 (n, 32, 32, 3) and n labels from 0 to 9 as records; the file is whole or as it was.
+    """Writes uint8 (n, 32, 32, 3) and n labels from 0 to 9 as records. When this fails, the file is as it was.
 
     Raises InputError for other shapes, types or labels, and when writing fails.
     """

@@ -1,9 +1,11 @@
 """Generated digits, the stand-in for MNIST: pen strokes bent, sheared and inked at random, 28 x 28 in uint8.
 
-Made so that the order of results holds, by geometry alone: no label is wrong on purpose, but a share of the
-shapes lies between two digits, as in handwriting. Measured on the 10,000 test pictures: softmax regression,
-1000 steps, 90.9 %; MLP of 500, 10,000 steps, 98.3 %; LeNet-like convnet, 3 epochs of Adam, 99.1 %. MNIST:
-91, 98, 99. Uniform random numbers, simple arithmetic and integers, no libm, no BLAS: platforms agree.
+They are made so that the order of results is MNIST's. Geometry alone does this: every label is right, but a share of
+the shapes lies between two digits, as in handwriting. Measured on the 10,000 test pictures: softmax regression, 1000
+steps, 90.9 %; MLP of 500, 10,000 steps, 98.3 %; LeNet-like convnet, 3 epochs of Adam, 99.1 %. With MNIST these are 91,
+98 and 99.
+
+Only uniform random numbers, simple arithmetic and integers are used, without libm and BLAS, so all platforms agree.
 """
 
 import functools
@@ -27,7 +29,8 @@ NEAREST = 0.50  # ... at most this far on the way to the other one
 GAPS = 0.10  # share of digits in which the pen skipped
 FOOT = 0.3  # the blurred line is 1.7 high; what lies below this is cut off, for crisp edges
 
-# Paths of the pen, x right and y down in percent of half a height; "|" is a corner, a stroke may come twice.
+# Paths of the pen, x to the right and y downwards, in percent of half a height. "|" is a corner. A stroke may come
+# twice.
 PATHS = {
     0: [
         "10,-100 -40,-75 -58,0 -40,75 0,100 40,75 58,0 40,-75 5,-100",
@@ -66,7 +69,7 @@ ALIKE = ((6, 2), (7, 4), (7, 3), (5, 8), (9, 6), (3, 6), (0, 5), (9, 1), (3, 9),
 
 
 def generate(count, seed):
-    """Returns `count` pictures, uint8 (count, 28, 28), ink 255 on 0, and labels, uint8 (count,), from `seed`.
+    """Returns `count` pictures, uint8 (count, 28, 28) with ink 255 on 0, and labels, uint8 (count,), drawn from `seed`.
 
     >>> images, labels = generate(2, seed=1)
     >>> images.shape, labels.shape

@@ -12,10 +12,10 @@ FEWEST = 32  # one batch of the source's
 
 
 def load():
-    """Returns (x, y): float64 (n, 2) and (n, 1), n = 300; y is 1 where x1^2 + x2^2 < 2, else 0.
+    """Returns (x, y): float64 (n, 2) and (n, 1), n = 300. y is 1 where x1^2 + x2^2 < 2, else 0.
 
-    From dot.csv in folder("dots"); without it the points are generated, as one line on standard error says.
-    Raises InputError when the file cannot be read or is not numbers under x1, x2, y_c.
+    They come from dot.csv in folder("dots"). Without it the points are generated, and one line on standard error says
+    so. Raises InputError when the file cannot be read or does not hold numbers under x1, x2, y_c.
     """
     folder = folders.folder("dots")
     if folder and (folder / "dot.csv").exists():

@@ -15,7 +15,7 @@ from tf1ref import files
 from tf1ref.data import folders
 
 LISTS = ("training", "validation", "testing")
-BUCKETS = 2**27  # TF's retrain.py counted names up to this number; any multiple of 100 would do as well
+BUCKETS = 2**27  # TF's retrain.py counted names up to this number. Any multiple of 100 would do.
 
 
 def cached(folder, maker, paths, compute, counted=iter):

@@ -26,10 +26,10 @@ _named = None
 
 
 def use(path):
-    """Makes `path` the only place where data sets are looked for, in it and in its folders; None ends that.
+    """Makes `path` the only place where data sets are looked for, in it and in its folders. None undoes this.
 
-    A data set that is not there is then an error, and no generated one stands in. Raises InputError when `path` is not
-    a folder that can be read.
+    A data set that is not there is then an error, and a generated one does not stand in. Raises InputError when `path`
+    is not a folder that can be read.
     """
     global _named
     _named = None if path is None else _readable(Path(path), "name a folder of real data, or leave --data out")

@@ -1,4 +1,4 @@
-"""A folder of picture files and a text that labels them, a line `name label` a picture, as one pair of arrays."""
+"""A folder of picture files, and a text with a line `name label` for each picture, as one pair of arrays."""
 
 import hashlib
 import io
@@ -43,11 +43,11 @@ def read(folder, text, classes=10, side=28):
 
 
 def load(folder, text, saved, classes=10, side=28):
-    """What `read` returns, kept in `saved`_x.npy and `saved`_y.npy, which are read the next time;
-    `saved`_made_of.txt holds a hash of what they were made of.
+    """Returns what `read` returns, and keeps it in `saved`_x.npy and `saved`_y.npy, which are read the next time.
 
-    They are made anew when a picture or the text has changed since; the source goes on with the old ones. Raises
-    InputError where `read` does, and for a .npy file that does not hold such an array.
+    `saved`_made_of.txt holds a hash of what they were made of. They are made anew when a picture or the text has
+    changed since. The source would go on with the old ones. Raises InputError where `read` does, and for a .npy file
+    that does not hold such an array.
     """
     paths, mark = [Path(f"{saved}_{name}.npy") for name in "xy"], Path(f"{saved}_made_of.txt")
     made_of = _state(folder, text)

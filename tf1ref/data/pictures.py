@@ -73,7 +73,7 @@ def centred(sheet, name="the picture"):
 
 
 def squeezed(path):
-    """A whole picture file at 28 x 28 whatever its shape, uint8, as `Image.resize` makes it. Raises as `grey` does."""
+    """Returns a whole picture file as `Image.resize` makes it, uint8 (28, 28). Raises as `grey` does."""
     return np.asarray(Image.fromarray(grey(path)).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
@@ -143,7 +143,7 @@ def _on_background(values, alpha):
 
 
 def _ink(sheet, name):
-    """Returns how much ink is where, uint8: 0 on paper, 255 the most. The paper's grey is the margin's median."""
+    """Returns how much ink is where, uint8: 0 on paper, 255 at most. The margin's median is the paper's grey."""
     sheet = sheet.astype(np.float32)
     margin = np.concatenate([sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]])
     ink = np.median(margin) - sheet

@@ -1,7 +1,7 @@
-"""Penn Treebank, and any corpus in its format: three texts of words, a sentence a line, as arrays of word ids.
+"""The Penn Treebank, and any corpus in its format: three texts with a sentence on each line, as arrays of word ids.
 
-TF1's contract is tutorials/rnn/ptb/reader.py: a line ends with the word <eos>, and the most frequent word is 0.
-Source: S3, lines 3945-4000.
+TF1's contract is tutorials/rnn/ptb/reader.py: a line ends with the word <eos>, and the most frequent word is 0. Source:
+S3, lines 3945-4000.
 """
 
 import collections
@@ -32,10 +32,11 @@ class Corpus(NamedTuple):
 
 
 def load():
-    """The Corpus of ptb.train.txt, ptb.valid.txt and ptb.test.txt: 929,589, 73,760 and 82,430 words, 10,000 different.
+    """Returns the Corpus of ptb.train.txt, ptb.valid.txt and ptb.test.txt.
 
-    Reads folder("ptb"), or simple-examples/data in it; without files there, as many generated words stand in, and one
-    line on standard error says so. Raises InputError as `read` does.
+    The real one has 929,589, 73,760 and 82,430 words, 10,000 of them different. The files are in folder("ptb"), or in
+    simple-examples/data in it. Without them as many generated words stand in, and one line on standard error says so.
+    Raises InputError as `read` does.
     """
     folder = folders.folder("ptb")
     for path in (folder, folder and folder / "simple-examples" / "data"):
@@ -84,7 +85,7 @@ def words_of(path):
 
 
 def vocabulary(words):
-    """Returns {word: id}, the most frequent first, words of one frequency in alphabetical order.
+    """Returns {word: id}, the most frequent word first. Words of the same frequency are in alphabetical order.
 
     >>> vocabulary(["b", "a", "b", "c"])
     {'b': 0, 'a': 1, 'c': 2}
@@ -94,7 +95,7 @@ def vocabulary(words):
 
 
 def ids_of(words, ids):
-    """Returns int32 (n,): the ids of the words that have one; others are passed over, as TF1's reader does.
+    """Returns the ids of the words that have one, int32 (n,). Other words are passed over, as TF1's reader does.
 
     >>> print(ids_of(["b", "x", "a"], {"b": 0, "a": 1}))
     [0 1]

@@ -61,12 +61,12 @@ class Runners:
 
 @contextlib.contextmanager
 def running(sess, wait_seconds=WAIT_SECONDS):
-    """Starts the queue runners of the session's graph, yields Runners, stops and joins all threads at the end.
+    """Starts the queue runners of the session's graph, yields Runners, and stops and joins all threads at the end.
 
-    OutOfRangeError ends the body: with it a pipeline of num_epochs says that its data are through. If it came
-    because a runner failed, that runner's error is raised instead. Of several errors it is the first one, be it a
-    runner's or the body's own. At the end every queue of the graph that had a part in it is closed. Raises
-    RuntimeError when a thread is still alive GRACE_SECONDS after the stop.
+    OutOfRangeError ends the body. With it a pipeline of num_epochs says that its data are through. If a runner's
+    failure caused it, that runner's error is raised instead. Of several errors the first one is raised, a runner's or
+    the body's own. At the end every queue of the graph that took part is closed. Raises RuntimeError when a thread is
+    still alive GRACE_SECONDS after the stop.
     """
     runners = Runners(sess, wait_seconds)
     coord = runners.coord

@@ -41,9 +41,10 @@ def is_pictures(path):
 
 
 def examples(path, skip_bad=False, features=None):
-    """Yields (Record, {name: (type, values)}, problem) for each record; None for one that is not a tf.train.Example.
+    """Yields (Record, {name: (type, values)}, problem) for each record. The dict is None for one that is not a
+    tf.train.Example.
 
-    `features` says which type a name has; for other names the first record with the name does. Raises InputError with
+    `features` says which type a name has. For other names the first record with the name does. Raises InputError with
     the record's number at the first problem, unless skip_bad is true.
     """
     from tf1ref.data.formats import records

@@ -14,10 +14,10 @@ FEWEST = 300 + 60 + 1  # the source tests on 300 days, and takes 60 prices for o
 
 
 def load():
-    """Returns opening prices in file order, oldest first, float64 (n,); n = 2426 of the source's file.
+    """Returns opening prices in file order, oldest first, float64 (n,). The source's file has n = 2426.
 
-    From SH600519.csv in folder("stock"); without it the prices are generated, as one line on standard error says.
-    Raises InputError when the file cannot be read or is not numbers under "open".
+    They come from SH600519.csv in folder("stock"). Without it the prices are generated, and one line on standard error
+    says so. Raises InputError when the file cannot be read or does not hold numbers under "open".
     """
     folder = folders.folder("stock")
     if folder and (folder / FILE).exists():
@@ -35,10 +35,10 @@ def generate():
 
 
 def read(path):
-    """Returns prices, float64 (n,), of a csv file with a column "open"; other columns are passed over.
+    """Returns prices, float64 (n,), of a csv file with a column "open". Other columns are passed over.
 
-    Raises InputError for a missing column, a price that is no positive number (both name the line), and fewer than
-    361 rows.
+    Raises InputError for a missing column, a price that is not a positive number (both name the line), and for fewer
+    than 361 rows.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:  # -sig: spreadsheets put a mark first

@@ -1,6 +1,6 @@
-"""Pictures and labels as people keep them: a folder a class, or a list of files with their labels.
+"""Pictures and labels as people keep them: a folder for each class, or a list of files with their labels.
 
-Labels are counted from 0 in the order of the sorted class names: the same on every machine, unlike os.listdir.
+Labels are counted from 0 in the order of the sorted class names. Unlike os.listdir this is the same on every machine.
 """
 
 import os
@@ -46,11 +46,11 @@ def read(folder, skip_bad=False):
 
 
 def read_list(path, skip_bad=False):
-    """Returns the Pictures of a list: a line a picture, its file, one space, tab or comma, its label.
+    """Returns the Pictures of a list. A line is a picture: its file, then a space, tab or comma, then its label.
 
-    The label is the last word, the rest may hold spaces. Files count from the list's folder. Empty lines and lines
-    that start with # say nothing. Raises InputError with the line's number for a line without a file or a label, a
-    file that is missing, empty or no picture by its suffix, and when there are fewer than two classes.
+    The label is the last word, and the rest may hold spaces. Paths are relative to the list's folder. Empty lines and
+    lines that start with # are skipped. Raises InputError with the line's number for a line without a file or a label,
+    and for a file that is missing, empty or not a picture by its suffix. Raises it also for fewer than two classes.
     skip_bad: such a line is left out and noted in `skipped`.
     """
     path = Path(path)
@@ -79,7 +79,7 @@ def read_list(path, skip_bad=False):
 
 
 def write_list(path, pictures, force=False):
-    """Writes Pictures as a list that `read_list` reads back, files relative to the list's folder where they can be."""
+    """Writes Pictures as a list for `read_list`. Paths are relative to the list's folder where they can be."""
     path = files.target(path, force)
     lines = []
     for file, label in zip(pictures.paths, pictures.labels):
@@ -89,10 +89,10 @@ def write_list(path, pictures, force=False):
 
 
 def flowers(scratch, count=8, size=48):
-    """Returns the Pictures of flower_photos; without that data set, generated ones of the same classes.
+    """Returns the Pictures of flower_photos. Without that data set, generated ones of the same classes stand in.
 
-    The stand-in writes `count` pictures a class, size x size, into the folder `scratch`/flower_photos and says so
-    in one line: petals in a colour and number of each class's own, turned and shifted by chance.
+    The stand-in writes `count` pictures of each class, size x size, into the folder `scratch`/flower_photos, and one
+    line says so. Each class has petals of its own colour and number, which are turned and shifted by chance.
     """
     folder = folders.folder("flower_photos")
     if folder is None:
@@ -143,7 +143,7 @@ def _lines(path):
 
 
 def _split(line):
-    """Returns (file, label) of a line; the separator is a comma or tab where there is one, else the last space."""
+    """Returns (file, label) of a line. The separator is a comma or tab where the line has one, else the last space."""
     for separator in ("\t", ",", " "):
         if separator in line:
             name, _, label = line.rpartition(separator)

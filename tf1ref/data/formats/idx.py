@@ -18,8 +18,8 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 def read_idx(path):
     """Reads an idx file into an array of the file's shape, in native byte order.
 
-    Gzip is told by its first bytes, not by the suffix: browsers unpack .gz files and keep the name.
-    Raises InputError when the file cannot be read, is cut short, has bytes too many or is no idx file.
+    Gzip is recognized by its first bytes, not by the suffix, because browsers unpack .gz files and keep the name.
+    Raises InputError when the file cannot be read, is cut short, has too many bytes, or is not an idx file.
     """
     content = _content(path)
     code, axes = content[2:4] if len(content) >= 4 else (0, 0)
@@ -46,8 +46,8 @@ def read_idx(path):
 def write_idx(path, array):
     """Writes `array` as an idx file, in gzip when `path` ends in .gz.
 
-    Types: uint8, int8, int16, int32, float32, float64; InputError for others. Written beside its target and
-    renamed: a reader never sees half a file.
+    Types: uint8, int8, int16, int32, float32, float64. Raises InputError for others. The file is written beside its
+    target and renamed, so that a reader never sees half a file.
     """
     path, array = Path(path), np.asarray(array)
     codes = {np.dtype(name).newbyteorder("="): code for code, name in TYPES.items()}

@@ -20,10 +20,11 @@ FETCH = "fetch the four files with `tf1ref data fetch mnist`"
 
 @functools.lru_cache(maxsize=2)  # an entry takes 55 MB; the next read_data_sets of the process then costs nothing
 def read(folder):
-    """Returns (train images, train labels, test images, test labels) of `folder`; None when it holds no MNIST file.
+    """Returns (train images, train labels, test images, test labels) of `folder`, or None when it holds no MNIST file.
 
-    Images uint8 (n, 28, 28), labels uint8 (n,), read-only, kept in memory by the folder's path. The idx files
-    come first, then mnist.npz. Raises InputError when files are missing, damaged or other than MNIST.
+    Images are uint8 (n, 28, 28), labels uint8 (n,). They are read-only and kept in memory by the folder's path. The idx
+    files come first, then mnist.npz. Raises InputError when files are missing or damaged, and for files that are not
+    MNIST.
     """
     found = [_find(Path(folder), name) for name in IDX]
     archive = Path(folder) / "mnist.npz"
@@ -44,7 +45,7 @@ def read(folder):
 
 
 def _find(folder, name):
-    """Returns the file of that official name, or None; some unpackers write a dot before idx."""
+    """Returns the file of that official name, or None. Some unpackers write a dot before idx."""
     dotted = name.replace("-idx", ".idx")
     spellings = (name, name + ".gz", dotted, dotted + ".gz")
     return next((folder / spelling for spelling in spellings if os.path.lexists(folder / spelling)), None)

@@ -1,6 +1,6 @@
-"""TensorFlow's message types without TensorFlow: its start takes seconds, its messages a tenth of one.
+"""TensorFlow's message types without TensorFlow, whose start takes seconds. Its messages take a tenth of one.
 
-They come out of the installed TensorFlow itself, so a message made here is one that TensorFlow takes.
+They come from the installed TensorFlow itself, so TensorFlow takes a message that is made here.
 """
 
 import importlib
@@ -35,7 +35,7 @@ def _package(name):
 
 
 def _modules(*names):
-    """Returns the modules tensorflow.<name>; TensorFlow itself is left as it was, imported or not."""
+    """Returns the modules tensorflow.<name>. TensorFlow itself stays imported or not imported, as it was."""
     if "tensorflow" in sys.modules:
         return [importlib.import_module(f"tensorflow.{name}") for name in names]
     try:

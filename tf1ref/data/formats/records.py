@@ -32,10 +32,10 @@ CHUNK = 1 << 20  # bytes looked up at once: 8 MB of indices
 
 
 class Record(NamedTuple):
-    """One record of `length` bytes at `offset`, where its length stands.
+    """One record of `length` bytes. `offset` is the place of its length.
 
-    `data` is None where it is damaged, and `problem` says how; or where it is past the Bounds. cut: whether the file
-    ends inside it.
+    data: the bytes, or None where the record is damaged or lies past the Bounds. problem: how it is damaged. cut:
+    whether the file ends inside it.
     """
 
     number: int
@@ -47,10 +47,10 @@ class Record(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What `scan` reads of a file that may be large: bytes.
+    """How much `scan` reads of a file that may be large, in bytes.
 
-    data: of the largest record that is given. looked: of the file, from which on none is given. checked: of the largest
-    record whose checksum is computed.
+    data: records up to this size are returned. looked: records behind this place of the file are not returned. checked:
+    the checksum is computed for records up to this size.
     """
 
     data: float = float("inf")

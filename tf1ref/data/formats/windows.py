@@ -50,7 +50,7 @@ class Unpacked:
 
     @property
     def end(self) -> int:
-        """The place behind the last byte that is unpacked; of all, once `has` has said False."""
+        """The place behind the last byte that is unpacked: the end of the file after `has` has returned False."""
         return self._start + len(self._held)
 
     def has(self, end: int) -> bool:
@@ -107,7 +107,7 @@ class Unpacked:
 
 
 def _byte_by_byte(unpacker, piece: bytes) -> bytes:
-    """What zlib unpacks of a piece before it fails: a call that fails keeps to itself what it had until then."""
+    """Returns what zlib unpacks of a piece before it fails. A call that fails does not return it."""
     parts = []
     with contextlib.suppress(zlib.error):
         for i in range(len(piece)):
