@@ -223,8 +223,10 @@ def test_python_2_is_translated_in_memory(run, tmp_path):
     # The message shows the file's own line.
     assert 'File "program.py", line 21' in done.stderr and 'raise KeyError("x")' in done.stderr
     assert (tmp_path / "program.py").read_bytes() == PYTHON2
-    # fissix is loaded by the first file of Python 2 alone, which may be a module.
-    assert run("from helper2 import half\nprint(half(5), 5 / 2)\n").stdout == "half 2 2.5\n"
+    # The fixers of a package's file are loaded when it is imported.
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "helper2.py").rename(tmp_path / "parts" / "helper2.py")
+    assert run("from parts.helper2 import half\nprint(half(5), 5 / 2)\n").stdout == "half 2 2.5\n"
 
 
 @pytest.mark.parametrize(
