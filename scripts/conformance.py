@@ -110,6 +110,12 @@ def main():
     for kind in {SUITES[name][0] for name in wanted}:
         if not os.path.isfile(os.path.join(getattr(given, kind), MARKS[kind])):
             raise errors.InputError(f"--{kind} {getattr(given, kind)}: no checkout of it, there is no {MARKS[kind]}")
+    for name in wanted:
+        if not _present(name, getattr(given, SUITES[name][0])):
+            raise errors.InputError(
+                f"--{SUITES[name][0]} {getattr(given, SUITES[name][0])}: it has none of the files of {name}, "
+                f"such as {SUITES[name][1][0]}"
+            )
     reasons = _reasons()
     suites = [_run(name, getattr(given, SUITES[name][0]), reasons, given.only) for name in wanted]
     _report(suites, given)
@@ -135,12 +141,14 @@ def _reasons():
     return found
 
 
+def _present(name, checkout):
+    """Returns the files of a suite that the checkout has. Releases of TensorFlow differ in them."""
+    return [path for path in SUITES[name][1] if Path(checkout, path).is_file()]
+
+
 def _run(name, checkout, reasons, only):
-    own, found = (
-        reasons.get(name, {}),
-        {kind: {} for kind in ("pass", "ours", "not given", "own", "passes though listed")},
-    )
-    for path in SUITES[name][1]:
+    own, found = reasons.get(name, {}), {kind: {} for kind in OUTCOMES}
+    for path in _present(name, checkout):
         for test, outcome, message in _outcomes(Path(checkout).resolve(), path, only):
             if test in own:
                 found["own"][test] = own[test]
@@ -153,8 +161,6 @@ def _run(name, checkout, reasons, only):
 
 def _outcomes(checkout, path, only):
     """Yields (test, outcome, message) of one file, run in a process of its own."""
-    if not (checkout / path).is_file():
-        return
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "outcomes.jsonl")
         command = [sys.executable, str(RUNNER), str(checkout), path, str(out), only or ""]
@@ -186,6 +192,8 @@ def _report(suites, given):
     for suite in suites:
         for test in suite.outcomes["passes though listed"]:
             print(f"{suite.name}: {test} passes, though {REASONS.name} lists it")
+        for path in sorted({*SUITES[suite.name][1]} - {*_present(suite.name, getattr(given, SUITES[suite.name][0]))}):
+            print(f"{suite.name}: the checkout has no {path}")
         for kind in ("ours", "not given") if given.failures else ():
             for test, message in suite.outcomes[kind].items():
                 print(f"{suite.name}: {kind}: {test}: {message}")

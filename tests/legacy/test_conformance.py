@@ -75,6 +75,15 @@ def test_each_outcome_is_told_from_the_others(checkout):
     assert "a_module_of_the_future" in found["ours"]["SomeTest.testOne"]
 
 
+def test_files_that_the_checkout_lacks_are_named(checkout):
+    done = run("--tensorflow", checkout, "layers")
+    assert done.returncode == 2 and "has none of the files of layers, such as" in done.stderr
+    (checkout / "tensorflow/contrib/losses/python/metric_learning/metric_loss_ops_test.py").unlink()
+    done = run("--tensorflow", checkout, "--only", "testRight", "contrib.losses")
+    assert done.returncode == 0, done.stderr
+    assert "contrib.losses: the checkout has no tensorflow/contrib/losses/python/metric_learning/" in done.stdout
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [
