@@ -70,11 +70,20 @@ class Joined(types.ModuleType):
             except AttributeError:
                 continue
             return found
-        return Placeholder(f"{self.__name__}.{name}")
+        return _constant(self.__name__, name) or Placeholder(f"{self.__name__}.{name}")
 
     def __call__(self, *args, **kwargs):
         # A module whose package imports a function of the same name over it, such as arg_scope.
         return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
+
+
+def _constant(path, name):
+    """Returns the text that a module inside today's TensorFlow has under that name, such as "kernel", or None."""
+    try:
+        found = getattr(load(path), name, None)
+    except ImportError:
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _public(path):

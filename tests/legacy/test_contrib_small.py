@@ -8,7 +8,7 @@ import pytest
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy import estimator
-from tf1ref.legacy.contrib import image, predictor, tpu
+from tf1ref.legacy.contrib import framework, image, predictor, tpu
 from tf1ref.legacy.contrib.layers import _group_norm as norms
 from tf1ref.legacy.contrib.learn import preprocessing
 from tf1ref.legacy.contrib.slim import model_analyzer
@@ -176,3 +176,18 @@ def test_a_tpu_estimator_without_a_tpu(tmp_path):
     np.testing.assert_allclose(served({"x": [1.0, 3.0]})["y"], [w, 3 * w], rtol=1e-5)
     with pytest.raises(ValueError, match="unexpected keys"):
         served({"z": [1.0]})
+
+
+def test_functions_of_one_name_have_scopes_of_their_own():
+    def made():
+        @framework.add_arg_scope
+        def layer(size=1):
+            return size
+
+        return layer
+
+    one, other = made(), made()
+    with framework.arg_scope([one], size=5):
+        assert (one(), other()) == (5, 1)
+        assert framework.current_arg_scope()[framework.arg_scope_func_key(one)] == {"size": 5}
+    assert framework.arg_scope_func_key(len) == str(len)

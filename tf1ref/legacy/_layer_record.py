@@ -32,6 +32,13 @@ class Tracked(trackable.Trackable):
             value = data_structures.sticky_attribute_assignment(trackable=self, value=value, name=name)
         super().__setattr__(name, value)
 
+    def _keep(self, attribute, value, names):
+        """Sets an attribute whose objects are saved under names of their own. names: [(object, name)]."""
+        vars(self)[attribute] = value
+        for each, name in names:
+            if isinstance(each, trackable.Trackable):
+                self._track_trackable(each, name=name, overwrite=True)
+
 
 class Record(Tracked):
     """The part of tf.layers.Layer that answers questions. `_layer.Layer` makes the variables and the ops."""

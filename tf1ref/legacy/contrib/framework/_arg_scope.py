@@ -62,8 +62,8 @@ def arg_scope(list_ops_or_scope, **kwargs):
 
 
 def arg_scope_func_key(func):
-    """Returns the key under which the scopes keep a function."""
-    return func._arg_scope_key
+    """Returns the key under which the scopes keep a function: the text of the function that was decorated."""
+    return getattr(func, "_key_op", str(func))
 
 
 def add_arg_scope(func):
@@ -88,5 +88,6 @@ def add_arg_scope(func):
         return func(*args, **{k: v for k, v in defaults.items() if k not in by_position} | kwargs)
 
     with_defaults._arg_scope_names = tuple(p.name for p in parameters if p.default is not p.empty)
-    with_defaults._arg_scope_key = f"{func.__module__}.{func.__qualname__}"
+    # The text has the function's address, so that functions of one name are told apart. TF1 has this attribute, too.
+    with_defaults._key_op = arg_scope_func_key(func)
     return with_defaults

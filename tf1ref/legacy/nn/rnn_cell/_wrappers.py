@@ -29,7 +29,8 @@ class MultiRNNCell(RNNCell):
             raise ValueError("Must specify at least one cell for MultiRNNCell.")
         if not nest.is_nested(cells):
             raise TypeError(f"cells must be a list or tuple, but saw: {cells}.")
-        self._cells, self._state_is_tuple = cells, state_is_tuple
+        self._state_is_tuple = state_is_tuple
+        self._keep("_cells", cells, [(cell, f"cell-{number}") for number, cell in enumerate(cells)])
         sizes = [cell.state_size for cell in cells]
         if not state_is_tuple and any(nest.is_nested(size) for size in sizes):
             raise ValueError(f"Some cells return tuples of states, but state_is_tuple is not set. Sizes: {sizes}")
@@ -71,13 +72,13 @@ class MultiRNNCell(RNNCell):
         return inputs, tuple(next_states) if self._state_is_tuple else v1.concat(next_states, 1)
 
 
-class _Wrapper(RNNCell):
+class Wrapper(RNNCell):
     """A cell that wraps another one and has no scope of its own."""
 
     def __init__(self, cell, **kwargs):
         super().__init__(**kwargs)
         assert_like_rnncell("cell", cell)
-        self._cell = cell
+        self._keep("_cell", cell, [(cell, "cell")])
 
     wrapped_cell = property(lambda self: self._cell)
     state_size = property(lambda self: self._cell.state_size)
@@ -90,7 +91,7 @@ class _Wrapper(RNNCell):
             return self._cell.zero_state(batch_size, dtype)
 
 
-class ResidualWrapper(_Wrapper):
+class ResidualWrapper(Wrapper):
     """Adds the inputs to the output, or returns residual_fn(inputs, outputs) where that is given."""
 
     def __init__(self, cell, residual_fn=None, **kwargs):
@@ -102,7 +103,7 @@ class ResidualWrapper(_Wrapper):
         return (self._residual_fn or _sum)(inputs, outputs), state
 
 
-class DeviceWrapper(_Wrapper):
+class DeviceWrapper(Wrapper):
     """Builds the cell and its zero state on a device."""
 
     def __init__(self, cell, device, **kwargs):
@@ -118,7 +119,7 @@ class DeviceWrapper(_Wrapper):
             return self._cell(inputs, state, scope=scope)
 
 
-class DropoutWrapper(_Wrapper):
+class DropoutWrapper(Wrapper):
     """Drops inputs, outputs and next states, but never the memory c of an LSTMStateTuple.
 
     The keep probabilities are floats or scalar tensors (default: 1, which drops nothing). variational_recurrent: draws
