@@ -19,6 +19,8 @@ myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 3
 default_role = "literal"
 html_theme = "furo"
+# The theme's own dark style underlines the names of modules, as if they were links.
+pygments_dark_style = "a11y-high-contrast-dark"
 html_title = "tf1ref"
 # Summaries are fetched, which a browser refuses for pages that are opened from a file.
 html_show_search_summary = False

@@ -68,8 +68,9 @@ def _end(number: int, frame: object) -> None:
 
 
 def _ask() -> None:
-    """Starts what `before_end` was given. The main thread or the one that waits for signals does so, whichever is
-    first.
+    """Starts what `before_end` was given, once.
+
+    The main thread calls this, and so does the one that waits for signals. The first call counts.
     """
     if _last_wish is not None and _asked.acquire(blocking=False):
         _wished.clear()
