@@ -68,15 +68,15 @@ def _copy(arguments):
 def _add_run(verbs):
     parser = verb(verbs, "run", _run, "Run one example; show the figures promised and reached.")
     parser.add_argument("name", metavar="NAME", help="chapter.example")
-    parser.add_argument("--mode", choices=("graph", "function"), default="graph", help="which half (default: graph)")
-    parser.add_argument("--steps", type=steps, metavar="N", help="default: the source's own number")
+    parser.add_argument("--mode", choices=("graph", "function"), default="graph", help="half to run (default: graph)")
+    parser.add_argument("--steps", type=steps, metavar="N", help="steps to run (default: the source's number)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a constant")
     parser.add_argument("--seed", type=int, metavar="S", help="the same as --set SEED=S")
-    parser.add_argument("--data", metavar="DIR", help="the folder of real data; without it: $TF1REF_DATA, a stand-in")
+    parser.add_argument("--data", metavar="DIR", help="folder of real data (default: $TF1REF_DATA, or generated data)")
     parser.add_argument("--out", metavar="DIR", help="keep trace, checkpoints and event files in DIR/MODE")
-    parser.add_argument("--plots", action="store_true", help="with --out: a picture of the trace too")
+    parser.add_argument("--plots", action="store_true", help="with --out: draw a picture of the trace, too")
     parser.add_argument("--force", action="store_true", help="replace what an earlier run left in --out")
-    parser.add_argument("--json", action="store_true", help="the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def _run(arguments):
@@ -112,7 +112,7 @@ def _add_parity(verbs):
         metavar="NAME|MODULE",
         help="examples, or your own modules (default: all examples)",
     )
-    parser.add_argument("--steps", type=steps, default=20, metavar="N", help="default: 20")
+    parser.add_argument("--steps", type=steps, default=20, metavar="N", help="steps to compare (default: 20)")
     parser.add_argument("--json", metavar="FILE", help="write the reports there; - for standard output")
     parser.add_argument("--recorded", default="", metavar="FILE", help="what `exec --record` kept: MODULE is its port")
     parser.add_argument("--onednn", action="store_true", help="leave oneDNN on: its gradients are not exact")
@@ -140,13 +140,11 @@ def _parity(arguments):
 def _add_gallery(verbs):
     parser = verb(verbs, "gallery", _gallery, "Run the examples and write one page of all of them, for a browser.")
     parser.add_argument(
-        "--out", metavar="DIR", default="gallery", help="the page goes to DIR/index.html (default: gallery)"
+        "--out", metavar="DIR", default="gallery", help="the folder of the page, DIR/index.html (default: gallery)"
     )
     parser.add_argument("--chapter", metavar="C", help="only this chapter")
-    parser.add_argument(
-        "--steps", type=steps, default=20, metavar="N", help="of the comparison to the bit (default: 20)"
-    )
-    parser.add_argument("--full", action="store_true", help="figures of the slow ones too: the whole takes hours")
+    parser.add_argument("--steps", type=steps, default=20, metavar="N", help="steps to compare (default: 20)")
+    parser.add_argument("--full", action="store_true", help="run slow examples at full length, too: it takes hours")
     parser.add_argument("--force", action="store_true", help="replace the page in DIR, or put one beside other files")
 
 

@@ -12,20 +12,24 @@ def add_verbs(verbs):
     parser = verb(verbs, "port", _port, text)
     source = "what `verify` takes: a checkpoint, SavedModel, .pb, an example; or a script that trains"
     parser.add_argument("source", metavar="SRC|SCRIPT.py", help=source)
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new folder")
-    parser.add_argument("--outputs", type=names, default=[], metavar="A,B", help="keys, nodes or tensors to answer")
-    parser.add_argument("--inputs", type=names, default=[], metavar="X,Y", help="what becomes an argument")
-    parser.add_argument("--signature", default="", metavar="NAME", help="of a SavedModel (default: serving_default)")
-    parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name to prove it on")
-    parser.add_argument("--force", action="store_true", help="replace DIR")
-    parser.add_argument("--trust", action="store_true", help="allow ops that touch files, the network or Python")
-    parser.add_argument("--steps", type=steps, default=20, metavar="N", help="of a script: how many (default: 20)")
-    parser.add_argument("--args", type=shlex.split, default=[], metavar="'ARGS'", help="of a script: its own arguments")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the new folder for the port")
+    parser.add_argument("--outputs", type=names, default=[], metavar="A,B", help="the outputs: keys, nodes or tensors")
     parser.add_argument(
-        "--seed", type=count, default=1, metavar="S", help="of a script: what it starts from (default: 1)"
+        "--inputs", type=names, default=[], metavar="X,Y", help="nodes or tensors that become arguments"
     )
-    parser.add_argument("--show", action="store_true", help="of a script: print it and its port side by side")
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument(
+        "--signature", default="", metavar="NAME", help="signature of a SavedModel (default: serving_default)"
+    )
+    parser.add_argument("--feeds", default="", metavar="FILE.npz", help="inputs by name, used to prove the port")
+    parser.add_argument("--force", action="store_true", help="replace DIR")
+    parser.add_argument("--trust", action="store_true", help="run ops that touch files, the network or Python")
+    parser.add_argument("--steps", type=steps, default=20, metavar="N", help="training steps of a script (default: 20)")
+    parser.add_argument("--args", type=shlex.split, default=[], metavar="'ARGS'", help="the arguments of a script")
+    parser.add_argument(
+        "--seed", type=count, default=1, metavar="S", help="the seed with which a script starts (default: 1)"
+    )
+    parser.add_argument("--show", action="store_true", help="print a script and its port side by side")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _port(arguments):
