@@ -121,6 +121,23 @@ with tf.Session() as sess:
     coord.request_stop()
     coord.join(threads)
 """
+ESTIMATOR = """
+import numpy as np
+import tensorflow as tf
+
+data, labels = np.random.rand(40, 4).astype(np.float32), np.random.randint(0, 2, 40)
+
+
+def model_fn(features, labels, mode):
+    hidden = tf.layers.dropout(tf.layers.dense(features["x"], 6), 0.5, training=mode == tf.estimator.ModeKeys.TRAIN)
+    loss = tf.losses.sparse_softmax_cross_entropy(labels, tf.layers.dense(hidden, 2))
+    train = tf.train.AdamOptimizer(0.01).minimize(loss, tf.train.get_global_step())
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train)
+
+
+inputs = tf.estimator.inputs.numpy_input_fn({"x": data}, labels, batch_size=8, num_epochs=None, shuffle=True)
+tf.estimator.Estimator(model_fn).train(inputs, steps=30)
+"""
 
 
 @pytest.fixture
@@ -209,3 +226,12 @@ def test_what_a_queue_gave_is_an_argument(quick_program, tmp_path, monkeypatch, 
         x = arrays[f"{i}/inputs/x"]
         w -= np.float32(0.01) * np.mean(2 * x * (w * x - 3 * x), dtype=np.float32)
     np.testing.assert_allclose(arrays["final/w"], w, rtol=1e-5)
+
+
+def test_an_estimator_draws_from_the_seed_of_the_port(ported, tmp_path, formatted):
+    """Its graph is its own. Weights and dropout come from --seed there, too."""
+    _, model, _ = ported(ESTIMATOR)
+    assert "tf.random.uniform([4, 6], minval=-" in model and "tf.random.set_seed(1)" in model
+    assert "seed=1, seed2=" in model and "seed=SEED" not in model
+    assert not (tmp_path / "out/weights.npz").exists()
+    formatted(tmp_path / "out")

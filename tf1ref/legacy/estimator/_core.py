@@ -242,7 +242,9 @@ class Estimator:
 
     def _graph(self):
         graph = v1.Graph()
-        graph.seed = self._config.tf_random_seed
+        # `exec --seed` gives each graph a seed.
+        if self._config.tf_random_seed is not None:
+            graph.seed = self._config.tf_random_seed
         return graph
 
     def _built(self, input_fn, mode):
