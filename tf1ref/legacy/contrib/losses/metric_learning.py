@@ -23,7 +23,8 @@ def contrastive_loss(labels, embeddings_anchor, embeddings_positive, margin=1.0)
 def triplet_semihard_loss(labels, embeddings, margin=1.0):
     """Returns the mean of max(margin + d(a, p) - d(a, n), 0) over all positive pairs (Schroff et al., 2015).
 
-    n is the nearest negative example that is farther from a than p is, or the farthest one where there is none.
+    n is the nearest negative example that is farther from a than p is. Where no negative example is farther than p, n
+    is the farthest one.
     d: the squared Euclidean distance.
     """
     distances = _distances(embeddings, squared=True)
@@ -46,8 +47,8 @@ def triplet_semihard_loss(labels, embeddings, margin=1.0):
 def lifted_struct_loss(labels, embeddings, margin=1.0):
     """Returns the lifted structured loss (Song et al., 2016).
 
-    The loss of a positive pair (i, j) is max(d(i, j) + log(sum of exp(margin - d) over the negatives of i and of j),
-    0)^2 / 4, with the Euclidean distance d. The sum is divided by half of the number of positive pairs.
+    The loss of a positive pair (i, j) is `max(d(i, j) + log(s), 0)^2 / 4`. d is the Euclidean distance, and s the sum
+    of exp(margin - d) over the negatives of i and of j. The sum is divided by half of the number of positive pairs.
     """
     distances = _distances(embeddings, squared=False)
     same = _same_label(labels)

@@ -11,9 +11,10 @@ from tf1ref.legacy.nn.rnn_cell._wrappers import Wrapper
 class AttentionCellWrapper(RNNCell):
     """Attends to the cell's last `attn_length` outputs (Cheng et al., 2016).
 
-    attn_size: the size of an attention vector and of the output; None takes the cell's output_size. attn_vec_size: the
-    size of the hidden layer of the score; None takes attn_size. input_size: the size of the cell's inputs; None takes
-    that of the wrapper's inputs. The state is (the cell's, [batch, attn_size], [batch, attn_size * attn_length]), or
+    attn_size: the size of an attention vector and of the output; None takes the cell's output_size.
+    attn_vec_size: the size of the hidden layer of the score; None takes attn_size.
+    input_size: the size of the cell's inputs; None takes that of the wrapper's inputs.
+    The state is (the cell's, [batch, attn_size], [batch, attn_size * attn_length]), or
     one tensor when state_is_tuple is False.
     Raises TypeError for an object that is not a cell. Raises ValueError for a cell with a nested state when
     state_is_tuple is False, and for an attn_length of 0 or less.
