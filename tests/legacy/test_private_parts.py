@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.compat.names import resolver
 from tf1ref.legacy.contrib import saved_model
-from tf1ref.legacy.contrib.seq2seq import _attention
+from tf1ref.legacy.contrib.seq2seq import _attention, _helpers
 from tf1ref.legacy.nn.rnn_cell import _base
 from tf1ref.legacy.nn.rnn_cell._linear_map import Linear, linear
 
@@ -26,6 +26,8 @@ X, H = RANDOM.randn(2, 3).astype(np.float32), RANDOM.randn(2, 4).astype(np.float
         "python.ops.rnn_cell_impl.ASSERT_LIKE_RNNCELL_ERROR_REGEXP",
         "contrib.seq2seq.python.ops.attention_wrapper._BaseAttentionMechanism",
         "contrib.seq2seq.python.ops.attention_wrapper._compute_attention",
+        "contrib.seq2seq.python.ops.decoder._transpose_batch_time",
+        "contrib.seq2seq.python.ops.helper._unstack_ta",
         "contrib.util.make_ndarray",
         "contrib.deprecated.scalar_summary",
         "contrib.deprecated.merge_all_summaries",
@@ -110,3 +112,12 @@ def test_a_signature_by_its_key():
 def test_the_pattern_is_in_the_message():
     with pytest.raises(TypeError, match=_base.ASSERT_LIKE_RNNCELL_ERROR_REGEXP):
         _base.assert_like_rnncell("cell", object())
+
+
+def test_the_steps_of_a_helper_of_ones_own():
+    x = RANDOM.randn(2, 5, 3).astype(np.float32)
+    with v1.Graph().as_default(), v1.Session() as sess:
+        steps = _helpers.unstacked(_helpers.transpose_batch_time(v1.constant(x)))
+        assert steps.read(0).shape.as_list() == [2, 3]
+        third, size = sess.run([steps.read(3), steps.size()])
+    assert np.array_equal(third, x[:, 3]) and size == 5

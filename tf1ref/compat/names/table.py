@@ -235,6 +235,9 @@ FUNCTIONS = {
     f"{ATTENTION}._bahdanau_score": "contrib.seq2seq._attention.bahdanau_score",
     f"{ATTENTION}._compute_attention": "contrib.seq2seq._wrapper.compute_attention",
     f"{ATTENTION}._luong_score": "contrib.seq2seq._attention.multiplicative_score",
+    "contrib.seq2seq.python.ops.decoder._transpose_batch_time": "contrib.seq2seq._helpers.transpose_batch_time",
+    "contrib.seq2seq.python.ops.helper._transpose_batch_time": "contrib.seq2seq._helpers.transpose_batch_time",
+    "contrib.seq2seq.python.ops.helper._unstack_ta": "contrib.seq2seq._helpers.unstacked",
     **{
         f"contrib.deprecated.{kind}_summary": f"_old_names.{kind}_summary"
         for kind in ("audio", "histogram", "image", "scalar")

@@ -119,6 +119,6 @@ def get_graph_from_inputs(op_input_list, graph=None):
     for value in op_input_list:
         of = getattr(value, "graph", None)
         if of is not None and found is not None and of is not found:
-            raise ValueError(f"{value} is not from the passed-in graph, or the inputs are not from the same graph.")
+            raise ValueError(f"{value} is not from the passed-in graph. All inputs must be from the same graph.")
         found = found or of
     return found or ops.get_default_graph()

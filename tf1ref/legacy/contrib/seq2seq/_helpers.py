@@ -14,6 +14,12 @@ def transpose_batch_time(x):
     return swapped
 
 
+def unstacked(x):
+    """Returns a TensorArray of the rows of x, [time, ...]."""
+    array = v1.TensorArray(x.dtype, size=v1.shape(x)[0], element_shape=x.get_shape()[1:])
+    return array.unstack(x)
+
+
 def embedding_function(embedding):
     """Returns `embedding` when it is a function, else a function that looks ids up in it."""
     return embedding if callable(embedding) else lambda ids: v1.nn.embedding_lookup(embedding, ids)
