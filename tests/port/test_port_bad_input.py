@@ -1,11 +1,14 @@
 """What tf1ref port refuses in one line, and names and texts of a graph that are not to become code."""
 
+import ast
+
 import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.errors import InputError
 from tf1ref.port import layout, literals, names, port
+from tf1ref.port.program import checkpoints
 
 HOSTILE = (
     "__import__('os').system('touch hit')",
@@ -116,3 +119,21 @@ def test_test_model_fails_without_answers(frozen, tmp_path, quick, loaded):
     (tmp_path / "out/answers.npz").unlink()
     with pytest.raises(FileNotFoundError):
         loaded(tmp_path / "out", "test_model").compare()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_in_checkpoints_stay_texts(name):
+    """A Saver takes any text as the name of a variable."""
+    lines, methods = checkpoints.text("program.py", {"w": name, name: "w"})
+    (saved,) = ast.parse("\n".join(lines)).body
+    assert ast.literal_eval(saved.value) == {"w": name, name: "w"}
+    assert methods == checkpoints.text("program.py", {"w": "v"})[1]
+
+
+def test_ops_that_are_unknown_here_are_named(tmp_path, refused):
+    graph_def = v1.GraphDef()
+    graph_def.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    graph_def.node.add(name="y", op="FooBar", input=["x"])
+    (tmp_path / "graph.pb").write_bytes(graph_def.SerializeToString())
+    assert "FooBar" in refused("port", "graph.pb", "-o", "out", "--outputs", "y")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.pb"]
