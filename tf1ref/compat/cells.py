@@ -27,6 +27,7 @@ class Runner:
         self.path, self.trust = path, trust
         self.out = files.target(out, force=False) if out else None
         self._cell = None
+        self._python2, self._divides_truly = self._is_python2(), False
 
     def run(self, scope):
         """Runs every cell. The first one that raises an error ends the run and is named.
@@ -64,7 +65,12 @@ class Runner:
 
     def _evaluate(self, cell, name, scope):
         text = reading.parse(cell.text.encode(), name)
-        tree = syntax.taught(text.tree, text.divides)
+        # IPython compiles statement by statement: such an import may come late, and holds for the later cells, too.
+        future = [n for n in text.tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+        self._divides_truly |= any(alias.name == "division" for node in future for alias in node.names)
+        self._divides_truly |= text.python2 and not text.divides
+        text.tree.body = [node for node in text.tree.body if node not in future]
+        tree = syntax.taught(text.tree, (self._python2 or text.python2) and not self._divides_truly)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, name, "exec", dont_inherit=True), scope)
         if last is not None:
@@ -72,6 +78,11 @@ class Runner:
             if value is not None and not cell.text.rstrip().endswith(";"):
                 scope["_"] = value
                 self._display(value, count=self._cell["execution_count"])
+
+    def _is_python2(self):
+        """Returns whether the notebook says so, or a cell of it where it says nothing."""
+        version = (self.notebook.get("metadata", {}).get("language_info") or {}).get("version")
+        return str(version).startswith("2") if version else any(map(_shows_python2, self.cells))
 
     def _json(self, cell):
         cells = self.notebook.get("cells") or [c for w in self.notebook["worksheets"] for c in w["cells"]]
@@ -158,3 +169,10 @@ class _Copy(io.TextIOBase):
     def flush(self):
         """Flushes standard output."""
         self._stream.flush()
+
+
+def _shows_python2(cell):
+    try:
+        return reading.parse(cell.text.encode()).python2
+    except (SyntaxError, ValueError):
+        return False  # it is said when the cell is run

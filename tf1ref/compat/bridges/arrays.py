@@ -1,6 +1,7 @@
 """What NumPy removed in 1.24, 2.0 and later."""
 
 import functools
+import sys
 
 import numpy as np
 
@@ -64,6 +65,20 @@ def sum(a, *args, **kwargs):
     return np.sum(list(a) if hasattr(a, "__next__") else a, *args, **kwargs)
 
 
+@functools.wraps(np.set_printoptions)
+def set_printoptions(precision=None, threshold=None, *args, **kwargs):
+    """np.set_printoptions as it was: a threshold of NaN prints every element."""
+    if threshold is not None and str(threshold) == "nan":
+        threshold = sys.maxsize
+    np.set_printoptions(precision, threshold, *args, **kwargs)
+
+
+@functools.wraps(np.linspace)
+def linspace(start, stop, num=50, *args, **kwargs):
+    """np.linspace as it was: a number of points such as 10.0 is a whole one."""
+    return np.linspace(start, stop, int(num), *args, **kwargs)
+
+
 def stacking(function):
     """Returns np.vstack or a similar function, changed so that it also takes a generator or a map."""
 
@@ -110,6 +125,7 @@ LOST = {
 # Names that mean something else today.
 CHANGED = {
     "bool": bool, "array": array, "asarray": asarray, "fromstring": fromstring, "reshape": reshape, "sum": sum,
+    "set_printoptions": set_printoptions, "linspace": linspace,
     **{name: stacking(getattr(np, name)) for name in ("vstack", "hstack", "dstack", "stack", "concatenate")},
 }  # fmt: skip
 NAMES = {

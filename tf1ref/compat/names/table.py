@@ -52,6 +52,7 @@ ALIASES = {
     "python.layers.pooling": "layers",
     "python.ops.rnn_cell": "nn.rnn_cell",
     "python.ops.rnn_cell_impl": "nn.rnn_cell",
+    "python.ops.seq2seq": "contrib.legacy_seq2seq",
 }
 
 
