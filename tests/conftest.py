@@ -29,6 +29,10 @@ CHECKOUT = Path(__file__).parent.parent
 QUICK = ("basics", "saving")
 
 
+# Their groups take longest. They come first, so that no process has one alone at the end.
+LONGEST = ("test_chaos.py", "test_parity.py", "test_expected.py")
+
+
 @pytest.hookimpl(wrapper=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Says which tests share a process: a file's, so that TensorFlow loads once for it.
@@ -46,6 +50,7 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(f"{item.path}-{chapter}"))
         if name and chapter and chapter not in QUICK:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     return (yield)
 
 
