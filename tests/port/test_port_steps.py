@@ -230,7 +230,9 @@ def test_what_a_queue_gave_is_an_argument(quick_program, tmp_path, monkeypatch, 
 
 def test_an_estimator_draws_from_the_seed_of_the_port(ported, tmp_path, formatted):
     """Its graph is its own. Weights and dropout come from --seed there, too."""
-    _, model, _ = ported(ESTIMATOR)
+    _, model, train = ported(ESTIMATOR)
+    assert 'self.global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")' in train
+    assert not (tmp_path / "out/state.npz").exists()
     assert "tf.random.uniform([4, 6], minval=-" in model and "tf.random.set_seed(1)" in model
     assert "seed=1, seed2=" in model and "seed=SEED" not in model
     assert not (tmp_path / "out/weights.npz").exists()

@@ -51,7 +51,8 @@ def copies(recording, wanted):
     first = {}
     for name in wanted:
         first.setdefault(_resolved(starts.get(name, ""), aliases), name)
-    found = {name: first[source] for name, of in starts.items() if (source := _resolved(of, aliases)) in first}
+    sources = {name: _resolved(start, aliases) for name, start in starts.items()}
+    found = {name: first[source] for name, source in sources.items() if source in first}
     initial = recording.initial
     return {a: b for a, b in found.items() if a in initial and b in initial and _same(initial[a], initial[b])}
 

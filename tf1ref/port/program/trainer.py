@@ -1,10 +1,13 @@
 """Writes train.py: the variables of training steps besides the model's, and a method for each step."""
 
 import numpy as np
+import tensorflow as tf
 
 from tf1ref.port import layout, literals, names, porting, writing
 from tf1ref.port.program import checkpoints, summaries, updates
 
+# The types of numbers that stand in the code.
+SCALARS = (np.float32, np.float64, np.int32, np.int64, np.bool_)
 HEAD = '''"""Trains model.py as {program} does.
 
 `python train.py` repeats the recorded steps; {steps} any batch.
@@ -173,8 +176,10 @@ def _state(name, value, copies):
     if name in copies:
         return f"tf.Variable(variables[{literals.quoted(copies[name])}], trainable=False, name={literals.quoted(name)})"
     value, word = np.asarray(value), literals.quoted(name)
-    if literals.short(value) and str(value.dtype) in ("float32", "int32", "bool") and not value.ndim:
-        return f"tf.Variable({literals.plain(value)}, trainable=False, name={word})"
+    if literals.short(value) and value.dtype in SCALARS and not value.ndim:
+        kind = tf.as_dtype(value.dtype)
+        kind = "" if kind in literals.DEFAULTS else f"dtype={literals.dtype(kind)}, "
+        return f"tf.Variable({literals.plain(value)}, {kind}trainable=False, name={word})"
     if literals.repeated(value):
         return f"tf.Variable({literals.filled(value)}, trainable=False, name={word})"
     return f"tf.Variable(np.load(HERE / {literals.quoted('state.npz')})[{word}], trainable=False, name={word})"
