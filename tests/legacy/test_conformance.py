@@ -75,6 +75,7 @@ def test_each_outcome_is_told_from_the_others(checkout):
     assert "a_module_of_the_future" in found["ours"]["SomeTest.testOne"]
 
 
+@pytest.mark.slow
 def test_files_that_the_checkout_lacks_are_named(checkout):
     done = run("--tensorflow", checkout, "layers")
     assert done.returncode == 2 and "has none of the files of layers, such as" in done.stderr

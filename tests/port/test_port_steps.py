@@ -228,6 +228,7 @@ def test_what_a_queue_gave_is_an_argument(quick_program, tmp_path, monkeypatch, 
     np.testing.assert_allclose(arrays["final/w"], w, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_estimator_draws_from_the_seed_of_the_port(ported, tmp_path, formatted):
     """Its graph is its own. Weights and dropout come from --seed there, too."""
     _, model, train = ported(ESTIMATOR)

@@ -79,6 +79,7 @@ def test_training_normalises_by_the_batch(one_step, pictures, half):
     assert trace["steps/accuracy"][0] == np.float32(np.mean(logits.argmax(1) == labels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_the_averages_move_by_a_hundredth(one_step, pictures, half):
     trace = one_step[half].trace

@@ -202,6 +202,7 @@ def test_every_preprocessor_resizes_its_own_way_and_draws_anew():
     assert set(chosen[:, 0]) == {0, 1, 2, 3} and set(chosen[:, 1]) == {0, 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sheet_of_each(name):
     figure = catalog.load(f"images.{name}").plot(trace(name))

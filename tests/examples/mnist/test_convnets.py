@@ -81,6 +81,7 @@ def test_lenet5_relu6_as_the_source_writes_it_has_one_answer_to_all(half, ran, b
     assert trace["final/test_accuracy"] == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_lenet5_relu6_halves_are_equal_as_the_source_writes_it(ran, assert_same):
     assert_same(*(ran("mnist.lenet5_relu6", half, BATCH_SIZE=20, **SOURCE_FORM)[1] for half in HALVES))
 

@@ -88,6 +88,7 @@ def test_each_half_goes_on_from_the_others_checkpoint(trained, pictures, assert_
     assert_same(after, graph_after)
 
 
+@pytest.mark.slow
 def test_each_half_evaluates_the_others_averages(trained, pictures):
     validation = data_sets(pictures).validation
     (_, of_graph), (_, of_function) = trained["graph"], trained["function"]

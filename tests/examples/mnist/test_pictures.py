@@ -144,6 +144,7 @@ def test_predict_digit_says_at_once_that_it_sees_nothing(refused, tmp_path):
     assert "nothing to be seen" in refused("run", "mnist.predict_digit", "--set", "PICTURE=blank.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_predict_digit_takes_a_file(half, tmp_path):
     transparent(255).save(tmp_path / "seven.png")

@@ -33,6 +33,7 @@ def test_every_step_is_one_devices_step_on_the_joined_batch(towers, trace):
     assert len(np.unique(trace["steps/losses"])) == 9
 
 
+@pytest.mark.slow
 def test_every_variable_is_trained(trace):
     # S0's average_gradients returns after the first of them.
     assert {key.removeprefix("final/") for key in trace if key.startswith("final/")} == {

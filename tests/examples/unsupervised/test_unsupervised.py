@@ -73,6 +73,7 @@ def test_an_autoencoders_loss_and_gradients(stacked, data):
         np.testing.assert_allclose(found[name], gradient, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_second_one_learns_the_code_of_the_first_and_leaves_it_alone(stacked):
     batches = mnist.read_data_sets(one_hot=True, seed=1).train
     (_, _), (x, _) = batches.next_batch(100), batches.next_batch(100)
