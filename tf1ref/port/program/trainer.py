@@ -1,5 +1,7 @@
 """Writes train.py: the variables of training steps besides the model's, and a method for each step."""
 
+import textwrap
+
 import numpy as np
 import tensorflow as tf
 
@@ -34,32 +36,19 @@ def recorded():
 
 
 def main():
-    """Trains for the recorded steps and prints what they answer."""
+    """Trains for the recorded steps and prints what they answer@ALSO."""
     trainer = Trainer()
-    for i, (name, batch) in enumerate(recorded()):
-        values = getattr(trainer, name)(**batch)
-        numbers = (f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank)
-        print(i, name, *numbers)
-
+@LOOP
 
 if __name__ == "__main__":
     main()
 '''
-LOOP = """
-    for i, (name, batch) in enumerate(recorded()):
-        values = getattr(trainer, name)(**batch)
-        numbers = (f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank)
-        print(i, name, *numbers)
+LOOP = """for i, (name, batch) in enumerate(recorded()):
+    values = getattr(trainer, name)(**batch)
+{summarize}    numbers = (f"{{key}} {{float(v):.6g}}" for key, v in values.items() if not v.shape.rank)
+    print(i, name, *numbers)
 """
-LOGGED = """
-    with tf.summary.create_file_writer("logs").as_default():
-        for i, (name, batch) in enumerate(recorded()):
-            values = getattr(trainer, name)(**batch)
-            trainer.summarize(values, i)
-            numbers = (f"{key} {float(v):.6g}" for key, v in values.items() if not v.shape.rank)
-            print(i, name, *numbers)
-"""
-SHOWN = TAIL.replace(LOOP, LOGGED).replace("what they answer.", "what they answer, also to TensorBoard in logs.")
+LOGS = 'with tf.summary.create_file_writer("logs").as_default():\n'
 
 
 def text(made, tape=True):
@@ -81,7 +70,15 @@ def text(made, tape=True):
     program = porting.plain(made.recording.program)
     saved, saving = checkpoints.text(program, checkpoints.renamed(made.recording))
     head = HEAD.format(program=program, steps=said)
-    return head + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + (SHOWN if shown else TAIL)
+    return head + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + _tail(shown)
+
+
+def _tail(shown):
+    """Returns the end of the file. shown: whether steps have summaries."""
+    loop = LOOP.format(summarize="    trainer.summarize(values, i)\n" if shown else "")
+    loop = LOGS + textwrap.indent(loop, "    ") if shown else loop
+    also = ", also to TensorBoard in logs" if shown else ""
+    return TAIL.replace("@ALSO", also).replace("@LOOP\n", textwrap.indent(loop, "    ") + "\n")
 
 
 def _method(made, step, attributes, tape):
