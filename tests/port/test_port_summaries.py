@@ -46,6 +46,7 @@ def events(folder):
 
 @pytest.mark.slow
 def test_tensorboard_shows_the_same_numbers(quick_program, tmp_path, loaded, formatted, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the program writes its events
     (tmp_path / "program.py").write_text(PROGRAM)
     report = programs.port_program(str(tmp_path / "program.py"), tmp_path / "out", steps=5)
     assert report.notes == ["the summary shown/picture is not ported"]
@@ -55,7 +56,6 @@ def test_tensorboard_shows_the_same_numbers(quick_program, tmp_path, loaded, for
     assert 'tf.summary.histogram("shown/weights", self.hidden_kernel, step=step)' in train
     assert sum("/ranges/" in name for name in arrays.files) == 5
 
-    monkeypatch.chdir(tmp_path)
     proof = loaded(tmp_path / "out", "test_port")
     proof.train.main()
     new = events(tmp_path / "logs")
