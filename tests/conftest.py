@@ -27,8 +27,6 @@ if threading.current_thread() is threading.main_thread():
 CHECKOUT = Path(__file__).parent.parent
 # Of the files that go through the whole catalog, the chapters that `scripts/test --fast` has time for.
 QUICK = ("basics", "saving")
-
-
 # Their groups take longest. They come first, so that no process has one alone at the end.
 LONGEST = ("test_chaos.py", "test_parity.py", "test_expected.py")
 
@@ -40,18 +38,21 @@ def pytest_collection_modifyitems(items):
     Of the files that go through the whole catalog, a chapter's, so that no process is left with all of it. The parity
     tests of one example run in a row: they share its traces.
     """
-    places = [place for place, item in enumerate(items) if item.path.name == "test_parity.py"]
-    in_a_row = sorted((items[place] for place in places), key=lambda item: str(_example(item)))
-    for place, item in zip(places, in_a_row):
-        items[place] = item
     for item in items:
         name = _example(item)
         chapter = str(name).partition(".")[0] if item.path.name in ("test_parity.py", "test_expected.py") else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.path}-{chapter}"))
         if name and chapter and chapter not in QUICK:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items.sort(key=_turn)
     return (yield)
+
+
+def _turn(item):
+    """What tests are sorted by: the longest files first, and the parity tests by example."""
+    file = item.path.name
+    turn = LONGEST.index(file) if file in LONGEST else len(LONGEST)
+    return turn, str(_example(item)) if file == "test_parity.py" else ""
 
 
 def _example(item):

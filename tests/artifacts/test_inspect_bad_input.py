@@ -72,7 +72,8 @@ def test_parts_of_checkpoints(originals, tmp_path, judged):
         for part in ("meta", "index"):
             (tmp_path / f"{name}.{part}").write_bytes(originals[f"model.{part}"])
     assert "several checkpoints and no state file: name one of a, b" in judged(tmp_path)
-    (tmp_path / ".index").write_bytes(originals["model.index"])  # of a prefix without a name
+    # The prefix of this one has no name.
+    (tmp_path / ".index").write_bytes(originals["model.index"])
     assert "name one of .index, a, b" in judged(tmp_path)
 
 

@@ -129,7 +129,8 @@ def test_arguments_stand_where_they_stood(function, promised):
 def test_defaults_are_glorot_uniform_and_zeros():
     layers.dense(pictures(400), 200)
     kernel, bias = run(v1.global_variables())
-    limit = np.sqrt(6 / 600, dtype=np.float32)  # which the largest of 80,000 numbers may be
+    # The largest of 80,000 numbers may be the limit as a float32.
+    limit = np.sqrt(6 / 600, dtype=np.float32)
     assert 0.999 * limit < np.abs(kernel).max() <= limit
     assert abs(kernel.std() - limit / np.sqrt(3)) < 0.001
     assert not bias.any()

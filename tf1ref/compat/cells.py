@@ -67,8 +67,7 @@ class Runner:
         text = reading.parse(cell.text.encode(), name)
         # IPython compiles statement by statement: such an import may come late, and holds for the later cells, too.
         future = [n for n in text.tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
-        self._divides_truly |= any(alias.name == "division" for node in future for alias in node.names)
-        self._divides_truly |= text.python2 and not text.divides
+        self._divides_truly |= reading.divides_truly(cell.text.encode())
         text.tree.body = [node for node in text.tree.body if node not in future]
         tree = syntax.taught(text.tree, (self._python2 or text.python2) and not self._divides_truly)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None

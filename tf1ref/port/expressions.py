@@ -180,11 +180,10 @@ class Writer:
     def _filled(self, node):
         """Writes a tf.fill of zeros or ones as these."""
         shape, value = (self.constant(source) for source in node.inputs) if node.op == "Fill" else (None, None)
-        if value is None or value.dtype.kind not in "fi" or value not in (0, 1) or np.signbit(value):
+        if value is None or value.dtype.kind not in "fi" or not literals.zeros_or_ones([], value, node.dtypes[0]):
             return None
-        kind = "" if node.dtypes[0] == tf.float32 else f", {literals.dtype(node.dtypes[0])}"
         dims = self.written(node.inputs[0], "shape")
-        return Expression(f"tf.{'ones' if value else 'zeros'}({dims.text}{kind})", depth=dims.depth + 1)
+        return Expression(literals.zeros_or_ones(dims.text, value, node.dtypes[0]), depth=dims.depth + 1)
 
     def _raw(self, node):
         if getattr(tf.raw_ops, node.op, None) is None:

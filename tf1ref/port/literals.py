@@ -42,9 +42,19 @@ def filled(array):
     """
     a = np.asarray(array)
     shape, value, kind = list(a.shape), a.flat[0], tf.as_dtype(a.dtype)
-    if value in (0, 1) and not np.signbit(value):
-        return f"tf.{'ones' if value else 'zeros'}({shape}{'' if kind == tf.float32 else f', {dtype(kind)}'})"
-    return f"tf.fill({shape}, {plain(value) if kind in DEFAULTS else constant(value, kind)})"
+    number = plain(value) if kind in DEFAULTS else constant(value, kind)
+    return zeros_or_ones(shape, value, kind) or f"tf.fill({shape}, {number})"
+
+
+def zeros_or_ones(shape, value, kind):
+    """Returns tf.zeros or tf.ones of a `shape`, which is written as it is, or "" for another value.
+
+    >>> zeros_or_ones([2], np.float32(1), tf.float32), zeros_or_ones([2], np.float32(-0.0), tf.float32)
+    ('tf.ones([2])', '')
+    """
+    if value not in (0, 1) or np.signbit(value):
+        return ""
+    return f"tf.{'ones' if value else 'zeros'}({shape}{'' if kind == tf.float32 else f', {dtype(kind)}'})"
 
 
 def plain(array):

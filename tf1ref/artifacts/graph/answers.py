@@ -66,8 +66,8 @@ def placeholders(graph):
 def inputs(tensors, seed=SEED, enough=None):
     """Yields feeds {tensor name: array} to try, made with `seed` for each unknown size, rank and flag.
 
-    tensors: Inputs, or tensors of a graph. enough: a function; while it returns False, larger pictures follow, since an
-    input of four unknown sizes may need more than two pixels, and then larger batches.
+    tensors: Inputs, or tensors of a graph. enough: a function. While it returns False, larger pictures follow, since an
+    input of four unknown sizes may need more than two pixels. Larger batches come last.
     Floats are normal, and scalars are 0.5 (a rate or probability of dropout). Integers go from 1 to the unknown size (a
     length, an id). Flags are all off, then all on. A wholly unknown shape is a scalar, then a vector.
     """
@@ -75,18 +75,20 @@ def inputs(tensors, seed=SEED, enough=None):
     sizes = SIZES if any(not t.shape.is_fully_defined() for t in tensors) else SIZES[:1]
     ranks = (0, 1) if any(t.shape.rank is None for t in tensors) else (0,)
     flags = (False, True) if any(t.dtype == tf.bool for t in tensors) else (False,)
-    for size, rank, flag in itertools.product(sizes, ranks, flags):
+
+    def made(these, rank, size, flag=False):
         random = np.random.default_rng(seed)
-        yield {t.name: _array(t, [size] * rank, size, flag, random) for t in tensors}
+        return {t.name: _array(t, [size] * rank, size, flag, random) for t in these}
+
+    for size, rank, flag in itertools.product(sizes, ranks, flags):
+        yield made(tensors, rank, size, flag)
     for size in PIXELS if any((t.shape.rank or 0) >= 3 and None in t.shape.as_list()[1:] for t in tensors) else ():
         if enough and not enough():
-            random = np.random.default_rng(seed)
-            yield {t.name: _array(_sized(t, size), [], 1, False, random) for t in tensors}
+            yield made([_sized(t, size) for t in tensors], 0, 1)
     for size in BATCHES if len(sizes) > 1 else ():
         small = all(math.prod(_filled(t.shape, size)) <= MOST_ELEMENTS for t in tensors)
         if enough and small and not enough():
-            random = np.random.default_rng(seed)
-            yield {t.name: _array(t, [size] * max(ranks), size, False, random) for t in tensors}
+            yield made(tensors, max(ranks), size)
 
 
 def _filled(shape, size):

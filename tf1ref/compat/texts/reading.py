@@ -29,12 +29,12 @@ def parse(data, path="", in_package=False):
         translated = python2.translated(data, path, in_package)
         if translated is None:
             raise
-        return Text(_tree(translated, path, e), True, not _divides_truly(data))
+        return Text(_tree(translated, path, e), True, not divides_truly(data))
     if python2.is_evident(tree) and python2.can_translate():
         # The prints of this file are calls. If they were statements, it would not all be valid Python 3.
         translated = python2.translated(data, path, in_package, prints=False)
         if translated is not None:
-            return Text(_tree(translated, path, None) or tree, True, not _divides_truly(data))
+            return Text(_tree(translated, path, None) or tree, True, not divides_truly(data))
     return Text(tree, False, False)
 
 
@@ -58,5 +58,6 @@ def _tree(translated, path, error):
         raise error from None
 
 
-def _divides_truly(data):
+def divides_truly(data):
+    """Returns whether the bytes of a program ask for division as in Python 3."""
     return any(b"__future__" in line and b"division" in line for line in data.splitlines())
