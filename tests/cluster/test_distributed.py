@@ -29,14 +29,15 @@ def count(task):
         assert step.device == "/job:ps/task:0", step.device
         add = v1.assign_add(step, 1, use_locking=True)
         with task.session(hooks=[v1.train.StopAtStepHook(last_step=300)]) as session:
-            steps = 0
+            steps, trace, metadata = 0, v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE), v1.RunMetadata()
             while not session.should_stop():
-                reached = session.run(add)
+                reached = session.run(add) if steps else session.run(add, options=trace, run_metadata=metadata)
                 steps += 1
                 # Nobody counts on before both do: a worker that starts late would find the work done.
                 pathlib.Path(folder, f"{index}.counts").touch()
                 while len(list(pathlib.Path(folder).glob("*.counts"))) < 2: time.sleep(.01)
     print("counted", task.index, steps, "of", int(reached), flush=True)
+    print("traced", bool(metadata.step_stats.dev_stats), flush=True)
     print("interfaces", [name for _, name in __import__("socket").if_nameindex()], flush=True)
 
 distributed.run(count)
@@ -50,6 +51,7 @@ def test_two_workers_count_one_variable_in_a_job_of_its_own_network(job, no_name
     reached = max(map(int, re.findall(r"counted \d \d+ of (\d+)", out)))
     # No increment is lost: together they are the counter's last value.
     assert set(steps) == {"0", "1"} and min(steps.values()) > 0 and sum(steps.values()) == reached >= 300
+    assert re.findall("traced (.*)", out) == ["True", "True"]  # the program's own RunOptions reach TensorFlow
     interfaces = re.findall(r"interfaces \[(.*)\]", out)
     assert len(interfaces) == 2 and (no_namespaces or not any("eth" in names for names in interfaces))
     assert job.pids() == []

@@ -164,6 +164,7 @@ class SessionCreator(v1.train.SessionCreator):
             recovery_wait_secs=POLL_SECONDS,
         )
         session = self._lead(manager) if self._task.is_chief else self._follow(manager)
+        session.run = functools.partial(_run, session)
         if not self._task.alone:
             session.close = functools.partial(_close, session)
         return session
@@ -222,6 +223,13 @@ def _wait_for(task: "Task", job: str) -> None:
         host, _, port = address.rpartition(":")
         if problem := wait_until_listening(host, int(port), limit - time.monotonic()):
             raise StartTimeout(f"{job} {index} at {address}: {problem} after {task.start_timeout:g} s; start it")
+
+
+def _run(session, fetches, feed_dict=None, options=None, run_metadata=None):
+    # MonitoredSession gives every call its RunOptions, which are nearly always empty. Without them TensorFlow saves
+    # 2 to 4 % of the steps of a small MLP.
+    options = options if options is not None and options.ListFields() else None
+    return type(session).run(session, fetches, feed_dict, options, run_metadata)
 
 
 def _close(session: v1.Session) -> None:
