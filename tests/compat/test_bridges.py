@@ -89,15 +89,22 @@ def test_modules_of_scikit_learn_that_moved(run, tmp_path):
     package = tmp_path / "site-packages" / "sklearn"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "model_selection.py").write_text("def train_test_split(): return 'split'\n")
+    (package / "model_selection.py").write_text(
+        "def train_test_split(): return 'split'\nclass KFold:\n"
+        "    def __init__(self, n_splits=5, shuffle=False): self.n, self.shuffle = n_splits, shuffle\n"
+        "    def split(self, X, y=None):\n"
+        "        for i in range(self.n): yield len(X), i, self.shuffle, y if y is None else y.tolist()\n"
+    )
     text = (
         "import sys\nsys.path.append('site-packages')\n"
         "from sklearn.cross_validation import train_test_split\n"
         "from sklearn import grid_search\nimport sklearn.learning_curve, sklearn.cross_validation as cv\n"
-        "print(train_test_split(), grid_search is cv, sklearn.learning_curve.train_test_split is train_test_split)\n"
+        "print(train_test_split(), cv.train_test_split is sklearn.learning_curve.train_test_split)\n"
+        "print(len(cv.KFold(9)), list(cv.KFold(9, 2, shuffle=True)), list(cv.KFold([0, 1], n_folds=1)))\n"
         "try:\n    import sklearn.nothing\nexcept ImportError as e:\n    print(e.name)\n"
     )
-    assert run(text).stdout == "split True True\nsklearn.nothing\n"
+    folds = "3 [(9, 0, True, None), (9, 1, True, None)] [(2, 0, False, [0, 1])]"
+    assert run(text).stdout == f"split True\n{folds}\nsklearn.nothing\n"
 
 
 def test_a_module_that_became_a_package_of_its_own():

@@ -127,7 +127,7 @@ NAMES = {
          "compare_mse": "skimage.metrics.mean_squared_error"}
     ),
     "sklearn": _Lazy(
-        {"cross_validation": "sklearn.model_selection", "grid_search": "sklearn.model_selection",
+        {"cross_validation": "tf1ref.compat.bridges.folds", "grid_search": "sklearn.model_selection",
          "learning_curve": "sklearn.model_selection", "lda": "sklearn.discriminant_analysis"}
     ),
     "sklearn.externals": _Lazy({"joblib": "joblib", "six": "six"}),
