@@ -69,7 +69,9 @@ def _start(command, **variables):
 def _end(process):
     output, _ = process.communicate(timeout=LIMIT)
     if process.returncode:
-        raise SystemExit(f"the job failed ({process.returncode}): {output.decode(errors='replace')[-1000:]}")
+        # A message of TensorFlow may quote a whole request: one line of thousands of letters.
+        lines = [line[:300] for line in output.decode(errors="replace").splitlines()[-30:]]
+        raise SystemExit("\n".join([f"the job failed ({process.returncode}):", *lines]))
 
 
 def one_process():
