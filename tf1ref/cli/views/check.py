@@ -7,7 +7,7 @@ from tf1ref import console
 
 
 def show_check(found, as_json=False):
-    """Prints what check.check Found; True when nothing is missing and every file could be parsed."""
+    """Prints `found`, a check.Found. Returns True when nothing is missing and every file could be parsed."""
     count = {verdict: sum(use.verdict == verdict for use in found.uses) for verdict in ("runs", "exec", "missing")}
     if as_json:
         _print_json(found, count)
