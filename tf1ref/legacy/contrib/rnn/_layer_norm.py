@@ -60,11 +60,16 @@ class LayerNormBasicLSTMCell(RNNCell):
     def _norm(self, inputs, scope):
         if not self._layer_norm:
             return inputs
-        size, dtype = [self._num_units], inputs.dtype
-        with v1.variable_scope(scope):
-            gamma = v1.get_variable("gamma", size, dtype, v1.constant_initializer(self._gain))
-            beta = v1.get_variable("beta", size, dtype, v1.constant_initializer(self._shift))
-            mean, variance = v1.nn.moments(inputs, [1], keep_dims=True)
-            # the epsilon of contrib.layers.layer_norm
-            epsilon = 1e-3 if dtype == v1.float16 else 1e-12
-            return v1.nn.batch_normalization(inputs, mean, variance, beta, gamma, epsilon)
+        return normalized(inputs, scope, self._gain, self._shift)
+
+
+def normalized(inputs, scope, gain, shift):
+    """Returns each row of [batch, units] with mean beta and deviation gamma, which are variables below `scope`."""
+    size, dtype = [inputs.get_shape().as_list()[-1]], inputs.dtype
+    with v1.variable_scope(scope):
+        gamma = v1.get_variable("gamma", size, dtype, v1.constant_initializer(gain))
+        beta = v1.get_variable("beta", size, dtype, v1.constant_initializer(shift))
+        mean, variance = v1.nn.moments(inputs, [1], keep_dims=True)
+        # the epsilon of contrib.layers.layer_norm
+        epsilon = 1e-3 if dtype == v1.float16 else 1e-12
+        return v1.nn.batch_normalization(inputs, mean, variance, beta, gamma, epsilon)

@@ -1,8 +1,9 @@
-"""contrib.rnn's cells that few programs used: UGRNNCell and NASCell."""
+"""contrib.rnn's cells that few programs used: UGRNNCell, IntersectionRNNCell and NASCell."""
 
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.nn.rnn_cell._base import LayerRNNCell, LSTMStateTuple, RNNCell
+from tf1ref.legacy.nn.rnn_cell._linear_map import linear
 
 
 class UGRNNCell(RNNCell):
@@ -29,6 +30,43 @@ class UGRNNCell(RNNCell):
         gate = v1.sigmoid(gate + self._forget_bias)
         output = gate * state + (1.0 - gate) * self._activation(new)
         return output, output
+
+
+class IntersectionRNNCell(RNNCell):
+    """The +RNN (Collins et al., 2017): a gated path along time and one along depth, from one matrix of [inputs, state].
+
+    The state is gh * state + (1 - gh) * tanh(h), the output gy * inputs + (1 - gy) * y_activation(y), in the order gh,
+    h, gy, y of the matrix. forget_bias is added to both gates. num_in_proj: a true value lets a matrix bring inputs of
+    another depth to num_units. Raises ValueError for such inputs without it.
+    """
+
+    def __init__(
+        self, num_units, num_in_proj=None, initializer=None, forget_bias=1.0, y_activation=v1.nn.relu, reuse=None
+    ):
+        super().__init__(_reuse=reuse)
+        self._num_units, self._num_in_proj, self._initializer = num_units, num_in_proj, initializer
+        self._forget_bias, self._y_activation = forget_bias, y_activation
+
+    state_size = output_size = property(lambda self: self._num_units)
+
+    def call(self, inputs, state):
+        depth = inputs.get_shape().with_rank(2).as_list()[1]
+        if depth is None:
+            raise ValueError("Could not infer input size from inputs.get_shape()[-1]")
+        if depth != self._num_units and not self._num_in_proj:
+            raise ValueError(
+                "Must have input size == output size for Intersection RNN. To fix, num_in_proj should be set to "
+                "num_units at cell init."
+            )
+        with v1.variable_scope(v1.get_variable_scope(), initializer=self._initializer):
+            if depth != self._num_units:
+                with v1.variable_scope("in_projection"):
+                    inputs = linear(inputs, self._num_units, True)
+            product = linear(v1.concat([inputs, state], 1), 4 * self._num_units, True)
+        along_time, h, along_depth, y = v1.split(product, 4, axis=1)
+        keep, carry = (v1.sigmoid(gate + self._forget_bias) for gate in (along_time, along_depth))
+        next_state = keep * state + (1.0 - keep) * v1.tanh(h)
+        return carry * inputs + (1.0 - carry) * self._y_activation(y), next_state
 
 
 class NASCell(LayerRNNCell):

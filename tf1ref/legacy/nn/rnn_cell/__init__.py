@@ -18,6 +18,7 @@ class BasicRNNCell(LayerRNNCell):
         super().__init__(_reuse=reuse, name=name, dtype=dtype, **kwargs)
         self._num_units, self._activation = num_units, cell_activation(activation)
 
+    _only_floating = True
     state_size = output_size = property(lambda self: self._num_units)
 
     def build(self, inputs_shape):
@@ -49,6 +50,7 @@ class GRUCell(LayerRNNCell):
         self._num_units, self._activation = num_units, cell_activation(activation)
         self._kernel_initializer, self._bias_initializer = kernel_initializer, bias_initializer
 
+    _only_floating = True
     state_size = output_size = property(lambda self: self._num_units)
 
     def build(self, inputs_shape):
@@ -99,6 +101,7 @@ class BasicLSTMCell(LayerRNNCell):
         self._num_units, self._activation = num_units, cell_activation(activation)
         self._forget_bias, self._state_is_tuple = forget_bias, state_is_tuple
 
+    _only_floating = True
     output_size = property(lambda self: self._num_units)
 
     @property
@@ -157,6 +160,7 @@ class LSTMCell(LayerRNNCell):
         self._initializer, self._activation = initializer, cell_activation(activation)
         self._forget_bias, self._state_is_tuple = forget_bias, state_is_tuple
 
+    _only_floating = True
     output_size = property(lambda self: self._num_proj or self._num_units)
 
     @property

@@ -28,6 +28,9 @@ class RNNCell(Layer):
     A subclass has state_size (an integer, a TensorShape, or a nest of them) and output_size.
     """
 
+    # Keras passes a cell with this attribute its state, and other cells a list of it.
+    _is_tf_rnn_cell = True
+
     @property
     def state_size(self):
         """The size of the state: an integer, a TensorShape, or a nest of them."""
@@ -74,6 +77,9 @@ class RNNCell(Layer):
 class LayerRNNCell(RNNCell):
     """A cell that makes its variables in `build`, once, for inputs of [batch, depth]."""
 
+    # Whether a dtype of integers is refused: tf.nn.rnn_cell's own cells do so, contrib's and a program's do not.
+    _only_floating = False
+
     def __init__(self, trainable=True, name=None, dtype=None, **kwargs):
         super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
         self.input_spec = InputSpec(ndim=2)
@@ -92,7 +98,7 @@ class LayerRNNCell(RNNCell):
         return depth
 
     def _check_floating(self, dtype):
-        if dtype is not None and not (dtype.is_floating or dtype.is_complex):
+        if self._only_floating and dtype is not None and not (dtype.is_floating or dtype.is_complex):
             raise ValueError(f"RNN cell only supports floating point inputs, but saw dtype: {dtype}")
 
     def _check_dtypes(self, inputs, state):
