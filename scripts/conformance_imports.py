@@ -21,6 +21,8 @@ SLIM = {
 }  # fmt: skip
 # Modules whose own text is used: they are programs over the layers, not a part of them.
 SOURCES = ("tf_slim.nets",)
+# Keras merged the class Network of this module into Model.
+KERAS_NETWORK = ("tensorflow.python.keras.engine", "network")
 CHECKOUT = ROOT = None
 
 
@@ -183,6 +185,8 @@ def install(checkout):
                 _soften(f"{name}.{each}")
         if any(_is_private(f"{name}.{each}") for each in fromlist):
             return _module(name)
+        if (name, *fromlist) == KERAS_NETWORK:
+            return types.SimpleNamespace(network=types.SimpleNamespace(Network=_public("keras.Model")))
         try:
             return plain(name, globals, locals, fromlist, level)
         except namespace.ModuleMissing:

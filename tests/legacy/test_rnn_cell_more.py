@@ -78,3 +78,39 @@ def test_cells(name):
         w = {each.rpartition("/")[2]: value for each, value in sess.run(named).items()}
         found = sess.run(outputs)
     np.testing.assert_allclose(found, np.stack(by_hand(w, X.transpose(1, 0, 2)), 1), rtol=1e-4, atol=1e-5)
+
+
+def test_cells_are_made_again_from_their_config():
+    gru = contrib_rnn.GRUCell(3, activation="relu", name="mine", dtype=v1.float64)
+    assert gru.get_config() == {
+        "trainable": True, "name": "mine", "dtype": v1.float64, "num_units": 3, "activation": "relu", "reuse": None,
+        "kernel_initializer": None, "bias_initializer": None,
+    }  # fmt: skip
+    lstm = contrib_rnn.LSTMCell(4, use_peepholes=True, num_proj=2, num_unit_shards=2, forget_bias=0.5)
+    for cell in (gru, lstm, contrib_rnn.BasicLSTMCell(2, state_is_tuple=False), contrib_rnn.BasicRNNCell(5)):
+        made = type(cell).from_config(cell.get_config())
+        assert (made.get_config(), made.state_size) == (cell.get_config(), cell.state_size)
+    wrappers = [
+        contrib_rnn.DeviceWrapper(gru, "/cpu:0"),
+        contrib_rnn.ResidualWrapper(gru, residual_fn=max),
+        contrib_rnn.DropoutWrapper(gru, 0.5, 0.25, 0.75, seed=3, dropout_state_filter_visitor=callable),
+    ]
+    for wrapper in wrappers:
+        config = wrapper.get_config()
+        assert config["cell"] == {"class_name": "GRUCell", "config": gru.get_config()}
+        assert type(wrapper).from_config({**config, "cell": gru}).get_config() == config
+        with pytest.raises(ValueError, match="RNNCell object"):
+            type(wrapper).from_config(config)
+    assert (config["input_keep_prob"], config["state_keep_prob"]) == (0.5, 0.75)
+
+
+def test_an_initial_state_fits_the_inputs():
+    cell = contrib_rnn.BasicRNNCell(3)
+    with v1.Graph().as_default():
+        inputs = v1.zeros([2, 4])
+        assert cell.get_initial_state(inputs, 2, v1.float32).shape == (2, 3)
+        for arguments, message in (
+            ((inputs, 5), "batch size"), ((inputs, None, v1.float64), "dtype from input"), ((), "cannot be None")
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match=message):
+                cell.get_initial_state(*arguments)

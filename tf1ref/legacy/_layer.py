@@ -19,7 +19,7 @@ from tf1ref.legacy._layer_record import Record
 _NAMES = weakref.WeakKeyDictionary()
 # Defaults of arguments. Initializers hold no state.
 ZEROS, ONES = v1.zeros_initializer(), v1.ones_initializer()
-_ACTIVATIONS = ("elu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
+ACTIVATIONS = ("elu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
 
 
 class InputSpec:
@@ -242,7 +242,7 @@ def activation(identifier):
         return None
     if callable(identifier):
         return identifier
-    if identifier in _ACTIVATIONS:
+    if identifier in ACTIVATIONS:
         return getattr(v1.nn, identifier)
     raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
 

@@ -165,6 +165,8 @@ RENAMED = {
     "pack": "stack",
     "python.framework.graph_util.convert_variables_to_constants": "graph_util.convert_variables_to_constants",
     "python.framework.graph_util_impl.convert_variables_to_constants": "graph_util.convert_variables_to_constants",
+    "contrib.framework.nest.is_sequence": "nest.is_nested",
+    "python.util.nest.is_sequence": "nest.is_nested",
     "select": "where",
     "pywrap_tensorflow": "python.pywrap_tensorflow",
     "app.flags": "flags",

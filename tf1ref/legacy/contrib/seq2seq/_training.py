@@ -113,7 +113,8 @@ class ScheduledOutputTrainingHelper(_ScheduledTrainingHelper):
     """TrainingHelper that sometimes reads the outputs themselves, or next_inputs_fn(outputs).
 
     next_input_layer: a Layer, the older form of next_inputs_fn. auxiliary_inputs: tensors like the inputs except for
-    the last axis, appended to each input. Samples tell where outputs are read.
+    the last axis, appended to each input. Samples are 1 where outputs are read and 0 elsewhere, as int32. TF 1.12 and
+    earlier drew bools, with which dynamic_decode failed; next_inputs takes both.
     """
 
     def __init__(
@@ -140,22 +141,22 @@ class ScheduledOutputTrainingHelper(_ScheduledTrainingHelper):
                 self._auxiliary = _steps(auxiliary if time_major else transpose_batch_time(auxiliary))
             super().__init__(inputs, sequence_length, time_major, name)
 
-    sample_ids_dtype = property(lambda self: v1.bool)
-
     def sample(self, time, outputs, state, name=None):
         with v1.name_scope(name, "ScheduledOutputTrainingHelperSample"):
-            return v1.random_uniform([self.batch_size], seed=self._seed) < self._sampling_probability
+            drawn = v1.random_uniform([self.batch_size], seed=self._seed) < self._sampling_probability
+            return v1.cast(drawn, v1.int32)
 
     def next_inputs(self, time, outputs, state, sample_ids, name=None):
         with v1.name_scope(name, "ScheduledOutputTrainingHelperNextInputs"):
             finished, base, state = super().next_inputs(time, outputs, state)
-            nothing = v1.logical_or(v1.reduce_all(finished), v1.logical_not(v1.reduce_any(sample_ids)))
+            chosen = v1.cast(sample_ids, v1.bool)
+            nothing = v1.logical_or(v1.reduce_all(finished), v1.logical_not(v1.reduce_any(chosen)))
 
             def made(rows):
                 return self._with_auxiliary(self._next_inputs_fn(v1.gather_nd(outputs, rows)), time + 1, rows)
 
             def mixed():
-                return self._scattered(sample_ids, base, made)
+                return self._scattered(chosen, base, made)
 
             return finished, v1.cond(nothing, lambda: base, mixed), state
 

@@ -19,6 +19,7 @@ class BasicRNNCell(LayerRNNCell):
         self._num_units, self._activation = num_units, cell_activation(activation)
 
     _only_floating = True
+    _arguments = ("num_units", "activation", "reuse")
     state_size = output_size = property(lambda self: self._num_units)
 
     def build(self, inputs_shape):
@@ -51,6 +52,7 @@ class GRUCell(LayerRNNCell):
         self._kernel_initializer, self._bias_initializer = kernel_initializer, bias_initializer
 
     _only_floating = True
+    _arguments = ("num_units", "kernel_initializer", "bias_initializer", "activation", "reuse")
     state_size = output_size = property(lambda self: self._num_units)
 
     def build(self, inputs_shape):
@@ -102,6 +104,7 @@ class BasicLSTMCell(LayerRNNCell):
         self._forget_bias, self._state_is_tuple = forget_bias, state_is_tuple
 
     _only_floating = True
+    _arguments = ("num_units", "forget_bias", "state_is_tuple", "activation", "reuse")
     output_size = property(lambda self: self._num_units)
 
     @property
@@ -154,13 +157,17 @@ class LSTMCell(LayerRNNCell):
         **kwargs,
     ):
         super().__init__(_reuse=reuse, name=name, dtype=dtype, **kwargs)
-        self._unit_shards, self._proj_shards = num_unit_shards, num_proj_shards
+        self._num_unit_shards, self._num_proj_shards = num_unit_shards, num_proj_shards
         self._num_units, self._num_proj = num_units, num_proj
         self._use_peepholes, self._cell_clip, self._proj_clip = use_peepholes, cell_clip, proj_clip
         self._initializer, self._activation = initializer, cell_activation(activation)
         self._forget_bias, self._state_is_tuple = forget_bias, state_is_tuple
 
     _only_floating = True
+    _arguments = (
+        "num_units", "use_peepholes", "cell_clip", "initializer", "num_proj", "proj_clip", "num_unit_shards",
+        "num_proj_shards", "forget_bias", "state_is_tuple", "activation", "reuse",
+    )  # fmt: skip
     output_size = property(lambda self: self._num_proj or self._num_units)
 
     @property
@@ -171,7 +178,7 @@ class LSTMCell(LayerRNNCell):
     def build(self, inputs_shape):
         units, depth = self._num_units, self._depth(inputs_shape) + self.output_size
         self._kernel = self.add_weight(
-            "kernel", [depth, 4 * units], initializer=self._initializer, partitioner=_shards(self._unit_shards)
+            "kernel", [depth, 4 * units], initializer=self._initializer, partitioner=_shards(self._num_unit_shards)
         )
         self._bias = self.add_weight("bias", [4 * units], initializer=v1.zeros_initializer())
         if self._use_peepholes:
@@ -181,7 +188,7 @@ class LSTMCell(LayerRNNCell):
         if self._num_proj:
             self._projection = self.add_weight(
                 "projection/kernel", [units, self._num_proj], initializer=self._initializer,
-                partitioner=_shards(self._proj_shards),
+                partitioner=_shards(self._num_proj_shards),
             )  # fmt: skip
         self.built = True
 

@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import tensor_util
 from tensorflow.python.util import nest
 
-from tf1ref.legacy._layer import InputSpec, Layer, activation
+from tf1ref.legacy._layer import ACTIVATIONS, InputSpec, Layer, activation
 
 
 class LSTMStateTuple(namedtuple("LSTMStateTuple", ("c", "h"))):
@@ -30,6 +30,8 @@ class RNNCell(Layer):
 
     # Keras passes a cell with this attribute its state, and other cells a list of it.
     _is_tf_rnn_cell = True
+    # The constructor's arguments that get_config gives. Each one is an attribute, with an underscore before its name.
+    _arguments = ()
 
     @property
     def state_size(self):
@@ -40,6 +42,11 @@ class RNNCell(Layer):
     def output_size(self):
         """The size of the output: an integer or a TensorShape."""
         raise NotImplementedError("Abstract method")
+
+    def get_config(self):
+        """Returns the constructor's arguments by name. Activations are names where they have one."""
+        own = {name: _named(getattr(self, f"_{name}")) for name in self._arguments}
+        return {**super().get_config(), **own}
 
     def __call__(self, inputs, state, scope=None):
         if scope is not None:
@@ -63,14 +70,27 @@ class RNNCell(Layer):
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         """Returns zero_state for inputs of [batch, ...], or for batch_size and dtype.
 
-        Raises ValueError without both.
+        Raises ValueError without both, and for a batch_size or dtype that is not that of the inputs.
         """
         if inputs is not None:
             inputs = v1.convert_to_tensor(inputs, name="inputs")
             known = inputs.get_shape().as_list()[0]
+            if batch_size is not None and _known(batch_size) != known:
+                raise ValueError(
+                    "batch size from input tensor is different from the input param. "
+                    f"Input tensor batch: {known}, batch_size: {batch_size}"
+                )
+            if dtype is not None and inputs.dtype != dtype:
+                raise ValueError(
+                    "dtype from input tensor is different from the input param. "
+                    f"Input tensor dtype: {inputs.dtype}, dtype: {dtype}"
+                )
             batch_size, dtype = v1.shape(inputs)[0] if known is None else known, inputs.dtype
         if batch_size is None or dtype is None:
-            raise ValueError(f"an initial state needs inputs, or batch_size and dtype; got {batch_size} and {dtype}")
+            raise ValueError(
+                "batch_size and dtype cannot be None while constructing initial state: "
+                f"batch_size={batch_size}, dtype={dtype}"
+            )
         return self.zero_state(batch_size, dtype)
 
 
@@ -110,6 +130,11 @@ class LayerRNNCell(RNNCell):
 def cell_activation(identifier):
     """Returns the function that `activation` names, or tanh for None."""
     return activation(identifier) if identifier else v1.tanh
+
+
+def _named(value):
+    """Returns the name of an activation of tf.nn, and any other value as it is."""
+    return next((name for name in ACTIVATIONS if getattr(v1.nn, name) is value), value)
 
 
 def zeros(size, batch_size, dtype):

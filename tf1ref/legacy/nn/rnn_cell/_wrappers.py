@@ -86,6 +86,23 @@ class Wrapper(RNNCell):
     trainable_weights = property(lambda self: self._cell.trainable_weights if self.trainable else [])
     non_trainable_weights = property(lambda self: self._cell.non_trainable_weights)
 
+    def get_config(self):
+        """Returns the arguments by name. `cell` is {"class_name": ..., "config": ...} of the wrapped cell."""
+        cell = {"class_name": type(self._cell).__name__, "config": self._cell.get_config()}
+        return {**super().get_config(), "cell": cell}
+
+    @classmethod
+    def from_config(cls, config):
+        """Returns a wrapper made from get_config's arguments, in which you put a cell object for `cell`.
+
+        Raises ValueError for a `cell` that is no cell.
+        """
+        try:
+            assert_like_rnncell("cell", config["cell"])
+        except TypeError as error:
+            raise ValueError(f"put an RNNCell object into the config for `cell`: {error}") from None
+        return cls(**config)
+
     def zero_state(self, batch_size, dtype):
         with v1.name_scope(f"{type(self).__name__}ZeroState"):
             return self._cell.zero_state(batch_size, dtype)
@@ -93,6 +110,8 @@ class Wrapper(RNNCell):
 
 class ResidualWrapper(Wrapper):
     """Adds the inputs to the output, or returns residual_fn(inputs, outputs) where that is given."""
+
+    _arguments = ("residual_fn",)
 
     def __init__(self, cell, residual_fn=None, **kwargs):
         super().__init__(cell, **kwargs)
@@ -105,6 +124,8 @@ class ResidualWrapper(Wrapper):
 
 class DeviceWrapper(Wrapper):
     """Builds the cell and its zero state on a device."""
+
+    _arguments = ("device",)
 
     def __init__(self, cell, device, **kwargs):
         super().__init__(cell, **kwargs)
@@ -129,6 +150,8 @@ class DropoutWrapper(Wrapper):
     for missing arguments.
     """
 
+    _arguments = ("variational_recurrent", "input_size", "seed")
+
     def __init__(
         self,
         cell,
@@ -145,16 +168,22 @@ class DropoutWrapper(Wrapper):
         super().__init__(cell, dtype=dtype, **kwargs)
         if dropout_state_filter_visitor is not None and not callable(dropout_state_filter_visitor):
             raise TypeError("dropout_state_filter_visitor must be callable")
-        self._filter = dropout_state_filter_visitor or _all_but_memory
+        self._dropout_state_filter = dropout_state_filter_visitor or _all_but_memory
         with v1.name_scope("DropoutWrapperInit"):
             self._keep = {
                 "input": _probability(input_keep_prob, "input_keep_prob"),
                 "state": _probability(state_keep_prob, "state_keep_prob"),
                 "output": _probability(output_keep_prob, "output_keep_prob"),
             }
-        self._variational, self._seed, self._noise = variational_recurrent, seed, {}
+        self._variational_recurrent, self._input_size = variational_recurrent, input_size
+        self._seed, self._noise = seed, {}
         if variational_recurrent:
             self._draw_noise(dtype, input_size)
+
+    def get_config(self):
+        """Returns the arguments by name, as the other wrappers do."""
+        kept = {f"{place}_keep_prob": keep for place, keep in self._keep.items()}
+        return {**super().get_config(), **kept, "dropout_state_filter_visitor": self._dropout_state_filter}
 
     def _draw_noise(self, dtype, input_size):
         if dtype is None:
@@ -190,7 +219,7 @@ class DropoutWrapper(Wrapper):
             inputs = self._dropped("input", inputs, inputs, turn)
         output, state = self._cell(inputs, state, scope=scope)
         if self._drops("state"):
-            wanted = nest.get_traverse_shallow_structure(self._filter, state)
+            wanted = nest.get_traverse_shallow_structure(self._dropout_state_filter, state)
             state = self._dropped("state", state, wanted, turn)
         if self._drops("output"):
             output = self._dropped("output", output, output, turn)
@@ -203,13 +232,13 @@ class DropoutWrapper(Wrapper):
         def drop(number, want, value, noise=None):
             if want is False:
                 return value
-            if not self._variational:
+            if not self._variational_recurrent:
                 return turn.draw(lambda: v1.nn.dropout(value, rate=1.0 - keep, seed=self._place_seed(place, number)))
             dropped = v1.divide(value, keep) * v1.floor(keep + noise)
             dropped.set_shape(value.get_shape())
             return dropped
 
-        noise = [self._noise[place]] if self._variational else []
+        noise = [self._noise[place]] if self._variational_recurrent else []
         return _numbered_map(wanted, drop, wanted, values, *noise)
 
 
