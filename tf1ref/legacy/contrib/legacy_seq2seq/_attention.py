@@ -66,8 +66,8 @@ def attention_decoder(
 ):
     """Unrolls a cell that reads attention_states, [batch, length, size], in each step. Returns (outputs, last state).
 
-    Each step joins its input and what was read last by a matrix, runs the cell, reads with the new state, and joins
-    the cell's output and what was read to [batch, output_size] (default: the cell's output_size).
+    A matrix joins a step's input and what was read last. The cell runs on that, and its new state reads. Another matrix
+    turns the cell's output and what was read into [batch, output_size]. output_size: None takes the cell's.
     loop_function(output, number) makes the next input. initial_state_attention: reads before the first step, too.
     Raises ValueError for an empty list of inputs, for num_heads below 1, and for sizes that are not known.
     """

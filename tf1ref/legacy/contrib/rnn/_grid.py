@@ -13,8 +13,8 @@ class TimeFreqLSTMCell(RNNCell):
     """One LSTM that goes over windows of the features (Li et al., 2016), and sees the output of the window below.
 
     The windows of feature_size features begin at every frequency_skip features. The state is [c, h] of each window in
-    one tensor, and the output the h of each. state_size is 2 * num_units for any number of windows, as in TF1: give
-    the state for several windows yourself. `initializer` has no effect, as in TF 1.15.
+    one tensor, and the output is the h of each. As in TF1, state_size is 2 * num_units for any number of windows.
+    Give the state of several windows yourself. `initializer` has no effect, as in TF 1.15.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class TimeFreqLSTMCell(RNNCell):
 class GridLSTMCell(RNNCell):
     """A grid of LSTMs over time and frequency (Kalchbrenner et al., 2015; Sainath and Li, 2016).
 
-    num_frequency_blocks: a list with the number of windows of each block; a window has feature_size features and begins
-    frequency_skip after the one before. start_freqindex_list and end_freqindex_list: the features of each block; None
-    is one block over all. share_time_frequency_weights: one set of weights for both directions.
+    num_frequency_blocks: a list with the number of windows of each block. A window has feature_size features and begins
+    frequency_skip after the one before. start_freqindex_list, end_freqindex_list: the features of each block. Without
+    them one block has all features. share_time_frequency_weights: one set of weights for both directions.
     couple_input_forget_gates: the forget gate is 1 - the input gate. The output is [h of time, h of frequency] of each
     window, and the state a named tuple of state_f00_b00_c, state_f00_b00_m and so on. With state_is_tuple=False it is
     one tensor, from which every block reads the first one's part, as in TF1.

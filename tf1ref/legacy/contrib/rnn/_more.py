@@ -35,9 +35,9 @@ class UGRNNCell(RNNCell):
 class IntersectionRNNCell(RNNCell):
     """The +RNN (Collins et al., 2017): a gated path along time and one along depth, from one matrix of [inputs, state].
 
-    The state is gh * state + (1 - gh) * tanh(h), the output gy * inputs + (1 - gy) * y_activation(y), in the order gh,
-    h, gy, y of the matrix. forget_bias is added to both gates. num_in_proj: a true value lets a matrix bring inputs of
-    another depth to num_units. Raises ValueError for such inputs without it.
+    The state is gh * state + (1 - gh) * tanh(h). The output is gy * inputs + (1 - gy) * y_activation(y). The matrix has
+    the order gh, h, gy, y, and forget_bias is added to both gates. num_in_proj: a true value projects inputs of another
+    depth to num_units. Raises ValueError for such inputs without it.
     """
 
     def __init__(

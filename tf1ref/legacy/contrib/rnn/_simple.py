@@ -59,8 +59,8 @@ class IndRNNCell(LayerRNNCell):
 class IndyLSTMCell(LayerRNNCell):
     """BasicLSTMCell whose units see only their own output (Gonnet and Deselaers, 2019).
 
-    The gates are inputs @ kernel_w + kernel_u * output + bias, in the order i, j, f, o. kernel_u is [1, 4 * units], and
-    starts with uniform numbers from -1 to 1. forget_bias is added to the forget gate.
+    The gates are inputs @ kernel_w + kernel_u * output + bias, in the order i, j, f, o. forget_bias is added to f.
+    kernel_u is [1, 4 * units], and starts with uniform numbers from -1 to 1.
     """
 
     def __init__(
