@@ -114,3 +114,17 @@ def test_an_initial_state_fits_the_inputs():
         ):  # fmt: skip
             with pytest.raises(ValueError, match=message):
                 cell.get_initial_state(*arguments)
+
+
+def test_a_model_of_keras_initializes_and_trains_a_cell():
+    keras = pytest.importorskip("tf_keras")
+    with v1.Graph().as_default(), v1.Session():
+        x = keras.Input((4, 3))
+        cell = contrib_rnn.GRUCell(2)
+        model = keras.models.Model(x, keras.layers.RNN(cell, unroll=True)(x))
+        assert [w.op.name for w in model.trainable_weights] == [w.op.name for w in cell.weights] and cell.weights
+        model.compile("sgd", "mse")
+        model.predict(X)
+        before = model.get_weights()
+        model.fit(X, np.ones((2, 2), "float32"), verbose=0)
+        assert all(np.abs(a - b).max() > 0 for a, b in zip(before, model.get_weights()))

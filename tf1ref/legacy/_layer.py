@@ -7,12 +7,14 @@ Every later call uses the same variables. `reuse=True` uses existing variables i
 import functools
 import inspect
 import re
+import sys
 import weakref
 from collections import Counter
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
 
+from tf1ref.legacy._input_spec import mismatch
 from tf1ref.legacy._layer_record import Record
 
 # The names of layers that were given no name, for each graph. They are counted from 1; scopes are not.
@@ -20,40 +22,6 @@ _NAMES = weakref.WeakKeyDictionary()
 # Defaults of arguments. Initializers hold no state.
 ZEROS, ONES = v1.zeros_initializer(), v1.ones_initializer()
 ACTIVATIONS = ("elu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
-
-
-class InputSpec:
-    """What a layer accepts: a rank (exact, at least, at most), and the sizes of axes by number."""
-
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None):
-        self.dtype, self.shape = dtype, shape
-        self.ndim = len(shape) if shape is not None else ndim
-        self.max_ndim, self.min_ndim = max_ndim, min_ndim
-        self.axes = axes or {}
-
-
-def _mismatch(spec, tensor):
-    """Returns what is wrong with a tensor, or None. spec: an InputSpec of this module or of Keras."""
-    if spec.dtype is not None and tensor.dtype.base_dtype != spec.dtype:
-        return f"expected dtype={spec.dtype}, found dtype={tensor.dtype.name}"
-    shape = tensor.get_shape()
-    rank = shape.rank
-    if rank is None:
-        needs_rank = any(limit is not None for limit in (spec.ndim, spec.min_ndim, spec.max_ndim))
-        return "its rank is undefined, but the layer requires a defined rank" if needs_rank else None
-    for limit, wrong in ((spec.ndim, rank != spec.ndim), (spec.min_ndim, rank < (spec.min_ndim or 0))):
-        if limit is not None and wrong:
-            return f"expected {'ndim' if limit is spec.ndim else 'min_ndim'}={limit}, found ndim={rank}"
-    if spec.max_ndim is not None and rank > spec.max_ndim:
-        return f"expected max_ndim={spec.max_ndim}, found ndim={rank}"
-    sizes = shape.as_list()
-    for axis, size in (spec.axes or {}).items():
-        size = getattr(size, "value", size)
-        if size is not None and sizes[int(axis)] not in (size, None):
-            return f"expected axis {axis} to have {size} elements, found {sizes[int(axis)]}"
-    if spec.shape is not None and not shape.is_compatible_with(spec.shape):
-        return f"expected shape={spec.shape}, found shape={shape}"
-    return None
 
 
 class Layer(Record):
@@ -64,6 +32,8 @@ class Layer(Record):
     """
 
     input_spec = None
+    # Keras sets it to True for a layer that is a part of one of its own: its optimizers train resource variables only.
+    _use_resource_variables = None
 
     def __init__(self, trainable=True, name=None, dtype=None, **kwargs):
         scope = kwargs.pop("_scope", None)
@@ -124,7 +94,7 @@ class Layer(Record):
 
     def _check(self, inputs):
         for index, (spec, tensor) in enumerate(zip(nest.flatten(self.input_spec or []), nest.flatten(inputs))):
-            wrong = spec and _mismatch(spec, tensor)
+            wrong = spec and mismatch(spec, tensor)
             if wrong:
                 made = f" ({self.weights[0].name} was made for it)" if self.weights else ""
                 raise ValueError(
@@ -189,7 +159,7 @@ class Layer(Record):
                 trainable=bool(trainable and self.trainable),
                 constraint=constraint,
                 partitioner=partitioner,
-                use_resource=use_resource,
+                use_resource=self._use_resource_variables or use_resource,
                 synchronization=synchronization,
                 aggregation=aggregation,
             )
@@ -209,6 +179,10 @@ class Layer(Record):
         is_trained = trainable and getattr(parts[0], "trainable", self.trainable)
         wanted = is_trained or (trainable and not self.trainable)
         (self._trainable_weights if wanted else self._non_trainable_weights).append(variable)
+        keras = sys.modules.get("tf_keras.src.backend")
+        if keras is not None:
+            for part in parts:
+                keras.track_variable(part)  # so that a model of Keras initializes it
 
     def _regularize_activity(self, inputs, outputs):
         if self._activity_regularizer is None:

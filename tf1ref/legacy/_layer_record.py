@@ -3,6 +3,7 @@
 import copy
 import inspect
 
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.trackable import base as trackable
 from tensorflow.python.trackable import data_structures
@@ -24,13 +25,16 @@ def _holds_tensor(value):
     return any(v1.is_tensor(each) or isinstance(each, v1.Variable) for each in nest.flatten(value))
 
 
-class Tracked(trackable.Trackable):
-    """An object for tf.train.Checkpoint. Variables and layers that are its attributes are saved and restored."""
+class Tracked(tf.Module):
+    """An object for tf.train.Checkpoint. Variables and layers that are its attributes are saved and restored.
+
+    Layers of TensorFlow 1 are a tf.Module. So a layer of Keras that has one as an attribute trains its variables.
+    """
 
     def __setattr__(self, name, value):
         if name not in _OWN and not name.startswith("_self_") and _holds_trackable(value):
             value = data_structures.sticky_attribute_assignment(trackable=self, value=value, name=name)
-        super().__setattr__(name, value)
+        object.__setattr__(self, name, value)  # tf.Module would wrap lists
 
     def _keep(self, attribute, value, names):
         """Sets an attribute whose objects are saved under names of their own. names: [(object, name)]."""

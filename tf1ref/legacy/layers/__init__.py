@@ -6,7 +6,8 @@ Each function makes a layer and calls it once. A class can be called again with 
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._conditions import smart_cond
-from tf1ref.legacy._layer import ZEROS, InputSpec, Layer, activation, functional
+from tf1ref.legacy._input_spec import InputSpec
+from tf1ref.legacy._layer import ZEROS, Layer, activation, functional
 from tf1ref.legacy.layers._convolutional import (
     Conv1D,
     Conv2D,

@@ -3,7 +3,8 @@
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._formats import data_format_of, from_last, padding_of, sizes, to_last, windows
-from tf1ref.legacy._layer import ZEROS, InputSpec, Layer, activation, functional
+from tf1ref.legacy._input_spec import InputSpec
+from tf1ref.legacy._layer import ZEROS, Layer, activation, functional
 
 _activation = activation  # The argument `activation` of the constructors hides the function of that name.
 

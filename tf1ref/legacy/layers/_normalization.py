@@ -8,7 +8,8 @@ ops, where it is that of a population (divided by n).
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy._conditions import constant_value, smart_cond
-from tf1ref.legacy._layer import ONES, ZEROS, InputSpec, Layer
+from tf1ref.legacy._input_spec import InputSpec
+from tf1ref.legacy._layer import ONES, ZEROS, Layer
 from tf1ref.legacy.layers._renorm import checked_clipping, corrected
 
 

@@ -197,7 +197,12 @@ class VariableDeviceChooser:
 
 
 def zero_initializer(ref, use_locking=True, name="zero_initializer"):
-    """Returns an op that fills a variable with zeros and returns it. A large variable needs no copy of the zeros."""
+    """Returns an op that fills a variable with zeros and returns it. A large variable needs no copy of the zeros.
+
+    The op fails with an OpError for a variable that has a value already.
+    """
     # An assignment to a resource variable has no lock.
     del use_locking
-    return v1.assign(ref, v1.zeros(ref.shape, ref.dtype.base_dtype), name=name)
+    fresh = v1.debugging.Assert(v1.logical_not(v1.is_variable_initialized(ref)), ["input is already initialized"])
+    with v1.control_dependencies([fresh]):
+        return v1.assign(ref, v1.zeros(ref.shape, ref.dtype.base_dtype), name=name)

@@ -8,7 +8,7 @@ from tensorflow.python.util import nest
 
 from tf1ref.legacy.contrib.legacy_seq2seq._decoders import either, embedded, likeliest
 from tf1ref.legacy.contrib.rnn._projections import EmbeddingWrapper, OutputProjectionWrapper
-from tf1ref.legacy.nn.rnn_cell._linear_map import linear
+from tf1ref.legacy.nn.rnn_cell._linear_map import Linear
 
 
 class _Heads:
@@ -31,7 +31,8 @@ class _Heads:
 
     def zeros(self, batch):
         """Returns what the heads have read before the first step."""
-        read = [v1.zeros(v1.stack([batch, self._size]), self._dtype) for _ in self._vectors]
+        shape = v1.stack([batch, self._size])
+        read = [v1.zeros(shape, self._dtype) for _ in self._vectors]
         for each in read:
             each.set_shape([None, self._size])
         return read
@@ -43,7 +44,7 @@ class _Heads:
 
     def _read(self, query, head):
         with v1.variable_scope(f"Attention_{head}"):
-            asked = v1.reshape(linear(query, self._size, True), [-1, 1, 1, self._size])
+            asked = v1.reshape(Linear(query, self._size, True)(query), [-1, 1, 1, self._size])
             hidden = v1.tanh(self._features[head] + v1.cast(asked, self._dtype))
             scores = v1.reduce_sum(self._vectors[head] * hidden, [2, 3])
             # The softmax is one of float32, whatever the dtype is.
@@ -100,7 +101,8 @@ def attention_decoder(
 
 
 def _joined(parts, size, dtype):
-    return linear([v1.cast(part, dtype) for part in parts], size, True)
+    parts = [v1.cast(part, dtype) for part in parts]
+    return Linear(parts, size, True)(parts)
 
 
 def _depth(inputs):

@@ -6,7 +6,8 @@ kernels' gradients ignore cell_clip, while the plain cells' gradients are 0 wher
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy._layer import InputSpec, Layer
+from tf1ref.legacy._input_spec import InputSpec
+from tf1ref.legacy._layer import Layer
 from tf1ref.legacy.nn.rnn_cell._base import LayerRNNCell, LSTMStateTuple
 
 

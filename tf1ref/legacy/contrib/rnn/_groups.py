@@ -3,7 +3,7 @@
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.nn.rnn_cell._base import LSTMStateTuple, RNNCell
-from tf1ref.legacy.nn.rnn_cell._linear_map import linear
+from tf1ref.legacy.nn.rnn_cell._linear_map import Linear
 
 
 class GLSTMCell(RNNCell):
@@ -43,7 +43,7 @@ class GLSTMCell(RNNCell):
         next_h = v1.sigmoid(o) * self._activation(next_c)
         if self._num_proj is not None:
             with v1.variable_scope("projection"):
-                next_h = linear(next_h, self._num_proj, False)
+                next_h = Linear(next_h, self._num_proj, False)(next_h)
         return next_h, LSTMStateTuple(next_c, next_h)
 
     def _gates(self, inputs, h):
@@ -55,7 +55,8 @@ class GLSTMCell(RNNCell):
         parts = []
         for number, (x, own) in enumerate(zip(v1.split(inputs, self._groups, 1), v1.split(h, self._groups, 1))):
             with v1.variable_scope(f"group{number}"):
-                product = linear(v1.concat([x, own], 1), 4 * self._num_units // self._groups, False)
+                joined = v1.concat([x, own], 1)
+                product = Linear(joined, 4 * self._num_units // self._groups, False)(joined)
             parts.append(v1.split(product, 4, 1))
         gates = []
         for name, each in zip("ijfo", zip(*parts)):

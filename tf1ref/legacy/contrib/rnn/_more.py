@@ -3,7 +3,7 @@
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.nn.rnn_cell._base import LayerRNNCell, LSTMStateTuple, RNNCell
-from tf1ref.legacy.nn.rnn_cell._linear_map import linear
+from tf1ref.legacy.nn.rnn_cell._linear_map import Linear
 
 
 class UGRNNCell(RNNCell):
@@ -61,8 +61,9 @@ class IntersectionRNNCell(RNNCell):
         with v1.variable_scope(v1.get_variable_scope(), initializer=self._initializer):
             if depth != self._num_units:
                 with v1.variable_scope("in_projection"):
-                    inputs = linear(inputs, self._num_units, True)
-            product = linear(v1.concat([inputs, state], 1), 4 * self._num_units, True)
+                    inputs = Linear(inputs, self._num_units, True)(inputs)
+            joined = v1.concat([inputs, state], 1)
+            product = Linear(joined, 4 * self._num_units, True)(joined)
         along_time, h, along_depth, y = v1.split(product, 4, axis=1)
         keep, carry = (v1.sigmoid(gate + self._forget_bias) for gate in (along_time, along_depth))
         next_state = keep * state + (1.0 - keep) * v1.tanh(h)

@@ -3,7 +3,7 @@
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.nn.rnn_cell._base import LSTMStateTuple, RNNCell
-from tf1ref.legacy.nn.rnn_cell._linear_map import linear
+from tf1ref.legacy.nn.rnn_cell._linear_map import Linear
 
 
 class PhasedLSTMCell(RNNCell):
@@ -39,7 +39,7 @@ class PhasedLSTMCell(RNNCell):
         gates = v1.sigmoid(self._map("mask_gates", [x, h], c, 2 * self._num_units))
         entry, forget = v1.split(gates, 2, axis=1)
         with v1.variable_scope("new_input"):
-            candidate = v1.tanh(linear([x, h], self._num_units, True))
+            candidate = v1.tanh(Linear([x, h], self._num_units, True)([x, h]))
         new_c = c * forget + entry * candidate
         new_h = v1.tanh(new_c) * v1.sigmoid(self._map("output_gate", [x, h], new_c, self._num_units))
         openness = self._openness(time)
@@ -48,8 +48,9 @@ class PhasedLSTMCell(RNNCell):
         return new_h, LSTMStateTuple(new_c, new_h)
 
     def _map(self, scope, parts, memory, size):
+        parts = [*parts, memory] if self._use_peepholes else parts
         with v1.variable_scope(scope):
-            return linear([*parts, memory] if self._use_peepholes else parts, size, True)
+            return Linear(parts, size, True)(parts)
 
     def _openness(self, time):
         """Returns k of the paper's equation 6, [batch, units]."""

@@ -6,7 +6,8 @@ import tensorflow.compat.v1 as v1
 from tensorflow.python.framework import tensor_util
 from tensorflow.python.util import nest
 
-from tf1ref.legacy._layer import ACTIVATIONS, InputSpec, Layer, activation
+from tf1ref.legacy._input_spec import InputSpec
+from tf1ref.legacy._layer import ACTIVATIONS, Layer, activation
 
 
 class LSTMStateTuple(namedtuple("LSTMStateTuple", ("c", "h"))):
@@ -57,6 +58,8 @@ class RNNCell(Layer):
 
     def _getter(self, getter, *args, **kwargs):
         """Makes a variable for `call` and remembers it."""
+        if self._use_resource_variables:
+            kwargs["use_resource"] = True
         variable = getter(*args, **kwargs)
         if all(variable is not known for known in self._trainable_weights + self._non_trainable_weights):
             self._remember(variable, list(variable) if hasattr(variable, "as_tensor") else [variable], True)
