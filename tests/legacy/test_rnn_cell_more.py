@@ -116,6 +116,7 @@ def test_an_initial_state_fits_the_inputs():
                 cell.get_initial_state(*arguments)
 
 
+@pytest.mark.slow
 def test_a_model_of_keras_initializes_and_trains_a_cell():
     keras = pytest.importorskip("tf_keras")
     with v1.Graph().as_default(), v1.Session():
