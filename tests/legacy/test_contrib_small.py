@@ -191,3 +191,14 @@ def test_functions_of_one_name_have_scopes_of_their_own():
         assert (one(), other()) == (5, 1)
         assert framework.current_arg_scope()[framework.arg_scope_func_key(one)] == {"size": 5}
     assert framework.arg_scope_func_key(len) == str(len)
+
+
+@pytest.mark.parametrize("resource", [False, True], ids="resource={}".format)
+def test_zero_initializer_refuses_a_variable_with_a_value(resource):
+    with v1.Graph().as_default(), v1.Session() as sess:
+        variable = v1.get_variable("a", [2, 3], initializer=v1.ones_initializer(), use_resource=resource)
+        zeros = framework.zero_initializer(variable)
+        sess.run(zeros)
+        np.testing.assert_array_equal(sess.run(variable), np.zeros((2, 3)))
+        with pytest.raises(v1.errors.OpError, match="input is already initialized"):
+            sess.run(zeros)

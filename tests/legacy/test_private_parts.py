@@ -36,6 +36,8 @@ X, H = RANDOM.randn(2, 3).astype(np.float32), RANDOM.randn(2, 4).astype(np.float
         "python.training.training_ops.apply_adam",
         "python.training.training_ops.resource_apply_gradient_descent",
         "estimator.DNNEstimator",
+        "python.util.nest.is_sequence",
+        "contrib.framework.nest.is_sequence",
         "nn.rnn_cell._linear",
         "models.rnn.rnn_cell._linear",
         "python.ops.rnn_cell._linear",

@@ -203,7 +203,7 @@ def test_compiled_wrapper_marks_ops():
     with v1.Graph().as_default() as graph:
         cell = rnn.CompiledWrapper(rnn.GRUCell(3))
         cell(v1.zeros([2, 6]), cell.zero_state(2, v1.float32))
-        kinds = {op.type for op in graph.get_operations() if "_XlaCompile" in op.node_def.attr}
+        kinds = {op.type for op in graph.get_operations() if op.node_def.attr["_XlaCompile"].b}
     assert "MatMul" in kinds
     assert cell.output_size == 3
 
