@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tf1ref.errors import InputError
 
@@ -32,16 +33,20 @@ def write(path: str | os.PathLike, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, data: bytes | Iterable[bytes]) -> Iterator[Path]:
+def replacing(path: Path, data: bytes | Iterable[bytes] | Callable[[BinaryIO], None]) -> Iterator[Path]:
     """Writes bytes, or an iterable of them, beside `path` and yields that file; renames it unless the body raises.
 
-    When anything is raised, the file beside is removed and `path` is as it was. Raises InputError when writing fails.
+    data may also be a function that writes to the open file. When anything is raised, the file beside is removed and
+    `path` is as it was. Raises InputError when writing fails.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
             with open(beside, "wb") as f:
-                f.writelines([data] if isinstance(data, (bytes, bytearray)) else data)
+                if callable(data):
+                    data(f)
+                else:
+                    f.writelines([data] if isinstance(data, (bytes, bytearray)) else data)
                 f.flush()
                 os.fsync(f.fileno())  # a rename on disk before its bytes would leave half a file
         except OSError as e:

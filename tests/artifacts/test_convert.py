@@ -11,6 +11,7 @@ from tf1ref import cli
 from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.convert import models as convert_models
+from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.verify import verify
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
@@ -112,15 +113,8 @@ def test_inputs_no_one_can_guess_are_said_or_given(saved, tmp_path):
 
 
 def test_what_answers_otherwise_is_not_left_behind(prefix, tmp_path, monkeypatch):
-    honest = convert_models.frozen
-
-    def dishonest(ready):
-        ready.values["layer/b"] = np.nextafter(B, np.float32(9))
-        frozen = honest(ready)
-        ready.values["layer/b"] = B
-        return frozen
-
-    monkeypatch.setattr(convert_models, "frozen", dishonest)
+    honest, other = freeze_bytes.pieces, np.nextafter(B, np.float32(9))
+    monkeypatch.setattr(freeze_bytes, "pieces", lambda g, values: honest(g, {**values, "layer/b": other}))
     (tmp_path / "old.pb").write_bytes(b"old")
     for name, force in (("old.pb", True), ("new.pb", False)):
         with pytest.raises(CheckFailed, match=r"what was written answers otherwise: y:0: \d of 6 elements differ"):

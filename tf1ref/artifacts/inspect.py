@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from tf1ref.artifacts.formats import recognise, streams, tensors
-from tf1ref.artifacts.graph import graphs, summaries
+from tf1ref.artifacts.graph import graphs, held, summaries
 from tf1ref.artifacts.graph.shapes import Shapes, dtype_name, elements, shape_of
 from tf1ref.data.formats import protos
 from tf1ref.errors import InputError, nearest
@@ -48,7 +48,7 @@ def inspect(path: str | os.PathLike[str]) -> Report:
 
     Raises InputError when it does not exist, is damaged or incomplete, or is not one of messages.KINDS.
     """
-    found = recognise.recognise(path)
+    found = recognise.recognise(path, lean=True)
     report = Report(found.path, found.kind, {os.path.basename(f): os.path.getsize(f) for f in found.files})
     if found.compression:
         report.records = streams.read(found.path, found.compression)
@@ -67,7 +67,7 @@ def node(path: str | os.PathLike[str], name: str) -> Node:
 
     Raises InputError when there is no graph or no such node. The message has the nearest names.
     """
-    found = recognise.recognise(path)
+    found = recognise.recognise(path, lean=True)
     if not found.graphs:
         raise InputError(f"{found.path}: {found.kind} without a graph: nodes are in the graph, PREFIX.meta or a .pb")
     wanted = name.partition(":")[0].lstrip("^")
@@ -99,7 +99,7 @@ def _node(one, function, nodes):
         shape=None if function else Shapes(by_name).of(one.name),
         inputs=[(i, op(i)) for i in one.input],
         readers=[(n.name, n.op) for n in readers],
-        attributes={key: _text(one.attr[key]) for key in sorted(one.attr)},
+        attributes={key: _text(one.attr[key]) for key in sorted(one.attr) if key != held.HELD},
     )
 
 

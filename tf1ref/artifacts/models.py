@@ -76,7 +76,7 @@ def load(path, signature="", tags=None):
     kind = weights.kind(path)
     if kind:
         return Artifact(path, kind, functools.partial(weights.read, path, kind))
-    found = recognise.recognise(path)
+    found = recognise.recognise(path, lean=True)
     if found.compression:
         return _graph(path, "events", _event_graph(path))
     if found.index and not found.graphs:
@@ -102,7 +102,7 @@ def ready(artifact, outputs, inputs, trust=False, tables=False):
     keys = {name: key for key, name in inputs.items()}
     fed = dict.fromkeys([t.name for t in answers.placeholders(graph)] + list(keys))
     inputs = {keys.get(name, tensor(name)[0]): name for name in fed}
-    values = dict(artifact.values(constants.variables(part.graph_def)))
+    values = artifact.values(constants.variables(part.graph_def))
     notes = artifact.notes + part.notes + layouts.note(part.graph_def)
     starts = list(part.starts.values())
     return Ready(part.graph_def, part.where, notes, values, inputs, outputs, part.tables, starts, part.files)
@@ -113,11 +113,8 @@ def fed(artifact, names):
 
     Raises InputError when a name is neither.
     """
-    found = {}
-    for name in names:
-        whole = artifact.inputs.get(name) or artifact.graph.tensors([name])[0]
-        found[name.removesuffix(":0")] = whole
-    return found
+    graph, nodes = artifact.graph, {node.name: node for node in artifact.graph_def.node}
+    return {n.removesuffix(":0"): artifact.inputs.get(n) or graph.tensor(n.strip(), nodes) for n in names}
 
 
 def asked(artifact, names):
@@ -125,7 +122,9 @@ def asked(artifact, names):
 
     Raises InputError when a name is neither.
     """
-    found = {}
+    names, found = list(names), {}
+    if names and artifact.outputs.keys().isdisjoint(names):
+        return artifact.graph.answers(names)
     for name in names:
         found.update({name: artifact.outputs[name]} if name in artifact.outputs else artifact.graph.answers([name]))
     return found

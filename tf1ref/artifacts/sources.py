@@ -61,7 +61,7 @@ def find(source, signature="", tags=None, values=""):
         check_options(source, signature, tags)
         model = checkpoint.find(source)
         return Source(model.where, model.meta_graph, model.values)
-    found = recognise.recognise(source)
+    found = recognise.recognise(source, lean=True)
     if found.kind.startswith("SavedModel"):
         return _saved_model(found, signature, tags)
     check_options(source, signature, tags)

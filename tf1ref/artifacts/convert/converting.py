@@ -1,17 +1,19 @@
 """Converts any artifact into any kind that can hold it, and proves that the result is the same."""
 
+import functools
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from tf1ref import files
-from tf1ref.artifacts import CheckFailed, Program, models, sources
+from tf1ref.artifacts import CheckFailed, Program, guesses, models, sources
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.convert import models as convert_models
 from tf1ref.artifacts.convert import weights as convert_weights
 from tf1ref.artifacts.formats import weights
+from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import guesses
+from tf1ref.artifacts.graph import constants
 from tf1ref.artifacts.verify import pairs as verify_pairs
 from tf1ref.artifacts.verify import verifying
 from tf1ref.errors import InputError
@@ -23,7 +25,7 @@ FILES = {
     "onnx": convert_models.onnx,
 }
 FOLDERS = {"saved_model": convert_models.saved_model, "checkpoint": convert_models.checkpoint}
-WEIGHTS = {"npz": weights.npz_bytes, "text": weights.text_bytes}
+WEIGHTS = {"npz": weights.write_npz, "text": weights.write_text}
 KINDS = ("checkpoint", "pb", "saved_model", "objects", "npz", "text", "pbtxt", "events", "onnx")
 ENDINGS = {".pb": "pb", ".pbtxt": "pbtxt", ".npz": "npz", ".txt": "text", ".onnx": "onnx"}
 # TensorBoard opens only files with this in their names.
@@ -121,6 +123,8 @@ def _convert_model(artifact, path, kind, options):
     ready = models.ready(artifact, outputs, inputs, options.trust)
     notes += _training(ready)
     made = ready
+    if kind in FILES:
+        freeze_bytes.check_size(ready.where, constants.variables(ready.graph_def))
     if kind == "saved_model" and ready.tables:
         made = models.ready(artifact, outputs, inputs, options.trust, tables=True)
     if kind in FOLDERS:
@@ -201,12 +205,12 @@ def _convert_weights(artifact, path, kind, options):
     if options.like:
         model = convert_weights.like(options.like)
         arrays, account = convert_weights.fitted(arrays, options.maps, model, where, options.partial)
-        write, wanted = convert_weights.fit, {key: arrays[key] for key in model.keys}
+        write, wanted = convert_weights.fit, weights.Lazy.of(arrays, {key: key for key in model.keys})
     else:
         arrays, account = convert_weights.renamed(arrays, options.maps, where)
         write, wanted = getattr(convert_weights, kind, None), arrays
     if kind in WEIGHTS:
-        with files.replacing(path, WEIGHTS[kind](arrays)) as written:
+        with files.replacing(path, functools.partial(WEIGHTS[kind], arrays)) as written:
             compared = options.verify and _check_weights(wanted, weights.read(written, kind), where)
     else:
         with convert_files.replacing(path) as written:

@@ -1,13 +1,18 @@
 """Writes a model that answers as each kind of artifact: SavedModel, checkpoint, GraphDef, event file, ONNX."""
 
 import contextlib
+import dataclasses
+import functools
+import gc
 import importlib.util
+import operator
 import re
+from collections import Counter
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf import text_format
-from google.protobuf.message import DecodeError, EncodeError
+from google.protobuf.message import DecodeError
 from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.eager import context
@@ -16,7 +21,9 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.formats import messages, weights
-from tf1ref.artifacts.graph import answers, constants, graphs
+from tf1ref.artifacts.freeze import bytes as freeze_bytes
+from tf1ref.artifacts.graph import answers, constants, graphs, held
+from tf1ref.artifacts.graph.shapes import shape_of
 from tf1ref.artifacts.models import Ready
 from tf1ref.data.formats import records
 from tf1ref.errors import InputError, one_line
@@ -42,11 +49,8 @@ def frozen(ready):
 
 
 def pb(ready):
-    """Returns the bytes of a frozen GraphDef. The same model gives the same bytes."""
-    try:
-        return frozen(ready).SerializeToString(deterministic=True)
-    except (EncodeError, ValueError) as e:
-        raise InputError(f"{ready.where}: more than the 2 GB one file holds: {one_line(e)}") from e
+    """Returns the bytes of a frozen GraphDef, in pieces. The same model gives the same bytes."""
+    return freeze_bytes.pieces(ready.but(constants.without_values(ready, ready.values)), ready.values)
 
 
 def pbtxt(ready):
@@ -60,7 +64,7 @@ def pbtxt(ready):
 def events(ready):
     """Returns an event file that shows the frozen graph in TensorBoard."""
     start = v1.Event(file_version=EVENTS)
-    return b"".join(records.framed(e.SerializeToString()) for e in (start, v1.Event(graph_def=pb(ready))))
+    return b"".join(records.framed(e.SerializeToString()) for e in (start, v1.Event(graph_def=b"".join(pb(ready)))))
 
 
 def onnx(ready):
@@ -88,7 +92,8 @@ def saved_model(ready, folder, trainable=()):
     with _session(ready, trainable) as (sess, graph), convert_files.writing(folder):
         builder = v1.saved_model.Builder(str(folder))
         fed = {key: graph.get_tensor_by_name(name) for key, name in keys(ready.inputs).items()}
-        fetched = {key: _value(graph, name) for key, name in keys(ready.outputs).items()}
+        lower = Counter(op.name.lower() for op in graph.get_operations())
+        fetched = {key: _value(graph, name, lower) for key, name in keys(ready.outputs).items()}
         inputs, outputs = (
             {key: v1.saved_model.build_tensor_info(end) for key, end in ends.items()} for ends in (fed, fetched)
         )
@@ -118,25 +123,27 @@ def _without_paths(path, names):
 
 def check_loads(folder, where):
     """Loads the SavedModel `folder` in a session and by tf.saved_model.load. Raises CheckFailed when that fails."""
-    with v1.Session(graph=v1.Graph()) as sess:
-        try:
-            with sess.graph.as_default():
-                v1.saved_model.load(sess, [v1.saved_model.SERVING], str(folder))
-            with context.eager_mode():
-                tf.saved_model.load(str(folder))
-        except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as e:
-            raise CheckFailed(f"{where}: what was written does not load: {one_line(e)}: convert to pb") from e
+    try:
+        with v1.Graph().as_default() as graph, v1.Session(graph=graph) as sess:
+            v1.saved_model.load(sess, [v1.saved_model.SERVING], str(folder))
+        del sess
+        with context.eager_mode():
+            tf.saved_model.load(str(folder))
+    except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as e:
+        raise CheckFailed(f"{where}: what was written does not load: {one_line(e)}: convert to pb") from e
+    finally:
+        # What was loaded holds the weights, in circles of references.
+        gc.collect()
 
 
-def _value(graph, name):
+def _value(graph, name, lower):
     """Returns the tensor `name` in a form for the outputs of a signature.
 
     No function of TF2 returns a reference to a variable. tf.saved_model.load loses one of two nodes whose names differ
     in the case of letters alone, such as add and Add.
     """
     tensor = graph.get_tensor_by_name(name)
-    twins = [op for op in graph.get_operations() if op.name.lower() == tensor.op.name.lower()]
-    if tensor.dtype._is_ref_dtype or len(twins) > 1:
+    if tensor.dtype._is_ref_dtype or lower[tensor.op.name.lower()] > 1:
         return tf.identity(tensor, name=f"{tensor.op.name}/value")
     return tensor
 
@@ -159,8 +166,9 @@ def thawed(ready):
     for node in graph_def.node:
         if node.name in values:
             node.op = "VariableV2"
-            del node.attr["value"]
-            node.attr["shape"].shape.CopyFrom(tf.TensorShape(values[node.name].shape).as_proto())
+            node.attr["shape"].shape.CopyFrom(node.attr["value"].tensor.tensor_shape)
+            for name in ("value", held.HELD):
+                node.attr.pop(name, None)
     return Ready(graph_def, ready.where, ready.notes, values, ready.inputs, ready.outputs)
 
 
@@ -177,27 +185,37 @@ def trainable(message):
 @contextlib.contextmanager
 def _session(ready, trained):
     """Yields (session, graph). The variables have their values and are in the collections where Savers look."""
+    ready = _with_held(ready)
     graph = ready.imported()
     with graph.as_default(), v1.Session(config=v1.ConfigProto(allow_soft_placement=True)) as sess:
         found = []
         for node in constants.variables(ready.graph_def):
-            value = ready.values[node.name]
-            variable = _variable(graph, node, value, node.name in trained)
+            shape = tf.TensorShape(shape_of(node.attr["shape"].shape))
+            shape = shape if shape.is_fully_defined() else ready.values[node.name].shape
+            variable = _variable(graph, node, shape, node.name in trained)
             v1.add_to_collection(v1.GraphKeys.GLOBAL_VARIABLES, variable)
             if variable.trainable:
                 v1.add_to_collection(v1.GraphKeys.TRAINABLE_VARIABLES, variable)
-            found.append((variable.initializer, variable.initializer.inputs[1], value))
+            found.append((variable.initializer, variable.initializer.inputs[1], node.name))
         try:
-            answers.assign(sess, found)
+            answers.assign(sess, ((op, start, ready.values[name]) for op, start, name in found))
         except tf.errors.OpError as e:
             raise InputError(f"{ready.where}: the graph does not run here: {one_line(e)}") from e
         yield sess, graph
 
 
-def _variable(graph, node, value, trained):
+def _with_held(ready):
+    """Returns `ready` with a variable for each large constant, so that it does not lie in the graph."""
+    large = {name: functools.partial(held.array, node) for name, node in held.variables(ready.graph_def).items()}
+    there = {name: functools.partial(operator.getitem, ready.values, name) for name in ready.values}
+    values = weights.Lazy({**there, **large})
+    return dataclasses.replace(ready, graph_def=held.importable(ready.graph_def), values=values)
+
+
+def _variable(graph, node, shape, trained):
     """Returns a Variable for the nodes of one, since an imported graph has no such objects."""
     handle, dtype = graph.get_tensor_by_name(f"{node.name}:0"), tf.as_dtype(node.attr["dtype"].type)
-    start = tf.zeros(value.shape, dtype, name=f"{node.name}/Initializer/zeros")
+    start = tf.zeros(shape, dtype, name=f"{node.name}/Initializer/zeros")
     resource = handle.dtype == tf.resource
     if resource:
         assign = tf.raw_ops.AssignVariableOp(resource=handle, value=start, name=f"{node.name}/Assign")

@@ -1,5 +1,8 @@
 """Renames weights and writes them by name: npz, text, a checkpoint of names or one of objects."""
 
+import functools
+import operator
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,10 +43,10 @@ def renamed(arrays, maps, where):
     if lacking:
         raise InputError(f"{where}: holds no {lacking[0]!r} to map{nearest(lacking[0], arrays)}")
     names = {old: maps.get(old, old) for old in arrays}
-    twice = [new for new in names.values() if list(names.values()).count(new) > 1]
+    twice = [new for new, count in Counter(names.values()).items() if count > 1]
     if twice:
         raise InputError(f"{where}: two variables would be called {twice[0]!r}: map them to names of their own")
-    return {new: arrays[old] for old, new in names.items()}, Account(names)
+    return weights.Lazy.of(arrays, {new: old for old, new in names.items()}), Account(names)
 
 
 def checkpoint(arrays, folder):
@@ -55,20 +58,25 @@ def objects(arrays, folder):
     """Writes {name: array} as a checkpoint of objects. layer/w becomes the attribute w of the attribute layer."""
     tree = TrackableObjectGraph()
     tree.nodes.add()
-    found = {}
+    found, children = {}, {}
     for name in [*sorted(arrays), COUNTER]:
-        at = tree.nodes[0]
+        place = 0
         for part in name.split("/"):
-            child = next((c.node_id for c in at.children if c.local_name == part), None)
-            if child is None:
-                child = len(tree.nodes)
-                at.children.add(node_id=child, local_name=part)
+            child = children.setdefault((place, part), len(tree.nodes))
+            if child == len(tree.nodes):
+                tree.nodes[place].children.add(node_id=child, local_name=part)
                 tree.nodes.add()
-            at = tree.nodes[child]
+            place = child
+        at = tree.nodes[place]
         key = name.replace(".", "..") + weights.VALUE
         at.attributes.add(name="VARIABLE_VALUE", full_name=name, checkpoint_key=key)
-        found[key] = arrays.get(name, np.int64(1))
-    _save({**found, OBJECTS: np.array(tree.SerializeToString(deterministic=True), object)}, folder)
+        found[key] = functools.partial(_or_one, arrays, name)
+    found[OBJECTS] = lambda: np.array(tree.SerializeToString(deterministic=True), object)
+    _save(weights.Lazy(found), folder)
+
+
+def _or_one(arrays, name):
+    return arrays[name] if name in arrays else np.int64(1)
 
 
 @dataclass
@@ -104,16 +112,17 @@ def fitted(arrays, maps, model, where, partial=False):
         raise InputError(f"{where}: holds no {lacking[0]!r} to map{nearest(lacking[0], arrays)}")
     sources = {new: old for old, new in maps.items()}
     sources.update({name: name for name in arrays if name not in maps and name not in sources})
-    full = [name for _, name in model.keys.values()]
-    account, found = Account({}), dict(model.values)
+    full = Counter(name for _, name in model.keys.values())
+    account = Account({})
+    found = {key: functools.partial(operator.getitem, model.values, key) for key in model.values}
     for key, (path, name) in model.keys.items():
-        candidates = [path, *([name] if full.count(name) == 1 else [])]
+        candidates = [path, *([name] if full[name] == 1 else [])]
         old = next((sources[c] for c in candidates if c in sources), None)
         if old is None:
             account.unmatched.append(path)
             continue
         _check(arrays[old], model.values[key], old, path, where)
-        account.matched[old], found[key] = path, arrays[old]
+        account.matched[old], found[key] = path, functools.partial(operator.getitem, arrays, old)
     account.unused = sorted(arrays.keys() - account.matched)
     for old, new in maps.items():
         if old not in account.matched:
@@ -121,7 +130,7 @@ def fitted(arrays, maps, model, where, partial=False):
             raise InputError(f"--map {old}={new}: {model.where} holds no {new!r}{near}")
     if account.unmatched and not partial:
         raise InputError(_words(account, model.where, where))
-    return found, account
+    return weights.Lazy(found), account
 
 
 def fit(found, folder):

@@ -194,6 +194,8 @@ def saved_names(meta):
     In the last case the restore op is the call of a function.
     """
     library = {f.signature.name: f for f in meta.graph_def.library.function}
+    # One op may restore all variables: its list of names is read once, not once for each.
+    lists: dict[str, list[str]] = {}
     nodes = {node.name: node for node in meta.graph_def.node}
     stack, seen, names = [tensor(meta.saver_def.restore_op_name)[0]], set(), {}
     while stack:
@@ -204,25 +206,25 @@ def saved_names(meta):
         function = library.get(node.attr["f"].func.name) if "f" in node.attr else None
         if function is not None:
             arguments = {a.name: tensor(i)[0] for a, i in zip(function.signature.input_arg, node.input)}
-            names.update(_assigned({n.name: n for n in function.node_def}, function.node_def, arguments))
+            names.update(_assigned({n.name: n for n in function.node_def}, function.node_def, arguments, {}))
         elif node.op in ("Assign", "AssignVariableOp"):
-            names.update(_assigned(nodes, [node], {}))
+            names.update(_assigned(nodes, [node], {}, lists))
         else:
             stack += [tensor(i)[0] for i in node.input if i[0] == "^"]
     return names
 
 
-def _assigned(nodes, candidates, arguments):
+def _assigned(nodes, candidates, arguments, lists):
     """Yields (variable, (key, slice)) for each assignment of a restored value among `candidates`."""
     for node in candidates:
         if node.op in ("Assign", "AssignVariableOp") and len(node.input) > 1:
-            saved = _restored(nodes, node.input[1])
+            saved = _restored(nodes, node.input[1], lists)
             if saved:
                 name = tensor(node.input[0])[0]
                 yield arguments.get(name, name), saved
 
 
-def _restored(nodes, reference):
+def _restored(nodes, reference, lists):
     """Returns (key, slice) of the restored tensor `reference`. Returns None for another tensor or a damaged op."""
     name, index = tensor(reference)
     for _ in range(len(nodes)):
@@ -232,7 +234,10 @@ def _restored(nodes, reference):
         name, index = tensor(node.input[0])
     if node is None or node.op not in ("RestoreV2", "RestoreSlice", "Restore"):
         return None
-    found = [_strings(nodes.get(tensor(i)[0])) for i in node.input[1:]]
+    for name in (tensor(i)[0] for i in node.input[1:]):
+        if name not in lists:
+            lists[name] = _strings(nodes.get(name))
+    found = [lists[tensor(i)[0]] for i in node.input[1:]]
     if not found or not all(found):
         return None
     # A list whose last strings are equal may be written without them.

@@ -4,6 +4,7 @@ Protocol buffers have no magic number. Bytes count as a GraphDef when they parse
 and inputs that can be names. A file is read once and parsed. Nothing in it is imported or run.
 """
 
+import mmap
 import os
 import re
 
@@ -11,6 +12,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from tf1ref.artifacts.formats import foreign
+from tf1ref.artifacts.graph import held
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.data.formats.protos import GraphDef, MetaGraphDef, SavedModel
 from tf1ref.errors import InputError, one_line
@@ -37,8 +39,11 @@ INPUT = re.compile(r"\^?[^:^\s]{1,4096}(:\d{1,9})?")
 BACK = ("NextIteration", "RefNextIteration")  # only these edges may close a circle
 
 
-def read(path, start):
-    """Returns (kind in words, message) of the file `path`, whose first bytes are `start`. Raises InputError."""
+def read(path, start, lean=False):
+    """Returns (kind in words, message) of the file `path`, whose first bytes are `start`. Raises InputError.
+
+    lean: leaves the values of large constants in the file (graph/held.py).
+    """
     # A comment may be longer than the bytes that were read so far.
     if start.lstrip()[:1] == b"#":
         with open(path, "rb") as file:
@@ -53,10 +58,11 @@ def read(path, start):
         raise InputError(f"{path}: not recognised, it starts with {start[:8].hex(' ')}: give {KINDS}")
     if os.path.getsize(path) > MOST_BYTES:
         raise InputError(f"{path}: more than the 2 GB of one protocol buffer: give {KINDS}")
-    data, wrongs = _bytes(path), []
+    lean, wrongs = lean and os.path.getsize(path) >= held.LARGE, []
+    data = b"" if lean else _bytes(path)
     for message in (GraphDef, MetaGraphDef, SavedModel):
         try:
-            parsed = message.FromString(data)
+            parsed = message.FromString(_lean(path, message.DESCRIPTOR.name) if lean else data)
         except DecodeError:
             continue
         wrong = _wrong(parsed)
@@ -88,6 +94,11 @@ def _text(path, message):
 def _bytes(path):
     with open(path, "rb") as f:
         return f.read()
+
+
+def _lean(path, kind):
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return held.lean(content, kind, path)
 
 
 def _wrong(parsed):

@@ -33,20 +33,20 @@ class Found:
     compression: str = ""
 
 
-def recognise(path):
-    """Returns what is at `path`.
+def recognise(path, lean=False):
+    """Returns what is at `path`. lean: leaves the values of large constants in their file (graph/held.py).
 
     Raises InputError when nothing is there, or something that is damaged or not in KINDS.
     """
     path = os.fspath(path)
     if os.path.isdir(path):
-        return _folder(path)
+        return _folder(path, lean)
     if PART.search(path) and not path.endswith(".meta"):
         return _checkpoint(PART.sub("", path))
     if not os.path.exists(path):
         return _prefix(path)
     if os.path.basename(path) == STATE and _state(path):
-        return _folder(os.path.dirname(path) or ".")
+        return _folder(os.path.dirname(path) or ".", lean)
     with indexes.mapped(path) as content:
         start = content[:4096]
     version = indexes.version(path)
@@ -55,7 +55,7 @@ def recognise(path):
     compression = streams.compression(start)
     if compression:
         return Found(path, "records", [path], compression=compression)
-    kind, message = messages.read(path, start)
+    kind, message = messages.read(path, start, lean)
     if kind.startswith("SavedModel"):
         return _saved_model(path, kind, message)
     prefix = path.removesuffix(".meta")
@@ -64,13 +64,13 @@ def recognise(path):
     return Found(path, kind, [path], [message])
 
 
-def _folder(path):
+def _folder(path, lean):
     models = [os.path.join(path, name) for name in MODELS if os.path.isfile(os.path.join(path, name))]
     if models:
-        return recognise(models[0])
+        return recognise(models[0], lean)
     versions = sorted(p for name in MODELS for p in glob.glob(os.path.join(glob.escape(path), "*", name)))
     if len(versions) == 1:
-        return recognise(versions[0])
+        return recognise(versions[0], lean)
     if versions:
         names = ", ".join(os.path.basename(os.path.dirname(p)) for p in versions[:8])
         raise InputError(f"{path}: holds {len(versions)} SavedModels: name one of its folders: {names}")

@@ -7,10 +7,14 @@ The text says every number in full, so that it can be read back to the bit:
     0.5 -1.25 3.0 0.1
 """
 
+import contextlib
+import functools
 import io
+import operator
 import os
 import re
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -19,8 +23,9 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from tf1ref.artifacts.formats import checkpoint, foreign
 from tf1ref.artifacts.formats.indexes import OBJECTS
-from tf1ref.artifacts.graph import effects, graphs
+from tf1ref.artifacts.graph import effects, graphs, held
 from tf1ref.artifacts.graph.graphs import tensor
+from tf1ref.artifacts.graph.shapes import dtype_name
 from tf1ref.errors import InputError, one_line
 
 HEADER = "# tf1ref weights 1"
@@ -30,6 +35,31 @@ ZIP = b"PK\x03\x04"
 READ = re.compile(r"(.*/)?(read|Read|\w*ReadVariableOp(_\d+)?)")
 PER_LINE = 8
 NUMBERS = "fiubc"  # numpy's kinds that are written as text
+
+
+class Lazy(Mapping):
+    """{name: array}. Each array is read when it is asked for. `reads`: {name: function that returns the array}."""
+
+    def __init__(self, reads):
+        self._reads = reads
+
+    @classmethod
+    def of(cls, arrays, names):
+        """Returns the Lazy of {name: key in the mapping `arrays`}."""
+        return cls({name: functools.partial(operator.getitem, arrays, key) for name, key in names.items()})
+
+    def __getitem__(self, name):
+        return self._reads[name]()
+
+    def __contains__(self, name):
+        # Mapping's own method would read the value.
+        return name in self._reads
+
+    def __iter__(self):
+        return iter(self._reads)
+
+    def __len__(self):
+        return len(self._reads)
 
 
 def kind(path):
@@ -53,7 +83,7 @@ def read(path, kind):
 
 
 def saved(prefix):
-    """Returns {name: array} of a checkpoint.
+    """Returns the Lazy {name: array} of a checkpoint.
 
     In a checkpoint of objects the names are those of its variables, or paths (layer/w) when two variables have one
     name.
@@ -62,16 +92,28 @@ def saved(prefix):
     found = raw(prefix)
     if OBJECTS not in found:
         return found
-    objects = tree(found.pop(OBJECTS), prefix)
-    names = {key: name for key, name in object_names(objects).items() if key in found}
-    return {names[key]: found[key] for key in sorted(names, key=names.get)}
+    objects = tree(found[OBJECTS], prefix)
+    names = {name: key for key, name in object_names(objects).items() if key in found}
+    return Lazy.of(found, {name: names[name] for name in sorted(names)})
 
 
 def raw(prefix):
-    """Returns {key: array} of everything in a checkpoint, by its own keys. Raises InputError as `saved` does."""
-    try:
+    """Returns the Lazy {key: array} of everything in a checkpoint, by its own keys. Raises InputError as `saved`."""
+    with _damage(prefix):
         reader = checkpoint.reader(os.fspath(prefix))
-        return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+        names = sorted(reader.get_variable_to_shape_map())
+
+    def read(name):
+        with _damage(prefix):
+            return reader.get_tensor(name)
+
+    return Lazy({name: functools.partial(read, name) for name in names})
+
+
+@contextlib.contextmanager
+def _damage(prefix):
+    try:
+        yield
     except (tf.errors.OpError, ValueError, RuntimeError) as e:
         raise InputError(f"{prefix}: damaged or incomplete: {one_line(e)}") from e
 
@@ -113,45 +155,66 @@ def constants(path, graph_def):
     nodes = {node.name: node for node in graph_def.node if node.op == "Const"}
     reads = [n for n in graph_def.node if n.op == "Identity" and READ.fullmatch(n.name) and n.input]
     names = dict.fromkeys(name for name in (tensor(n.input[0])[0] for n in reads) if name in nodes)
-    try:
-        if names:
-            return {name: tf.make_ndarray(nodes[name].attr["value"].tensor) for name in sorted(names)}
-        arrays = {name: tf.make_ndarray(node.attr["value"].tensor) for name, node in sorted(nodes.items())}
-    except (TypeError, ValueError) as e:
-        raise InputError(f"{path}: damaged: a constant cannot be read: {one_line(e)}") from e
-    found = {name: a for name, a in arrays.items() if a.size > 1 and np.issubdtype(a.dtype, np.inexact)}
+    reads = {name: _reading(nodes[name], path) for name in sorted(names or nodes)}
+    if names:
+        return Lazy(reads)
+    found = {name: read for name, read in reads.items() if _is_weight(nodes[name], read)}
     if not found:
         raise InputError(f"{path}: holds no weights: no constant in it was a variable; give the checkpoint")
-    return found
+    return Lazy(found)
+
+
+def _reading(node, path):
+    """Returns the function that returns the value of a Const. One that is in memory is read now."""
+    if held.is_held(node):
+        return functools.partial(held.array, node)
+    try:
+        value = tf.make_ndarray(node.attr["value"].tensor)
+    except (TypeError, ValueError) as e:
+        raise InputError(f"{path}: damaged: a constant cannot be read: {one_line(e)}") from e
+    return lambda: value
+
+
+def _is_weight(node, read):
+    """Returns True for floats with more than one element."""
+    if held.is_held(node):
+        return "float" in dtype_name(node.attr["dtype"].type)
+    return read().size > 1 and np.issubdtype(read().dtype, np.inexact)
 
 
 def npz_bytes(arrays):
     """Returns an npz of {name: array} without a pickle. The same arrays give the same bytes."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED, allowZip64=True) as z:
-        for name in sorted(arrays):
-            with z.open(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as f:
-                np.lib.format.write_array(f, _plain(arrays[name], name), allow_pickle=False)
+    write_npz(arrays, packed)
     return packed.getvalue()
 
 
-def text_bytes(arrays):
-    """Returns {name: array} as text. Each number has the fewest digits that restore its bits.
+def write_npz(arrays, file):
+    """Writes what npz_bytes returns to an open file, one array at a time."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as z:
+        for name in sorted(arrays):
+            with z.open(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), "w", force_zip64=True) as f:
+                np.lib.format.write_array(f, _plain(arrays[name], name), allow_pickle=False)
 
-    >>> print(text_bytes({"w": np.float32([0.1, 2])}).decode().strip())
+
+def write_text(arrays, file):
+    """Writes {name: array} as text to an open file. Each number has the fewest digits that restore its bits.
+
+    >>> write_text({"w": np.float32([0.1, 2])}, found := io.BytesIO())
+    >>> print(found.getvalue().decode().strip())
     # tf1ref weights 1
     w float32 [2]
     0.1 2.0
     """
-    lines = [HEADER]
+    file.write(f"{HEADER}\n".encode())
     for name in sorted(arrays):
         array = _plain(arrays[name], name)
         if array.dtype.kind not in NUMBERS:
             raise InputError(f"{name}: {array.dtype} cannot be written as numbers: convert to npz")
-        lines.append(f"{name} {array.dtype} {list(array.shape)}")
-        words = [_word(x) for x in array.ravel()]
-        lines += [" ".join(words[i : i + PER_LINE]) for i in range(0, len(words), PER_LINE)]
-    return ("\n".join(lines) + "\n").encode()
+        file.write(f"{name} {array.dtype} {list(array.shape)}\n".encode())
+        flat = array.reshape(-1)
+        for i in range(0, flat.size, PER_LINE):
+            file.write((" ".join(map(_word, flat[i : i + PER_LINE])) + "\n").encode())
 
 
 def _word(x):
@@ -182,9 +245,22 @@ def _plain(array, name):
 
 
 def _npz(path):
+    with _no_npz(path):
+        # It stays open as long as the Lazy may read.
+        z = np.load(path, allow_pickle=False)
+        names = z.files
+
+    def read(name):
+        with _no_npz(path):
+            return z[name]
+
+    return Lazy({name: functools.partial(read, name) for name in names})
+
+
+@contextlib.contextmanager
+def _no_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as z:
-            return {name: z[name] for name in z.files}
+        yield
     except (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as e:
         raise InputError(f"{path}: cannot be read as an npz without pickled objects: {one_line(e)}") from e
     except MemoryError as e:

@@ -8,8 +8,10 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
+from tf1ref.artifacts.graph import held
 from tf1ref.artifacts.graph.constants import constant
 from tf1ref.artifacts.graph.graphs import copy
+from tf1ref.artifacts.graph.shapes import elements, shape_of, width
 from tf1ref.errors import InputError
 
 # A variable of this many bytes or more is not copied into a message.
@@ -19,6 +21,18 @@ MOST_BYTES = 2**31 - 1  # the most bytes in one protocol buffer
 AS_CONTENT = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8")
 # These tags are a field's number and "bytes follow": GraphDef.node, NodeDef.attr, its value, its tensor, the numbers.
 NODE, ATTR, VALUE, TENSOR, CONTENT = (number << 3 | 2 for number in (1, 5, 2, 8, 4))
+
+
+def check_size(where, variables):
+    """Raises InputError when the weights of `variables`, NodeDefs, are more than one protocol buffer holds."""
+    total = sum(
+        (elements(shape_of(v.attr["shape"].shape)) or 0) * (width(v.attr["dtype"].type) or 0) for v in variables
+    )
+    if total > MOST_BYTES:
+        raise InputError(
+            f"{where}: {total:,} bytes of weights, more than the 2 GB one file holds: "
+            "convert it to a saved_model or a checkpoint, or freeze a part of it, by --outputs"
+        )
 
 
 def pieces(graph, values):
@@ -33,12 +47,15 @@ def pieces(graph, values):
         rest.library.CopyFrom(graph_def.library)
     for node in graph_def.node:
         lacks = node.name in values and "value" not in node.attr
-        array = np.asarray(values[node.name]) if lacks else None
+        array = np.asarray(values[node.name]) if lacks else held.array(node) if held.is_held(node) else None
+        if array is not None:
+            node = copy(node)
+            for name in ("value", held.HELD):
+                node.attr.pop(name, None)
         if array is not None and array.nbytes >= LARGE and array.dtype in AS_CONTENT:
             found = _node_pieces(node, array)
         else:
             if array is not None:
-                node = copy(node)
                 constant(node, node.name, array, node.attr["dtype"].type)
             found = [_field(NODE, node.SerializeToString(deterministic=True))]
         total += sum(len(piece) for piece in found)

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
-from google.protobuf.message import DecodeError
 
 from tf1ref import files
-from tf1ref.artifacts import CheckFailed, Program
+from tf1ref.artifacts import CheckFailed, Program, guesses
 from tf1ref.artifacts import sources as freeze_sources
+from tf1ref.artifacts.formats import messages
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import folding as freeze_folding
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import answers, constants, graphs, guesses, layouts, parts
+from tf1ref.artifacts.graph import answers, constants, graphs, layouts, parts
 from tf1ref.errors import InputError, one_line
 
 
@@ -81,6 +81,7 @@ def freeze(
     found = freeze_sources.find(source, chosen.signature, chosen.tags, chosen.checkpoint)
     model = _model(found, outputs, inputs, chosen)
     variables = constants.variables(model.part.graph_def)
+    freeze_bytes.check_size(found.where, variables)
     values = found.read(variables, chosen.ema)
     model.notes.extend(_averages(values, chosen.ema, found.where))
     frozen = _frozen(model.part, values, chosen.fold)
@@ -143,8 +144,9 @@ def check(graph, values, written, outputs, feed=None, difference=answers.differe
     """
     source = answers.Model(graph, outputs, values)
     try:
-        reread = answers.Model(graph.but(v1.GraphDef.FromString(written.read_bytes())), outputs)
-    except (InputError, DecodeError) as e:
+        _, found = messages.read(written, written.open("rb").read(64), lean=True)
+        reread = answers.Model(graph.but(found), outputs)
+    except InputError as e:
         raise CheckFailed(f"what was written is no graph: {one_line(e)}") from e
     feed = feed or {}
     guessed = answers.fed([t for t in source.inputs if t.name not in feed])

@@ -1,14 +1,16 @@
 """What graphs answer: inputs that are made for placeholders, runs of a graph, and the first tensor that differs."""
 
+import functools
 import itertools
 import math
+import operator
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
-from tf1ref.artifacts.graph import feeds, layouts, memory
+from tf1ref.artifacts.graph import feeds, held, layouts, memory
 from tf1ref.artifacts.graph.constants import variables
 from tf1ref.artifacts.graph.graphs import all_nodes, copy
 from tf1ref.errors import one_line
@@ -112,13 +114,17 @@ class Model:
     """
 
     def __init__(self, graph, fetches, values=None):
-        self.where, self.values = graph.where, values or {}
+        self.where, values = graph.where, values or {}
         graph_def, renamed = layouts.channels_last(_seeded(graph.graph_def))
         self.graph = graph.but(graph_def).imported()
         self.inputs = placeholders(self.graph)
+        given = [v for v in variables(graph.graph_def) if v.name in values]
+        large = held.variables(graph.graph_def)
         with self.graph.as_default():
             self.fetched = {name: _readable(self.graph, renamed.get(name, name)) for name in fetches}
-            self.assigned = [_assign(self.graph, v) for v in variables(graph.graph_def) if v.name in self.values]
+            reads = [(v.name, v, functools.partial(operator.getitem, values, v.name)) for v in given]
+            reads += [(name, node, functools.partial(held.array, node)) for name, node in large.items()]
+            self.assigned = [(*_assign(self.graph, name, node), read) for name, node, read in reads]
 
     def answers(self, feed):
         """Returns {tensor name: array} for `feed` {tensor name: array}.
@@ -127,7 +133,7 @@ class Model:
         """
         options = v1.RunOptions(timeout_in_ms=TIMEOUT)
         with v1.Session(graph=self.graph, config=_as_written()) as sess:
-            assign(sess, [(op, placeholder, self.values[name]) for name, placeholder, op in self.assigned])
+            assign(sess, ((op, placeholder, read()) for placeholder, op, read in self.assigned))
             try:
                 with memory.bounded():
                     return sess.run(self.fetched, feed, options=options)
@@ -138,7 +144,7 @@ class Model:
 
 
 def assign(sess, found):
-    """Runs the assignments [(op, placeholder, array)] in few runs, since each run inspects the whole graph."""
+    """Runs the assignments, an iterable of (op, placeholder, array), in few runs: each run inspects the whole graph."""
     ops, feed, size = [], {}, 0
     for op, placeholder, array in found:
         ops.append(op)
@@ -244,17 +250,16 @@ def _readable(graph, name):
     return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=tensor.op.get_attr("dtype"))
 
 
-def _assign(graph, variable):
-    """Adds an assignment. Returns (name, placeholder of the value, op). A constant would count towards 2 GB."""
-    tensor = graph.get_tensor_by_name(variable.name + ":0")
-    placeholder = v1.placeholder(tf.as_dtype(variable.attr["dtype"].type))
+def _assign(graph, name, node):
+    """Adds an assignment to a variable, of the type of `node`. Returns (placeholder of the value, op).
+
+    A constant would count towards 2 GB.
+    """
+    tensor = graph.get_tensor_by_name(f"{name}:0")
+    placeholder = v1.placeholder(tf.as_dtype(node.attr["dtype"].type))
     if tensor.dtype == tf.resource:
-        return variable.name, placeholder, tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder)
-    return (
-        variable.name,
-        placeholder,
-        tf.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op,
-    )
+        return placeholder, tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder)
+    return placeholder, tf.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op
 
 
 def _bytes(a):

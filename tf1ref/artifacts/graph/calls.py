@@ -17,7 +17,7 @@ def check(graph: graphs.Graph) -> None:
     """Raises InputError for functions that call themselves, which ends TensorFlow's process, or grow too large."""
     library = {f.signature.name: f for f in graph.graph_def.library.function}
     sizes: dict[str, int] = {}
-    open_: list[str] = []
+    open_: dict[str, None] = {}
     stack = [(name, False) for name in library]
     # A foreign library may be deeper than Python's stack.
     while stack:
@@ -26,12 +26,12 @@ def check(graph: graphs.Graph) -> None:
             continue
         called = [n for node in library[name].node_def for n in graphs.functions(node) if n in library]
         if done:
-            open_.pop()
+            open_.popitem()
             sizes[name] = len(library[name].node_def) + sum(sizes[n] for n in called)
         elif name in open_:
             raise InputError(f"{graph.where}: damaged: the function {name} calls itself")
         else:
-            open_.append(name)
+            open_[name] = None
             stack += [(name, True), *((n, False) for n in called if n not in sizes)]
     large = next((name for name, size in sizes.items() if size > MOST), None)
     if large:

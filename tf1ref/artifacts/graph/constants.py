@@ -9,11 +9,12 @@ that takes one is rewritten for the value.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.artifacts.graph import held
 from tf1ref.artifacts.graph.graphs import VARIABLES, all_nodes, copy, free, tensor, variables
 from tf1ref.errors import InputError
 
@@ -52,6 +53,8 @@ def frozen(graph, values):
     for node in result.node:
         if node.name in values and "value" not in node.attr:
             constant(node, node.name, values[node.name], node.attr["dtype"].type)
+        elif held.is_held(node):
+            held.fill(node)
     return result
 
 
@@ -159,6 +162,7 @@ class _Functions:
     library: dict
     made: dict
     where: str
+    names: set = field(default_factory=set)
 
     def call(self, node, arguments):
         """Returns the call `node` of functions made for `arguments` {input index: dtype}."""
@@ -186,9 +190,9 @@ class _Functions:
             function = copy(self.library[name])
             # Variables of two types may be passed to one function. The first type keeps its name; others get their
             # own.
-            if any(other == name for other, _ in self.made):
-                taken = {*self.library, *(f.signature.name for f in self.made.values())}
-                function.signature.name = free(f"{name}_frozen", taken)
+            if name in self.names:
+                function.signature.name = free(f"{name}_frozen", self.library.keys() | self.names)
+            self.names.update((name, function.signature.name))
             self.made[key] = function
             self.fill(function, parameters)
         return self.made[key].signature.name

@@ -70,22 +70,23 @@ class Graph:
         Raises InputError for an empty list (with likely outputs) and for a name that does not exist (with the nearest
         ones).
         """
-        nodes = {node.name for node in self.graph_def.node}
+        nodes = {node.name: node for node in self.graph_def.node}
         names = [names] if isinstance(names, str) else [name.strip() for name in names or () if name.strip()]
         if not names:
             likely = ", ".join(likely_outputs(self.graph_def)) or "none found"
             raise InputError(f"{self.where}: name the outputs; likely: {likely}")
-        found: dict[str, None] = {}
-        for name in names:
-            if not re.fullmatch(r"[^:^]+(:\d+)?", name):
-                raise InputError(f"{self.where}: {name!r} is no name of a node or tensor: write y or y:0")
-            if tensor(name)[0] not in nodes:
-                body = [n for n in sorted(nodes) if not TRAINING.match(n)]
-                first = sorted(nodes) if TRAINING.match(name) else body
-                near = nearest(tensor(name)[0], first) or nearest(tensor(name)[0], sorted(nodes))
-                raise InputError(f"{self.where}: holds no {name!r}{near}")
-            found[":".join(map(str, tensor(name)))] = None
-        return list(found)
+        return list(dict.fromkeys(self.tensor(name, nodes) for name in names))
+
+    def tensor(self, name: str, nodes: dict[str, protos.NodeDef]) -> str:
+        """Returns "node:index" for one name. `nodes`: {name: NodeDef} of the graph."""
+        if not re.fullmatch(r"[^:^]+(:\d+)?", name):
+            raise InputError(f"{self.where}: {name!r} is no name of a node or tensor: write y or y:0")
+        if tensor(name)[0] not in nodes:
+            body = [n for n in sorted(nodes) if not TRAINING.match(n)]
+            first = sorted(nodes) if TRAINING.match(name) else body
+            near = nearest(tensor(name)[0], first) or nearest(tensor(name)[0], sorted(nodes))
+            raise InputError(f"{self.where}: holds no {name!r}{near}")
+        return ":".join(map(str, tensor(name)))
 
     def answers(self, names: Iterable[str] | str) -> dict[str, str]:
         """Returns {key: tensor name} for node or tensor `names`. A node stands for all its outputs.
@@ -95,7 +96,7 @@ class Graph:
         names = [names] if isinstance(names, str) else [name.strip() for name in names]
         nodes, found = {node.name: node for node in self.graph_def.node}, {}
         for name in names or self.tensors(names):
-            (whole,) = self.tensors(name)
+            whole = self.tensor(name, nodes)
             node = nodes[tensor(whole)[0]]
             ends = {} if ":" in name else definitions.answers(node, self.graph_def)
             found.update(ends if len(ends) > 1 else {name.removesuffix(":0"): whole})
@@ -121,14 +122,20 @@ class Graph:
         return pruned
 
     def imported(self) -> "v1.Graph":
-        """Returns a new Graph of TensorFlow. Raises InputError when this TensorFlow refuses it."""
+        """Returns a new Graph of TensorFlow. Raises InputError when this TensorFlow refuses it.
+
+        A constant whose value is held in its file is read from a variable without a value.
+        """
         import tensorflow as tf
         import tensorflow.compat.v1 as v1
+
+        # It needs shapes, which need names.
+        from tf1ref.artifacts.graph import held
 
         with v1.Graph().as_default() as graph:
             try:
                 with memory.bounded():
-                    v1.import_graph_def(self.graph_def, name="")
+                    v1.import_graph_def(held.importable(self.graph_def), name="")
             except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
                 raise InputError(f"{self.where}: this TensorFlow cannot import the graph: {one_line(e)}") from e
         return graph
@@ -258,9 +265,10 @@ def called(nodes, library):
     """Returns the names in `library` {name: FunctionDef} that `nodes` call, directly or not."""
     found, stack = set(), list(nodes)
     while stack:
-        for name in functions(stack.pop()) & library.keys() - found:
-            found.add(name)
-            stack += library[name].node_def
+        for name in functions(stack.pop()):
+            if name in library and name not in found:
+                found.add(name)
+                stack += library[name].node_def
     return found
 
 

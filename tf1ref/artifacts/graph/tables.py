@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
-from tf1ref.artifacts.graph import calls, constants, effects, graphs, lookups
+from tf1ref.artifacts.graph import calls, constants, effects, graphs, held, lookups
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.artifacts.graph.lookups import FINDS, SIZES, Table
 from tf1ref.errors import InputError, one_line
@@ -171,7 +171,7 @@ def _evaluated(graph, references):
         if effects.decision(node) != effects.COMPUTES or node.op.startswith(("Placeholder", "Var")):
             raise InputError(f"its entries depend on {node.name} ({node.op})")
     effects.check_constants(part)
-    imported = part.imported()
+    imported = part.but(held.filled(part.graph_def)).imported()
     try:
         with v1.Session(graph=imported) as sess:
             return [np.asarray(a) for a in sess.run([":".join(map(str, tensor(r))) for r in references])]
@@ -209,9 +209,9 @@ def _column(lines, index, dtype, delimiter, first):
 
 def _asset(name, graph, message):
     """Returns the path of the asset for the Const `name`: a file beside the SavedModel, whatever its path says."""
-    for held in _asset_files(message):
-        if tensor(held.tensor_info.name)[0] == name:
-            file = os.path.basename(held.filename)
+    for asset in _asset_files(message):
+        if tensor(asset.tensor_info.name)[0] == name:
+            file = os.path.basename(asset.filename)
             path = os.path.join(os.path.dirname(graph.where), "assets", file)
             if not file or os.path.islink(path) or not os.path.isfile(path):
                 raise InputError(f"assets/{file}: missing")

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tf1ref.artifacts import CheckFailed, models
+from tf1ref.artifacts import CheckFailed, guesses, models
 from tf1ref.artifacts.formats import weights
-from tf1ref.artifacts.graph import answers, graphs, guesses, shapes
+from tf1ref.artifacts.graph import answers, graphs, shapes
 from tf1ref.artifacts.graph.graphs import tensor
 from tf1ref.errors import InputError, nearest
 

@@ -14,6 +14,9 @@ from tf1ref.artifacts.verify import pairs
 from tf1ref.errors import InputError, nearest, one_line
 from tf1ref.ulps import ulp_distance
 
+# Arrays are compared by this many elements at a time, since the distances take many times their bytes.
+PART = 1 << 20
+
 
 class NotCompared(InputError):
     """No inputs were found on which a model answers. `reason`: a sentence."""
@@ -93,7 +96,7 @@ def _tags_of(b, tags):
     """Returns `tags` for B only when it holds several graphs. A model made from one of A's graphs has its own tags."""
     if tags is None or isinstance(b, Program) or not (os.path.isdir(b) or os.path.basename(b) in recognise.MODELS):
         return None
-    return tags if len(recognise.recognise(b).graphs) > 1 else None
+    return tags if len(recognise.recognise(b, lean=True).graphs) > 1 else None
 
 
 def report(a, b, feeds=None, ulps=0, intermediate=False, seed=answers.SEED):
@@ -150,18 +153,29 @@ def compare(row, a, b, ulps=0):
         row.differing += max(a.size, 1)
         row.first = row.first or f"{a.dtype}{list(a.shape)} in A, {b.dtype}{list(b.shape)} in B"
         return
-    if a.dtype.kind in "fV" and a.dtype.itemsize in (2, 4, 8):
-        distance = ulp_distance(a, b)
-    else:
-        same = a == b if a.dtype.kind in "OSU" else (_bytes(a) == _bytes(b)).all(axis=-1)
-        distance, ulps = np.where(same, 0, 1), 0
-    row.differing += int(np.count_nonzero(distance))
-    row.max_ulp = max(row.max_ulp, int(np.max(distance, initial=0)))
-    apart = np.argwhere(distance > ulps)
-    if not row.first and len(apart):
-        place = tuple(int(i) for i in apart[0])
-        words = f"{len(apart)} of {a.size} elements differ, the first at {list(place)}"
+    if not (a.dtype.kind in "fV" and a.dtype.itemsize in (2, 4, 8)):
+        ulps = 0
+    flat, apart, first = (a.reshape(-1), b.reshape(-1)), 0, -1
+    for start in range(0, a.size, PART):
+        distance = _distance(*(x[start : start + PART] for x in flat))
+        row.differing += int(np.count_nonzero(distance))
+        row.max_ulp = max(row.max_ulp, int(np.max(distance, initial=0)))
+        beyond = distance > ulps
+        apart += int(np.count_nonzero(beyond))
+        if first < 0 and beyond.any():
+            first = start + int(np.argmax(beyond))
+    if not row.first and apart:
+        place = tuple(int(i) for i in np.unravel_index(first, a.shape)) if a.shape else ()
+        words = f"{apart} of {a.size} elements differ, the first at {list(place)}"
         row.first = f"{words}: {a[place]} in A, {b[place]} in B"
+
+
+def _distance(a, b):
+    """Returns the ULPs between the elements of two vectors of one type. For other types than floats, 1 is unequal."""
+    if a.dtype.kind in "fV" and a.dtype.itemsize in (2, 4, 8):
+        return ulp_distance(a, b)
+    same = a == b if a.dtype.kind in "OSU" else (_bytes(a) == _bytes(b)).all(axis=-1)
+    return np.where(same, 0, 1)
 
 
 def _pair(row):

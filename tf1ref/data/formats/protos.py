@@ -45,7 +45,8 @@ def _modules(*names):
             del sys.modules[name]
 
 
-_graph, _node, _values, _meta, _saved, _bundle, _slices, _event, _example, _state, _types, _variable = _modules(
+_tensor, _graph, _node, _values, _meta, _saved, _bundle, _slices, _event, _example, _state, _types, _vars = _modules(
+    "core.framework.tensor_pb2",
     "core.framework.graph_pb2",
     "core.framework.node_def_pb2",
     "core.framework.attr_value_pb2",
@@ -63,4 +64,5 @@ GraphDef, NodeDef, AttrValue = _graph.GraphDef, _node.NodeDef, _values.AttrValue
 MetaGraphDef, AssetFileDef, SavedModel = _meta.MetaGraphDef, _meta.AssetFileDef, _saved.SavedModel
 BundleHeaderProto, BundleEntryProto = _bundle.BundleHeaderProto, _bundle.BundleEntryProto
 SavedTensorSlices, CheckpointState = _slices.SavedTensorSlices, _state.CheckpointState
-Event, Example, VariableDef, DataType = _event.Event, _example.Example, _variable.VariableDef, _types.DataType
+Event, Example, VariableDef, DataType = _event.Event, _example.Example, _vars.VariableDef, _types.DataType
+TensorProto = _tensor.TensorProto
