@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 PARAMETERS = int(os.environ.get("TF1REF_BENCH_PARAMETERS", 100_000_000))
-LAYERS = 10
+LAYERS = int(os.environ.get("TF1REF_BENCH_LAYERS", 10))
 ROWS = 100  # in a layer: a made input is small
 WEIGHTS = PARAMETERS * 4 / 1e6
 SUBJECT = f"""\
@@ -101,24 +101,24 @@ def inspect(path):
 
 # {way: what it does with a folder}.
 WAYS = {
+    "inspect pb": lambda d: inspect(f"{d}/model.pb"),
+    "inspect checkpoint": lambda d: inspect(f"{d}/model"),
+    "verify checkpoint and npz": lambda d: verify(f"{d}/model", f"{d}/w.npz"),
+    "checkpoint to npz": lambda d: convert(f"{d}/model", f"{d}/to.npz", "npz"),
+    "pb to npz": lambda d: convert(f"{d}/model.pb", f"{d}/to.npz", "npz"),
     "freeze, not verified": lambda d: freeze(f"{d}/model", f"{d}/to.pb", verify=False),
     "freeze": lambda d: freeze(f"{d}/model", f"{d}/to.pb"),
     "freeze a .pb": lambda d: freeze(f"{d}/model.pb", f"{d}/to.pb"),
     "checkpoint to SavedModel": lambda d: convert(f"{d}/model", f"{d}/to_saved", "saved_model"),
     "checkpoint to checkpoint": lambda d: convert(f"{d}/model", f"{d}/to_checkpoint", "checkpoint", outputs=["y"]),
-    "checkpoint to npz": lambda d: convert(f"{d}/model", f"{d}/to.npz", "npz"),
     "checkpoint to objects": lambda d: convert(f"{d}/model", f"{d}/to_objects", "objects"),
     "checkpoint to pb": lambda d: convert(f"{d}/model", f"{d}/to.pb", "pb"),
     "SavedModel to checkpoint": lambda d: convert(f"{d}/saved", f"{d}/to_checkpoint", "checkpoint"),
     "pb to SavedModel": lambda d: convert(f"{d}/model.pb", f"{d}/to_saved", "saved_model"),
     "pb to checkpoint": lambda d: convert(f"{d}/model.pb", f"{d}/to_checkpoint", "checkpoint"),
-    "pb to npz": lambda d: convert(f"{d}/model.pb", f"{d}/to.npz", "npz"),
     "verify checkpoint and pb": lambda d: verify(f"{d}/model", f"{d}/model.pb"),
     "verify checkpoint and SavedModel": lambda d: verify(f"{d}/model", f"{d}/saved"),
-    "verify checkpoint and npz": lambda d: verify(f"{d}/model", f"{d}/w.npz"),
     "verify pb and pb": lambda d: verify(f"{d}/model.pb", f"{d}/model.pb"),
-    "inspect pb": lambda d: inspect(f"{d}/model.pb"),
-    "inspect checkpoint": lambda d: inspect(f"{d}/model"),
 }
 
 
@@ -132,20 +132,27 @@ def alone(ways, folder):
 
 
 def peak(folder, *ways):
-    """Prints by how many MB each of WAYS, or of `ways`, raises memory, once it did the same with tiny weights."""
-    print(json.dumps({way: rise(WAYS[way], folder) for way in ways or WAYS}))
+    """Prints by how many MB each of WAYS, or of `ways`, raises memory over what all of them took for tiny weights.
 
-
-def rise(work, folder):
-    """Returns by how many MB the peak of resident memory rises, over what was there before."""
-    work(f"{folder}/small")
+    TensorFlow keeps what it took for the next graph. So the first way's figure is exact, and a later one may be high.
+    """
+    ways = ways or list(WAYS)
+    for way in ways:
+        WAYS[way](f"{folder}/small")
     gc.collect()
-    # What an earlier one freed would hide what this one takes.
+    # Freed memory that the process keeps would hide what comes.
+    ctypes.CDLL(None).malloc_trim(0)
+    before = resident("VmRSS")
+    print(json.dumps({way: most(WAYS[way], folder) - before for way in ways}))
+
+
+def most(work, folder):
+    """Returns the most MB that were resident during `work`."""
+    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is now what there is
-    before = resident("VmRSS")
     work(f"{folder}/large")
-    return resident("VmHWM") - before
+    return resident("VmHWM")
 
 
 def resident(what):

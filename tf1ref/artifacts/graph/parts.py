@@ -94,14 +94,17 @@ class Part(graphs.Graph):
         """Returns {tensor name: (dtype, shape)}, which TensorFlow infers behind what may not be imported."""
         before = self.pruned(names)
         stopped = self._stopped(before)
-        nodes = {node.name: node for node in before.node}
-        found = {name: self._declared(nodes, *tensor(name)) for name in names if tensor(name)[0] in stopped}
+        saved = {node.name: node for node in getattr(self.message, "graph_def", self.message).node}
+        nodes = {node.name: (node, saved.get(node.name, node)) for node in before.node}
+        found = {
+            name: self._declared(*nodes[tensor(name)[0]], *tensor(name)) for name in names if tensor(name)[0] in stopped
+        }
         read = {tensor(i) for node in before.node for i in node.input if i[0] != "^"}
         ends = {f"{node}:{index}": (node, index) for node, index in read if node in stopped}
         left = [name for name in names if name not in found]
         if not left:
             return found
-        declared = {name: self._declared(nodes, *end) for name, end in ends.items()}
+        declared = {name: self._declared(*nodes[end[0]], *end) for name, end in ends.items()}
         behind, placeholders = graphs.cut(before, list(ends), declared)
         # A node that only runs after a stopped op need not wait for it here.
         for node in behind.node:
@@ -125,11 +128,11 @@ class Part(graphs.Graph):
         bad = {name for name, function in library.items() if any(map(stops, function.node_def))}
         return {n.name for n in graph_def.node if stops(n) or (bad and bad & graphs.called([n], library))}
 
-    def _declared(self, nodes, name, index):
-        """Returns (dtype, shape) of a tensor from its op's definition and from what was recorded."""
-        node = nodes[name]
-        whole = getattr(self.message, "graph_def", self.message)
-        original = next((n for n in whole.node if n.name == name), node)
+    def _declared(self, node, original, name, index):
+        """Returns (dtype, shape) of a tensor from its op's definition and from what was recorded.
+
+        node: the NodeDef of the part. original: the one that was saved.
+        """
         declared = dict(enumerate(definitions.outputs(node, self._functions()))).get(index)
         dtype = declared.dtype if declared and declared.dtype else tf.as_dtype(dtype_of(node) or "float32").base_dtype
         return dtype, tf.TensorShape(Shapes({name: original}).of(name, index))

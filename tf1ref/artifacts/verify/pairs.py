@@ -61,7 +61,8 @@ def matched(a, b):
         other = b.inputs.get(key) or (name if name in names else None)
         if other:
             found[name] = other
-    left = [n for n in a.inputs.values() if n not in found], [n for n in names if n not in found.values()]
+    taken = set(found.values())
+    left = [n for n in a.inputs.values() if n not in found], [n for n in names if n not in taken]
     if len(left[0]) == len(left[1]) == 1:
         found[left[0][0]] = left[1][0]
     elif any(left):
