@@ -164,7 +164,7 @@ def _one(data, first, last, wanted):
 
 
 def _fields(data, start, end):
-    """Yields (number, wire type, start, start of the value, end) of each field. Raises ValueError for what is none."""
+    """Yields (number, wire type, start, start of the value, end) of each field. Raises ValueError for other bytes."""
     at = start
     while at < end:
         tag, first = _varint(data, at)
