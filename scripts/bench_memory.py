@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import json
+import multiprocessing
 import os
 import re
 import subprocess
@@ -21,6 +22,7 @@ SUBJECT = f"""\
 {PARAMETERS:,} float32 parameters in {LAYERS} variables, {WEIGHTS:.0f} MB. A process of its own does the work with tiny
 weights, then with these. A row says by how much its resident memory rises, the files that it maps included."""
 TINY = 1000
+MOST_SECONDS = 600  # for one way
 
 
 def contests():
@@ -132,27 +134,27 @@ def alone(ways, folder):
 
 
 def peak(folder, *ways):
-    """Prints by how many MB each of WAYS, or of `ways`, raises memory over what all of them took for tiny weights.
+    """Prints by how many MB each of WAYS, or of `ways`, raises the memory of a process of its own.
 
-    TensorFlow keeps what it took for the next graph. So the first way's figure is exact, and a later one may be high.
+    The processes are forks of this one, which has imported TensorFlow and has not used it.
     """
-    ways = ways or list(WAYS)
-    for way in ways:
-        WAYS[way](f"{folder}/small")
+    found = {}
+    for way in ways or WAYS:
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            found[way] = pool.apply_async(rise, (way, folder)).get(MOST_SECONDS)
+    print(json.dumps(found))
+
+
+def rise(way, folder):
+    """Returns by how many MB the peak of resident memory rises, once the same was done with tiny weights."""
+    WAYS[way](f"{folder}/small")
     gc.collect()
     # Freed memory that the process keeps would hide what comes.
     ctypes.CDLL(None).malloc_trim(0)
     before = resident("VmRSS")
-    print(json.dumps({way: most(WAYS[way], folder) - before for way in ways}))
-
-
-def most(work, folder):
-    """Returns the most MB that were resident during `work`."""
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is now what there is
-    work(f"{folder}/large")
-    return resident("VmHWM")
+    WAYS[way](f"{folder}/large")
+    return resident("VmHWM") - before
 
 
 def resident(what):

@@ -47,8 +47,8 @@ def answers(node: protos.NodeDef, graph_def: protos.GraphDef) -> dict[str, str]:
     An op with one output has its own name as key. For a batch norm the moments are left out, and so are handles that a
     loop passes on.
     """
-    library = {f.signature.name: f for f in graph_def.library.function}
-    found = outputs(node, library)
+    known = registry.definition(node.op) is not None
+    found = outputs(node, {} if known else {f.signature.name: f for f in graph_def.library.function})
     if len(found) < 2 or BATCH_NORM.fullmatch(node.op):
         return {node.name: f"{node.name}:0"}
     kept = [(i, o) for i, o in enumerate(found) if o.dtype is None or o.dtype.name not in HANDLES] or [(0, found[0])]

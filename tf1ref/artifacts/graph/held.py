@@ -23,7 +23,6 @@ TYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16",
 WAYS = {"GraphDef": (1,), "MetaGraphDef": (2, 1), "SavedModel": (2, 2, 1)}
 NODE_ATTR, KEY, VALUE, TENSOR = 5, 1, 2, 8
 DTYPE, SHAPE, VERSION, CONTENT = 1, 2, 3, 4  # in a TensorProto
-ALIGNED = 64  # bytes (EIGEN_MAX_ALIGN_BYTES)
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 
@@ -49,17 +48,10 @@ def array(node: protos.NodeDef) -> np.ndarray:
     offset, _, path = node.attr[HELD].s[len(MARK) :].partition(b":")
     proto = node.attr["value"].tensor
     shape = shape_of(proto.tensor_shape)
-    size = elements(shape) * width(proto.dtype)
-    # TensorFlow takes over aligned memory, and copies other.
-    buffer = np.empty(size + ALIGNED, np.uint8)
-    start = -buffer.ctypes.data % ALIGNED
-    content = buffer[start : start + size]
     try:
-        with open(path, "rb") as file:
-            file.seek(int(offset))
-            if file.readinto(content.data) < size:
-                raise ValueError("it is shorter")
-        return content.view(np.dtype(dtype_name(proto.dtype))).reshape(shape)
+        # TensorFlow takes over aligned memory, and copies this. So what an earlier session freed serves again.
+        found = np.fromfile(path, np.dtype(dtype_name(proto.dtype)), elements(shape), offset=int(offset))
+        return found.reshape(shape)
     except (OSError, ValueError) as e:
         raise InputError(f"{os.fsdecode(path)}: changed while it was read: try again") from e
 
