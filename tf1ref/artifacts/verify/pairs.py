@@ -73,7 +73,7 @@ def matched(a, b):
 
 def specs(a, b, pairs):
     """Returns an answers.Input for each pair, by A's name, with all that either one says about its shape."""
-    first, second = a.imported(), b.imported()
+    first, second = (one.seen or one.imported() for one in (a, b))
     found = []
     for name, other in pairs.items():
         one, two = first.get_tensor_by_name(name), second.get_tensor_by_name(other)
@@ -119,7 +119,7 @@ def load_feeds(path):
 
 def common(a, b):
     """Returns the names of the tensors that both graphs have and a session can fetch, in the order of A."""
-    first, second = a.imported(), b.imported()
+    first, second = (one.seen or one.imported() for one in (a, b))
     there = {t.name: t for op in second.get_operations() for t in op.outputs}
     unreachable = _within(first) | _within(second)
     fed = {*a.inputs.values()}
