@@ -139,6 +139,38 @@ inputs = tf.estimator.inputs.numpy_input_fn({"x": data}, labels, batch_size=8, n
 tf.estimator.Estimator(model_fn).train(inputs, steps=30)
 """
 
+TWICE = """
+import numpy as np
+import tensorflow as tf
+
+rng = np.random.RandomState(0)
+real, noise = tf.placeholder(tf.float32, [8, 6], name="real"), tf.placeholder(tf.float32, [8, 3], name="noise")
+made = tf.layers.dense(noise, 6)
+
+
+def judge(x, reuse):
+    with tf.variable_scope("judge", reuse=reuse):
+        hidden = tf.layers.dense(x, 5)
+        hidden = tf.contrib.layers.batch_norm(hidden, decay=0.9, updates_collections=None, scope="bn")
+        return tf.layers.dense(tf.nn.relu(hidden), 1)
+
+
+on_real = judge(real, None)
+with tf.control_dependencies([on_real]):
+    on_made = judge(tf.identity(made), True)
+loss = tf.reduce_mean(tf.square(on_real - 1.0)) + tf.reduce_mean(tf.square(on_made))
+rate = tf.train.exponential_decay(0.1, tf.train.get_or_create_global_step(), 5, 0.9)
+optimizer = tf.train.GradientDescentOptimizer(rate)
+pairs = optimizer.compute_gradients(loss, [v for v in tf.trainable_variables() if "judge" in v.name])
+train = optimizer.apply_gradients([(tf.clip_by_value(g, -0.1, 0.1), v) for g, v in pairs])
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(10):
+        feed = {real: rng.rand(8, 6), noise: rng.rand(8, 3)}
+        sess.run(train, feed)
+        sess.run(loss, feed)
+"""
+
 
 @pytest.fixture
 def ported(quick_program, tmp_path):
@@ -191,6 +223,8 @@ def test_a_language_model_of_two_lstm_layers(ported, tmp_path, formatted):
     # The first batch of an epoch is not fed a state: the port is given what the graph then starts from.
     states = [arrays[name] for name in arrays.files if name.startswith("1/inputs/") and arrays[name].shape == (4, 6)]
     assert len(states) == 4 and not any(state.any() for state in states)
+    assert "gradients, _ = tf.clip_by_global_norm(gradients, 1.0)" in train
+    assert "for variable, gradient in zip(self.trained[1:], gradients[1:]):" in train
     assert "self.rate.assign(new_rate)" in train and "tf.GradientTape()" in train
     formatted(tmp_path / "out")
 
@@ -237,4 +271,17 @@ def test_an_estimator_draws_from_the_seed_of_the_port(ported, tmp_path, formatte
     assert "tf.random.uniform([4, 6], minval=-" in model and "tf.random.set_seed(1)" in model
     assert "seed=1, seed2=" in model and "seed=SEED" not in model
     assert not (tmp_path / "out/weights.npz").exists()
+    formatted(tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_two_updates_of_one_average_in_a_step(ported, tmp_path, formatted):
+    """A discriminator that sees real and made pictures moves its averages twice: the second starts from the first."""
+    report, _, train = ported(TWICE)
+    assert "delta=tf.clip_by_value(gradient, -0.1, 0.1)" in train
+    assert "alpha=exponential_decay" in train and "tf.cast(self.global_step, tf.float32) / 5.0" in train
+    assert train.count("self.judge_bn_moving_mean.assign_sub(") == 4  # twice in each of two steps
+    arrays = np.load(tmp_path / "out/recording.npz")
+    moved = arrays["final/judge/bn/moving_mean"]
+    assert report.compared and np.abs(moved).max() > 0
     formatted(tmp_path / "out")

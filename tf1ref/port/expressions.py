@@ -12,6 +12,8 @@ from tf1ref.port.flow import arrays
 # These are not ops: patterns.py makes each of them from several ops.
 BATCH_NORM = "tf.nn.batch_normalization"
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
+# program/clipping.py makes these of several ops.
+CLIP_NORM, CLIP_VALUE = "tf.clip_by_norm", "tf.clip_by_value"
 WINDOWS = ("strides", "ksize")
 # program/initializers.py makes these of a draw, its scale and its shift.
 DRAWS = {
@@ -54,6 +56,9 @@ class Writer:
             labels, logits = (self.tensor(source) for source in node.inputs)
             depth = max(labels.depth, logits.depth) + 1
             return Expression(f"{CROSS_ENTROPY}(labels={labels.text}, logits={logits.text})", depth=depth)
+        if node.op in (CLIP_NORM, CLIP_VALUE):
+            found = [self.tensor(node.inputs[0]), *(self.written(s, "limit") for s in node.inputs[1:])]
+            return Expression(f"{node.op}({', '.join(e.text for e in found)})", depth=max(e.depth for e in found) + 1)
         if node.op in DRAWS.values():
             return self._draw(node)
         if node.op.startswith(arrays.NEW):
@@ -91,7 +96,8 @@ class Writer:
             return None
         constants = [self.constant(source) for source in node.inputs]
         # Only a scalar beside a tensor is certain to take that tensor's type in Python's own operators.
-        plain = [a is not None and not a.ndim and not all(c is not None for c in constants) for a in constants]
+        plain = [a is not None and not a.ndim for a in constants]
+        plain[1] = plain[1] and constants[0] is None
         words = ("left", "right")
         a, b = (
             Expression(self.hole(word, literals.plain(c))) if simple else self.tensor(source, word)

@@ -10,22 +10,36 @@ import tensorflow as tf
 RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "self", "cls", "scope", "weights_file"}
 # tf.Module has these attributes. A variable of the same name would replace them.
 MODULE = {name for name in dir(tf.Module) if not name.startswith("__")} | {"arrays"}
-MOST = 32  # the most characters of a name
+MOST = 40  # the most characters of a name
 COUNTER = re.compile(r"_\d+$")
 
 
 def identifier(text, fallback="x"):
     """Returns `text` as an identifier of ASCII letters, digits and underscores, or `fallback` when nothing is left.
 
+    Of a long path the last parts are kept, of a long part the first words.
+
     >>> identifier("conv1/weights:0")
     'conv1_weights_0'
     >>> identifier("1st")
     'x_1st'
     """
-    word = re.sub(r"[^A-Za-z0-9]+", "_", text)[:MOST].strip("_")
+    parts = [re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in text.split("/")]
+    parts = [part for part in parts if part]
+    while len(parts) > 1 and len("_".join(parts)) > MOST:
+        parts.pop(0)
+    word = _shortened("_".join(parts))
     if word[:1].isdigit():
         word = f"{fallback}_{word}"
     return word or fallback
+
+
+def _shortened(word):
+    """Returns as many words of an identifier as fit."""
+    if len(word) <= MOST:
+        return word
+    whole = word[: MOST + 1].rpartition("_")[0]
+    return whole.rstrip("_") or word[:MOST]
 
 
 def local(text):

@@ -19,6 +19,7 @@ WHOLE = {
     "ConcatV2": lambda node, v: np.concatenate(v[:-1], v[-1]),
     "Pack": lambda node, v: np.stack(v, node.attrs["axis"].i),
     "ExpandDims": lambda node, v: np.expand_dims(*v),
+    "Cast": lambda node, v: v[0].astype(node.dtypes[0].as_numpy_dtype),
 }
 
 
@@ -59,7 +60,7 @@ def program(ready, short, known=None):
 
 def _clean(nodes, fed):
     """Leaves chains of identities out of {name: Node}; returns {source: what it is}."""
-    _fold_shapes(nodes)
+    fold(nodes)
     aliases = {}
     for node in nodes.values():
         node.inputs = [aliases.get(source, source) for source in node.inputs]
@@ -71,15 +72,17 @@ def _clean(nodes, fed):
     return aliases
 
 
-def _fold_shapes(nodes):
-    """Computes constant whole numbers, such as permutations and shapes, which a person would write out."""
+def fold(nodes):
+    """Computes what {name: Node} makes of constant whole numbers, such as shapes, which a person would write out."""
+    known = {node.name: node.value for node in nodes.values() if not node.weight}
     for node in nodes.values():
-        values = [nodes[name].value if name in nodes and not index else None for name, index in node.inputs]
+        values = [None if index else known.get(name) for name, index in node.inputs]
         if node.op not in WHOLE or not values or any(v is None or v.dtype.kind != "i" for v in values):
             continue
         with contextlib.suppress(ValueError, IndexError, TypeError):
             value = WHOLE[node.op](node, values)
             node.value, node.op, node.inputs = np.asarray(value, node.dtypes[0].as_numpy_dtype), "Const", []
+            known[node.name] = node.value
 
 
 def of_op(op, where, prefix=""):

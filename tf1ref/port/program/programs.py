@@ -1,6 +1,7 @@
 """Ports a program. It is recorded, its training step becomes train.py over model.py, and both are proven."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ STEPS = 20
 SEED = 1
 # How often a program is recorded that has a race in its session: the next time the race may end as the code has it.
 RACES = 3
+ERROR = re.compile(r"[\w.]+(Error|Exception)\b.*:")
 TIMEOUT = 1800  # in seconds, for a program to do its steps
 TEST = '''"""The proof that train.py computes as the program that it was ported from, to the bit.
 
@@ -115,11 +117,24 @@ def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=Fal
         try:
             return _proven(path, script, made)
         except CheckFailed as e:
-            if not any(len(step.gradients) > 1 for step in made.training.steps):
+            why = _race(made)
+            if not why:
                 raise
-            why = "one session.run trains several losses, and which reads the weights first is a race in the session"
             if not left:
-                raise CheckFailed(f"{e}; {why}: run its optimizers one after the other") from e
+                raise CheckFailed(f"{e}; {why}") from e
+
+
+def _race(made):
+    """Returns what of a program may end in another way each time it runs, or ""."""
+    for step in made.training.steps:
+        if len(step.gradients) > 1:
+            what = "one session.run trains several losses, and which reads the weights first is a race in the session"
+            return f"{what}: run its optimizers one after the other"
+        written = [node.inputs[0] for node in step.updates if training.WRITES.fullmatch(node.op)]
+        twice = next((name for name, _ in written if written.count((name, 0)) > 1), None)
+        if twice:
+            return f"one session.run writes to {porting.plain(twice)} twice, and which does so first is a race"
+    return ""
 
 
 def _proven(path, script, made):
@@ -163,12 +178,20 @@ def record(script, path, arguments, steps, seed):
     except subprocess.TimeoutExpired as e:
         raise InputError(f"{script}: did not train {steps} steps within {TIMEOUT} s: give it smaller data") from e
     if done.returncode or not os.path.exists(path):
-        lines = [line for line in done.stderr.splitlines() if "nothing is recorded" not in line] or [""]
-        raise InputError(f"{script}: fails before it has trained: {one_line(lines[-1])}")
+        raise InputError(f"{script}: fails before it has trained: {_reason(done.stderr)}")
     found = recorded.load(path)
     if not found.steps:
         raise InputError(f"{script}: never trains: port its model, such as a checkpoint that it writes")
     return found
+
+
+def _reason(said):
+    """Returns the line of a program's last words that names its error. TensorFlow adds lines after it."""
+    lines = [line for line in said.splitlines() if line.strip() and "nothing is recorded" not in line] or [""]
+    at = next((i for i in reversed(range(len(lines))) if ERROR.match(lines[i])), len(lines) - 1)
+    # What a kernel says stands before the line that names its node.
+    kernel = next((i - 1 for i in range(at + 2, len(lines)) if "[[{{node" in lines[i]), at)
+    return one_line(lines[kernel if lines[at].endswith("Graph execution error:") else at])
 
 
 @dataclass

@@ -136,31 +136,49 @@ def _variables(made, attributes):
     for trained, attribute in attributes.trained.items():
         found = ", ".join(literals.quoted(name) for name in trained)
         yield f"self.{attribute} = [variables[name] for name in [{found}]]"
+    placed = {name: f"variables[{literals.quoted(name)}]" for name in model}
     for variables, attribute in attributes.lists.items():
-        yield f"self.{attribute} = {_slots(variables, attributes, made)}"
+        yield f"self.{attribute} = {_slots(variables, attributes, made, placed)}"
+        for i, name in enumerate(variables):
+            placed.setdefault(name, f"self.{attribute}[{i}]")
     for name, attribute in attributes.variables.items():
-        if name not in model:
-            yield f"self.{attribute} = {_state(name, initial[name], made.copies)}"
-        else:
-            yield f"self.{attribute} = variables[{literals.quoted(name)}]"
+        yield f"self.{attribute} = {placed.get(name) or _state(name, initial[name], made.copies)}"
 
 
-def _slots(variables, attributes, made):
+def _slots(variables, attributes, made, placed):
+    """Returns the text of a list of variables. placed: {variable: the text of one that is there already}."""
     initial = made.recording.initial
-    suffixes = {t: variables[0].removeprefix(t[0]) for t in attributes.trained}
-    likely = (t for t in attributes.trained if list(variables) == [name + suffixes[t] for name in t])
-    trained = next(likely, ())
+    new = not any(name in placed for name in variables)
+    trained, suffix = _beside(variables, attributes) if new else ("", "")
+    if trained:
+        name = f'v.name.removesuffix(":0") + {literals.quoted(suffix)}'
+        start = _start(variables, initial)
+        if start:
+            return f"[tf.Variable({start}, trainable=False, name={name}) for v in {trained}]"
+        if all(made.copies.get(name) == name.removesuffix(suffix) for name in variables):
+            return f"[tf.Variable(v, trainable=False, name={name}) for v in {trained}]"
+    return f"[{', '.join(placed.get(n) or _state(n, initial[n], made.copies) for n in variables)}]"
+
+
+def _beside(variables, attributes):
+    """Returns (the text of the list that has a variable for each of `variables`, what their names add), or two ""."""
+    for whole, attribute in attributes.trained.items():
+        for at in range(len(whole) - len(variables) + 1):
+            part = whole[at : at + len(variables)]
+            suffix = variables[0].removeprefix(part[0])
+            if suffix and list(variables) == [name + suffix for name in part]:
+                return f"self.{attribute}{updates.span(at, len(part), len(whole))}", suffix
+    return "", ""
+
+
+def _start(variables, initial):
+    """Returns the text of the first value of slots that all start with one number, in terms of v, or ""."""
     values = {initial[name].flat[0].item() if initial[name].size else 0 for name in variables}
     same = all((initial[n] == initial[n].flat[0]).all() for n in variables if initial[n].size)
-    if trained and same and len(values) == 1:
-        value = literals.plain(initial[variables[0]].flat[0])
-        start = "tf.zeros_like(v)" if value == "0.0" else f"tf.fill(v.shape, {value})"
-        name = f'v.name.removesuffix(":0") + {literals.quoted(suffixes[trained])}'
-        return f"[tf.Variable({start}, trainable=False, name={name}) for v in self.{attributes.trained[trained]}]"
-    if trained and all(made.copies.get(name) == of for name, of in zip(variables, trained)):
-        name = f'v.name.removesuffix(":0") + {literals.quoted(suffixes[trained])}'
-        return f"[tf.Variable(v, trainable=False, name={name}) for v in self.{attributes.trained[trained]}]"
-    return f"[{', '.join(_state(name, initial[name], made.copies) for name in variables)}]"
+    if not same or len(values) != 1:
+        return ""
+    value = literals.plain(initial[variables[0]].flat[0])
+    return "tf.zeros_like(v)" if value == "0.0" else f"tf.fill(v.shape, {value})"
 
 
 def state(made):

@@ -10,7 +10,7 @@ from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
 from tf1ref.port import names, reading
 from tf1ref.port.flow.frames import FLOW
-from tf1ref.port.program import branches, summaries
+from tf1ref.port.program import averages, branches, summaries
 
 WRITES = re.compile(
     r"(Resource)?(Sparse)?Apply\w+|(Resource)?Scatter\w+|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp|CountUpTo"
@@ -201,6 +201,10 @@ class _Parts:
         inner = next((ops[n] for n in writes if ops[n].inputs[0].op.type.endswith("Switch")), None)
         if inner is not None:
             raise self.where.refused(inner, "writes to a variable within a branch: not ported yet")
+        fetched = [n for run in runs for n in run.fetches]
+        fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
+        chains = averages.chains(ops, reached, writes, before | {n.partition(":")[0] for n in fetched})
+        model -= set().union(*chains.values())
         kept = _ancestors(writes, ops, control=False, ends=self.known) - set(self.known)
         flow = [n for n in kept - model if ops[n].type.removeprefix("Ref") in FLOW]
         # This includes a rate that a condition chooses.
@@ -208,8 +212,6 @@ class _Parts:
         kept -= model
         wanted = [name for name in ops if name in kept]
         forward = dict.fromkeys(losses)
-        fetched = [n for run in runs for n in run.fetches]
-        fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
         fetched = [n for n in fetched if n.partition(":")[0] in model]
         forward.update(dict.fromkeys(n for n in fetched if ops[n.partition(":")[0]].outputs[0].dtype != tf.string))
         nodes = {}
@@ -225,12 +227,13 @@ class _Parts:
         python = next((ops[n] for n in ops if n in needed | set(nodes) and ops[n].type in PYTHON), None)
         if python is not None and python.name not in starts:
             raise self.where.refused(python, "calls Python, which no graph holds: not ported")
-        return forward, self._ordered(nodes)
+        reading.fold(nodes)
+        return forward, self._ordered(nodes, chains)
 
-    def _ordered(self, nodes):
+    def _ordered(self, nodes, chains):
         """Returns the nodes, each after those on which it depends.
 
-        Where the order is free, reads come before writes.
+        Where the order is free, reads come before writes. chains: those of averages.chains().
         """
         ops = self.ops
         needs = {
@@ -238,12 +241,16 @@ class _Parts:
             | {o for c in ops[name].control_inputs for o in self._through(c, nodes)}
             for name in nodes
         }
+        averages.after_each_other(ops, chains, needs)
+        # A chain is written just before its write.
+        ranks = {name: 2 for names_ in chains.values() for name in names_}
+        ranks |= {name: 1 if name in chains else 3 for name in nodes if WRITES.fullmatch(ops[name].type)}
         waiting, done, found = list(nodes), set(), []
         while waiting:
             free = [name for name in waiting if needs[name] <= done]
             if not free:
                 raise self.where.refused(ops[waiting[0]], "is in a loop of updates: not ported yet")
-            name = next((n for n in free if not WRITES.fullmatch(ops[n].type)), free[0])
+            name = min(free, key=lambda n: ranks.get(n, 0))
             waiting.remove(name)
             done.add(name)
             found.append(nodes[name])
