@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from tf1ref.port import literals, names, raw
+from tf1ref.port import calls, literals, names, raw
 from tf1ref.port.expressions import Expression, Writer
 from tf1ref.port.flow import functions
 
@@ -168,7 +168,8 @@ class Body:
     def local(self, source):
         """Returns a new name for `source`, which is used from now on. `words` has preferred names."""
         node = self.every[source[0]]
-        word = "tensor_array" if node.op.startswith("tf.TensorArray") else names.local(source[0])
+        word = calls.output(node.op, source[1]) or names.local(source[0])
+        word = "tensor_array" if node.op.startswith("tf.TensorArray") else word
         name = names.free(self.words.get(source, word), self.taken)
         self.given[source] = name
         return name

@@ -202,6 +202,13 @@ def grouped(node):
     return found, lists
 
 
+def output(op, index):
+    """Returns the name that the OpDef gives to an output after the first, such as batch_mean, or ""."""
+    arguments = definition(op).output_arg if definition(op) else ()
+    plain = not any(argument.number_attr or argument.type_list_attr for argument in arguments)
+    return arguments[index].name if plain and 0 < index < len(arguments) else ""
+
+
 def unnamed_defaults(node, named):
     """Returns True when each attribute outside of `named` that the inputs do not determine has its default."""
     for attribute in definition(node.op).attr:

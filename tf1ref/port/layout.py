@@ -33,6 +33,9 @@ def _split(text, indent, comma=""):
     if not found:
         return [space + text + comma]
     first, last = found
+    left, equals, right = text.partition(" = ")
+    if equals and left.replace(", ", "").isidentifier() and len(space + text[: first + 1]) > WIDTH and right[0] != "(":
+        return [f"{space}{left} = (", *_split(right, indent + 1), space + ")"]
     head, body, tail = text[: first + 1], text[first + 1 : last], text[last:]
     inner = "    " * (indent + 1)
     if tail == text[last] and len(inner + body) <= WIDTH and not comma and (_one_line(head) or _comprehension(body)):

@@ -17,7 +17,11 @@ def chains(ops, reached, writes, kept):
     found = {}
     for name in writes:
         write = ops[name]
-        if write.type.startswith("Assign") and len(write.inputs) == 2 and write.inputs[0].op.type in constants.VARIABLES:
+        if (
+            write.type.startswith("Assign")
+            and len(write.inputs) == 2
+            and write.inputs[0].op.type in constants.VARIABLES
+        ):
             found[name] = _chain(write, readers, kept)
     return found
 

@@ -13,7 +13,7 @@ from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
-from tf1ref.port import literals, names, nodes, porting, proof, reading, writing
+from tf1ref.port import calls, literals, names, nodes, porting, proof, reading, writing
 from tf1ref.port.program import initializers, packing, trainer, training
 
 STEPS = 20
@@ -232,7 +232,8 @@ def made_of(recording):
     called = recording.names[recording.steps[0].graph]
     for name in found.forward:
         if name not in keys:
-            word = called.get(name) or name.partition(":")[0]
+            node, _, index = name.partition(":")
+            word = called.get(name) or calls.output(found.nodes[node].op, int(index)) or node
             keys[name] = names.free(names.local(word), taken)
     taken = set()
     words = {n: names.free(names.identifier(called.get(n) or n.partition(":")[0]), taken) for n in found.inputs}

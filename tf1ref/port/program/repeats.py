@@ -76,9 +76,9 @@ class Finder:
         """Returns the Nodes, in order, that only `write` needs."""
         found = {write.name}
         for node in reversed(self.nodes[: self.at[write.name]]):
-            if not self.is_write(node) and len(node.dtypes) == 1 and self.readers.get(node.name, set()) - found == set():
-                if self.readers.get(node.name):
-                    found.add(node.name)
+            readers = self.readers.get(node.name)
+            if readers and readers <= found and len(node.dtypes) == 1 and not self.is_write(node):
+                found.add(node.name)
         return [node for node in self.nodes if node.name in found and node is not write]
 
     def _may_join(self, group, write, own, columns):
