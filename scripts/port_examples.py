@@ -1,0 +1,107 @@
+"""Ports the graph half of examples and compares the port with the hand-written function half, to the bit.
+
+scripts/port_examples.py [--steps N] [--json FILE] [NAME...]; without names every example that has build_graph. The
+port is proven against the recording; then what its steps answer is looked for among the function half's steps/ and
+initial/ values. One line for each example, and the counts at the end; the exit code is 1 when one differs.
+"""
+
+import argparse
+import collections
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.update(TF_ENABLE_ONEDNN_OPTS="0", TF_CPP_MIN_LOG_LEVEL="3")
+
+import numpy as np
+
+from tf1ref import catalog
+from tf1ref.artifacts import CheckFailed
+from tf1ref.catalog import finding
+from tf1ref.errors import InputError
+from tf1ref.parity import engine
+
+STEPS = 5
+DRIVER = """
+from tf1ref import catalog
+from tf1ref.parity import engine
+
+engine.trace_of(catalog.load("{name}").run_graph, {steps}, "{name}")
+"""
+EQUAL, DIFFERENT, NOT_PORTED = "equal", "different", "not portable"
+
+
+def names():
+    """The examples whose source has build_graph."""
+    return [e.name for e in finding.examples() if "def build_graph(" in e.path.read_text()]
+
+
+def one(name, steps):
+    """Returns (EQUAL, DIFFERENT or NOT_PORTED; what was compared, or the reason)."""
+    from tf1ref.port.program import programs
+
+    with tempfile.TemporaryDirectory() as folder:
+        script, port = Path(folder) / "driver.py", Path(folder) / "port"
+        script.write_text(DRIVER.format(name=name, steps=steps))
+        try:
+            programs.port_program(str(script), port, steps=steps)
+        except InputError as e:
+            return NOT_PORTED, str(e).replace(f"{script}: ", "")
+        except CheckFailed as e:
+            return DIFFERENT, f"the port differs from the session: {e}"
+        arrays = dict(np.load(port / "recording.npz"))
+    return against(arrays, engine.trace_of(catalog.load(name).run_function, steps, name))
+
+
+def against(arrays, trace):
+    """Compares a proven port's recording with the trace of a function half: which of its values are the port's."""
+    count, answers = int(arrays["steps"]), collections.defaultdict(list)
+    for i in range(count):
+        for key in [k for k in arrays if k.startswith(f"{i}/outputs/")]:
+            answers[key.partition("/outputs/")[2]].append(arrays[key])
+    starts = {value.tobytes() for key, value in arrays.items() if key.startswith("initial/")}
+    rows = {np.stack(found).tobytes() for found in answers.values() if len({a.shape for a in found}) == 1}
+    ends = {value.tobytes() for key, value in arrays.items() if key.startswith("final/")}
+    places = {"initial": starts, "steps": rows, "final": ends, "slots": ends}
+    same, other = [], []
+    for key, value in trace.items():
+        kind = key.partition("/")[0]
+        if kind in places and value.size:
+            value = np.asarray(value)
+            found = value.tobytes() in places[kind] or any(
+                value[:n].tobytes() in rows for n in range(1, count + 1) if kind == "steps"
+            )
+            (same if found else other).append(key)
+    steps = [key for key in same if key.startswith("steps/")]
+    if steps or [key for key in same if key.startswith(("final/", "slots/"))]:
+        return EQUAL, f"{', '.join(same)}" + (f"; not of these steps: {', '.join(other)}" if other else "")
+    return DIFFERENT, f"nothing of {', '.join(other)} is what the port computes"
+
+
+def main(argv=None):
+    """Walks the examples; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--json", metavar="FILE", help="what was found so far is kept there, and not computed again")
+    arguments = parser.parse_args(argv)
+    kept = Path(arguments.json) if arguments.json else None
+    found = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    for name in [catalog.find(n).name for n in arguments.names] or names():
+        if name not in found:
+            try:
+                found[name] = one(name, arguments.steps)
+            except (engine.ProgramFailed, InputError) as e:
+                found[name] = NOT_PORTED, f"the function half: {e}"
+            if kept:
+                kept.write_text(json.dumps(found, indent=1) + "\n")
+        print(f"{name}: {found[name][0]}: {found[name][1]}", flush=True)
+    counts = collections.Counter(result for result, _ in found.values())
+    print(", ".join(f"{counts[word]} {word}" for word in (EQUAL, DIFFERENT, NOT_PORTED)))
+    return 1 if counts[DIFFERENT] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
