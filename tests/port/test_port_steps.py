@@ -1,6 +1,7 @@
 """tf1ref port of programs with loops, several losses, and inputs that are not fed: 20 steps to the bit."""
 
 import re
+import textwrap
 
 import numpy as np
 import pytest
@@ -285,3 +286,23 @@ def test_two_updates_of_one_average_in_a_step(ported, tmp_path, formatted):
     moved = arrays["final/judge/bn/moving_mean"]
     assert report.compared and np.abs(moved).max() > 0
     formatted(tmp_path / "out")
+
+
+def test_sessions_with_variables_of_their_own_are_named(quick_program, tmp_path, refused):
+    """A recording has the weights of one session: that a second one trains from the start again is found out."""
+    two = """
+        import tensorflow as tf
+
+        w = tf.Variable(1.0, name="w")
+        loss = tf.square(w - 3.0)
+        train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        with tf.Session() as a, tf.Session() as b:
+            for sess in (a, b):
+                sess.run(tf.global_variables_initializer())
+            for _ in range(3):
+                for sess in (a, b):
+                    sess.run([train, loss])
+        """
+    (tmp_path / "two.py").write_text(textwrap.dedent(two))
+    assert "trains in several sessions, each with its variables" in refused("port", "two.py", "-o", "out")
+    assert not (tmp_path / "out").exists()

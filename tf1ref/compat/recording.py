@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import weakref
 import zipfile
 
 import numpy as np
@@ -35,6 +36,7 @@ class Recorder:
         self.arrays, self.bytes, self.left_out = {}, 0, {}
         self.graphs, self.runs, self.trained = [], [], 0
         self.initial, self.final, self.trainable = {}, {}, []
+        self.sessions = weakref.WeakKeyDictionary()
         self.kinds, self.sources, self.done, self.inside = {}, {}, False, False
         self.trained_graph, self.last, self.unwritten = 0, None, False
         self.random, self.gradients = np.random.default_rng(0), Gradients()
@@ -117,6 +119,7 @@ class Recorder:
             {
                 "graph": self.graphs.index(sess.graph),
                 "trains": trains,
+                "session": self.sessions.setdefault(sess, len(self.sessions)),
                 "targets": [op.name for op in targets],
                 "feeds": self._kept({t.deref().name: value for t, value in feeds.items()})
                 | self._kept({t.name: value for t, value in zip(taken, found)}),

@@ -30,6 +30,7 @@ class Run:
     """One session.run.
 
     feeds, fetches: {tensor name: array}. targets: names of ops. trains: True when the run wrote weights.
+    session: the number of the session, each of which has variables of its own.
     """
 
     graph: int
@@ -37,6 +38,7 @@ class Run:
     targets: list
     feeds: dict
     fetches: dict
+    session: int = 0
 
 
 @dataclass
@@ -169,7 +171,10 @@ def _recording(path, index, z):
     def all_of(named):
         return {name: array(key) for name, key in named.items()}
 
-    runs = [Run(r["graph"], r["trains"], r["targets"], all_of(r["feeds"]), all_of(r["fetches"])) for r in index["runs"]]
+    runs = [
+        Run(r["graph"], r["trains"], r["targets"], all_of(r["feeds"]), all_of(r["fetches"]), r.get("session", 0))
+        for r in index["runs"]
+    ]
     return Recording(
         path,
         index["program"],
