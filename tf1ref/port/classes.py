@@ -1,5 +1,7 @@
 """Modules as classes: scopes of the same structure become one class, and differences become arguments."""
 
+import collections
+import re
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -12,6 +14,8 @@ from tf1ref.port.nodes import Node
 # npz has no other small types. Values of such types are stored as these, bit for bit.
 BITS = {1: tf.uint8, 2: tf.uint16, 4: tf.uint32}
 ODD = (tf.bfloat16, tf.qint8, tf.quint8, tf.qint16, tf.quint16, tf.qint32)
+# An argument of a call that is left out where it has the default of its class: default, words, number of the hole.
+OPTION = re.compile("\ue002([^\ue003]*)\ue003(, \\w+=\ue000(\\d+)\ue001)")
 LETTERS = ("x", "y", "z")
 
 
@@ -39,16 +43,31 @@ class Written:
 
 @dataclass
 class Class:
-    """A class to write. `arguments`: {name: hole numbers}. `constants`: {hole number: text}."""
+    """A class to write. `arguments`: {name: hole numbers}. `constants`: {hole number: text}.
+
+    defaults: {argument: text} of those that most members have alike.
+    """
 
     name: str
     members: list
     arguments: dict = field(default_factory=dict)
     constants: dict = field(default_factory=dict)
+    defaults: dict = field(default_factory=dict)
 
     def filled(self, text):
         """Returns `text` with its holes filled. What differs between members becomes self.<argument>."""
+        text = OPTION.sub(lambda m: "" if self.constants[int(m[3])] == m[1] else m[2], text)
         return HOLE.sub(lambda m: self.constants[int(m[1])], text)
+
+    def argument(self, name, text):
+        """Returns ", name=text" for a call, to be left out where a hole `text` is filled with the default."""
+        return f"\ue002{self.defaults[name]}\ue003, {name}={text}" if name in self.defaults else f", {name}={text}"
+
+    @property
+    def parameters(self):
+        """Returns the parameters of __init__ as text, those without a default first."""
+        found = sorted(self.arguments, key=lambda name: name in self.defaults)
+        return [f"{name}={self.defaults[name]}" if name in self.defaults else name for name in found]
 
     def given(self, member):
         """Returns [(argument, text)] of the arguments that make `member`."""
@@ -108,6 +127,9 @@ def _class(name, members):
             taken.add(same[keyword, texts])
         argument = same[keyword, texts]
         made.arguments.setdefault(argument, []).append(i)
+        text, count = collections.Counter(texts).most_common(1)[0]
+        if count * 2 > len(texts) and not HOLE.search(text):
+            made.defaults[argument] = text
         made.constants[i] = f"self.{argument}"
     return made
 
@@ -227,6 +249,6 @@ def _weight(weight, program, prefix, root):
 
 
 def _construction(made, written, prefix, root, holes):
-    words = ["arrays", _name(written.prefix, prefix, root)]
-    words += [f"{name}={holes.mark(name, text)}" for name, text in made.given(written)]
-    return f"{made.name}({', '.join(words)})"
+    words = f"{made.name}(arrays, {_name(written.prefix, prefix, root)}"
+    words += "".join(made.argument(name, holes.mark(name, text)) for name, text in made.given(written))
+    return f"{words})"

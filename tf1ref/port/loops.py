@@ -101,6 +101,11 @@ def _layers(layers, prefix, root, holes):
     given = [made.given(written) for made, written in layers]
     columns = {name: [dict(row)[name] for row in given] for name, _ in given[0]}
     numbered = _numbered(rests)
+    made, fixed = layers[0][0], all(len(set(texts)) == 1 for texts in columns.values())
+    if numbered is None and fixed and all(rests) and all(PLAIN.fullmatch(rest) for rest in rests):
+        options = "".join(made.argument(name, holes.mark(name, texts[0])) for name, texts in columns.items())
+        names_ = holes.mark("names", f"[{', '.join(map(literals.quoted, rests))}]")
+        return f"{made.name}(arrays, {'name' if root else 'scope + name'}{options}) for name in {names_}"
     if numbered is None:
         return ", ".join(
             _call(made, rest, [(n, holes.mark(n, t)) for n, t in row], root)
@@ -109,19 +114,17 @@ def _layers(layers, prefix, root, holes):
     head, first, tail = numbered
     fixed = {name: holes.mark(name, texts[0]) for name, texts in columns.items() if len(set(texts)) == 1}
     lists = {n: holes.mark(n, f"[{', '.join(texts)}]") for n, texts in columns.items() if n not in fixed}
-    words = [(name, fixed.get(name, name)) for name in columns]
     scope = f'f"{head}{{i}}{tail}"'
-    made = layers[0][0]
-    arguments = ", ".join(["arrays", scope if root else f"scope + {scope}", *(f"{n}={t}" for n, t in words)])
+    options = "".join(made.argument(n, fixed[n]) if n in fixed else f", {n}={n}" for n in columns)
     numbers = f"range({first}, {first + len(layers)})" if first else f"range({len(layers)})"
     over = f"i, {', '.join(lists)} in zip({numbers}, {', '.join(lists.values())})" if lists else f"i in {numbers}"
-    return f"{made.name}({arguments}) for {over}"
+    return f"{made.name}(arrays, {scope if root else f'scope + {scope}'}{options}) for {over}"
 
 
 def _call(made, rest, row, root):
     scope = literals.quoted(rest) if root or not rest else f"scope + {literals.quoted(rest)}"
     scope = scope if rest or root else "scope"
-    return f"{made.name}({', '.join(['arrays', scope, *(f'{name}={text}' for name, text in row)])})"
+    return f"{made.name}(arrays, {scope}{''.join(made.argument(n, t) for n, t in row)})"
 
 
 def _numbered(rests):

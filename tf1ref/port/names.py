@@ -78,7 +78,9 @@ def class_name(scopes):
     'ConvA'
     """
     first, *others = (identifier(text.rsplit("/", 1)[-1]).split("_") for text in scopes)
-    words = [w for w in first if not w.isdigit() and all(w in other for other in others)] or first
+    # Of many scopes a few may be called otherwise.
+    common = [w for w in first if not w.isdigit() and sum(w in other for other in others) >= 0.9 * len(others)]
+    words = common or first
     words = words if others else first[:-1] if first[-1].isdigit() and first[1:] else first
     name = "".join(w[:1].upper() + w[1:] for w in words if w)
     return name if name[:1].isalpha() and name not in RESERVED else f"Layer{name}"

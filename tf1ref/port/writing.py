@@ -102,7 +102,7 @@ def _arrays(start, kept):
 def _class(made):
     first = made.members[0]
     scopes = [member.module.scope for member in made.members]
-    parameters = ["self", "arrays", "scope", *made.arguments]
+    parameters = ["self", "arrays", "scope", *made.parameters]
     lines = [f"class {made.name}(tf.Module):"]
     lines += layout.statement(_docstring(scopes), 1) + [""]
     lines += [f"    def __init__({', '.join(parameters)}):", "        super().__init__()"]
