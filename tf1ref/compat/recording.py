@@ -36,10 +36,9 @@ class Recorder:
         self.arrays, self.bytes, self.left_out = {}, 0, {}
         self.graphs, self.runs, self.trained = [], [], 0
         self.initial, self.final, self.trainable = {}, {}, []
-        self.sessions = weakref.WeakKeyDictionary()
         self.kinds, self.sources, self.done, self.inside = {}, {}, False, False
         self.trained_graph, self.last, self.unwritten = 0, None, False
-        self.random, self.gradients = np.random.default_rng(0), Gradients()
+        self.random, self.gradients, self.sessions = np.random.default_rng(0), Gradients(), weakref.WeakKeyDictionary()
 
     def install(self):
         """Records every session from now on."""
@@ -107,12 +106,9 @@ class Recorder:
         if trains and not self.trained:
             self.initial = self._variables(sess)
         taken = [t for t in self._taken(sess, targets, fetches) if t.ref() not in feeds] if trains else []
-        if taken:
-            results = run(fetches=[*fetches, *taken])
-            results, found = results[: len(fetches)], results[len(fetches) :]
-        else:
-            apart = self.stop and fetches and not trains
-            results, found = run(self._apart(sess, targets, fetches, feeds) if apart else feeds), []
+        apart = self.stop and fetches and not trains
+        results = run(self._apart(sess, targets, fetches, feeds) if apart else feeds, [*fetches, *taken])
+        results, found = results[: len(fetches)], results[len(fetches) :]
         if sess.graph not in self.graphs:
             self.graphs.append(sess.graph)
         self.runs.append(
