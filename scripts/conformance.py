@@ -3,7 +3,7 @@
     scripts/conformance.py --tensorflow DIR --slim DIR --estimator DIR [SUITE ...]
 
 The test files stay in your own checkouts: a TensorFlow tree of 1.x or 2.0 that still has contrib, google-research's
-tf-slim, and tensorflow/estimator at a tag of 1.13 to 1.15. Each file runs unchanged in a process of its own, as a
+tf-slim, and tensorflow/estimator at a tag of 1.15. Each file runs unchanged in a process of its own, as a
 program does under `tf1ref exec`, with its private imports led to the public names (scripts/conformance_run.py). What
 counts as TensorFlow's own stands test by test, with the reason, in scripts/conformance.yml.
 Exit codes: 0 every test passes that is not TensorFlow's own, 1 some do not, 2 bad usage.
@@ -39,7 +39,7 @@ EST = "tensorflow_estimator/python/estimator/"
 
 
 def _files(folder, names):
-    return [f"{folder}{name}_test.py" for name in names.split()]
+    return [f"{folder}{name}{'' if '_test_' in name else '_test'}.py" for name in names.split()]
 
 
 # Suite -> which checkout, and its files there.
@@ -71,10 +71,13 @@ SUITES = {
         f"{CONTRIB}data/python/kernel_tests/", "assert_element_shape slide_dataset_op reduce_dataset")),
     "losses": ("tensorflow", _files("tensorflow/python/kernel_tests/", "losses")),
     "metrics": ("tensorflow", _files("tensorflow/python/kernel_tests/", "metrics")),
+    # In canned/v1 are the estimators that tf.estimator had; those beside it are of TensorFlow 2.
     "estimator": ("estimator", _files(EST, "estimator training model_fn exporter run_config util early_stopping "
-                  "canned/head canned/linear canned/dnn canned/dnn_linear_combined canned/baseline canned/optimizers "
-                  "canned/parsing_utils export/export inputs/numpy_io inputs/pandas_io hooks/hooks "
-                  "hooks/basic_session_run_hooks")),
+                  "canned/head canned/optimizers canned/parsing_utils canned/v1/linear_test_v1 "
+                  "canned/v1/linear_estimator_test_v1 canned/v1/dnn_test_fc_v2_v1 canned/v1/dnn_estimator_test_v1 "
+                  "canned/v1/dnn_linear_combined_test_v1 canned/v1/dnn_linear_combined_estimator_test_v1 "
+                  "canned/v1/baseline_test_v1 canned/v1/baseline_estimator_test_v1 export/export inputs/numpy_io "
+                  "inputs/pandas_io hooks/hooks hooks/basic_session_run_hooks")),
 }  # fmt: skip
 OUTCOMES = ("pass", "ours", "not given", "own", "passes though listed")
 LIMIT = 1200  # seconds that one file may take

@@ -19,8 +19,12 @@ SLIM = {
     "summaries": "contrib.slim.summaries", "data": "contrib.slim.data", "queues": "contrib.slim.queues",
     "model_analyzer": "contrib.slim.model_analyzer",
 }  # fmt: skip
-# Modules whose own text is used: they are programs over the layers, not a part of them.
-SOURCES = ("tf_slim.nets",)
+# Modules whose own text is used: programs over the layers, what tests share, and names of metrics and predictions.
+CANNED = "tensorflow_estimator.python.estimator.canned"
+SOURCES = (
+    "tf_slim.nets", f"{CANNED}.v1", f"{CANNED}.metric_keys", f"{CANNED}.prediction_keys",
+    "tensorflow_estimator.python.estimator.hooks.fake_summary_writer",
+)  # fmt: skip
 # Keras merged the class Network of this module into Model.
 KERAS_NETWORK = ("tensorflow.python.keras.engine", "network")
 CHECKOUT = ROOT = None
@@ -72,6 +76,8 @@ class Joined(types.ModuleType):
             except AttributeError:
                 continue
             return found
+        if name == "EstimatorV2":  # what 1.15 calls Estimator inside
+            return self.Estimator
         return _constant(self.__name__, name) or Placeholder(f"{self.__name__}.{name}")
 
     def __call__(self, *args, **kwargs):

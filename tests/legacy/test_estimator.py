@@ -50,8 +50,10 @@ def test_a_model_function_goes_on_from_its_folder(tmp_path):
     assert found["loss"] == pytest.approx(np.mean(batches), rel=1e-4)
     answers = list(made[1].predict(once(None)))
     assert np.array([a["y"] for a in answers]) == pytest.approx(y, abs=1e-5)
-    tags = [v.tag for e in v1.train.summary_iterator(_events(tmp_path / "eval")) for v in e.summary.value]
-    assert sorted(tags) == ["error", "error", "loss", "loss"]  # of both evaluations, in one file
+    values = [v for e in v1.train.summary_iterator(_events(tmp_path / "eval")) for v in e.summary.value]
+    path = f"checkpoint_path/{tmp_path / 'model.ckpt-120'}"
+    assert sorted(v.tag for v in values) == [path, path, "error", "error", "loss", "loss"]  # both, in one file
+    assert values[-1].tensor.string_val == [str(tmp_path / "model.ckpt-120").encode()]
 
 
 def _events(folder):
@@ -168,10 +170,13 @@ def test_arrays_are_cut_into_batches_across_epochs(shuffle):
         (lambda: estimator.EstimatorSpec("train", loss=1.0), "Missing train_op"),
         (lambda: estimator.EstimatorSpec("infer"), "Missing predictions"),
         (lambda: estimator.EstimatorSpec("trian"), "ModeKeys"),
-        (lambda: estimator.RunConfig(save_checkpoints_secs=1, save_checkpoints_steps=1), "Can not provide both"),
+        (lambda: estimator.RunConfig(save_checkpoints_secs=1, save_checkpoints_steps=1), "cannot be both set"),
         (lambda: estimator.RunConfig(train_distribute=1), "through tf.distribute"),
         (lambda: estimator.LinearClassifier(COLUMNS, "a", n_classes=1), "at least 2"),
-        (lambda: estimator.Estimator(lambda features: 0, "nowhere").get_variable_names(), "not been trained"),
+        (
+            lambda: estimator.Estimator(lambda features: 0, "nowhere").get_variable_names(),
+            "Could not find trained model",
+        ),
     ],
 )
 def test_what_is_refused(call, says, tmp_path, monkeypatch):

@@ -130,7 +130,7 @@ def test_the_best_export_counts_earlier_runs(tmp_path):
     class Folder:
         model_dir, written = str(tmp_path), 0
 
-        def export_savedmodel(self, base, receiver, **options):
+        def export_saved_model(self, base, receiver, **options):
             Folder.written += 1
             (tmp_path / base / str(100 + Folder.written)).mkdir(parents=True)
             return f"{base}/{100 + Folder.written}".encode()
@@ -159,7 +159,7 @@ def test_specs_for_parsing():
         (lambda: estimator.classifier_parse_example_spec(COLUMN, "x"), "label should not be used as feature"),
         (lambda: estimator.classifier_parse_example_spec(COLUMN, "y", tf.float32), "int64 or string"),
         (lambda: estimator.classifier_parse_example_spec(COLUMN, "y", label_default="a"), "must be int"),
-        (lambda: estimator.regressor_parse_example_spec(COLUMN, "y", tf.int32), "should be float"),
+        (lambda: estimator.regressor_parse_example_spec(COLUMN, "y", tf.string), "should be float"),
         (lambda: estimator.regressor_parse_example_spec(COLUMN, "y", weight_column="x"), "weight_column should not"),
     ):
         with pytest.raises(ValueError, match=what):

@@ -22,7 +22,7 @@ from tensorflow.compat.v1.train import (
     VocabInfo,
 )
 
-from tf1ref.legacy.estimator import export, inputs
+from tf1ref.legacy.estimator import experimental, export, inputs
 from tf1ref.legacy.estimator._baseline import BaselineClassifier, BaselineEstimator, BaselineRegressor
 from tf1ref.legacy.estimator._canned import (
     DNNClassifier,
@@ -36,7 +36,8 @@ from tf1ref.legacy.estimator._core import Estimator
 from tf1ref.legacy.estimator._exporters import BestExporter, Exporter, FinalExporter, LatestExporter
 from tf1ref.legacy.estimator._more_metrics import add_metrics
 from tf1ref.legacy.estimator._parsing import classifier_parse_example_spec, regressor_parse_example_spec
-from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig, WarmStartSettings
+from tf1ref.legacy.estimator._run_config import RunConfig
+from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, WarmStartSettings
 from tf1ref.legacy.estimator._training import EvalSpec, TrainSpec, train_and_evaluate
 from tf1ref.legacy.estimator._with_heads import (
     BinaryClassHead,

@@ -2,7 +2,7 @@
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.estimator._canned import SUM, classes_head, optimizer_of
+from tf1ref.legacy.estimator._canned import SUM, classes_head, get_optimizer_instance
 from tf1ref.legacy.estimator._core import Estimator
 from tf1ref.legacy.estimator._heads import RegressionHead
 
@@ -20,7 +20,7 @@ class BaselineEstimator(Estimator):
                 logits = v1.multiply(bias, v1.ones([_batch_size(features), head.logits_dimension]))
 
             def train(loss):
-                return optimizer_of(optimizer, RATE).minimize(loss, global_step=v1.train.get_global_step())
+                return get_optimizer_instance(optimizer, RATE).minimize(loss, global_step=v1.train.get_global_step())
 
             return head.spec(features, mode, labels, logits, train)
 

@@ -24,15 +24,17 @@ def classes_head(n_classes, label_vocabulary, weight_column, loss_reduction):
     )
 
 
-def optimizer_of(given, rate):
+def get_optimizer_instance(opt, learning_rate=None):
     """Returns an optimizer from a name, an instance or a function. Raises ValueError for anything else."""
-    if isinstance(given, str):
-        if given not in OPTIMIZER_CLS_NAMES:
+    if isinstance(opt, str):
+        if learning_rate is None:
+            raise ValueError("learning_rate must be specified when opt is string.")
+        if opt not in OPTIMIZER_CLS_NAMES:
             raise ValueError(
-                f"Unsupported optimizer name: {given}. Supported names are: {', '.join(OPTIMIZER_CLS_NAMES)}"
+                f"Unsupported optimizer name: {opt}. Supported names are: {', '.join(OPTIMIZER_CLS_NAMES)}"
             )
-        return OPTIMIZER_CLS_NAMES[given](learning_rate=rate)
-    made = given() if callable(given) else given
+        return OPTIMIZER_CLS_NAMES[opt](learning_rate=learning_rate)
+    made = opt() if callable(opt) else opt
     if not isinstance(made, v1.train.Optimizer):
         raise ValueError(f"The given object is not an Optimizer instance. Given: {made!r}")
     return made
@@ -84,7 +86,7 @@ class _Linear(Estimator):
 
             def train(loss):
                 step = v1.train.get_global_step()
-                return optimizer_of(optimizer, _linear_rate(columns)).minimize(loss, global_step=step)
+                return get_optimizer_instance(optimizer, _linear_rate(columns)).minimize(loss, global_step=step)
 
             return head.spec(features, mode, labels, logits, train)
 
@@ -126,7 +128,9 @@ class _DNN(Estimator):
 
             def train(loss):
                 with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
-                    return optimizer_of(optimizer, 0.05).minimize(loss, global_step=v1.train.get_global_step())
+                    return get_optimizer_instance(optimizer, 0.05).minimize(
+                        loss, global_step=v1.train.get_global_step()
+                    )
 
             return head.spec(features, mode, labels, logits, train)
 
@@ -196,7 +200,7 @@ class _Combined(Estimator):
                 ):
                     variables = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES, scope=scope)
                     if variables:
-                        ops.append(optimizer_of(optimizer, rate).minimize(loss, var_list=variables))
+                        ops.append(get_optimizer_instance(optimizer, rate).minimize(loss, var_list=variables))
                 with v1.control_dependencies([*ops, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
                     return v1.assign_add(v1.train.get_global_step(), 1).op
 

@@ -1,5 +1,6 @@
 """tf.estimator.Estimator: a model function with a folder. Each training, evaluation or prediction has its own graph."""
 
+import copy
 import os
 import tempfile
 
@@ -9,8 +10,19 @@ from tensorflow.python.training import evaluation
 
 from tf1ref.legacy.estimator import _distributed
 from tf1ref.legacy.estimator import export as estimator_export
-from tf1ref.legacy.estimator._functions import arguments_of, chosen, examples, inputs_of
-from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, RunConfig, WarmStartSettings
+from tf1ref.legacy.estimator._functions import (
+    arguments_of,
+    checked_hooks,
+    checked_listeners,
+    checked_model_fn,
+    chosen,
+    examples,
+    inputs_of,
+)
+from tf1ref.legacy.estimator._run_config import RunConfig
+from tf1ref.legacy.estimator._sessions import training_session
+from tf1ref.legacy.estimator._spec import LOSS_METRIC_KEY, EstimatorSpec, ModeKeys, warm_start_of
+from tf1ref.legacy.estimator._summaries import _write_dict_to_summary
 
 
 class Estimator:
@@ -21,28 +33,35 @@ class Estimator:
     """
 
     def __init__(self, model_fn, model_dir=None, config=None, params=None, warm_start_from=None):
-        self._config = config or RunConfig()
-        if model_dir and self._config.model_dir and model_dir != self._config.model_dir:
-            raise ValueError(f"model_dir is {model_dir!r}, in RunConfig it is {self._config.model_dir!r}: give one")
-        self._model_dir = os.fspath(model_dir or self._config.model_dir or tempfile.mkdtemp())
-        if not (model_dir or self._config.model_dir):
-            v1.logging.warning("Using temporary folder as model directory: %s", self._model_dir)
-        self._config = self._config.replace(model_dir=self._model_dir)
-        self._model_fn, self._params, self._warm_start = model_fn, dict(params or {}), warm_start_from
-        taken = set(arguments_of(model_fn))
-        if params is not None and "params" not in taken:
+        if config is not None and not isinstance(config, RunConfig):
+            raise ValueError(f"config must be an instance of `RunConfig`, but provided {config}.")
+        config = config or RunConfig()
+        if model_dir and config.model_dir and model_dir != config.model_dir:
             raise ValueError(
-                f"model_fn ({model_fn}) does not include params argument, but params ({params}) is passed to Estimator."
+                "`model_dir` are set both in constructor and `RunConfig`, but with different values. In constructor: "
+                f"{model_dir!r}, in `RunConfig`: {config.model_dir!r}."
             )
-        if "features" not in taken:
-            raise ValueError(f"model_fn ({model_fn}) must include features argument.")
-        if taken - {"features", "labels", "mode", "params", "config", "self"}:
-            raise ValueError(f"model_fn ({model_fn}) has following not expected args: {sorted(taken)}")
+        self._model_dir = os.fspath(model_dir or config.model_dir or tempfile.mkdtemp())
+        if not (model_dir or config.model_dir):
+            v1.logging.warning("Using temporary folder as model directory: %s", self._model_dir)
+        self._config = config if config.model_dir == self._model_dir else config.replace(model_dir=self._model_dir)
+        self._session_config = config.session_config or _distributed.local_session_config()
+        checked_model_fn(model_fn, params)
+        self._model_fn, self._params = model_fn, copy.deepcopy(params or {})
+        self._warm_start = warm_start_of(warm_start_from)
 
     model_dir = property(lambda self: self._model_dir)
     config = property(lambda self: self._config)
-    model_fn = property(lambda self: self._model_fn)
-    params = property(lambda self: dict(self._params))
+    params = property(lambda self: copy.deepcopy(self._params))
+
+    @property
+    def model_fn(self):
+        """The model function with the arguments (features, labels, mode, config); the params are set."""
+
+        def model_fn(features, labels, mode, config):
+            return self._call(features, labels, mode, config)
+
+        return model_fn
 
     def latest_checkpoint(self):
         """Returns the prefix of the last checkpoint, or None."""
@@ -62,7 +81,7 @@ class Estimator:
 
     def _trained(self):
         if not self.latest_checkpoint():
-            raise ValueError(f"Estimator has not been trained yet: no checkpoint in {self._model_dir}")
+            raise ValueError(f"Could not find trained model in model_dir: {self._model_dir}.")
         return self._model_dir
 
     def train(self, input_fn, hooks=None, steps=None, max_steps=None, saving_listeners=None):
@@ -72,75 +91,27 @@ class Estimator:
         for name, value in (("steps", steps), ("max_steps", max_steps)):
             if value is not None and value <= 0:
                 raise ValueError(f"Must specify {name} > 0, given: {value}")
+        if self._config.task_type == _distributed.TaskType.EVALUATOR:
+            raise ValueError("An evaluator does not train: call tf.estimator.train_and_evaluate in each task.")
+        hooks, listeners = checked_hooks(hooks), checked_listeners(saving_listeners)
         _distributed.take_place(self._config)
         reached = self._step_reached()
         if max_steps is not None and reached >= max_steps:
             v1.logging.info("Skipping training since max_steps has already saved.")
             return self
-        hooks = list(hooks or ())
         if steps is not None or max_steps is not None:
             hooks.append(v1.train.StopAtStepHook(steps, max_steps))
         with self._graph().as_default(), _distributed.devices(self._config):
             spec, step = self._built(input_fn, ModeKeys.TRAIN)
-            self._train(spec, step, hooks, list(saving_listeners or ()))
+            self._start_warm(self.latest_checkpoint())
+            with training_session(spec, step, self._config, self._session_config, hooks, listeners) as sess:
+                while not sess.should_stop():
+                    sess.run([spec.train_op, spec.loss])
         return self
 
     def _step_reached(self):
         checkpoint = self.latest_checkpoint()
         return int(v1.train.load_variable(checkpoint, v1.GraphKeys.GLOBAL_STEP)) if checkpoint else 0
-
-    def _train(self, spec, step, hooks, listeners):
-        config = self._config
-        if self._warm_start and not self.latest_checkpoint():
-            given = self._warm_start
-            v1.train.warm_start(*(given if isinstance(given, WarmStartSettings) else [given]))
-        if not any("loss" in str(s.op.name) for s in v1.get_collection(v1.GraphKeys.SUMMARIES)):
-            v1.summary.scalar("loss", spec.loss)
-        scaffold = spec.scaffold or v1.train.Scaffold()
-        if not (scaffold.saver or v1.get_collection(v1.GraphKeys.SAVERS)):
-            saver = v1.train.Saver(
-                sharded=True,
-                max_to_keep=config.keep_checkpoint_max,
-                keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
-                defer_build=True,
-                save_relative_paths=True,
-            )
-            v1.add_to_collection(v1.GraphKeys.SAVERS, saver)
-        hooks = [*hooks, v1.train.NanTensorHook(spec.loss)]
-        if config.log_step_count_steps is not None:
-            hooks.append(v1.train.LoggingTensorHook({"loss": spec.loss, "step": step}, config.log_step_count_steps))
-        hooks += spec.training_hooks
-        chief_hooks = [*spec.training_chief_hooks, *self._savers(hooks, spec, scaffold, listeners)]
-        with v1.train.MonitoredTrainingSession(
-            master=config.master,
-            is_chief=config.is_chief,
-            checkpoint_dir=self._model_dir,
-            scaffold=scaffold,
-            hooks=hooks,
-            chief_only_hooks=chief_hooks,
-            save_checkpoint_secs=0,
-            save_summaries_steps=config.save_summary_steps,
-            config=config.session_config,
-            log_step_count_steps=config.log_step_count_steps,
-        ) as sess:
-            while not sess.should_stop():
-                sess.run([spec.train_op, spec.loss])
-
-    def _savers(self, hooks, spec, scaffold, listeners):
-        """Returns the hook that saves, if the configuration asks for one and the model does not have one."""
-        found = [h for h in [*hooks, *spec.training_chief_hooks] if isinstance(h, v1.train.CheckpointSaverHook)]
-        made = []
-        seconds, steps = self._config.save_checkpoints_secs, self._config.save_checkpoints_steps
-        if not found and (seconds or steps):
-            made.append(v1.train.CheckpointSaverHook(self._model_dir, seconds, steps, scaffold=scaffold))
-        if listeners and not found + made:
-            raise ValueError(
-                "There should be a CheckpointSaverHook to use saving_listeners. Please set one of the "
-                "RunConfig.save_checkpoints_steps or RunConfig.save_checkpoints_secs."
-            )
-        for listener in listeners:
-            (found + made)[0]._listeners.append(listener)
-        return made
 
     def evaluate(self, input_fn, steps=None, hooks=None, checkpoint_path=None, name=None):
         """Returns {metric: value}, with the mean of the batches' losses as "loss", and with "global_step".
@@ -148,47 +119,56 @@ class Estimator:
         steps: the number of batches; None (the default) means until the input ends. Without a checkpoint the variables
         have their initial values.
         """
+        hooks = [*checked_hooks(hooks), *self._stop_after(steps)]
+        with self._graph().as_default():
+            built = self._evaluation(input_fn, hooks)
+            checkpoint = self._checkpoint(checkpoint_path)
+            self._start_warm(checkpoint)
+            return self._evaluate(*built, checkpoint, self.eval_dir(name))
+
+    def _stop_after(self, steps):
+        """Returns the hooks that end an evaluation. Raises ValueError for steps that are not positive."""
         if steps is not None and steps <= 0:
             raise ValueError(f"Must specify steps > 0, given: {steps}")
-        with self._graph().as_default():
-            spec, step = self._built(input_fn, ModeKeys.EVAL)
-            metrics = dict(spec.eval_metric_ops)
-            metrics.setdefault("loss", v1.metrics.mean(spec.loss))
-            values = {key: pair[0] for key, pair in metrics.items()}
-            values["global_step"] = step
-            stop = [] if steps is None else [evaluation._StopAfterNEvalsHook(steps)]
-            found = evaluation._evaluate_once(
-                self._checkpoint(checkpoint_path),
-                scaffold=spec.scaffold or v1.train.Scaffold(),
-                eval_ops=v1.group(*(pair[1] for pair in metrics.values())),
-                final_ops=values,
-                hooks=[*(hooks or ()), *stop, *spec.evaluation_hooks],
-                config=self._config.session_config,
-            )
-        self._write_evaluation(found, name)
-        return found
+        return [] if steps is None else [evaluation._StopAfterNEvalsHook(steps)]
 
-    def _write_evaluation(self, found, name):
-        summary = v1.Summary()
-        for key, value in found.items():
-            if key != "global_step" and isinstance(value, (int, float, np.integer, np.floating)):
-                summary.value.add(tag=key, simple_value=float(value))
-        # Code does not run eagerly inside a graph, and the writer needs that. One writer a process, as in TF1: a file's
-        # name is the second at which it was opened, so a second writer could empty the file of the first.
-        with v1.Graph().as_default():
-            writer = v1.summary.FileWriterCache.get(self.eval_dir(name))
-        writer.add_summary(summary, int(found["global_step"]))
-        writer.flush()
+    def _evaluation(self, input_fn, hooks):
+        """Builds an evaluation in the default graph. Returns (scaffold, update op, {name: value}, hooks)."""
+        spec, step = self._built(input_fn, ModeKeys.EVAL)
+        metrics = dict(spec.eval_metric_ops)
+        if LOSS_METRIC_KEY in metrics:
+            raise ValueError('Metric with name "loss" is not allowed, because Estimator defines one with that name.')
+        metrics[LOSS_METRIC_KEY] = v1.metrics.mean(spec.loss)
+        values = {key: pair[0] for key, pair in metrics.items()}
+        if v1.GraphKeys.GLOBAL_STEP in values:
+            raise ValueError("Metric with name `global_step` is not allowed, because Estimator defines one.")
+        values[v1.GraphKeys.GLOBAL_STEP] = step
+        updates = v1.group(*(pair[1] for pair in metrics.values()))
+        return spec.scaffold, updates, values, [*hooks, *spec.evaluation_hooks]
+
+    def _evaluate(self, scaffold, updates, values, hooks, checkpoint, folder):
+        """Runs an evaluation that was built, and writes its results to `folder`. Returns {name: value}."""
+        found = evaluation._evaluate_once(
+            checkpoint, self._config.evaluation_master, scaffold, updates, final_ops=values, hooks=hooks,
+            config=self._session_config,
+        )  # fmt: skip
+        step = found[v1.GraphKeys.GLOBAL_STEP]
+        _write_dict_to_summary(folder, found, step)
+        if checkpoint:
+            path = np.array(checkpoint.encode(), object)
+            _write_dict_to_summary(folder, {f"checkpoint_path/{checkpoint}": path}, step)
+        return found
 
     def predict(self, input_fn, predict_keys=None, hooks=None, checkpoint_path=None, yield_single_examples=True):
         """Yields the predictions of each example, or of each batch, until the input ends.
 
         Raises ValueError for keys that the model does not return, and for predictions whose first axes differ.
         """
+        hooks = checked_hooks(hooks)
         with self._graph().as_default():
             spec, _ = self._built(input_fn, ModeKeys.PREDICT)
             wanted = chosen(spec.predictions, predict_keys)
-            with self._session(spec, checkpoint_path, [*(hooks or ()), *spec.prediction_hooks]) as sess:
+            with self._session(spec, checkpoint_path, [*hooks, *spec.prediction_hooks]) as sess:
                 while not sess.should_stop():
                     try:
                         found = sess.run(wanted)
@@ -252,9 +232,9 @@ class Estimator:
         features, labels = inputs_of(input_fn, mode, self._params, self._config)
         return self._call(features, labels, mode), step
 
-    def _call(self, features, labels, mode):
+    def _call(self, features, labels, mode, config=None):
         taken = arguments_of(self._model_fn)
-        given = {"labels": labels, "mode": mode, "params": self.params, "config": self._config}
+        given = {"labels": labels, "mode": mode, "params": self.params, "config": config or self._config}
         if labels is not None and "labels" not in taken:
             raise ValueError(f"model_fn does not take labels, but input_fn returns labels: {self._model_fn}")
         spec = self._model_fn(features=features, **{name: value for name, value in given.items() if name in taken})
@@ -271,10 +251,17 @@ class Estimator:
             )
         return checkpoint
 
+    def _start_warm(self, checkpoint):
+        """Lets the variables start from another model, unless this one has a checkpoint."""
+        if self._warm_start and not checkpoint:
+            v1.train.warm_start(*self._warm_start)
+
     def _session(self, spec, checkpoint_path, hooks):
+        checkpoint = self._checkpoint(checkpoint_path)
+        self._start_warm(checkpoint)
         creator = v1.train.ChiefSessionCreator(
-            scaffold=spec.scaffold or v1.train.Scaffold(),
-            checkpoint_filename_with_path=self._checkpoint(checkpoint_path),
-            config=self._config.session_config,
+            scaffold=spec.scaffold,
+            checkpoint_filename_with_path=checkpoint,
+            config=self._session_config,
         )
         return v1.train.MonitoredSession(creator, hooks=hooks)

@@ -23,9 +23,9 @@ class _Writer(Exporter):
         self._assets, self._as_text, self._keep = assets_extra, as_text, exports_to_keep
 
     def _write(self, estimator, export_path, checkpoint_path):
-        written = estimator.export_savedmodel(
+        written = estimator.export_saved_model(
             export_path, self._receiver, assets_extra=self._assets, as_text=self._as_text,
-            checkpoint_path=checkpoint_path, strip_default_attrs=True,
+            checkpoint_path=checkpoint_path,
         )  # fmt: skip
         if self._keep:
             stamps = sorted(int(name.strip("/")) for name in v1.gfile.ListDirectory(export_path)

@@ -4,6 +4,7 @@ import functools
 import inspect
 
 import numpy as np
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.estimator._spec import ModeKeys
@@ -25,10 +26,48 @@ def inputs_of(input_fn, mode, params, config):
     given = {"mode": mode, "params": params, "config": config}
     taken = arguments_of(input_fn)
     found = input_fn(**{name: value for name, value in given.items() if name in taken})
-    if isinstance(found, v1.data.Dataset):
+    if isinstance(found, tf.data.Dataset):  # of TensorFlow 2, which those of v1 are as well
         found = tensors_of(found)
-    features, labels = found if isinstance(found, (tuple, list)) and len(found) == 2 else (found, None)
-    return features, None if mode == ModeKeys.PREDICT else labels
+    if not isinstance(found, (tuple, list)):
+        return found, None
+    if mode == ModeKeys.PREDICT:
+        return found[0], None
+    if len(found) != 2:
+        raise ValueError("input_fn should return (features, labels) as a len 2 tuple.")
+    return tuple(found)
+
+
+def checked_model_fn(model_fn, params):
+    """Raises ValueError for a model function that is missing or has other arguments than an Estimator gives."""
+    if model_fn is None:
+        raise ValueError("model_fn must be provided to Estimator.")
+    taken = set(arguments_of(model_fn))
+    if params is not None and "params" not in taken:
+        raise ValueError(
+            f"model_fn ({model_fn}) does not include params argument, but params ({params}) is passed to Estimator."
+        )
+    if "features" not in taken:
+        raise ValueError(f"model_fn ({model_fn}) must include features argument.")
+    if taken - {"features", "labels", "mode", "params", "config", "self"}:
+        raise ValueError(f"model_fn ({model_fn}) has following not expected args: {sorted(taken)}")
+
+
+def checked_hooks(hooks):
+    """Returns the hooks as a list. Raises TypeError for anything else."""
+    hooks = list(hooks or ())
+    for hook in hooks:
+        if not isinstance(hook, v1.train.SessionRunHook):
+            raise TypeError(f"Hooks must be a SessionRunHook, given: {hook}")
+    return hooks
+
+
+def checked_listeners(listeners):
+    """Returns the listeners as a list. Raises TypeError for anything else."""
+    listeners = list(listeners or ())
+    for listener in listeners:
+        if not isinstance(listener, v1.train.CheckpointSaverListener):
+            raise TypeError(f"saving_listeners must be a list of CheckpointSaverListener, given: {listener}")
+    return listeners
 
 
 def chosen(predictions, keys):

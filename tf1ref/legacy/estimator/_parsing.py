@@ -24,13 +24,13 @@ def classifier_parse_example_spec(
 def regressor_parse_example_spec(
     feature_columns, label_key, label_dtype=v1.float32, label_default=None, label_dimension=1, weight_column=None
 ):
-    """Returns {name: feature} for serialized examples of a regressor, whose label is label_dimension floats.
+    """Returns {name: feature} for serialized examples of a regressor, whose label is label_dimension numbers.
 
     Raises ValueError for another dtype.
     """
     label_dtype = v1.as_dtype(label_dtype)
-    if not label_dtype.is_floating:
-        raise ValueError(f"label_dtype should be float, given: {label_dtype}")
+    if not (label_dtype.is_floating or label_dtype.is_integer):
+        raise ValueError(f"label_dtype should be float or integer, given: {label_dtype}")
     label = v1.FixedLenFeature((label_dimension,), label_dtype, label_default)
     return _with_label(feature_columns, label_key, label, weight_column)
 
@@ -45,7 +45,7 @@ def _with_label(columns, key, label, weight_column):
     if isinstance(weight_column, str):
         weight_column = v1.feature_column.numeric_column(weight_column)
     if not hasattr(weight_column, "key"):
-        raise ValueError(f"weight_column must be a name or a numeric_column, given: {weight_column}")
+        raise ValueError(f"weight_column must be a name or a tf.feature_column.numeric_column, given: {weight_column}")
     if weight_column.key in spec:
         raise ValueError(f"weight_column should not be used as feature. weight_column: {weight_column.key}")
     return {**spec, **v1.feature_column.make_parse_example_spec([weight_column])}

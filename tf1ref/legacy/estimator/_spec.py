@@ -1,11 +1,15 @@
-"""What an Estimator's model_fn takes and returns: modes, EstimatorSpec, RunConfig, outputs for export."""
+"""What an Estimator's model_fn returns: EstimatorSpec, its modes and its checks."""
 
-import copy
+import os
 from typing import NamedTuple
 
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.python.util import nest
 
-from tf1ref.legacy.estimator import _distributed
+from tf1ref.legacy.estimator import export
+
+LOSS_METRIC_KEY, AVERAGE_LOSS_METRIC_KEY = "loss", "average_loss"
 
 
 class ModeKeys:
@@ -31,7 +35,9 @@ class _Spec(NamedTuple):
 class EstimatorSpec(_Spec):
     """The result of a model function: train_op and loss, loss and metrics, or predictions, by its mode.
 
-    Raises ValueError when a part that the mode needs is missing, and for a loss that is not a scalar.
+    eval_metric_ops: {name: (value, update) or an object of tf.keras.metrics}. Raises ValueError when a part that the
+    mode needs is missing, for a loss that is not a scalar, and for a tensor of another graph. Raises TypeError for a
+    part of another type.
     """
 
     __slots__ = ()
@@ -50,26 +56,114 @@ class EstimatorSpec(_Spec):
         evaluation_hooks=None,
         prediction_hooks=None,
     ):
-        needed = {ModeKeys.TRAIN: {"train_op": train_op, "loss": loss}, ModeKeys.EVAL: {"loss": loss}}
-        needed[ModeKeys.PREDICT] = {"predictions": predictions}
-        if mode is not None and mode not in needed:
+        if mode is not None and mode not in (ModeKeys.TRAIN, ModeKeys.EVAL, ModeKeys.PREDICT):
             raise ValueError(f"mode is one of tf.estimator.ModeKeys, not {mode!r}")
-        for name, value in needed.get(mode, {}).items():
-            if value is None:
-                raise ValueError(f"Missing {name}.")
-        if loss is not None:
-            loss = v1.convert_to_tensor(loss)
-            if loss.shape.num_elements() not in (None, 1):
-                raise ValueError(f"Loss must be scalar, given: {loss}")
-            loss = v1.reshape(loss, []) if loss.shape.rank else loss
-        for name, pair in (eval_metric_ops or {}).items():
-            if not (isinstance(pair, tuple) and len(pair) == 2):
-                raise TypeError(f"eval_metric_ops['{name}'] must be (value, update_op) from tf.metrics, not {pair!r}")
+        train_op, loss = _train_op(train_op, mode), _loss(loss, mode)
+        predictions = _predictions(predictions, mode)
+        if mode == ModeKeys.PREDICT:
+            export_outputs = export.completed(export_outputs, predictions)
+        training_chief_hooks, training_hooks, evaluation_hooks, prediction_hooks = (
+            _hooks(each) for each in (training_chief_hooks, training_hooks, evaluation_hooks, prediction_hooks)
+        )
+        scaffold = scaffold or v1.train.Scaffold()
+        if not isinstance(scaffold, v1.train.Scaffold):
+            raise TypeError(f"scaffold must be tf.train.Scaffold. Given: {scaffold}")
         return super().__new__(
-            cls, mode, {} if predictions is None else predictions, loss, train_op, dict(eval_metric_ops or {}),
-            export_outputs, tuple(training_chief_hooks or ()), tuple(training_hooks or ()), scaffold,
-            tuple(evaluation_hooks or ()), tuple(prediction_hooks or ()),
+            cls, mode, predictions, loss, train_op, _metrics(eval_metric_ops), export_outputs, training_chief_hooks,
+            training_hooks, scaffold, evaluation_hooks, prediction_hooks,
         )  # fmt: skip
+
+    def _replace(self, **changed):
+        """Returns a copy with other parts, which are checked. Raises ValueError for another mode."""
+        if changed.get("mode", self.mode) != self.mode:
+            raise ValueError("mode of EstimatorSpec cannot be changed.")
+        return EstimatorSpec(**{**self._asdict(), **changed})
+
+
+def _train_op(train_op, mode):
+    if train_op is None:
+        if mode == ModeKeys.TRAIN:
+            raise ValueError("Missing train_op.")
+        return None
+    if not isinstance(train_op, (v1.Operation, v1.Tensor, tf.Variable)):
+        raise TypeError(f"train_op must be Operation or Tensor, given: {train_op}")
+    train_op = train_op.op if isinstance(train_op, tf.Variable) else train_op
+    return _here(train_op, "train_op")
+
+
+def _loss(loss, mode):
+    if loss is None:
+        if mode in (ModeKeys.TRAIN, ModeKeys.EVAL):
+            raise ValueError("Missing loss.")
+        return None
+    loss = _here(_tensor(loss, "loss"), "loss")
+    if loss.shape.num_elements() not in (None, 1):
+        raise ValueError(f"Loss must be scalar, given: {loss}")
+    return v1.reshape(loss, []) if loss.shape.rank else loss
+
+
+def _predictions(predictions, mode):
+    if predictions is None:
+        if mode == ModeKeys.PREDICT:
+            raise ValueError("Missing predictions.")
+        return {}
+    if not isinstance(predictions, dict):
+        return _here(_tensor(predictions, "predictions"), "prediction values")
+    return {
+        name: _here(_tensor(each, f"predictions[{name}]"), "prediction values") for name, each in predictions.items()
+    }
+
+
+def _metrics(metrics):
+    """Returns {name: (value, update)}. The variables of metrics that are objects join the local ones."""
+    if not isinstance(metrics, (dict, type(None))):
+        raise TypeError(f"eval_metric_ops must be a dict, given: {metrics}")
+    return {name: _metric(name, each) for name, each in (metrics or {}).items()}
+
+
+def _metric(name, given):
+    if hasattr(given, "update_state"):
+        if not given.updates:
+            raise ValueError(f"Please call update_state(...) on the {given.name!r} metric")
+        pair = given.result(), given.updates[0]
+    elif isinstance(given, tuple) and len(given) == 2:
+        pair = given
+    else:
+        raise TypeError(
+            f"Values of eval_metric_ops must be (metric_value, update_op) tuples, given: {given} for key: {name}"
+        )
+    for each in nest.flatten(pair):
+        _here(each, f"eval_metric_ops {name}:")
+    for variable in given.variables if hasattr(given, "update_state") else ():
+        for collection in (v1.GraphKeys.LOCAL_VARIABLES, v1.GraphKeys.METRIC_VARIABLES):
+            if all(variable is not known for known in v1.get_collection_ref(collection)):
+                v1.add_to_collection(collection, variable)
+    return pair
+
+
+def _hooks(hooks):
+    hooks = tuple(hooks or ())
+    for hook in hooks:
+        if not isinstance(hook, v1.train.SessionRunHook):
+            raise TypeError(f"All hooks must be SessionRunHook instances, given: {hook}")
+    return hooks
+
+
+def _tensor(value, what):
+    if not isinstance(value, (v1.Tensor, tf.Variable)):
+        raise TypeError(f"{what} must be Tensor, given: {value}")
+    return v1.convert_to_tensor(value) if isinstance(value, tf.Variable) else value
+
+
+def _here(value, what):
+    """Returns `value`. Raises ValueError when it belongs to another graph than the default one."""
+    graph = None if v1.executing_eagerly() else getattr(value, "graph", None)
+    if graph is not None and graph is not v1.get_default_graph():
+        raise ValueError(
+            f"{what} {value.name} must be from the default graph: make it in this call of model_fn, which has a "
+            "graph of its own"
+        )
+    return value
 
 
 class WarmStartSettings(NamedTuple):
@@ -84,67 +178,15 @@ class WarmStartSettings(NamedTuple):
     var_name_to_prev_var_name: dict = None
 
 
-_UNSET = object()
+def warm_start_of(given):
+    """Returns the WarmStartSettings of a folder, a checkpoint's prefix or a SavedModel; None stays None.
 
-
-class RunConfig:
-    """Where and how often an Estimator saves, the configuration of its sessions, and its place in a cluster.
-
-    TF_CONFIG describes the cluster. device_fn: places the model's ops instead of the cluster's own rule. Raises
-    ValueError for save_checkpoints_secs (default: 600) together with save_checkpoints_steps, for distribution
-    strategies, and for a protocol other than grpc.
+    Raises TypeError for anything else.
     """
-
-    def __init__(
-        self,
-        model_dir=None,
-        tf_random_seed=None,
-        save_summary_steps=100,
-        save_checkpoints_steps=_UNSET,
-        save_checkpoints_secs=_UNSET,
-        session_config=None,
-        keep_checkpoint_max=5,
-        keep_checkpoint_every_n_hours=10000,
-        log_step_count_steps=100,
-        train_distribute=None,
-        device_fn=None,
-        protocol=None,
-        eval_distribute=None,
-        experimental_distribute=None,
-        experimental_max_worker_delay_secs=None,
-        session_creation_timeout_secs=7200,
-    ):
-        if any(given is not None for given in (train_distribute, eval_distribute, experimental_distribute)):
-            raise ValueError("RunConfig: several devices of one process go through tf.distribute of TensorFlow 2")
-        if protocol not in (None, "grpc"):
-            raise ValueError(f"RunConfig: TensorFlow's servers speak grpc, not {protocol!r}")
-        if all(given is not _UNSET and given is not None for given in (save_checkpoints_steps, save_checkpoints_secs)):
-            raise ValueError("Can not provide both save_checkpoints_steps and save_checkpoints_secs.")
-        steps = None if save_checkpoints_steps is _UNSET else save_checkpoints_steps
-        seconds = save_checkpoints_secs
-        if seconds is _UNSET:
-            seconds = 600 if save_checkpoints_steps is _UNSET else None
-        self.model_dir, self.tf_random_seed = model_dir, tf_random_seed
-        self.save_summary_steps, self.save_checkpoints_steps = save_summary_steps, steps
-        self.save_checkpoints_secs, self.session_config = seconds, session_config
-        self.keep_checkpoint_max = keep_checkpoint_max
-        self.keep_checkpoint_every_n_hours = keep_checkpoint_every_n_hours
-        self.log_step_count_steps = log_step_count_steps
-        self.device_fn, self.protocol, self.service = device_fn, protocol, None
-        self.train_distribute = self.eval_distribute = None
-        self.experimental_max_worker_delay_secs = experimental_max_worker_delay_secs
-        self.session_creation_timeout_secs = session_creation_timeout_secs
-        vars(self).update(_distributed.place())
-
-    def replace(self, **kwargs):
-        """Returns a copy with other values. Raises ValueError for an unknown name."""
-        changed = copy.copy(self)
-        for name, value in kwargs.items():
-            if not hasattr(self, name):
-                raise ValueError(f"RunConfig has no {name}")
-            setattr(changed, name, value)
-        if "save_checkpoints_steps" in kwargs and "save_checkpoints_secs" not in kwargs:
-            changed.save_checkpoints_secs = None
-        if "save_checkpoints_secs" in kwargs and "save_checkpoints_steps" not in kwargs:
-            changed.save_checkpoints_steps = None
-        return changed
+    if given is None or isinstance(given, WarmStartSettings):
+        return given
+    if not isinstance(given, (str, bytes, os.PathLike)):
+        raise TypeError(f"warm_start_from must be a string or a WarmStartSettings, instead got {type(given)}")
+    path = os.fsdecode(given)
+    inside = os.path.join(path, "variables", "variables")
+    return WarmStartSettings(inside if v1.saved_model.contains_saved_model(path) else path)

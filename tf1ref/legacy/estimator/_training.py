@@ -1,78 +1,170 @@
-"""tf.estimator.train_and_evaluate: training, with an evaluation after every checkpoint."""
+"""tf.estimator.train_and_evaluate: training, with an evaluation after its checkpoints."""
 
 import os
-import time
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.estimator import _distributed
+from tf1ref.legacy.estimator._core import Estimator
+from tf1ref.legacy.estimator._exporters import Exporter
 
 
-class TrainSpec(NamedTuple):
-    """The input, steps and hooks of train_and_evaluate's training."""
-
+class _Train(NamedTuple):
     input_fn: object
-    max_steps: int = None
-    hooks: tuple = ()
-    saving_listeners: tuple = ()
+    max_steps: int
+    hooks: tuple
+    saving_listeners: tuple
 
 
-class EvalSpec(NamedTuple):
-    """The input of train_and_evaluate's evaluation, how often it runs at most, and the exporters that follow."""
+class TrainSpec(_Train):
+    """The input, steps and hooks of train_and_evaluate's training.
 
+    Raises TypeError for an input_fn or hooks of another type, and ValueError for max_steps that are not positive.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, input_fn, max_steps=None, hooks=None, saving_listeners=None):
+        _check_input(input_fn)
+        if max_steps is not None and max_steps <= 0:
+            raise ValueError(f"Must specify max_steps > 0, given: {max_steps}")
+        return super().__new__(cls, input_fn, max_steps, _hooks(hooks), tuple(saving_listeners or ()))
+
+
+class _Eval(NamedTuple):
     input_fn: object
-    steps: int = 100
-    name: str = None
-    hooks: tuple = ()
-    exporters: object = ()
-    start_delay_secs: int = 120
-    throttle_secs: int = 600
+    steps: int
+    name: str
+    hooks: tuple
+    exporters: tuple
+    start_delay_secs: int
+    throttle_secs: int
+
+
+class EvalSpec(_Eval):
+    """The input of train_and_evaluate's evaluation, how often it runs at most, and the exporters that follow.
+
+    start_delay_secs, throttle_secs: seconds before the first evaluation of an evaluator, and from one to the next.
+    Raises TypeError for a part of another type, and ValueError for negative numbers and for names of exporters that are
+    missing or come twice.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, input_fn, steps=100, name=None, hooks=None, exporters=None, start_delay_secs=120, throttle_secs=600
+    ):
+        _check_input(input_fn)
+        if steps is not None and steps <= 0:
+            raise ValueError(f"Must specify steps > 0, given: {steps}")
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"`name` must be string, given: {name}")
+        for what, seconds in (("start_delay_secs", start_delay_secs), ("throttle_secs", throttle_secs)):
+            if seconds < 0:
+                raise ValueError(f"Must specify {what} >= 0, given: {seconds}")
+        return super().__new__(
+            cls, input_fn, steps, name, _hooks(hooks), _exporters(exporters), start_delay_secs, throttle_secs
+        )
+
+
+def _check_input(input_fn):
+    if not callable(input_fn):
+        raise TypeError(f"`input_fn` must be callable, given: {input_fn}")
+
+
+def _hooks(hooks):
+    hooks = tuple(hooks or ())
+    for hook in hooks:
+        if not isinstance(hook, v1.train.SessionRunHook):
+            raise TypeError(f"All hooks must be `SessionRunHook` instances, given: {hook}")
+    return hooks
+
+
+def _exporters(given):
+    given = [given] if isinstance(given, Exporter) else given.values() if isinstance(given, dict) else given or ()
+    if not isinstance(given, (list, tuple, type({}.values()))) or not all(isinstance(each, Exporter) for each in given):
+        raise TypeError(f"`exporters` must be an Exporter, an iterable of Exporter, or `None`, found {given}.")
+    names = [each.name for each in given]
+    for name in names:
+        if not name:
+            raise ValueError(f"An Exporter cannot have a name that is `None` or empty. All exporter names: {names}")
+        if not isinstance(name, str):
+            raise ValueError(f"An Exporter must have a string name. Given: {type(name)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"`exporters` must have unique names. All exporter names: {names}")
+    return tuple(given)
 
 
 class _EvaluateListener(v1.train.CheckpointSaverListener):
+    """Evaluates the second checkpoint, since the first is from before the training, and the last one.
+
+    Of those between, it evaluates at most one in `throttle_secs` seconds.
+    """
+
     def __init__(self, evaluate, throttle_secs):
-        self._evaluate, self._throttle, self._last = evaluate, throttle_secs, None
+        self._evaluate, self._timer = evaluate, v1.train.SecondOrStepTimer(every_secs=throttle_secs)
+        self._first, self._evaluated = True, None
 
     def after_save(self, session, global_step_value):
-        now = time.monotonic()
-        if self._last is None or now - self._last >= self._throttle:
-            # The first checkpoint, from before the training, is not evaluated.
-            if self._last is not None:
-                self._evaluate(final=False)
-            self._last = now
+        if self._first:
+            self._first = False
+        elif self._timer.should_trigger_for_step(global_step_value):
+            self._run(global_step_value)
+
+    def end(self, session, global_step_value):
+        if global_step_value != self._evaluated:
+            self._run(global_step_value)
+
+    def _run(self, step):
+        self._timer.update_last_triggered_step(step)
+        self._evaluated = step
+        self._evaluate()
 
 
 def train_and_evaluate(estimator, train_spec, eval_spec):
     """Trains to max_steps, or the input's end, and evaluates. Returns (the last metrics, the exported folders).
 
-    In a task of the cluster that TF_CONFIG describes, it does the part of that task.
+    An export is the final one when the evaluated step is max_steps. In a task of the cluster that TF_CONFIG describes,
+    it does the part of that task. Raises TypeError for arguments of another type.
     """
-    exporters = eval_spec.exporters or ()
-    exporters = list(exporters.values()) if isinstance(exporters, dict) else exporters
-    exporters = exporters if isinstance(exporters, (list, tuple)) else [exporters]
-    found = {}
+    for name, given, kind in (
+        ("eval_spec", eval_spec, EvalSpec), ("estimator", estimator, Estimator), ("train_spec", train_spec, TrainSpec)
+    ):  # fmt: skip
+        if not isinstance(given, kind):
+            raise TypeError(f"`{name}` must have type `tf.estimator.{kind.__name__}`. Got: {type(given)}")
+    found = {"metrics": None, "exports": None}
 
-    def evaluate(final):
-        found["metrics"] = estimator.evaluate(
-            eval_spec.input_fn, eval_spec.steps, list(eval_spec.hooks or ()), name=eval_spec.name
-        )
-        found["exports"] = [
+    def evaluate():
+        checkpoint = estimator.latest_checkpoint()
+        metrics = estimator.evaluate(
+            input_fn=eval_spec.input_fn, steps=eval_spec.steps, name=eval_spec.name, checkpoint_path=checkpoint,
+            hooks=eval_spec.hooks,
+        )  # fmt: skip
+        final = bool(train_spec.max_steps) and metrics[v1.GraphKeys.GLOBAL_STEP] >= train_spec.max_steps
+        folder = os.path.join(estimator.model_dir, "export")
+        exports = [
             exporter.export(
-                estimator,
-                os.path.join(estimator.model_dir, "export", exporter.name),
-                estimator.latest_checkpoint(),
-                found["metrics"],
-                final,
+                estimator=estimator, export_path=os.path.join(folder, exporter.name), checkpoint_path=checkpoint,
+                eval_result=metrics, is_the_final_export=final,
             )
-            for exporter in exporters
-        ]
+            for exporter in eval_spec.exporters
+        ]  # fmt: skip
+        found.update(metrics=metrics, exports=exports)
         return found
 
-    if estimator.config.master or estimator.config.task_type == "evaluator":
+    config = estimator.config
+    if config.task_type == _distributed.TaskType.EVALUATOR and config.task_id > 0:
+        raise ValueError(
+            "For distributed training, there can only be one `evaluator` task (with task id 0).  Given task id "
+            f"{config.task_id}"
+        )
+    alone = not config.master and config.task_type != _distributed.TaskType.EVALUATOR
+    if not (alone or config.task_type == _distributed.TaskType.MASTER):
         return _distributed.train_and_evaluate(estimator, train_spec, eval_spec, evaluate)
-    listeners = [*(train_spec.saving_listeners or ()), _EvaluateListener(evaluate, eval_spec.throttle_secs)]
-    hooks = list(train_spec.hooks or ())
-    estimator.train(train_spec.input_fn, hooks, max_steps=train_spec.max_steps, saving_listeners=listeners)
-    evaluate(final=True)
+    listeners = [*train_spec.saving_listeners, _EvaluateListener(evaluate, eval_spec.throttle_secs)]
+    estimator.train(
+        input_fn=train_spec.input_fn, hooks=list(train_spec.hooks), max_steps=train_spec.max_steps,
+        saving_listeners=listeners,
+    )  # fmt: skip
     return found["metrics"], found["exports"]

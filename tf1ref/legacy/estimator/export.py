@@ -26,7 +26,7 @@ class ServingInputReceiver(_Receiver):
     __slots__ = ()
 
     def __new__(cls, features, receiver_tensors, receiver_tensors_alternatives=None):
-        features = _named(features, "feature") if features is not None else {}
+        features = _named(features, "feature", kinds=(str, int))
         alternatives = receiver_tensors_alternatives
         if alternatives is not None:
             if not isinstance(alternatives, dict):
@@ -49,16 +49,17 @@ class TensorServingInputReceiver(_Receiver):
         return super().__new__(cls, features, made.receiver_tensors, made.receiver_tensors_alternatives)
 
 
-def _named(tensors, what, single=None):
+def _named(tensors, what, single=None, kinds=(str,)):
     """Returns {name: tensor}. A single tensor gets the name `single`, or `what`."""
     if tensors is None:
         raise ValueError(f"{what}s must be defined.")
     if not isinstance(tensors, dict):
         tensors = {single or what: tensors}
     for name, tensor in tensors.items():
-        if not isinstance(name, (str, int)):
-            raise ValueError(f"{what} keys must be strings or ints: {name}.")
-        if not isinstance(tensor, (v1.Tensor, v1.SparseTensor)):
+        if not isinstance(name, kinds):
+            raise ValueError(f"{what} keys must be {'strings or ints' if int in kinds else 'strings'}: {name}.")
+        # What a labeled tensor has in its `tensor` is one, too.
+        if not isinstance(getattr(tensor, "tensor", tensor), (v1.Tensor, v1.SparseTensor)):
             raise ValueError(f"{what} {name} must be a Tensor or SparseTensor.")
     return tensors
 
@@ -68,12 +69,24 @@ def build_raw_serving_input_receiver_fn(features, default_batch_size=None):
 
     def receiver():
         fed = {
-            name: v1.placeholder(t.dtype, [default_batch_size, *t.get_shape().as_list()[1:]], name=t.op.name)
+            name: v1.placeholder(t.dtype, _with_batch(t.shape, default_batch_size), name=_name(t, name))
             for name, t in features.items()
         }
         return ServingInputReceiver(dict(fed), fed)
 
     return receiver
+
+
+def _with_batch(shape, size):
+    return v1.TensorShape(None) if shape.rank is None else [size, *shape.as_list()[1:]]
+
+
+def _name(tensor, otherwise):
+    """Returns the name of a tensor's op. A tensor of code that runs eagerly has none."""
+    try:
+        return tensor.op.name
+    except AttributeError:
+        return str(otherwise)
 
 
 def build_parsing_serving_input_receiver_fn(feature_spec, default_batch_size=None):
@@ -86,7 +99,11 @@ def build_parsing_serving_input_receiver_fn(feature_spec, default_batch_size=Non
     return receiver
 
 
-class PredictOutput:
+class ExportOutput:
+    """The base class of what a model function gives for export."""
+
+
+class PredictOutput(ExportOutput):
     """An output of any tensors by name."""
 
     method = v1.saved_model.signature_constants.PREDICT_METHOD_NAME
@@ -95,7 +112,7 @@ class PredictOutput:
         self.outputs = outputs if isinstance(outputs, dict) else {"output": outputs}
 
 
-class ClassificationOutput:
+class ClassificationOutput(ExportOutput):
     """An output of scores [batch, classes], of classes as strings, or of both."""
 
     method = v1.saved_model.signature_constants.CLASSIFY_METHOD_NAME
@@ -106,7 +123,7 @@ class ClassificationOutput:
         self.outputs = {k: v for k, v in (("scores", scores), ("classes", classes)) if v is not None}
 
 
-class RegressionOutput:
+class RegressionOutput(ExportOutput):
     """An output of one value for each example."""
 
     method = v1.saved_model.signature_constants.REGRESS_METHOD_NAME
@@ -115,14 +132,29 @@ class RegressionOutput:
         self.outputs = {"outputs": value}
 
 
+def completed(outputs, predictions):
+    """Returns the outputs of a model with one that serves by default: the only one, or all predictions.
+
+    Raises TypeError for outputs that are not a dict of ExportOutputs, and ValueError for several without the default.
+    """
+    key = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+    if not outputs:
+        return {key: PredictOutput(predictions)}
+    if not isinstance(outputs, dict):
+        raise TypeError(f"export_outputs must be dict, given: {outputs}")
+    if not all(isinstance(each, ExportOutput) for each in outputs.values()):
+        raise TypeError(f"Values in export_outputs must be ExportOutput objects. Given: {outputs}")
+    if len(outputs) > 1 and key not in outputs:
+        raise ValueError(
+            "Multiple export_outputs were provided, but none of them is specified as the default.  Do this by naming "
+            "one of them with signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY."
+        )
+    return outputs if key in outputs else {key: next(iter(outputs.values())), **outputs}
+
+
 def write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text):
     """Restores `checkpoint` into the default graph and writes the SavedModel. Returns its folder as bytes."""
-    outputs = spec.export_outputs or {"serving_default": PredictOutput(spec.predictions)}
-    key = v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-    if len(outputs) == 1:
-        outputs = {key: next(iter(outputs.values())), **outputs}
-    if key not in outputs:
-        raise ValueError(f"Multiple export_outputs were provided, but none of them is specified as the default: {key}")
+    outputs = spec.export_outputs
     signatures = {name: _signature(receiver.receiver_tensors, output) for name, output in outputs.items()}
     folder = _new_folder(export_dir_base)
     part = os.path.join(os.path.dirname(folder), f"temp-{os.path.basename(folder)}")

@@ -1,0 +1,132 @@
+"""tf.estimator.experimental's hooks that end a training by the results of its evaluations."""
+
+import operator
+
+import tensorflow.compat.v1 as v1
+
+from tf1ref.legacy.estimator._core import Estimator
+from tf1ref.legacy.estimator._summaries import read_eval_metrics
+
+
+def make_early_stopping_hook(estimator, should_stop_fn, run_every_secs=60, run_every_steps=None):
+    """Returns a hook that ends the training when should_stop_fn() is true.
+
+    The chief calls the function every `run_every_secs` seconds or `run_every_steps` steps. The other workers see a
+    variable that it sets. Raises TypeError for an estimator of another type, and ValueError for both intervals.
+    """
+    if not isinstance(estimator, Estimator):
+        raise TypeError(f"`estimator` must have type `tf.estimator.Estimator`. Got: {type(estimator)}")
+    if run_every_secs is not None and run_every_steps is not None:
+        raise ValueError("Only one of `run_every_secs` and `run_every_steps` must be set.")
+    if estimator.config.is_chief:
+        return _StopOnPredicateHook(should_stop_fn, run_every_secs, run_every_steps)
+    return _CheckForStoppingHook()
+
+
+def _get_or_create_stop_var():
+    with v1.variable_scope("signal_early_stopping", reuse=v1.AUTO_REUSE):
+        return v1.get_variable(
+            "STOP", [], v1.bool, v1.constant_initializer(False), trainable=False,
+            collections=[v1.GraphKeys.GLOBAL_VARIABLES],
+        )  # fmt: skip
+
+
+class _StopOnPredicateHook(v1.train.SessionRunHook):
+    def __init__(self, should_stop_fn, run_every_secs=60, run_every_steps=None):
+        if not callable(should_stop_fn):
+            raise TypeError("`should_stop_fn` must be callable.")
+        self._should_stop_fn = should_stop_fn
+        self._timer = v1.train.SecondOrStepTimer(run_every_secs, run_every_steps)
+
+    def begin(self):
+        self._step, self._stop_var = v1.train.get_global_step(), _get_or_create_stop_var()
+        self._stop_op = v1.assign(self._stop_var, True)
+
+    def before_run(self, run_context):
+        return v1.train.SessionRunArgs(self._step)
+
+    def after_run(self, run_context, run_values):
+        step = run_values.results
+        if self._timer.should_trigger_for_step(step):
+            self._timer.update_last_triggered_step(step)
+            if self._should_stop_fn():
+                v1.logging.info("Requesting early stopping at global step %d", step)
+                run_context.session.run(self._stop_op)
+                run_context.request_stop()
+
+
+class _CheckForStoppingHook(v1.train.SessionRunHook):
+    def begin(self):
+        self._stop_var = _get_or_create_stop_var()
+
+    def before_run(self, run_context):
+        return v1.train.SessionRunArgs(self._stop_var)
+
+    def after_run(self, run_context, run_values):
+        if run_values.results:
+            v1.logging.info("Early stopping requested, suspending run.")
+            run_context.request_stop()
+
+
+def _results(estimator, metric, eval_dir, min_steps):
+    """Returns [(step, value)] of a metric in the evaluations' events, from `min_steps` on."""
+    found = read_eval_metrics(estimator.eval_dir() if eval_dir is None else eval_dir)
+    return [(step, values[metric]) for step, values in found.items() if step >= min_steps]
+
+
+def _crossed(better, estimator, metric_name, threshold, eval_dir, min_steps, run_every_secs, run_every_steps):
+    def stop():
+        return any(better(value, threshold) for _, value in _results(estimator, metric_name, eval_dir, min_steps))
+
+    return make_early_stopping_hook(estimator, stop, run_every_secs, run_every_steps)
+
+
+def _stuck(better, estimator, metric_name, patience, eval_dir, min_steps, run_every_secs, run_every_steps):
+    def stop():
+        best = best_step = None
+        for step, value in _results(estimator, metric_name, eval_dir, min_steps):
+            if best is None or better(value, best):
+                best, best_step = value, step
+            if step - best_step >= patience:
+                v1.logging.info('Metric "%s" is not better than %s steps before.', metric_name, step - best_step)
+                return True
+        return False
+
+    return make_early_stopping_hook(estimator, stop, run_every_secs, run_every_steps)
+
+
+def stop_if_higher_hook(
+    estimator, metric_name, threshold, eval_dir=None, min_steps=0, run_every_secs=60, run_every_steps=None
+):
+    """Returns a hook that ends the training when a metric of the evaluations is higher than `threshold`.
+
+    eval_dir: the folder of their events (default: estimator.eval_dir()). min_steps: earlier evaluations do not count.
+    """
+    return _crossed(operator.gt, estimator, metric_name, threshold, eval_dir, min_steps, run_every_secs,
+                    run_every_steps)  # fmt: skip
+
+
+def stop_if_lower_hook(
+    estimator, metric_name, threshold, eval_dir=None, min_steps=0, run_every_secs=60, run_every_steps=None
+):
+    """Returns a hook like that of stop_if_higher_hook, for a metric lower than `threshold`."""
+    return _crossed(operator.lt, estimator, metric_name, threshold, eval_dir, min_steps, run_every_secs,
+                    run_every_steps)  # fmt: skip
+
+
+def stop_if_no_increase_hook(
+    estimator, metric_name, max_steps_without_increase, eval_dir=None, min_steps=0, run_every_secs=60,
+    run_every_steps=None,
+):  # fmt: skip
+    """Returns a hook that ends the training when a metric has not risen for max_steps_without_increase steps."""
+    return _stuck(operator.gt, estimator, metric_name, max_steps_without_increase, eval_dir, min_steps, run_every_secs,
+                  run_every_steps)  # fmt: skip
+
+
+def stop_if_no_decrease_hook(
+    estimator, metric_name, max_steps_without_decrease, eval_dir=None, min_steps=0, run_every_secs=60,
+    run_every_steps=None,
+):  # fmt: skip
+    """Returns a hook that ends the training when a metric has not fallen for max_steps_without_decrease steps."""
+    return _stuck(operator.lt, estimator, metric_name, max_steps_without_decrease, eval_dir, min_steps, run_every_secs,
+                  run_every_steps)  # fmt: skip
