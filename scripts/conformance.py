@@ -81,6 +81,7 @@ SUITES = {
 }  # fmt: skip
 OUTCOMES = ("pass", "ours", "not given", "own", "passes though listed")
 LIMIT = 1200  # seconds that one file may take
+WAITS = "would wait"  # how the reason begins of a test that is not run, since the file would never end
 
 
 class Suite(NamedTuple):
@@ -151,8 +152,9 @@ def _present(name, checkout):
 
 def _run(name, checkout, reasons, only):
     own, found = reasons.get(name, {}), {kind: {} for kind in OUTCOMES}
+    waits = [test for test, reason in own.items() if reason.startswith(WAITS)]
     for path in _present(name, checkout):
-        for test, outcome, message in _outcomes(Path(checkout).resolve(), path, only):
+        for test, outcome, message in _outcomes(Path(checkout).resolve(), path, only, waits):
             if test in own:
                 found["own"][test] = own[test]
                 if outcome == "pass":
@@ -162,11 +164,11 @@ def _run(name, checkout, reasons, only):
     return Suite(name, found)
 
 
-def _outcomes(checkout, path, only):
+def _outcomes(checkout, path, only, waits):
     """Yields (test, outcome, message) of one file, run in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "outcomes.jsonl")
-        command = [sys.executable, str(RUNNER), str(checkout), path, str(out), only or ""]
+        command = [sys.executable, str(RUNNER), str(checkout), path, str(out), only or "", json.dumps(waits)]
         environment = {**os.environ, "TMPDIR": scratch, "TEST_TMPDIR": scratch, "TF_CPP_MIN_LOG_LEVEL": "3"}
         try:
             done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=LIMIT)

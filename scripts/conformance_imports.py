@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 from tf1ref.compat import importer, namespace
+from tf1ref.compat.names import table
 from tf1ref.compat.texts import reading
 
 load = importlib.import_module  # before `exec` changes it
@@ -68,7 +69,7 @@ class Joined(types.ModuleType):
         below, path = os.path.join(self._file, name), f"{self.__name__}.{name}"
         if not _is_private(self.__name__):
             return _module(path) if _is_private(path) else getattr(load(self.__name__), name)
-        if os.path.isdir(below) or os.path.isfile(f"{below}.py"):
+        if os.path.isdir(below) or os.path.isfile(f"{below}.py") or path.removeprefix("tensorflow.") in table.MODULES:
             return _module(path)
         for place in self._places:
             try:
@@ -123,7 +124,10 @@ def _places(path):
     package = {"tf_slim": "contrib.layers", "tensorflow_estimator": "estimator"}.get(parts[0]) or ".".join(
         parts[1:3] if parts[1] == "contrib" else ["layers"] if parts[2] == "layers" else ["nn", "rnn_cell"]
     )
-    return [place for place in [*found, *_private(package)] if place is not None]
+    found += _private(package)
+    if "export" in parts:  # what an estimator's export took from TensorFlow
+        found.append(load("tensorflow.python.saved_model.model_utils"))
+    return [place for place in found if place is not None]
 
 
 def _private(package):

@@ -119,6 +119,7 @@ def test_three_classes_with_names_and_both_models(tmp_path):
     made = estimator.DNNLinearCombinedClassifier(
         tmp_path, linear_feature_columns=COLUMNS, dnn_feature_columns=COLUMNS, dnn_hidden_units=[8], n_classes=3,
         label_vocabulary=["low", "middle", "high"], config=estimator.RunConfig(tf_random_seed=1),
+        dnn_optimizer=v1.train.AdagradOptimizer(0.05), linear_optimizer=v1.train.FtrlOptimizer(0.2),
     )  # fmt: skip
     made.train(numpy_input_fn({"x": X}, names, batch_size=50, num_epochs=None, shuffle=True), steps=300)
     assert made.evaluate(once(names))["accuracy"] > 0.7

@@ -60,6 +60,10 @@ class Namespace(types.ModuleType):
     def __setattr__(self, name, value):
         setattr(self._base, name, value) if self._inside else super().__setattr__(name, value)
 
+    def __delattr__(self, name):
+        # unittest.mock deletes what it has set, and sets the old value again.
+        delattr(self._base, name) if self._inside else super().__delattr__(name)
+
     def __dir__(self):
         known = facts.members(self._path) if self._world == 1 else set()
         return sorted({*self.__dict__, *known, *(dir(self._base) if self._base else ())})

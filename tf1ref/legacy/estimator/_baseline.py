@@ -2,7 +2,7 @@
 
 import tensorflow.compat.v1 as v1
 
-from tf1ref.legacy.estimator._canned import SUM, classes_head, get_optimizer_instance
+from tf1ref.legacy.estimator._canned import SUM, _features, classes_head, get_optimizer_instance
 from tf1ref.legacy.estimator._core import Estimator
 from tf1ref.legacy.estimator._heads import RegressionHead
 
@@ -13,11 +13,13 @@ class BaselineEstimator(Estimator):
     """One trained bias for each logit of a head, the variable baseline/bias. Only the features' batch size is used."""
 
     def __init__(self, head, model_dir=None, optimizer="Ftrl", config=None):
+        weights = getattr(head, "weight_column", None)
+
         def model_fn(features, labels, mode):
             with v1.variable_scope("baseline"):
                 start = v1.zeros_initializer()
                 bias = v1.get_variable("bias", shape=[head.logits_dimension], initializer=start, trainable=True)
-                logits = v1.multiply(bias, v1.ones([_batch_size(features), head.logits_dimension]))
+                logits = v1.multiply(bias, v1.ones([_batch_size(features, weights), head.logits_dimension]))
 
             def train(loss):
                 return get_optimizer_instance(optimizer, RATE).minimize(loss, global_step=v1.train.get_global_step())
@@ -27,16 +29,20 @@ class BaselineEstimator(Estimator):
         super().__init__(model_fn, model_dir, config)
 
 
-def _batch_size(features):
-    """Returns the batch size. Raises ValueError for features that are not a dict, or are scalars."""
-    if not isinstance(features, dict):
-        raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")
-    first = None
-    for name, feature in features.items():
+def _batch_size(features, weight_column):
+    """Returns the batch size, and checks while running that all features but the weights have it.
+
+    Raises ValueError for features that are not a dict, or are scalars.
+    """
+    sizes = []
+    for name, feature in _features(features).items():
+        if name == getattr(weight_column, "key", weight_column):
+            continue
         if feature.get_shape().ndims == 0:
             raise ValueError(f"Feature {name} must have at least one dimension, not {feature.get_shape()}")
-        first = feature if first is None else first
-    return first.dense_shape[0] if isinstance(first, v1.SparseTensor) else v1.shape(first)[0]
+        sizes.append(v1.shape(feature)[0])
+    with v1.control_dependencies([v1.assert_equal(sizes[0], size) for size in sizes[1:]]):
+        return v1.identity(sizes[0])
 
 
 class BaselineClassifier(BaselineEstimator):

@@ -10,6 +10,8 @@ from tf1ref.legacy.estimator._core import Estimator
 from tf1ref.legacy.estimator._heads import BinaryHead, MultiClassHead, RegressionHead
 
 SUM = v1.losses.Reduction.SUM
+SLICE = 64 << 20  # bytes from which the variables of feature columns are cut into parts
+DNN_RATE, LINEAR_RATE = 0.001, 0.005  # of the two parts of a combined model, as in 1.15
 
 
 def classes_head(n_classes, label_vocabulary, weight_column, loss_reduction):
@@ -40,32 +42,45 @@ def get_optimizer_instance(opt, learning_rate=None):
     return made
 
 
-def _linear_rate(columns):
-    return min(0.2, 1.0 / math.sqrt(len(columns)))
+def _partitioner(config, **size):
+    """Returns TF1's partitioner: at most one part for each ps task, in names such as `kernel/part_0`."""
+    return v1.min_max_variable_partitioner(max_partitions=config.num_ps_replicas, **size)
 
 
 def _linear_logits(features, columns, units, sparse_combiner):
-    with v1.variable_scope("linear", values=tuple(features.values())):
-        return v1.feature_column.linear_model(features, columns, units=units, sparse_combiner=sparse_combiner)
+    by_column = {}
+    logits = v1.feature_column.linear_model(
+        features, columns, units=units, sparse_combiner=sparse_combiner, cols_to_vars=by_column
+    )
+    bias = by_column.pop("bias")
+    v1.summary.histogram("bias", bias) if units > 1 else v1.summary.scalar("bias", bias[0][0])
+    weights = [v1.reshape(part, [-1]) for each in by_column.values() for part in each]
+    v1.summary.scalar("fraction_of_zero_weights", v1.nn.zero_fraction(v1.concat(weights, 0)))
+    return logits
 
 
-def _dnn_logits(features, columns, units, hidden_units, activation_fn, dropout, batch_norm, mode):
+def _dnn_logits(features, columns, units, hidden_units, activation_fn, dropout, batch_norm, mode, input_partitioner):
     training = mode == "train"
-    with v1.variable_scope("dnn", values=tuple(features.values())):
-        with v1.variable_scope("input_from_feature_columns"):
-            net = v1.feature_column.input_layer(features, columns)
-        start = v1.glorot_uniform_initializer()
-        for number, size in enumerate(hidden_units):
-            with v1.variable_scope(f"hiddenlayer_{number}", values=(net,)) as scope:
-                net = layers.dense(net, size, activation=activation_fn, kernel_initializer=start, name=scope)
-                if dropout is not None and training:
-                    net = layers.dropout(net, rate=dropout, training=True)
-                if batch_norm:
-                    net = layers.batch_normalization(net, momentum=0.999, training=training, name=f"batchnorm_{number}")
-                v1.summary.scalar("fraction_of_zero_values", v1.nn.zero_fraction(net))
-                v1.summary.histogram("activation", net)
-        with v1.variable_scope("logits", values=(net,)) as scope:
-            return layers.dense(net, units, activation=None, kernel_initializer=start, name=scope)
+    with v1.variable_scope("input_from_feature_columns", partitioner=input_partitioner):
+        net = v1.feature_column.input_layer(features, columns)
+    start = v1.glorot_uniform_initializer()
+    for number, size in enumerate(hidden_units):
+        with v1.variable_scope(f"hiddenlayer_{number}", values=(net,)) as scope:
+            net = layers.dense(net, size, activation=activation_fn, kernel_initializer=start, name=scope)
+        if dropout is not None and training:
+            net = layers.dropout(net, rate=dropout, training=True)
+        if batch_norm:
+            net = layers.batch_normalization(net, momentum=0.999, training=training, name=f"batchnorm_{number}")
+        _summarize(net, scope.name)
+    with v1.variable_scope("logits", values=(net,)) as scope:
+        logits = layers.dense(net, units, activation=None, kernel_initializer=start, name=scope)
+    _summarize(logits, scope.name)
+    return logits
+
+
+def _summarize(value, tag):
+    v1.summary.scalar(f"{tag}/fraction_of_zero_values", v1.nn.zero_fraction(value))
+    v1.summary.histogram(f"{tag}/activation", value)
 
 
 def _features(features):
@@ -78,17 +93,24 @@ def _features(features):
 
 
 class _Linear(Estimator):
-    def __init__(self, head, columns, model_dir, optimizer, config, sparse_combiner, warm_start_from):
+    def __init__(
+        self, head, columns, model_dir, optimizer, config, sparse_combiner, warm_start_from, partitioner=None
+    ):  # fmt: skip
         columns = tuple(columns or ())
 
-        def model_fn(features, labels, mode):
-            logits = _linear_logits(_features(features), columns, head.logits_dimension, sparse_combiner)
+        def model_fn(features, labels, mode, config):
+            features, wide = _features(features), partitioner or _partitioner(config, min_slice_size=SLICE)
 
             def train(loss):
+                # 1.15 has this rate for a name. Without any optimizer it depends on the number of columns.
+                rate = 0.2 if optimizer else min(0.2, 1.0 / math.sqrt(len(columns)))
                 step = v1.train.get_global_step()
-                return get_optimizer_instance(optimizer, _linear_rate(columns)).minimize(loss, global_step=step)
+                return get_optimizer_instance(optimizer or "Ftrl", rate).minimize(loss, global_step=step)
 
-            return head.spec(features, mode, labels, logits, train)
+            # The optimizer's variables are made inside of the scope, which decides their names in a checkpoint.
+            with v1.variable_scope("linear", values=tuple(features.values()), partitioner=wide):
+                logits = _linear_logits(features, columns, head.logits_dimension, sparse_combiner)
+                return head.spec(features, mode, labels, logits, train)
 
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
 
@@ -101,7 +123,9 @@ class LinearRegressor(_Linear):
         partitioner=None, warm_start_from=None, loss_reduction=SUM, sparse_combiner="sum",
     ):  # fmt: skip
         head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
-        super().__init__(head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from)
+        super().__init__(
+            head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from, partitioner
+        )
 
 
 class LinearClassifier(_Linear):
@@ -112,27 +136,30 @@ class LinearClassifier(_Linear):
         config=None, partitioner=None, warm_start_from=None, loss_reduction=SUM, sparse_combiner="sum",
     ):  # fmt: skip
         head = classes_head(n_classes, label_vocabulary, weight_column, loss_reduction)
-        super().__init__(head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from)
+        super().__init__(
+            head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from, partitioner
+        )
 
 
 class _DNN(Estimator):
     def __init__(
         self, head, hidden_units, columns, model_dir, optimizer, activation_fn, dropout, config, warm_start_from,
-        batch_norm,
+        batch_norm, input_layer_partitioner=None,
     ):  # fmt: skip
-        def model_fn(features, labels, mode):
-            logits = _dnn_logits(
-                _features(features), list(columns), head.logits_dimension, hidden_units, activation_fn, dropout,
-                batch_norm, mode,
-            )  # fmt: skip
+        def model_fn(features, labels, mode, config):
+            features, made = _features(features), get_optimizer_instance(optimizer, 0.05)
+            wide = input_layer_partitioner or _partitioner(config, min_slice_size=SLICE)
 
             def train(loss):
                 with v1.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
-                    return get_optimizer_instance(optimizer, 0.05).minimize(
-                        loss, global_step=v1.train.get_global_step()
-                    )
+                    return made.minimize(loss, global_step=v1.train.get_global_step())
 
-            return head.spec(features, mode, labels, logits, train)
+            with v1.variable_scope("dnn", values=tuple(features.values()), partitioner=_partitioner(config)):
+                logits = _dnn_logits(
+                    features, list(columns), head.logits_dimension, hidden_units, activation_fn, dropout, batch_norm,
+                    mode, wide,
+                )  # fmt: skip
+                return head.spec(features, mode, labels, logits, train)
 
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
 
@@ -148,7 +175,7 @@ class DNNRegressor(_DNN):
         head = RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
         super().__init__(
             head, hidden_units, feature_columns, model_dir, optimizer, activation_fn, dropout, config, warm_start_from,
-            batch_norm,
+            batch_norm, input_layer_partitioner,
         )  # fmt: skip
 
 
@@ -162,51 +189,52 @@ class DNNClassifier(_DNN):
     ):  # fmt: skip
         super().__init__(
             classes_head(n_classes, label_vocabulary, weight_column, loss_reduction), hidden_units, feature_columns,
-            model_dir, optimizer, activation_fn, dropout, config, warm_start_from, batch_norm,
+            model_dir, optimizer, activation_fn, dropout, config, warm_start_from, batch_norm, input_layer_partitioner,
         )  # fmt: skip
 
 
 class _Combined(Estimator):
     def __init__(
         self, head, model_dir, linear_columns, linear_optimizer, dnn_columns, dnn_optimizer, hidden_units,
-        activation_fn, dropout, config, warm_start_from, batch_norm, sparse_combiner,
+        activation_fn, dropout, config, warm_start_from, batch_norm, sparse_combiner, input_layer_partitioner=None,
     ):  # fmt: skip
+        linear_columns, dnn_columns = tuple(linear_columns or ()), list(dnn_columns or ())
         if not linear_columns and not dnn_columns:
             raise ValueError("Either linear_feature_columns or dnn_feature_columns must be defined.")
+        if dnn_columns and not hidden_units:
+            raise ValueError("dnn_hidden_units must be defined when dnn_feature_columns is specified.")
 
-        def model_fn(features, labels, mode):
-            parts, units = [], head.logits_dimension
+        def model_fn(features, labels, mode, config):
+            features, units, parts = _features(features), head.logits_dimension, []
+            wide = input_layer_partitioner or _partitioner(config, min_slice_size=SLICE)
+            optimizers = {
+                "dnn": dnn_columns and get_optimizer_instance(dnn_optimizer, DNN_RATE),
+                "linear": linear_columns
+                and get_optimizer_instance(linear_optimizer, min(LINEAR_RATE, 1.0 / math.sqrt(len(linear_columns)))),
+            }
             if dnn_columns:
-                parts.append(
-                    _dnn_logits(
-                        _features(features),
-                        list(dnn_columns),
-                        units,
-                        hidden_units,
-                        activation_fn,
-                        dropout,
-                        batch_norm,
-                        mode,
-                    )
-                )
+                with v1.variable_scope("dnn", values=tuple(features.values()), partitioner=_partitioner(config)):
+                    parts.append(_dnn_logits(features, dnn_columns, units, hidden_units, activation_fn, dropout,
+                                             batch_norm, mode, wide))  # fmt: skip
             if linear_columns:
-                parts.append(_linear_logits(_features(features), tuple(linear_columns), units, sparse_combiner))
-
-            def train(loss):
-                ops = []
-                for scope, optimizer, rate in (
-                    ("dnn", dnn_optimizer, 0.05),
-                    ("linear", linear_optimizer, min(0.005, _linear_rate(linear_columns or [None]))),
-                ):
-                    variables = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES, scope=scope)
-                    if variables:
-                        ops.append(get_optimizer_instance(optimizer, rate).minimize(loss, var_list=variables))
-                with v1.control_dependencies([*ops, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
-                    return v1.assign_add(v1.train.get_global_step(), 1).op
-
-            return head.spec(features, mode, labels, v1.add_n(parts), train)
+                with v1.variable_scope("linear", values=tuple(features.values()), partitioner=wide) as scope:
+                    parts.append(_linear_logits(features, linear_columns, units, sparse_combiner))
+                    _summarize(parts[-1], scope.name)
+            logits = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+            return head.spec(features, mode, labels, logits, lambda loss: _minimized(loss, optimizers))
 
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+
+
+def _minimized(loss, optimizers):
+    """Returns the op that trains each scope with its own optimizer, {scope: optimizer}, and counts the step."""
+    ops = []
+    for scope, optimizer in optimizers.items():
+        if optimizer:
+            variables = v1.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES, scope=scope)
+            ops.append(optimizer.minimize(loss, var_list=variables))
+    with v1.control_dependencies([*ops, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
+        return v1.assign_add(v1.train.get_global_step(), 1).op
 
 
 class DNNLinearCombinedRegressor(_Combined):
@@ -222,7 +250,7 @@ class DNNLinearCombinedRegressor(_Combined):
         super().__init__(
             head, model_dir, linear_feature_columns, linear_optimizer, dnn_feature_columns, dnn_optimizer,
             dnn_hidden_units, dnn_activation_fn, dnn_dropout, config, warm_start_from, batch_norm,
-            linear_sparse_combiner,
+            linear_sparse_combiner, input_layer_partitioner,
         )  # fmt: skip
 
 
@@ -238,5 +266,5 @@ class DNNLinearCombinedClassifier(_Combined):
         super().__init__(
             classes_head(n_classes, label_vocabulary, weight_column, loss_reduction), model_dir, linear_feature_columns,
             linear_optimizer, dnn_feature_columns, dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
-            config, warm_start_from, batch_norm, linear_sparse_combiner,
+            config, warm_start_from, batch_norm, linear_sparse_combiner, input_layer_partitioner,
         )  # fmt: skip

@@ -212,6 +212,9 @@ class Estimator:
         if experimental_mode != ModeKeys.PREDICT:
             raise ValueError(f"a SavedModel is written for ModeKeys.PREDICT, not for {experimental_mode!r}")
         checkpoint = checkpoint_path or self.latest_checkpoint()
+        if not checkpoint and self._warm_start:
+            checkpoint = self._warm_start.ckpt_to_initialize_from
+            checkpoint = v1.train.latest_checkpoint(checkpoint) if os.path.isdir(checkpoint) else checkpoint
         if not checkpoint:
             raise ValueError(f"Couldn't find trained model at {self._model_dir}.")
         with self._graph().as_default():

@@ -28,6 +28,8 @@ def inputs_of(input_fn, mode, params, config):
     found = input_fn(**{name: value for name, value in given.items() if name in taken})
     if isinstance(found, tf.data.Dataset):  # of TensorFlow 2, which those of v1 are as well
         found = tensors_of(found)
+    if mode == ModeKeys.PREDICT:
+        _warn_of_endless(v1.get_default_graph())
     if not isinstance(found, (tuple, list)):
         return found, None
     if mode == ModeKeys.PREDICT:
@@ -35,6 +37,17 @@ def inputs_of(input_fn, mode, params, config):
     if len(found) != 2:
         raise ValueError("input_fn should return (features, labels) as a len 2 tuple.")
     return tuple(found)
+
+
+def _warn_of_endless(graph):
+    """Warns of an input that never ends, since no data set and no queue makes it."""
+    if not (
+        graph.get_collection(v1.GraphKeys.QUEUE_RUNNERS) or any("Iterator" in op.type for op in graph.get_operations())
+    ):
+        v1.logging.warning(
+            "Input graph does not use tf.data.Dataset or contain a QueueRunner. That means predict yields forever. "
+            "This is probably a mistake."
+        )
 
 
 def checked_model_fn(model_fn, params):

@@ -33,7 +33,7 @@ class Head:
     def spec(self, features, mode, labels, logits, train_op_fn, penalties=None):
         """Returns the EstimatorSpec. train_op_fn: a function that makes the training op for the loss.
 
-        penalties: what is added to the loss. None: the collection of regularization losses.
+        penalties: a list of what is added to the loss.
         """
         predictions = self.predictions(logits)
         if mode == ModeKeys.PREDICT:
@@ -41,14 +41,21 @@ class Head:
         weights = self._weights(features)
         losses, processed = self.losses(labels, logits)
         loss = v1.losses.compute_weighted_loss(losses, weights, reduction=self.reduction)
-        penalties = v1.losses.get_regularization_losses() if penalties is None else penalties
-        loss = v1.add_n([loss, *penalties]) if penalties else loss
+        penalty = v1.add_n(list(penalties)) if penalties else None
+        total = loss if penalty is None else v1.add_n([loss, penalty])
         if mode == ModeKeys.EVAL:
             metrics = self.metrics(losses, processed, predictions, weights)
-            return EstimatorSpec(mode, predictions, loss, eval_metric_ops=metrics)
-        v1.summary.scalar("loss", loss)
-        v1.summary.scalar("average_loss", v1.losses.compute_weighted_loss(losses, weights))
-        return EstimatorSpec(mode, predictions, loss, train_op_fn(loss))
+            if penalty is not None:
+                metrics["regularization_loss"] = v1.metrics.mean(penalty)
+            return EstimatorSpec(mode, predictions, total, eval_metric_ops=metrics)
+        train_op = train_op_fn(total)
+        with v1.name_scope(""):
+            v1.summary.scalar("loss", total)
+            if self.reduction == v1.losses.Reduction.SUM:
+                v1.summary.scalar("average_loss", loss / v1.reduce_sum(weights * v1.ones_like(losses)))
+            if penalty is not None:
+                v1.summary.scalar("regularization_loss", penalty)
+        return EstimatorSpec(mode, predictions, total, train_op)
 
     def _weights(self, features):
         if self.weight_column is None:
@@ -132,6 +139,16 @@ class _ClassHead(Head):
             return v1.as_string(class_ids, name="str_classes")
         return v1.gather(v1.constant(self.vocabulary), class_ids)
 
+    def every(self, logits):
+        """Returns the predictions that name all classes for each example, [batch, n_classes]."""
+        batch = [v1.shape(logits)[0], 1]
+        ids = v1.range(self.n_classes)
+        names = v1.as_string(ids) if self.vocabulary is None else v1.constant(self.vocabulary)
+        return {
+            "all_class_ids": v1.tile(v1.expand_dims(ids, 0), batch),
+            "all_classes": v1.tile(v1.expand_dims(names, 0), batch),
+        }
+
     def outputs(self, predictions):
         names = self.vocabulary or [str(i) for i in range(self.n_classes)]
         batch = v1.shape(predictions["probabilities"])[0]
@@ -155,7 +172,11 @@ class BinaryHead(_ClassHead):
             "probabilities": v1.nn.softmax(both),
             "class_ids": class_ids,
             "classes": self.classes(class_ids),
+            **self.every(logits),
         }
+
+    def outputs(self, predictions):
+        return {**super().outputs(predictions), "regression": RegressionOutput(predictions["logistic"])}
 
     def losses(self, labels, logits):
         labels = self.ids(labels)
@@ -189,7 +210,7 @@ class MultiClassHead(_ClassHead):
     def predictions(self, logits):
         class_ids = v1.expand_dims(v1.argmax(logits, axis=-1), -1)
         found = {"logits": logits, "probabilities": v1.nn.softmax(logits), "class_ids": class_ids}
-        return {**found, "classes": self.classes(class_ids)}
+        return {**found, "classes": self.classes(class_ids), **self.every(logits)}
 
     def losses(self, labels, logits):
         labels = self.ids(labels)

@@ -71,20 +71,20 @@ class RunConfig:
         if steps is not None and save_checkpoints_secs is not None:
             raise ValueError(_BOTH)
         cluster = _distributed.described(os.environ.get("TF_CONFIG"))
-        self.model_dir, self.tf_random_seed = _folder(model_dir, cluster), tf_random_seed
-        self.save_summary_steps, self.save_checkpoints_steps = save_summary_steps, steps
-        self.save_checkpoints_secs, self.session_config = save_checkpoints_secs, session_config
-        self.keep_checkpoint_max = keep_checkpoint_max
-        self.keep_checkpoint_every_n_hours = keep_checkpoint_every_n_hours
-        self.log_step_count_steps = log_step_count_steps
-        self.device_fn, self.protocol = device_fn, protocol
-        self.train_distribute = self.eval_distribute = self.experimental_distribute = None
-        self.experimental_max_worker_delay_secs = experimental_max_worker_delay_secs
-        self.session_creation_timeout_secs = session_creation_timeout_secs
+        # Subclasses may have properties of these names, which then count.
+        vars(self).update(
+            model_dir=_folder(model_dir, cluster), tf_random_seed=tf_random_seed, save_summary_steps=save_summary_steps,
+            save_checkpoints_steps=steps, save_checkpoints_secs=save_checkpoints_secs, session_config=session_config,
+            keep_checkpoint_max=keep_checkpoint_max, keep_checkpoint_every_n_hours=keep_checkpoint_every_n_hours,
+            log_step_count_steps=log_step_count_steps, device_fn=device_fn, protocol=protocol, train_distribute=None,
+            eval_distribute=None, experimental_distribute=None,
+            experimental_max_worker_delay_secs=experimental_max_worker_delay_secs,
+            session_creation_timeout_secs=session_creation_timeout_secs,
+        )  # fmt: skip
         _check(self)
         vars(self).update(_distributed.place(cluster))
         if self.session_config is None and cluster.get("cluster"):
-            self.session_config = _distributed.session_config(self.task_type, self.task_id)
+            vars(self)["session_config"] = _distributed.session_config(self.task_type, self.task_id)
 
     def replace(self, **kwargs):
         """Returns a copy with other values. Raises ValueError for a name that cannot be replaced, such as `master`."""
@@ -92,14 +92,14 @@ class RunConfig:
         for name, value in kwargs.items():
             if name not in self._replaceable:
                 raise ValueError(f"Replacing {name} is not supported. Allowed properties are {set(self._replaceable)}.")
-            setattr(changed, name, value)
+            vars(changed)[name] = value
         steps, seconds = kwargs.get("save_checkpoints_steps"), kwargs.get("save_checkpoints_secs")
         if steps is not None and seconds is not None:
             raise ValueError(_BOTH)
         if steps is not None and "save_checkpoints_secs" not in kwargs:
-            changed.save_checkpoints_secs = None
+            vars(changed)["save_checkpoints_secs"] = None
         if seconds is not None and "save_checkpoints_steps" not in kwargs:
-            changed.save_checkpoints_steps = None
+            vars(changed)["save_checkpoints_steps"] = None
         _check(changed)
         return changed
 

@@ -118,7 +118,9 @@ class LinearEstimator(_Linear):
         self, head, feature_columns, model_dir=None, optimizer="Ftrl", config=None, partitioner=None,
         sparse_combiner="sum", warm_start_from=None,
     ):  # fmt: skip
-        super().__init__(head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from)
+        super().__init__(
+            head, feature_columns, model_dir, optimizer, config, sparse_combiner, warm_start_from, partitioner
+        )
 
 
 class DNNEstimator(_DNN):
@@ -130,7 +132,7 @@ class DNNEstimator(_DNN):
     ):  # fmt: skip
         super().__init__(
             head, hidden_units, feature_columns, model_dir, optimizer, activation_fn, dropout, config, warm_start_from,
-            batch_norm,
+            batch_norm, input_layer_partitioner,
         )  # fmt: skip
 
 
@@ -145,4 +147,5 @@ class DNNLinearCombinedEstimator(_Combined):
         super().__init__(
             head, model_dir, linear_feature_columns, linear_optimizer, dnn_feature_columns, dnn_optimizer,
             dnn_hidden_units, dnn_activation_fn, dnn_dropout, config, None, batch_norm, linear_sparse_combiner,
+            input_layer_partitioner,
         )  # fmt: skip

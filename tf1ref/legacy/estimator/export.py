@@ -154,23 +154,22 @@ def completed(outputs, predictions):
 
 def write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text):
     """Restores `checkpoint` into the default graph and writes the SavedModel. Returns its folder as bytes."""
-    outputs = spec.export_outputs
-    signatures = {name: _signature(receiver.receiver_tensors, output) for name, output in outputs.items()}
+    signatures = _signatures(receiver, spec.export_outputs)
     folder = _new_folder(export_dir_base)
     part = os.path.join(os.path.dirname(folder), f"temp-{os.path.basename(folder)}")
     try:
         with v1.Session() as sess:
-            (spec.scaffold and spec.scaffold.saver or v1.train.Saver()).restore(sess, checkpoint)
-            initializers = v1.get_collection(v1.GraphKeys.TABLE_INITIALIZERS)
-            sess.run([v1.local_variables_initializer(), *initializers])
+            saver = spec.scaffold.saver or v1.train.Saver(sharded=True)
+            saver.restore(sess, checkpoint)
             builder = v1.saved_model.Builder(part)
             builder.add_meta_graph_and_variables(
                 sess,
                 [v1.saved_model.tag_constants.SERVING],
                 signature_def_map=signatures,
                 assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
-                main_op=v1.group(v1.local_variables_initializer(), *initializers),
+                main_op=spec.scaffold.local_init_op or v1.train.Scaffold.default_local_init_op(),
                 strip_default_attrs=True,
+                saver=saver,
             )
             builder.save(as_text)
         for name, source in (assets_extra or {}).items():
@@ -183,11 +182,21 @@ def write(spec, receiver, export_dir_base, checkpoint, assets_extra, as_text):
     return folder.encode()
 
 
+def _signatures(receiver, outputs):
+    """Returns {name: signature}: of each output, and of each with each alternative, named `alternative:output`."""
+    found = {name: _signature(receiver.receiver_tensors, output) for name, output in outputs.items()}
+    for other, tensors in (receiver.receiver_tensors_alternatives or {}).items():
+        found.update({f"{other}:{name}": _signature(tensors, output) for name, output in outputs.items()})
+    return found
+
+
 def _signature(inputs, output):
-    build = v1.saved_model.signature_def_utils.build_signature_def
     info = v1.saved_model.utils.build_tensor_info
+    only = next(iter(inputs.values())) if len(inputs) == 1 else None
+    if not isinstance(output, PredictOutput) and only is not None and only.dtype == v1.string:
+        inputs = {"inputs": only}  # how a server calls the examples of a classification or a regression
     named = ({name: info(tensor) for name, tensor in each.items()} for each in (inputs, output.outputs))
-    return build(*named, output.method)
+    return v1.saved_model.signature_def_utils.build_signature_def(*named, output.method)
 
 
 def _new_folder(base):
