@@ -1,9 +1,12 @@
 """One truth: what the resolver says of every name of TensorFlow 1's API, a process under exec confirms."""
 
 import json
+from unittest import mock
 
 import pytest
+from tensorflow.python.platform import tf_logging
 
+from tf1ref.compat import namespace
 from tf1ref.compat.names import advice, facts, resolver, table
 
 WALK = """
@@ -130,3 +133,10 @@ def test_what_a_program_sets_inside_of_tensorflow_reaches_tensorflow(run):
 def test_what_to_do_without_a_name(path, world, says):
     assert resolver.resolve(path, world) is None
     assert says in advice.missing(path, world)
+
+
+def test_a_name_that_a_program_replaces_for_a_while_comes_back():
+    place, before = namespace.Namespace("python.platform.tf_logging", 1, tf_logging), tf_logging.warning
+    with mock.patch.object(place, "warning", "other"):
+        assert tf_logging.warning == "other"
+    assert tf_logging.warning is before
