@@ -137,7 +137,7 @@ def _private(package):
     except ImportError:
         return []
     folder = getattr(home, "__path__", [None])[0]
-    names = sorted(n[:-3] for n in os.listdir(folder) if n.startswith("_") and n[1] != "_") if folder else []
+    names = sorted(n[:-3] for n in os.listdir(folder) if n.endswith(".py") and n[1] != "_") if folder else []
     return [load(f"tf1ref.legacy.{package}.{name}") for name in names]
 
 

@@ -9,6 +9,7 @@ outcome is pass, skip, ours or not given.
 import ast
 import json
 import os
+import re
 import sys
 import types
 import unittest
@@ -103,7 +104,8 @@ def main():
             module = imports.run_file(file, stem)
         except Exception as error:
             return _unread(file, error, opened)
-        if b"enable_eager_execution()" in Path(file).read_bytes():
+        # The test's main would have done that.
+        if re.search(rb"enable_eager_execution\(\)|tensorflow\.python\.eager import test\b", Path(file).read_bytes()):
             namespace.root().enable_eager_execution()
         result = Outcomes(opened)
         for test in _tests(unittest.defaultTestLoader.loadTestsFromModule(module), only):

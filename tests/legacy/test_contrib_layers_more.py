@@ -47,7 +47,46 @@ def test_penalties_have_the_names_of_the_layers_beneath():
 def test_expected_places():
     points = np.full((1, 3, 5, 2), -50.0, "f")
     points[0, 2, 0, 0] = points[0, 1, 4, 1] = 50.0
-    assert run(layers.spatial_softmax(points)) == pytest.approx(np.array([[-1, 1, 1, 0]]), abs=1e-5)
+    # Down and then across, as TF1 had them.
+    assert run(layers.spatial_softmax(points)) == pytest.approx(np.array([[1, -1, 0, 1]]), abs=1e-5)
+    warm = layers.spatial_softmax(points, temperature=50.0, name="warm")
+    weight = np.exp(2.0)
+    down = (weight * 1 + sum(x for x in [-1, 0] * 5 + [1] * 4)) / (weight + 14)
+    assert run(warm)[0, 0] == pytest.approx(down, abs=1e-5)
+    assert [v.op.name for v in v1.trainable_variables()][-1] == "warm/temperature"
+
+
+def test_divisive_normalization():
+    y, inverse = layers.gdn(v1.constant(X)), layers.gdn(v1.constant(X), inverse=True, gamma_init=0.2)
+    first = layers.gdn(v1.constant(X.transpose(0, 3, 1, 2)), data_format="channels_first", name="gdn", reuse=True)
+    found, inverted, turned = run([y, inverse, first])
+    assert found == pytest.approx(X / np.sqrt(1 + 0.1 * X**2), abs=1e-6) and inverted == pytest.approx(
+        X * np.sqrt(1 + 0.2 * X**2), rel=1e-5
+    )
+    assert np.array_equal(turned.transpose(0, 2, 3, 1), found)
+    names = [v.op.name for v in v1.global_variables()]
+    assert names == ["gdn/reparam_beta", "gdn/reparam_gamma", "gdn_1/reparam_beta", "gdn_1/reparam_gamma"]
+    (gradient,) = v1.gradients(v1.reduce_sum(y), v1.trainable_variables()[0])
+    # d(x / sqrt(b^2 + 0.1 x^2)) / db at b = 1
+    assert run(gradient) == pytest.approx((-X / (1 + 0.1 * X**2) ** 1.5).sum((0, 1, 2)), rel=1e-4)
+    with pytest.raises(ValueError, match="rank 3 to 5"):
+        layers.gdn(v1.zeros([2, 3]))
+
+
+def test_a_spike_in_the_gradient_is_cut_to_the_mean():
+    size, step = v1.placeholder(v1.float32, []), v1.placeholder(v1.int32, [])
+    ((gradient, _),) = layers.adaptive_clipping_fn(decay=0.9, global_step=step)([(v1.ones([3]) * size, None)])
+    with v1.Session() as session:
+        session.run(v1.global_variables_initializer())
+        found = [session.run(gradient, {size: s, step: n})[0] for n, s in enumerate([1.0] * 12 + [1000.0])]
+    assert found[:12] == pytest.approx([1] * 12)
+    # The mean of log(norm) has a tenth of the spike's: decay is min(0.9, 12 / 13).
+    assert found[12] == pytest.approx(1000.0**0.1, rel=1e-3)
+
+
+def test_outputs_that_are_collected_have_their_names():
+    y = layers.flatten(v1.constant(X), outputs_collections="outs")
+    assert v1.get_collection("outs") == [y] and y.aliases == ["Flatten"]
 
 
 def test_ids_and_labels():

@@ -1,13 +1,13 @@
 """tf.contrib.estimator: heads by function, the estimators that take one, additional metrics, and hooks."""
 
 from tf1ref.legacy.estimator._baseline import BaselineEstimator
-from tf1ref.legacy.estimator._more_metrics import add_metrics
 from tf1ref.legacy.estimator._with_heads import (
     BinaryClassHead,
     DNNEstimator,
     DNNLinearCombinedEstimator,
     LinearEstimator,
     MultiClassHead,
+    add_metrics,
     regression_head,
 )
 from tf1ref.legacy.estimator.experimental import (

@@ -34,7 +34,6 @@ from tf1ref.legacy.estimator._canned import (
 )
 from tf1ref.legacy.estimator._core import Estimator
 from tf1ref.legacy.estimator._exporters import BestExporter, Exporter, FinalExporter, LatestExporter
-from tf1ref.legacy.estimator._more_metrics import add_metrics
 from tf1ref.legacy.estimator._parsing import classifier_parse_example_spec, regressor_parse_example_spec
 from tf1ref.legacy.estimator._run_config import RunConfig
 from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys, WarmStartSettings
@@ -46,4 +45,5 @@ from tf1ref.legacy.estimator._with_heads import (
     LinearEstimator,
     MultiClassHead,
     RegressionHead,
+    add_metrics,
 )

@@ -122,6 +122,29 @@ class _EvaluateListener(v1.train.CheckpointSaverListener):
         self._evaluate()
 
 
+def _evaluator(estimator, max_steps, spec, found):
+    """Returns a function that evaluates and exports the last checkpoint. It puts both results into `found`."""
+
+    def evaluate():
+        checkpoint = estimator.latest_checkpoint()
+        metrics = estimator.evaluate(
+            input_fn=spec.input_fn, steps=spec.steps, name=spec.name, checkpoint_path=checkpoint, hooks=spec.hooks
+        )
+        final = bool(max_steps) and metrics[v1.GraphKeys.GLOBAL_STEP] >= max_steps
+        folder = os.path.join(estimator.model_dir, "export")
+        exports = [
+            exporter.export(
+                estimator=estimator, export_path=os.path.join(folder, exporter.name), checkpoint_path=checkpoint,
+                eval_result=metrics, is_the_final_export=final,
+            )
+            for exporter in spec.exporters
+        ]  # fmt: skip
+        found.update(metrics=metrics, exports=exports)
+        return found
+
+    return evaluate
+
+
 def train_and_evaluate(estimator, train_spec, eval_spec):
     """Trains to max_steps, or the input's end, and evaluates. Returns (the last metrics, the exported folders).
 
@@ -134,25 +157,7 @@ def train_and_evaluate(estimator, train_spec, eval_spec):
         if not isinstance(given, kind):
             raise TypeError(f"`{name}` must have type `tf.estimator.{kind.__name__}`. Got: {type(given)}")
     found = {"metrics": None, "exports": None}
-
-    def evaluate():
-        checkpoint = estimator.latest_checkpoint()
-        metrics = estimator.evaluate(
-            input_fn=eval_spec.input_fn, steps=eval_spec.steps, name=eval_spec.name, checkpoint_path=checkpoint,
-            hooks=eval_spec.hooks,
-        )  # fmt: skip
-        final = bool(train_spec.max_steps) and metrics[v1.GraphKeys.GLOBAL_STEP] >= train_spec.max_steps
-        folder = os.path.join(estimator.model_dir, "export")
-        exports = [
-            exporter.export(
-                estimator=estimator, export_path=os.path.join(folder, exporter.name), checkpoint_path=checkpoint,
-                eval_result=metrics, is_the_final_export=final,
-            )
-            for exporter in eval_spec.exporters
-        ]  # fmt: skip
-        found.update(metrics=metrics, exports=exports)
-        return found
-
+    evaluate = _evaluator(estimator, train_spec.max_steps, eval_spec, found)
     config = estimator.config
     if config.task_type == _distributed.TaskType.EVALUATOR and config.task_id > 0:
         raise ValueError(

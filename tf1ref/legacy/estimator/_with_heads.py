@@ -1,4 +1,4 @@
-"""The heads that programs make themselves, and the estimators that take one.
+"""The heads that programs make themselves, the estimators that take one, and additional metrics.
 
 Unlike those of the canned estimators, their loss is the mean over the batch.
 """
@@ -9,6 +9,8 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.estimator import _heads
 from tf1ref.legacy.estimator._canned import _DNN, _Combined, _Linear
+from tf1ref.legacy.estimator._core import Estimator
+from tf1ref.legacy.estimator._functions import arguments_of
 from tf1ref.legacy.estimator._spec import ModeKeys
 
 MEAN = v1.losses.Reduction.SUM_OVER_BATCH_SIZE
@@ -149,3 +151,24 @@ class DNNLinearCombinedEstimator(_Combined):
             dnn_hidden_units, dnn_activation_fn, dnn_dropout, config, None, batch_norm, linear_sparse_combiner,
             input_layer_partitioner,
         )  # fmt: skip
+
+
+def add_metrics(estimator, metric_fn):
+    """Returns an Estimator like `estimator` whose evaluations have the metrics of metric_fn, too.
+
+    metric_fn: takes any of labels, predictions, features and config, and returns {name: (value, update)}. Raises
+    ValueError when it takes another argument.
+    """
+    taken = arguments_of(metric_fn)
+    if not set(taken) <= {"labels", "predictions", "features", "config"}:
+        raise ValueError(f"metric_fn ({metric_fn}) has following not expected args: {sorted(taken)}")
+
+    def model_fn(features, labels, mode, config):
+        spec = estimator._call(features, labels, mode)
+        if mode != ModeKeys.EVAL:
+            return spec
+        given = {"labels": labels, "predictions": spec.predictions, "features": features, "config": config}
+        more = metric_fn(**{name: given[name] for name in taken})
+        return spec._replace(eval_metric_ops={**spec.eval_metric_ops, **more})
+
+    return Estimator(model_fn, estimator.model_dir, estimator.config, warm_start_from=estimator._warm_start)

@@ -39,12 +39,14 @@ from tf1ref.legacy.contrib.layers._conv import (
     separable_conv2d,
     separable_convolution2d,
 )
+from tf1ref.legacy.contrib.layers._gdn import gdn
 from tf1ref.legacy.contrib.layers._group_norm import group_norm, instance_norm
 from tf1ref.legacy.contrib.layers._norm import batch_norm, layer_norm
 from tf1ref.legacy.contrib.layers._older import embed_sequence, legacy_fully_connected
 from tf1ref.legacy.contrib.layers._optimize import (
     OPTIMIZER_CLS_NAMES,
     OPTIMIZER_SUMMARIES,
+    adaptive_clipping_fn,
     optimize_loss,
     summarize_activation,
     summarize_activations,
@@ -80,12 +82,13 @@ from tf1ref.legacy.contrib.layers._utils import last_dimension
 from tf1ref.legacy.contrib.layers._weighted import ZEROS, weighted
 
 __all__ = [
-    "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm",
+    "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "adaptive_clipping_fn", "apply_regularization", "avg_pool2d",
+    "avg_pool3d", "batch_norm",
     "bias_add", "bow_encoder", "bucketized_column", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d",
     "conv3d_transpose", "convolution", "convolution1d", "convolution2d", "convolution2d_in_plane",
     "convolution2d_transpose", "convolution3d", "convolution3d_transpose", "create_feature_spec_for_parsing",
     "crossed_column", "dense_to_sparse", "dropout", "elu", "embed_sequence", "embedding_column",
-    "embedding_lookup_unique", "flatten", "fully_connected", "group_norm", "input_from_feature_columns",
+    "embedding_lookup_unique", "flatten", "fully_connected", "gdn", "group_norm", "input_from_feature_columns",
     "instance_norm", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer", "layer_norm", "legacy_fully_connected",
     "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_column", "one_hot_encoding", "optimize_loss", "pool",
     "real_valued_column", "relu", "relu6", "repeat", "safe_embedding_lookup_sparse", "scale_gradient",

@@ -93,12 +93,22 @@ def group_norm(
     rank = inputs.shape.ndims
     if rank is None:
         raise ValueError(f"Inputs {inputs.name} has undefined rank.")
-    axis, reduced = channels_axis % rank, sorted(a % rank for a in reduction_axes)
-    if axis in reduced or 0 in reduced:
-        raise ValueError(f"reduction_axes {reduction_axes} must not hold the channels or the batch")
-    size = _channels(inputs, axis)
-    if size < groups or size % groups:
+    if max(channels_axis, *reduction_axes) >= rank:
+        raise ValueError("Axis is out of bounds.")
+    axis, reduced = channels_axis % rank, [a % rank for a in reduction_axes]
+    sizes = inputs.shape.as_list()
+    if sizes[axis] is None:
+        raise ValueError(f"Inputs {inputs.name} has undefined channel dimension: {axis}.")
+    for a in reduced:
+        if sizes[a] is None:
+            raise ValueError(f"Inputs {inputs.name} has undefined dimensions {a}.")
+        if a == axis:
+            raise ValueError("reduction_axis must be mutually exclusive with channels_axis")
+    size = sizes[axis]
+    if size < groups:
         raise ValueError(f"Invalid groups {groups} for {size} channels.")
+    if size % groups:
+        raise ValueError(f"{size} channels is not commensurate with {groups} groups.")
     with v1.variable_scope(scope, "GroupNorm", [inputs], reuse=reuse) as sc:
         shifts = _scale_and_shift(inputs, size, center, scale, param_initializers, trainable, variables_collections)
         outputs = _by_groups(inputs, groups, axis, reduced, shifts, epsilon, mean_close_to_zero)
@@ -115,13 +125,19 @@ def _by_groups(inputs, groups, axis, reduced, shifts, epsilon, mean_close_to_zer
     over = [a + (a > axis) for a in reduced] + [axis + 1]
     grouped = v1.reshape(inputs, split)
     if mean_close_to_zero:
-        mean = v1.reduce_mean(grouped, over, keepdims=True)
-        variance = v1.reduce_mean(v1.square(grouped), over, keepdims=True) - v1.square(mean)
+        count, total, squares, _ = v1.nn.sufficient_statistics(grouped, over, keep_dims=True)
+        mean, variance = v1.nn.normalize_moments(count, total, squares, None)
     else:
         mean, variance = v1.nn.moments(grouped, over, keep_dims=True)
     broad = [1] * (rank + 1)
     broad[axis : axis + 2] = [groups, size // groups]
-    shifts = tuple(each if each is None else v1.reshape(each, broad) for each in shifts)
-    outputs = v1.reshape(v1.nn.batch_normalization(grouped, mean, variance, *shifts, epsilon), dynamic)
+    beta, gamma = (each if each is None else v1.reshape(each, broad) for each in shifts)
+    # The order of these products is TF1's, and decides the last bits.
+    gain = v1.rsqrt(variance + epsilon)
+    offset = -mean * gain
+    if gamma is not None:
+        gain, offset = gain * gamma, offset * gamma
+    offset = offset if beta is None else offset + beta
+    outputs = v1.reshape(grouped * gain + offset, dynamic)
     outputs.set_shape(inputs.shape)
     return outputs

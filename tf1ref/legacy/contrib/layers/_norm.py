@@ -57,6 +57,7 @@ def batch_norm(
         raise NotImplementedError("batch_norm without renorm and adjustment only: tf1ref does not give them back")
     inputs = v1.convert_to_tensor(inputs)
     rank = inputs.get_shape().ndims
+    channels_axis(data_format, rank or 4)
     if rank is None:
         raise ValueError(f"Inputs {inputs.name} has undefined rank.")
     fused = fused is None or fused

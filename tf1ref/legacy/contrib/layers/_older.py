@@ -52,24 +52,28 @@ def legacy_fully_connected(
     """
     with v1.variable_scope(name, "fully_connected", [x]):
         x = v1.convert_to_tensor(x)
-        if x.get_shape().ndims is None or x.get_shape().ndims < 2:
+        if x.get_shape().ndims is None:
+            raise ValueError("dims of x must be known but is None")
+        if x.get_shape().ndims < 2:
             raise ValueError(f"rank of x must be at least 2 not: {x.get_shape().ndims}")
-        if x.get_shape().as_list()[-1] is None:
-            raise ValueError(f"last dimension of x must be known: {x.get_shape()}")
-        size, dtype, everywhere = x.get_shape().as_list()[-1], x.dtype.base_dtype, [v1.GraphKeys.GLOBAL_VARIABLES]
+        *before, size = x.get_shape().as_list()
+        if size is None:
+            raise ValueError("last dimension of x must be known but is None")
+        dtype, everywhere = x.dtype.base_dtype, [v1.GraphKeys.GLOBAL_VARIABLES]
         weights = v1.get_variable(
             "weights", [size, num_output_units], dtype, weight_init, weight_regularizer, trainable,
             collections=[*weight_collections, *everywhere],
         )  # fmt: skip
-        y = v1.matmul(v1.reshape(x, [-1, size]), weights)
+        y = v1.matmul(v1.reshape(x, [-1, size]) if len(before) > 1 else x, weights)
         if bias_init is not None:
             bias = v1.get_variable(
                 "bias", [num_output_units], dtype, bias_init, bias_regularizer, trainable,
                 collections=[*bias_collections, *everywhere],
             )  # fmt: skip
             y = v1.nn.bias_add(y, bias)
-        y = v1.reshape(y, v1.concat([v1.shape(x)[:-1], [num_output_units]], 0))
-        y.set_shape([*x.get_shape().as_list()[:-1], num_output_units])
+        if len(before) > 1:
+            y = v1.reshape(y, v1.concat([v1.shape(x)[:-1], [num_output_units]], 0))
+            y.set_shape([*before, num_output_units])
         y = y if activation_fn is None else activation_fn(y)
         for collection in nest.flatten(list(output_collections)):
             v1.add_to_collection(collection, y)

@@ -3,6 +3,7 @@
 import re
 
 import tensorflow.compat.v1 as v1
+from tensorflow.python.training import moving_averages
 
 OPTIMIZER_CLS_NAMES = {
     "Adagrad": v1.train.AdagradOptimizer,
@@ -206,3 +207,50 @@ def summarize_variables(name_filter=None, summarizer=summarize_tensor):
 def summarize_activations(name_filter=None, summarizer=summarize_activation):
     """Applies `summarizer` to the collection ACTIVATIONS."""
     return summarize_collection(v1.GraphKeys.ACTIVATIONS, name_filter, summarizer)
+
+
+def adaptive_clipping_fn(
+    std_factor=2.0, decay=0.95, static_max_norm=None, global_step=None, report_summary=False, epsilon=1e-8, name=None
+):
+    """Returns a function of (gradient, variable) pairs for optimize_loss's clip_gradients.
+
+    It keeps moving averages of the logarithm of the global norm and of its square, in AdaptiveMaxNorm/mean and sq_mean.
+    A norm of more than std_factor standard deviations above the mean is cut to the mean. decay: that of the averages,
+    which is smaller in the first steps where global_step is given. static_max_norm: an upper limit. report_summary:
+    adds a summary of the limit.
+    """
+
+    def clipped(grads_and_vars):
+        norm = v1.global_norm([gradient for gradient, _ in grads_and_vars])
+        largest, mean = _largest_norm(norm, std_factor, decay, global_step, epsilon, name)
+        if report_summary:
+            v1.summary.scalar("global_norm/adaptive_max_gradient_norm", largest)
+        factor = v1.where(norm < largest, v1.ones_like(norm), v1.exp(mean) / norm)
+        if static_max_norm is not None:
+            factor = v1.minimum(static_max_norm / norm, factor)
+        return [(_times(gradient, factor), variable) for gradient, variable in grads_and_vars]
+
+    return clipped
+
+
+def _largest_norm(norm, std_factor, decay, global_step, epsilon, name):
+    """Returns (the largest norm that is not cut, the mean of the logarithms)."""
+    with v1.variable_scope(name, "AdaptiveMaxNorm", [norm]):
+        logarithm = v1.log(norm + epsilon)
+        if global_step is not None:
+            step = v1.cast(global_step, v1.float32)
+            decay = v1.minimum(decay, step / (step + 1.0))
+
+        def average(name, value):
+            kept = v1.get_variable(name, value.shape, value.dtype, v1.zeros_initializer(), trainable=False)
+            return moving_averages.assign_moving_average(kept, value, decay, zero_debias=False)
+
+        mean, squares = average("mean", logarithm), average("sq_mean", v1.square(logarithm))
+        deviation = v1.sqrt(v1.maximum(epsilon, squares - v1.square(mean)))
+        return v1.exp(mean + std_factor * deviation), mean
+
+
+def _times(gradient, factor):
+    if isinstance(gradient, v1.IndexedSlices):
+        return v1.IndexedSlices(gradient.values * factor, gradient.indices, gradient.dense_shape)
+    return gradient if gradient is None else gradient * factor

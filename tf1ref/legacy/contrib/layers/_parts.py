@@ -1,5 +1,6 @@
 """What the functions of contrib.layers share: initializers, collections of variables, names of outputs."""
 
+import contextlib
 import math
 import weakref
 from collections import OrderedDict
@@ -61,7 +62,10 @@ def collect_named_outputs(collections, alias, outputs):
 def append_tensor_alias(tensor, alias):
     """Gives a tensor one more name. Returns it."""
     alias = alias[:-1] if alias.endswith("/") else alias
-    _ALIASES.setdefault(tensor.op, {}).setdefault(tensor.name, []).append(alias)
+    names = _ALIASES.setdefault(tensor.op, {}).setdefault(tensor.name, [])
+    names.append(alias)
+    with contextlib.suppress(AttributeError):
+        tensor.aliases = names  # where programs look for them
     return tensor
 
 
@@ -89,4 +93,5 @@ def channels_axis(data_format, rank):
         return rank - 1
     if data_format in ("NCHW", "NCW", "NCDHW"):
         return 1
-    raise ValueError(f"data_format has to be either NCHW or NHWC, not {data_format!r}")
+    known = "NCDHW or NDHWC" if rank == 5 else "NCHW or NHWC"
+    raise ValueError(f"data_format has to be either {known}, not {data_format!r}")

@@ -56,4 +56,6 @@ def pool(
             sizes(stride, rank - 2, "stride"),
             name=sc if place == "channels_last" else None,
         )
-        return collect_named_outputs(outputs_collections, sc, from_last(outputs, place))
+        if place == "channels_first":
+            outputs = v1.identity(from_last(outputs, place), name=sc)
+        return collect_named_outputs(outputs_collections, sc, outputs)

@@ -4,14 +4,20 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.contrib.framework import model_variable
 from tf1ref.legacy.contrib.framework._arg_scope import add_arg_scope
-from tf1ref.legacy.contrib.layers._parts import collect_named_outputs
+from tf1ref.legacy.contrib.layers._parts import channels_axis, collect_named_outputs, get_variable_collections
 
 
 def safe_embedding_lookup_sparse(
     embedding_weights, sparse_ids, sparse_weights=None, combiner=None, default_id=None, name=None,
     partition_strategy="div", max_norm=None,
 ):  # fmt: skip
-    """tf.nn.safe_embedding_lookup_sparse, where a combiner of None means "mean"."""
+    """tf.nn.safe_embedding_lookup_sparse, where a combiner of None means "mean".
+
+    Raises ValueError for parts of different types.
+    """
+    parts = embedding_weights if isinstance(embedding_weights, (list, tuple)) else []
+    if len({v1.as_dtype(part.dtype).base_dtype for part in parts}) > 1:
+        raise ValueError(f"the embedding's parts have different types: {[part.dtype for part in parts]}")
     return v1.nn.safe_embedding_lookup_sparse(
         embedding_weights,
         sparse_ids,
@@ -75,29 +81,34 @@ def dense_to_sparse(tensor, eos_token=0, outputs_collections=None, scope=None):
 def spatial_softmax(
     features, temperature=None, name=None, variables_collections=None, trainable=True, data_format="NHWC"
 ):
-    """Returns [n, 2 * channels], the expected place (x and y from -1 to 1) in each channel of the features.
+    """Returns [n, 2 * channels], the expected place in each channel: down and across, each from -1 to 1.
 
-    features: [n, height, width, channels]. temperature: that of the softmax over all places; None makes it a variable
-    that starts at 1 (Levine et al., arXiv:1504.00702). Raises ValueError for a rank other than 4.
+    features: [n, height, width, channels]. temperature: where the variable starts that divides the features before the
+    softmax over all places (default: 1) (Levine et al., arXiv:1504.00702). Raises ValueError for a rank other than 4,
+    and for an unknown number of channels.
     """
-    with v1.variable_scope(name, "spatial_softmax"):
+    with v1.variable_scope(name, "spatial_softmax", [features]):
         features = v1.convert_to_tensor(features)
         if features.get_shape().ndims != 4:
             raise ValueError(f"features must be of rank 4, not {features.get_shape()}")
-        features = features if data_format == "NCHW" else v1.transpose(features, [0, 3, 1, 2])
+        if channels_axis(data_format, 4) == 3:
+            features = v1.transpose(features, [0, 3, 1, 2])
         known, dynamic = features.get_shape().as_list(), v1.shape(features)
-        channels, height, width = (dynamic[i] if known[i] is None else known[i] for i in (1, 2, 3))
-        if temperature is None:
-            temperature = v1.get_variable(
-                "temperature", (), v1.float32, v1.ones_initializer(), collections=variables_collections,
-                trainable=trainable,
-            )  # fmt: skip
+        if known[1] is None:
+            raise ValueError("The num_channels dimension of the inputs to `spatial_softmax` should be defined.")
+        height, width = (dynamic[i] if known[i] is None else known[i] for i in (2, 3))
+        temperature = model_variable(
+            "temperature", (), v1.float32, v1.constant_initializer(1.0 if temperature is None else temperature),
+            trainable=trainable,
+            collections=get_variable_collections(variables_collections, "temperature") if trainable else None,
+        )  # fmt: skip
         places = v1.meshgrid(v1.linspace(-1.0, 1.0, num=height), v1.linspace(-1.0, 1.0, num=width), indexing="ij")
-        y, x = (v1.reshape(each, [height * width]) for each in places)
         attention = v1.nn.softmax(v1.reshape(features, [-1, height * width]) / temperature)
-        expected = [v1.reduce_sum(each * attention, [1], keepdims=True) for each in (x, y)]
-        outputs = v1.reshape(v1.concat(expected, 1), [-1, channels * 2])
-        outputs.set_shape([None, None if known[1] is None else known[1] * 2])
+        expected = [
+            v1.reduce_sum(v1.reshape(each, [height * width]) * attention, [1], keepdims=True) for each in places
+        ]
+        outputs = v1.reshape(v1.concat(expected, 1), [-1, known[1] * 2])
+        outputs.set_shape([None, known[1] * 2])
         return outputs
 
 
