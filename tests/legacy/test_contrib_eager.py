@@ -69,3 +69,36 @@ def test_a_test_runs_in_both_modes():
 
     unittest.defaultTestLoader.loadTestsFromTestCase(Test)(result := unittest.TestResult())
     assert result.wasSuccessful() and sorted(modes) == [False, True]
+
+
+def test_an_iterator_goes_on_from_a_checkpoint(tmp_path):
+    numbers = tfe.Iterator(tf.data.Dataset.range(5))
+    assert [int(numbers.next()), int(numbers.get_next())] == [0, 1]
+    path = tfe.Checkpoint(numbers=numbers).save(str(tmp_path / "c"))
+    again = tfe.Iterator(tf.data.Dataset.range(5))
+    tfe.Checkpoint(numbers=again).restore(path)
+    assert [int(n) for n in again] == [int(n) for n in numbers] == [2, 3, 4]
+
+
+def test_a_mean_in_a_graph_and_eagerly(tmp_path):
+    mean = tfe.metrics.Mean("two words")
+    mean([1, 10, 100])
+    path = tfe.Checkpoint(mean=mean).save(str(tmp_path / "c"))
+    mean(1000)
+    assert float(mean.result()) == 1111 / 4 and mean.numer.name == "two_words/numer:0"
+    tfe.Checkpoint(mean=mean).restore(path)
+    assert float(mean.value()()) == 37
+    mean.init_variables()
+    mean([2, 4], weights=[1, 3])
+    assert float(mean.result()) == 3.5
+    with v1.Graph().as_default(), v1.Session() as session:
+        mean, values = tfe.metrics.Mean(), v1.placeholder(v1.float32)
+        add, start = mean(values), mean.init_variables()
+        assert v1.local_variables() == mean.variables and not v1.global_variables()
+        for _ in range(2):
+            session.run(start)
+            session.run(add, {values: [1, 10, 100]})
+            session.run(add, {values: 1000})
+            assert session.run(mean.value()) == 1111 / 4
+        with pytest.raises(ValueError, match="already exists"):
+            tfe.metrics.Mean()(values)

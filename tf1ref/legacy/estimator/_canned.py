@@ -11,7 +11,8 @@ from tf1ref.legacy.estimator._heads import BinaryHead, MultiClassHead, Regressio
 
 SUM = v1.losses.Reduction.SUM
 SLICE = 64 << 20  # bytes from which the variables of feature columns are cut into parts
-DNN_RATE, LINEAR_RATE = 0.001, 0.005  # of the two parts of a combined model, as in 1.15
+# The rates of a combined model's two parts in 1.15.
+DNN_RATE, LINEAR_RATE = 0.001, 0.005
 
 
 def classes_head(n_classes, label_vocabulary, weight_column, loss_reduction):

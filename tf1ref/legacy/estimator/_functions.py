@@ -26,7 +26,8 @@ def inputs_of(input_fn, mode, params, config):
     given = {"mode": mode, "params": params, "config": config}
     taken = arguments_of(input_fn)
     found = input_fn(**{name: value for name, value in given.items() if name in taken})
-    if isinstance(found, tf.data.Dataset):  # of TensorFlow 2, which those of v1 are as well
+    # A data set of v1 is one of TensorFlow 2 as well.
+    if isinstance(found, tf.data.Dataset):
         found = tensors_of(found)
     if mode == ModeKeys.PREDICT:
         _warn_of_endless(v1.get_default_graph())

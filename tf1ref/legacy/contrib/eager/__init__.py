@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.python.data.ops import iterator_ops
 from tensorflow.python.eager import context
 from tensorflow.python.framework import test_util
 from tensorflow.python.ops.variable_scope import EagerVariableStore
@@ -49,19 +50,15 @@ def Variable(*args, **kwargs):  # noqa: N802 - a class in TF1
     return v1.Variable(*args, **{"use_resource": True, **kwargs})
 
 
-class Iterator:
-    """The elements of a data set, for a `for` loop or for `next()`."""
+class Iterator(iterator_ops.OwnedIterator):
+    """The elements of a data set, for a `for` loop, or for `next()` and `get_next()`. A Checkpoint saves its place."""
 
     def __init__(self, dataset):
-        self._iterator = iter(dataset)
+        super().__init__(dataset)
 
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        return next(self._iterator)
-
-    next = __next__
+    def next(self):
+        """Returns the next element. Raises StopIteration at the end."""
+        return next(self)
 
 
 def implicit_value_and_gradients(f):

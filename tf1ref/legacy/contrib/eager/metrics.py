@@ -1,41 +1,79 @@
-"""tf.contrib.eager.metrics: objects that accumulate the values with which they are called."""
+"""tf.contrib.eager.metrics: objects that accumulate the values with which they are called, eagerly or in a graph."""
 
+import re
+
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.python.ops import summary_ops_v2
+from tensorflow.python.trackable.base import Trackable
+
+from tf1ref.legacy._conditions import smart_cond
+
+__all__ = ["Accuracy", "Mean", "Metric"]
 
 
-class Metric:
+class Metric(Trackable):
     """The base class: `build` makes variables with add_variable, `call` takes values, `result` returns the metric.
 
-    Metrics need eager execution; graphs have tf.metrics. Raises RuntimeError in a graph.
+    A Checkpoint saves it. In a graph, a call returns what one step adds, init_variables an op, and the variables are
+    local ones, or global ones with use_global_variables. There two metrics cannot have one name.
     """
 
-    def __init__(self, name=None):
-        if not v1.executing_eagerly():
-            raise RuntimeError("tf.contrib.eager.metrics need eager execution; tf.metrics have the same for graphs")
-        self._name, self._built, self._variables = name or type(self).__name__.lower(), False, []
+    def __init__(self, name=None, use_global_variables=False):
+        self._built, self._variables, self._starts = False, [], []
+        self._global = use_global_variables
+        name = name or type(self).__name__
+        scope_name = re.sub("[^A-Za-z0-9.]", "_", name)
+        with v1.variable_scope(scope_name, use_resource=True, reuse=False) as scope:
+            self._name = name + scope.name[scope.name.rfind(scope_name) + len(scope_name) :]
+            self._scope = scope
+        self._graph = None if v1.executing_eagerly() else v1.get_default_graph()
+        build = self.build
+
+        def build_once(*args, **kwargs):
+            build(*args, **kwargs)
+            self._built = True
+
+        self.build = build_once
+        if self._graph is not None:
+            # One call of a function makes all updates, whichever of its results is fetched.
+            self.call = tf.function(self.call, autograph=False)
 
     name = property(lambda self: self._name)
-    variables = property(lambda self: list(self._variables))
+    variables = property(lambda self: self._variables)
 
     def __call__(self, *args, **kwargs):
         if not self._built:
-            self.build(*args, **kwargs)
-            self._built = True
+            with v1.init_scope() if self._graph is None else self._graph.as_default(), v1.variable_scope(self._scope):
+                self.build(*args, **kwargs)
         return self.call(*args, **kwargs)
 
     def add_variable(self, name, shape=None, dtype=None, initializer=None):
-        """Returns a new variable, which init_variables() resets."""
-        value = (initializer or v1.zeros_initializer())(shape or (), dtype=dtype or v1.float32)
-        self._variables.append(v1.Variable(value, name=name, trainable=False, use_resource=True))
-        return self._variables[-1]
+        """Returns a new variable, which init_variables() resets. Raises RuntimeError after `build`."""
+        if self._built:
+            raise RuntimeError("Can't call add_variable() except in build().")
+        kind = v1.GraphKeys.GLOBAL_VARIABLES if self._global else v1.GraphKeys.LOCAL_VARIABLES
+        variable = self._add_variable_with_custom_getter(
+            name=name, shape=shape or (), dtype=dtype or v1.float32, initializer=initializer or v1.zeros_initializer(),
+            trainable=False, collections=None if v1.executing_eagerly() else [kind, v1.GraphKeys.METRIC_VARIABLES],
+            use_resource=True, getter=v1.get_variable, overwrite=True,
+        )  # fmt: skip
+        self._variables.append(variable)
+        if v1.executing_eagerly():
+            self._starts.append(variable.read_value())
+        return variable
 
     def init_variables(self):
-        """Resets all variables."""
-        for variable in self._variables:
-            variable.assign(v1.zeros_like(variable))
+        """Resets all variables. In a graph it returns the op that does so."""
+        if not v1.executing_eagerly():
+            return v1.group(*(variable.initializer for variable in self._variables))
+        for variable, start in zip(self._variables, self._starts):
+            variable.assign(start)
+        return None
 
     def build(self, *args, **kwargs):
         """Makes the variables. It is called once, before the first call."""
+        raise NotImplementedError(f"{type(self).__name__} must define build()")
 
     def call(self, *args, **kwargs):
         """Adds values to the metric."""
@@ -46,15 +84,15 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def value(self):
-        """The same as result()."""
-        return self.result()
+        """Returns result(), or the function itself where code runs eagerly."""
+        return self.result if v1.executing_eagerly() else self.result()
 
 
 class Mean(Metric):
     """The weighted mean of all values."""
 
-    def __init__(self, name=None, dtype=v1.float64):
-        super().__init__(name)
+    def __init__(self, name=None, dtype=v1.float64, use_global_variables=False):
+        super().__init__(name, use_global_variables)
         self.dtype = dtype
 
     def build(self, *args, **kwargs):
@@ -63,20 +101,32 @@ class Mean(Metric):
 
     def call(self, values, weights=None):
         """Takes values of any shape, and weights that broadcast to it (None means ones). Returns (values, weights)."""
-        values = v1.cast(values, self.dtype)
-        each = v1.ones_like(values) if weights is None else v1.cast(weights, self.dtype) * v1.ones_like(values)
-        self.numer.assign_add(v1.reduce_sum(values * each))
-        self.denom.assign_add(v1.reduce_sum(each))
-        return values if weights is None else (values, weights)
+        if weights is None:
+            self.denom.assign_add(v1.cast(v1.size(values), self.dtype))
+            self.numer.assign_add(v1.cast(v1.reduce_sum(values), self.dtype))
+            return values
+        weights = v1.cast(weights, self.dtype)
+        self.denom.assign_add(v1.reduce_sum(weights))
+        self.numer.assign_add(v1.reduce_sum(v1.cast(values, self.dtype) * weights))
+        return values, weights
 
-    def result(self):
-        if not self._built:
-            raise ValueError(f"{self._name}: result() before any value")
-        return self.numer / self.denom
+    def result(self, write_summary=True):
+        """Returns the mean. write_summary: whether the default writer of tf.contrib.summary gets it, too."""
+        mean = self.numer / self.denom
+        if summary_ops_v2.has_default_writer():
+            smart_cond(write_summary, lambda: self._summarized(mean), lambda: v1.identity(mean))
+        return mean
+
+    def _summarized(self, mean):
+        summary_ops_v2.scalar(self.name, mean)
+        return v1.identity(mean)
 
 
 class Accuracy(Mean):
     """The share of predictions that equal their labels."""
+
+    def __init__(self, name=None, dtype=v1.float64):
+        super().__init__(name, dtype)
 
     def call(self, labels, predictions, weights=None):
         """Takes labels and predictions of one shape, and returns them.
@@ -84,6 +134,8 @@ class Accuracy(Mean):
         Raises InvalidArgumentError when the shapes differ.
         """
         labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(predictions)
-        v1.debugging.assert_equal(v1.shape(labels), v1.shape(predictions), message="Shapes of labels and predictions")
-        super().call(v1.equal(labels, v1.cast(predictions, labels.dtype)), weights)
+        v1.debugging.assert_equal(
+            v1.shape(labels), v1.shape(predictions), message="Shapes of labels and predictions are unequal"
+        )
+        super().call(v1.cast(v1.equal(labels, v1.cast(predictions, labels.dtype)), self.dtype), weights)
         return (labels, predictions) if weights is None else (labels, predictions, weights)

@@ -215,9 +215,9 @@ def adaptive_clipping_fn(
     """Returns a function of (gradient, variable) pairs for optimize_loss's clip_gradients.
 
     It keeps moving averages of the logarithm of the global norm and of its square, in AdaptiveMaxNorm/mean and sq_mean.
-    A norm of more than std_factor standard deviations above the mean is cut to the mean. decay: that of the averages,
-    which is smaller in the first steps where global_step is given. static_max_norm: an upper limit. report_summary:
-    adds a summary of the limit.
+    A norm of more than std_factor standard deviations above the mean is cut to the mean. decay: that of the averages.
+    With global_step it is smaller in the first steps. static_max_norm: an upper limit. report_summary: whether the
+    limit is summarized.
     """
 
     def clipped(grads_and_vars):
