@@ -1,6 +1,7 @@
 """tf.contrib.data: data sets as in 1.2 and 1.3, and the functions that are in tf.data.experimental today."""
 
 import tensorflow.compat.v1 as v1
+from tensorflow.python.data.util import nest
 
 Dataset = v1.data.Dataset
 FixedLengthRecordDataset = v1.data.FixedLengthRecordDataset
@@ -46,3 +47,34 @@ def batch_and_drop_remainder(batch_size):
 def padded_batch_and_drop_remainder(batch_size, padded_shapes, padding_values=None):
     """A transformation for dataset.apply: batches of exactly batch_size, padded to padded_shapes."""
     return lambda dataset: dataset.padded_batch(batch_size, padded_shapes, padding_values, drop_remainder=True)
+
+
+def assert_element_shape(expected_shapes):
+    """A transformation for dataset.apply: the elements have `expected_shapes`, one TensorShape for each tensor.
+
+    Raises ValueError when the known shapes differ, and InvalidArgumentError when an element is of another shape.
+    """
+
+    def checked(*elements):
+        element = elements[0] if len(elements) == 1 else elements
+        pairs = zip(nest.flatten(element), nest.flatten(expected_shapes), strict=True)
+        return nest.pack_sequence_as(element, [v1.ensure_shape(tensor, shape) for tensor, shape in pairs])
+
+    return lambda dataset: dataset.map(checked)
+
+
+def sliding_window_batch(window_size, stride=None, window_shift=None, window_stride=1):
+    """A transformation for dataset.apply: batches of window_size elements, each window_shift elements further on.
+
+    stride: the older name of window_shift (default: 1). window_stride: how far apart the elements of a window are. A
+    remainder at the end is dropped. Raises ValueError for both names.
+    """
+    if stride is not None and window_shift is not None:
+        raise ValueError("Cannot specify both `stride` and `window_shift`")
+    shift = next(each for each in (window_shift, stride, 1) if each is not None)
+
+    def batch(*windows):
+        window = windows[0] if len(windows) == 1 else windows
+        return v1.data.Dataset.zip(nest.map_structure(lambda each: each.batch(window_size), window))
+
+    return lambda dataset: dataset.window(window_size, shift, window_stride, drop_remainder=True).flat_map(batch)
