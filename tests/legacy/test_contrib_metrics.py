@@ -95,6 +95,20 @@ def test_k_largest():
         assert session.run([update for _, update in pairs]) == [0.5, 0.5, 0.5, 0.5, 0.5]
 
 
+def test_labels_may_be_sparse_or_lists():
+    sparse = v1.SparseTensorValue([[0, 0], [1, 0]], np.array([2, 0], np.int64), [2, 1])
+    with v1.Graph().as_default(), v1.Session() as session:
+        pairs = [
+            metrics.streaming_sparse_precision_at_top_k(np.array([[1, 2], [0, 2]], np.int64), sparse),
+            metrics.sparse_recall_at_top_k(sparse, np.array([[1], [0]], np.int64)),
+            metrics.streaming_true_positives_at_thresholds((0.2, 0.8), (1, 1), [0.5]),
+        ]
+        alone = metrics.streaming_covariance(v1.constant([3.0]), v1.constant([3.0]))
+        session.run(v1.local_variables_initializer())
+        assert session.run([update for _, update in pairs]) == [0.5, 0.5, [1.0]]
+        assert np.isnan(session.run(list(alone))).all()
+
+
 def test_what_is_refused():
     with v1.Graph().as_default():
         with pytest.raises(ValueError, match="bool, integer, or string"):

@@ -60,11 +60,16 @@ def aggregate_metric_map(names_to_tuples):
     return values, {name: pair[1] for name, pair in names_to_tuples.items()}
 
 
+def _tensor(values):
+    return v1.convert_to_tensor(values) if type(values) in (list, tuple) else values
+
+
 def _swapped(metric, name=None):
     """Returns the streaming_ form of a function of tf.metrics. Arguments after the first two keep their order."""
     name = f"streaming_{name or metric.__name__}"
 
     def streaming(predictions, labels, *args, **kwargs):
+        labels, predictions = _tensor(labels), _tensor(predictions)
         return metric(labels, predictions, *args, **kwargs)
 
     streaming.__name__ = streaming.__qualname__ = name
@@ -103,13 +108,13 @@ streaming_true_positives_at_thresholds = _swapped(v1.metrics.true_positives_at_t
 
 def streaming_sparse_precision_at_top_k(top_k_predictions, labels, class_id=None, weights=None, **kwargs):
     """tf.metrics.precision_at_top_k: the predictions are the indices of the k largest."""
-    labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(top_k_predictions)
+    labels, predictions = v1.convert_to_tensor_or_sparse_tensor(labels), v1.convert_to_tensor(top_k_predictions)
     return metrics_impl.precision_at_top_k(labels, predictions, class_id=class_id, weights=weights, **kwargs)
 
 
 def sparse_recall_at_top_k(labels, top_k_predictions, class_id=None, weights=None, **kwargs):
     """tf.metrics.recall_at_top_k: the predictions are the indices of the k largest."""
-    labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(top_k_predictions)
+    labels, predictions = v1.convert_to_tensor_or_sparse_tensor(labels), v1.convert_to_tensor(top_k_predictions)
     return v1.metrics.recall_at_top_k(labels, predictions, class_id=class_id, weights=weights, **kwargs)
 
 

@@ -18,7 +18,7 @@ def _quotient(numerator, denominator):
 def streaming_covariance(
     predictions, labels, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
-    """The sample covariance: the comoment divided by the count minus 1. It is 0 for fewer than two values."""
+    """The sample covariance: the comoment divided by the count minus 1. It is NaN for fewer than two values."""
     with v1.variable_scope(name, "covariance", (predictions, labels, weights)):
         predictions, labels, weights = metrics_impl._remove_squeezable_dimensions(predictions, labels, weights)
         predictions.get_shape().assert_is_compatible_with(labels.get_shape())
@@ -45,7 +45,8 @@ def streaming_covariance(
                 (counts, batch), (mean_p, delta_p), (mean_l, delta_l), (comoment, own + apart))]  # fmt: skip
 
         def covariance(moment, number):
-            return v1.where(v1.less_equal(number, 1), v1.zeros_like(moment), v1.truediv(moment, number - 1))
+            few = v1.fill(v1.shape(moment), float("nan"))
+            return v1.where(v1.less_equal(number, 1), few, v1.truediv(moment, number - 1))
 
         value = covariance(v1.identity(comoment), v1.identity(counts))
         with v1.control_dependencies(moved):
