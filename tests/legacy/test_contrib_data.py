@@ -30,6 +30,10 @@ def test_elements_have_the_shape_that_is_said():
     batches = v1.data.Dataset.range(6).batch(2)
     known = batches.apply(data.assert_element_shape(v1.TensorShape([2])))
     assert known.element_spec.shape == [2] and listed(known) == [[0, 1], [2, 3], [4, 5]]
+    pairs = v1.data.Dataset.zip((batches, batches)).apply(
+        data.assert_element_shape((v1.TensorShape(None), v1.TensorShape([2])))
+    )
+    assert [spec.shape.as_list() for spec in pairs.element_spec] == [[None], [2]]
     with pytest.raises(ValueError, match="[Ss]hape"):
         known.apply(data.assert_element_shape(v1.TensorShape([3])))
     with pytest.raises(v1.errors.InvalidArgumentError, match=r"\[1\]|\[2\]"):
