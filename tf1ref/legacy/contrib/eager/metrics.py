@@ -100,14 +100,19 @@ class Mean(Metric):
         self.denom = self.add_variable("denom", dtype=self.dtype)
 
     def call(self, values, weights=None):
-        """Takes values of any shape, and weights that broadcast to it (None means ones). Returns (values, weights)."""
+        """Takes values of any shape, and weights that broadcast to it (None means ones).
+
+        Returns the sum of the values, or (the weighted values, weights), as TF1 did.
+        """
         if weights is None:
             self.denom.assign_add(v1.cast(v1.size(values), self.dtype))
-            self.numer.assign_add(v1.cast(v1.reduce_sum(values), self.dtype))
-            return values
+            total = v1.reduce_sum(values)
+            self.numer.assign_add(v1.cast(total, self.dtype))
+            return total
         weights = v1.cast(weights, self.dtype)
+        values = v1.cast(values, self.dtype) * weights
         self.denom.assign_add(v1.reduce_sum(weights))
-        self.numer.assign_add(v1.reduce_sum(v1.cast(values, self.dtype) * weights))
+        self.numer.assign_add(v1.reduce_sum(values))
         return values, weights
 
     def result(self, write_summary=True):
