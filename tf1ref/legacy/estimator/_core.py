@@ -95,7 +95,7 @@ class Estimator:
             raise ValueError("An evaluator does not train: call tf.estimator.train_and_evaluate in each task.")
         hooks, listeners = checked_hooks(hooks), checked_listeners(saving_listeners)
         _distributed.take_place(self._config)
-        reached = self._step_reached()
+        reached = _load_global_step_from_checkpoint_dir(self._model_dir)
         if max_steps is not None and reached >= max_steps:
             v1.logging.info("Skipping training since max_steps has already saved.")
             return self
@@ -108,10 +108,6 @@ class Estimator:
                 while not sess.should_stop():
                     sess.run([spec.train_op, spec.loss])
         return self
-
-    def _step_reached(self):
-        checkpoint = self.latest_checkpoint()
-        return int(v1.train.load_variable(checkpoint, v1.GraphKeys.GLOBAL_STEP)) if checkpoint else 0
 
     def evaluate(self, input_fn, steps=None, hooks=None, checkpoint_path=None, name=None):
         """Returns {metric: value}, with the mean of the batches' losses as "loss", and with "global_step".
@@ -268,3 +264,9 @@ class Estimator:
             config=self._session_config,
         )
         return v1.train.MonitoredSession(creator, hooks=hooks)
+
+
+def _load_global_step_from_checkpoint_dir(checkpoint_dir):
+    """Returns the step of a folder's last checkpoint, or 0 before the first one."""
+    checkpoint = v1.train.latest_checkpoint(checkpoint_dir)
+    return int(v1.train.load_variable(checkpoint, v1.GraphKeys.GLOBAL_STEP)) if checkpoint else 0
