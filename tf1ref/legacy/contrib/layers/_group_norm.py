@@ -93,7 +93,7 @@ def group_norm(
     rank = inputs.shape.ndims
     if rank is None:
         raise ValueError(f"Inputs {inputs.name} has undefined rank.")
-    if max(channels_axis, *reduction_axes) >= rank:
+    if max([channels_axis, *reduction_axes]) >= rank:
         raise ValueError("Axis is out of bounds.")
     axis, reduced = channels_axis % rank, [a % rank for a in reduction_axes]
     sizes = inputs.shape.as_list()

@@ -165,10 +165,18 @@ def _variables(inputs, axis, made):
 
 def _moved(variables, mean, variance, moving):
     move, decay = moving_averages.assign_moving_average, moving.decay
-    return (
-        move(variables.moving_mean, mean, decay, zero_debias=moving.zero_debias),
-        move(variables.moving_variance, variance, decay, zero_debias=False),
-    )
+    with v1.variable_scope(v1.get_variable_scope(), custom_getter=_of_the_model, auxiliary_name_scope=False):
+        return (
+            move(variables.moving_mean, mean, decay, zero_debias=moving.zero_debias),
+            move(variables.moving_variance, variance, decay, zero_debias=False),
+        )
+
+
+def _of_the_model(getter, *args, **kwargs):
+    """Makes a variable of an average without bias, `biased` or `local_step`, one of the model's."""
+    made = getter(*args, **kwargs)
+    add_model_variable(made)
+    return made
 
 
 def _fused(inputs, axis, variables, moving):
