@@ -185,12 +185,14 @@ def test_pandas_and_matplotlib(run, tmp_path):
         "f = pd.DataFrame({'a': [3, 1]})\n"
         "f = f.append({'a': 2}, ignore_index=True)\n"
         "print(f.ix[0, 'a'], f.as_matrix().ravel().tolist(), pd.rolling_mean(f['a'], 2).tolist()[1:])\n"
+        "g = pd.DataFrame({'a': [1, 2, 5], 'k': [7, 8, 8]}).groupby(pd.Series([7, 8, 8]))\n"
+        "print(g.agg(lambda rows: rows.iloc[1:, 0].sum() * rows.shape[1]).loc[8, 'a'], g.agg('sum').loc[8, 'a'])\n"
         "words = []\nwords.append(1)\nprint(words)\n"
         "plt.hold(True)\nplt.style.use('seaborn-white')\n"
         "print(len(plt.hist([1, 2, 2], bins=2, normed=True)[0]), plt.subplot(111, axisbg='red').get_facecolor()[0])\n"
     )
     done = run(text)
-    assert done.stdout.splitlines() == ["3 [3, 1, 2] [2.0, 1.5]", "[1]", "2 1.0"], done.stderr
+    assert done.stdout.splitlines() == ["3 [3, 1, 2] [2.0, 1.5]", "10 7", "[1]", "2 1.0"], done.stderr
 
 
 def test_a_module_that_is_not_installed_stays_so(run):

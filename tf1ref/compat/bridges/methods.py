@@ -1,6 +1,7 @@
 """Removed methods and attributes: what `x.name` gives when the class of x has no `name` any more."""
 
 import functools
+import types
 
 import numpy as np
 
@@ -81,6 +82,25 @@ def _gca(axes):
     return lambda **kwargs: axes.__self__.add_subplot(**kwargs) if kwargs else axes()
 
 
+def _agg(method):
+    """GroupBy.agg of a function of a group's whole frame, which pandas called when it failed for the columns."""
+
+    @functools.wraps(method)
+    def agg(func=None, *args, **kwargs):
+        try:
+            return method(func, *args, **kwargs)
+        except Exception:
+            groups = method.__self__
+            if not callable(func) or not hasattr(groups, "groups"):
+                raise
+            import pandas
+
+            found = {name: func(group, *args, **kwargs) for name, group in groups}
+            return pandas.DataFrame(found, index=groups.obj.columns).T
+
+    return agg
+
+
 # {attribute: function that computes it from an object without it}.
 LOST = {
     "tostring": lambda a: a.tobytes,
@@ -115,7 +135,7 @@ LOST_OF = {
     },
 }
 # {attribute: function that wraps the existing one}, in files that import the package.
-CHANGED_OF = {"matplotlib": {"hist": _histogram, "gca": _gca}}
+CHANGED_OF = {"matplotlib": {"hist": _histogram, "gca": _gca}, "pandas": {"agg": _agg, "aggregate": _agg}}
 
 
 def wanted(packages):
@@ -139,14 +159,9 @@ def attribute(owner, name):
         except (AttributeError, ImportError):
             pass
         raise
-    change = CHANGED_OF["matplotlib"].get(name)
-    if change and (type(owner).__module__ or "").startswith("matplotlib") or change and _is_pyplot(owner):
-        return change(found)
-    return found
-
-
-def _is_pyplot(owner):
-    return getattr(owner, "__name__", "") == "matplotlib.pyplot"
+    where = owner.__name__ if isinstance(owner, types.ModuleType) else type(owner).__module__ or ""
+    change = CHANGED_OF.get(where.partition(".")[0], {}).get(name)
+    return change(found) if change else found
 
 
 def renaming(kwargs, names):
