@@ -95,8 +95,10 @@ def test_modules_of_scikit_learn_that_moved(run, tmp_path):
         "    def split(self, X, y=None):\n"
         "        for i in range(self.n): yield len(X), i, self.shuffle, y if y is None else y.tolist()\n"
     )
+    (package / "manifold.py").write_text("class TSNE:\n    def __init__(self, n=2, max_iter=1000): self.n = max_iter\n")
     text = (
         "import sys\nsys.path.append('site-packages')\n"
+        "from sklearn.manifold import TSNE\nprint(TSNE(n_iter=5).n, TSNE().n)\n"
         "from sklearn.cross_validation import train_test_split\n"
         "from sklearn import grid_search\nimport sklearn.learning_curve, sklearn.cross_validation as cv\n"
         "print(train_test_split(), cv.train_test_split is sklearn.learning_curve.train_test_split)\n"
@@ -104,7 +106,7 @@ def test_modules_of_scikit_learn_that_moved(run, tmp_path):
         "try:\n    import sklearn.nothing\nexcept ImportError as e:\n    print(e.name)\n"
     )
     folds = "3 [(9, 0, True, None), (9, 1, True, None)] [(2, 0, False, [0, 1])]"
-    assert run(text).stdout == f"split True\n{folds}\nsklearn.nothing\n"
+    assert run(text).stdout == f"5 1000\nsplit True\n{folds}\nsklearn.nothing\n"
 
 
 def test_a_module_that_became_a_package_of_its_own():

@@ -127,10 +127,11 @@ NAMES = {
          "compare_mse": "skimage.metrics.mean_squared_error"}
     ),
     "sklearn": _Lazy(
-        {"cross_validation": "tf1ref.compat.bridges.folds", "grid_search": "sklearn.model_selection",
+        {"cross_validation": "tf1ref.compat.bridges.learn", "grid_search": "sklearn.model_selection",
          "learning_curve": "sklearn.model_selection", "lda": "sklearn.discriminant_analysis"}
     ),
     "sklearn.externals": _Lazy({"joblib": "joblib", "six": "six"}),
+    "sklearn.manifold": _Lazy({"TSNE": "tf1ref.compat.bridges.learn.tsne"}),
     "sklearn.preprocessing": _Lazy({"Imputer": "sklearn.impute.SimpleImputer"}),
     "sklearn.mixture": _Lazy({"GMM": "sklearn.mixture.GaussianMixture"}),
     "sklearn.metrics": _Lazy({"calinski_harabaz_score": "sklearn.metrics.calinski_harabasz_score"}),

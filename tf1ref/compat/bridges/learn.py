@@ -1,9 +1,21 @@
-"""sklearn.cross_validation: the splitters that are iterated themselves. All else of it is sklearn.model_selection's."""
+"""What scikit-learn changed: the splitters of sklearn.cross_validation, and an argument of TSNE.
+
+The splitters were iterated themselves. All else of that module is sklearn.model_selection's.
+"""
 
 import numbers
 
 import numpy as np
 from sklearn import model_selection
+
+from tf1ref.compat.bridges import methods
+
+
+def tsne(*arguments, **named):
+    """Returns a sklearn.manifold.TSNE. Its argument n_iter is max_iter today."""
+    from sklearn import manifold
+
+    return manifold.TSNE(*arguments, **methods.renaming(named, {"n_iter": "max_iter"}))
 
 
 def __getattr__(name):
@@ -22,7 +34,7 @@ class _Folds:
         named = {**dict(zip(names, self.defaults)), **dict(zip(names, arguments)), **named}
         labels = None if isinstance(n, numbers.Integral) else np.asarray(n)
         samples = np.zeros(n if labels is None else len(labels))
-        given = {("n_splits" if name in ("n_folds", "n_iter") else name): value for name, value in named.items()}
+        given = methods.renaming(named, {"n_folds": "n_splits", "n_iter": "n_splits"})
         splitter = getattr(model_selection, type(self).__name__)(**given)
         self._pairs = list(splitter.split(samples, labels))
 
