@@ -3,23 +3,22 @@
 The splitters were iterated themselves. All else of that module is sklearn.model_selection's.
 """
 
+import importlib
 import numbers
 
 import numpy as np
-from sklearn import model_selection
 
 from tf1ref.compat.bridges import methods
 
 
 def tsne(*arguments, **named):
     """Returns a sklearn.manifold.TSNE. Its argument n_iter is max_iter today."""
-    from sklearn import manifold
-
-    return manifold.TSNE(*arguments, **methods.renaming(named, {"n_iter": "max_iter"}))
+    made = importlib.import_module("sklearn.manifold").TSNE
+    return made(*arguments, **methods.renaming(named, {"n_iter": "max_iter"}))
 
 
 def __getattr__(name):
-    return getattr(model_selection, name)
+    return getattr(importlib.import_module("sklearn.model_selection"), name)
 
 
 class _Folds:
@@ -35,7 +34,7 @@ class _Folds:
         labels = None if isinstance(n, numbers.Integral) else np.asarray(n)
         samples = np.zeros(n if labels is None else len(labels))
         given = methods.renaming(named, {"n_folds": "n_splits", "n_iter": "n_splits"})
-        splitter = getattr(model_selection, type(self).__name__)(**given)
+        splitter = __getattr__(type(self).__name__)(**given)
         self._pairs = list(splitter.split(samples, labels))
 
     def __iter__(self):
