@@ -97,7 +97,7 @@ def names(count, path):
 def chain(count, library=()):
     """The GraphDef of x [2] -> y [2] by `count` ops, which call the functions of `library` in turns."""
     graph_def = v1.GraphDef()
-    graph_def.versions.producer = v1.GRAPH_DEF_VERSION if hasattr(v1, "GRAPH_DEF_VERSION") else 1882
+    graph_def.versions.producer = tf.version.GRAPH_DEF_VERSION
     graph_def.library.function.extend(library)
     node = graph_def.node.add(name="x", op="Placeholder")
     node.attr["dtype"].type = FLOAT

@@ -22,7 +22,7 @@ SUBJECT = f"""\
 {PARAMETERS:,} float32 parameters in {LAYERS} variables, {WEIGHTS:.0f} MB. A process of its own does the work with tiny
 weights, then with these. A row says by how much its resident memory rises, the files that it maps included."""
 TINY = 1000
-MOST_SECONDS = 600  # for one way
+MOST_SECONDS = 600  # one way may take so long
 
 
 def contests():
