@@ -36,6 +36,17 @@ def test_a_job_that_succeeds(job):
     assert_nothing_left(job, ports)
 
 
+def test_what_decides_results_and_speed_is_left_as_it_is(job):
+    """oneDNN, threads and the like are the program's own: by hand it computes the same, at the same speed."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY", "PYTHONUNBUFFERED"}
+    unset = {*quiet, "TF_ENABLE_ONEDNN_OPTS"}
+    job.prefix = ("env", *(f"--unset={name}" for name in unset))
+    tell = "open(f'{folder}/{job}-{index}.json', 'w').write(json.dumps(sorted(os.environ)))\n"
+    assert job.start(tell + SERVE_PS).end()[0] == 0
+    given = set(json.loads(job.wait_for_file("worker-0.json"))) - (set(job.environment()) - unset)
+    assert {name for name in given if not name.startswith("CLUSTER_")} == {"TF_CONFIG", *quiet}
+
+
 def assert_nothing_left(job, ports=()):
     assert job.pids() == []
     for port in ports:

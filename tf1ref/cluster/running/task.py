@@ -23,7 +23,6 @@ KEEPER = pathlib.Path(__file__).with_name("keeper.py")
 # although its output is a file.
 DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
     "GRPC_VERBOSITY": "NONE",
     "PYTHONUNBUFFERED": "1",
 }
