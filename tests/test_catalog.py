@@ -1,6 +1,7 @@
 """Every example keeps the contract, and the catalog finds it without TensorFlow."""
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -57,6 +58,21 @@ def test_every_random_op_has_a_seed(name):
             called = ast.unparse(node.func)
             if re.match(r"(tf|v1)\..*(random|truncated_normal|dropout|shuffle)", called) and "set_" not in called:
                 assert any(k.arg == "seed" for k in node.keywords), f"line {node.lineno}: {called} without seed="
+
+
+@each_example
+def test_it_runs_as_a_file_before_it_imports_tensorflow(name):
+    text = EXAMPLES[name].path.read_text()
+    assert f'"""\n\n{catalog.GUARD}import ' in text or f'"""\n\n{catalog.GUARD}from ' in text
+    assert text.count("__main__") == 1
+    assert "run_file" not in "".join(catalog.parts(EXAMPLES[name].path))
+
+
+def test_no_file_hides_a_module_from_its_neighbours():
+    """A file that is run has its folder first in sys.path: collections.py would take the standard library's place."""
+    for path in catalog.FOLDER.glob("*/*.py"):
+        if path.stem != "__init__":
+            assert path.stem not in sys.stdlib_module_names and not importlib.util.find_spec(path.stem), path
 
 
 @each_example

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from tf1ref import cli
+from tf1ref import catalog, cli
 from tf1ref.data import folders
 
 
@@ -21,6 +21,40 @@ def test_run_shows_promised_beside_reached(tf1ref):
     assert done.stdout.count(" ok") == 3
     assert all(len(line) <= 100 for line in done.stdout.split("\n"))
     assert "step 40/40" in done.stderr
+
+
+def as_file(path, *options, folder):
+    """Runs the file as people do, in a fresh process with its stdout and stderr as text."""
+    command = [sys.executable, path, *map(str, options)]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["basics.graph_collections", "monitoring.run_metadata", "mnist.summaries"])
+def test_a_file_does_what_run_does(tf1ref, tmp_path, name):
+    options = [] if name.startswith("basics") else ["--steps", 2]
+    done = as_file(catalog.find(name).path, *options, "--mode", "function", "--out", "kept", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    asked = tf1ref("run", name, *options, "--mode", "function", "--out", "named")
+    assert done.stdout == asked.stdout.replace("named", "kept") and name in done.stdout
+    assert not [line for line in done.stderr.split("\n") if line and not line.startswith(("step ", "mnist: "))]
+    with np.load(tmp_path / "kept/function/trace.npz") as kept, np.load(tmp_path / "named/function/trace.npz") as named:
+        assert sorted(kept) == sorted(named) and len(kept.files) > 3
+
+
+def test_a_file_that_gets_a_bad_option_says_so_in_one_line(tmp_path):
+    done = as_file(catalog.find("training.gradient_descent").path, "--steps", 0, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tf1ref: ") and done.stderr.count("\n") == 1
+
+
+def test_a_copy_runs_as_it_was_changed(here, tmp_path):
+    copy = tmp_path / "mine.py"
+    here("copy", "training.gradient_descent", "-o", copy)
+    copy.write_text(copy.read_text().replace("STEPS = 40", "STEPS = 4"))
+    out, err = here("run", "mine.py")
+    assert "mine (graph, 4 steps" in out and "step 4/4" in err
 
 
 @pytest.mark.slow
@@ -116,6 +150,7 @@ def test_seed_changes_the_start(tf1ref, tmp_path):
         (("parity", "no_such_module"), "no example"),
         (("parity", "missing.py"), "no such file"),
         (("parity", "basics.hello", "--json", "nowhere/file.json"), "there is no folder nowhere"),
+        (("run", "missing.py"), "missing.py: cannot be read as a program: No such file"),
         (("unknown",), "invalid choice"),
     ],
 )

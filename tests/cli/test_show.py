@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tf1ref import catalog, cli, console
+from tf1ref.catalog import copying
 
 
 @pytest.fixture
@@ -109,6 +110,13 @@ def test_copy_writes_the_file_and_replaces_nothing(tf1ref, refused, tmp_path):
     assert (tmp_path / "hello.py").read_text() == "mine"
     assert tf1ref("copy", "basics.hello", "--force", "-o", "hello.py").returncode == 0
     assert "mine" not in (tmp_path / "hello.py").read_text()
+
+
+def test_a_standalone_copy_holds_nothing_of_the_command():
+    text = copying.standalone(catalog.find("transfer.fine_tune"))
+    assert "'tf1ref.examples.transfer._body'" in text and "'tf1ref.cli'" not in text
+    own = text.partition("# ---- the example ----")[2]
+    assert own.count("__main__") == 1 and "run_file" not in own
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """The examples: found by reading their source, loaded, run, drawn, and put on one page."""
 
+from tf1ref.catalog.as_file import run_file
 from tf1ref.catalog.finding import (
     CHAPTERS,
     CONSTANT,
     FOLDER,
+    GUARD,
     Example,
     Parts,
     constants,
@@ -12,6 +14,7 @@ from tf1ref.catalog.finding import (
     load,
     parse_change,
     parts,
+    program,
     vocabulary,
 )
 
@@ -19,6 +22,7 @@ __all__ = [
     "CHAPTERS",
     "CONSTANT",
     "FOLDER",
+    "GUARD",
     "Example",
     "Parts",
     "constants",
@@ -27,5 +31,7 @@ __all__ = [
     "load",
     "parse_change",
     "parts",
+    "program",
+    "run_file",
     "vocabulary",
 ]

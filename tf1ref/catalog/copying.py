@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tf1ref import __version__
-from tf1ref.catalog.finding import Example
+from tf1ref.catalog.finding import Example, program
 
 PACKAGE = Path(__file__).parents[1]
 HEAD = '''"""{title}
@@ -80,9 +80,9 @@ def standalone(example: Example) -> str:
     Run as a program it runs the graph half, or with --function the other one, and prints the figures that it reached
     beside those that the source promises.
     """
-    text = example.path.read_text()
+    text = program(example.path)
     modules = _closure(text)
-    sources = {name: modules[name].read_text() for name in sorted(modules)}
+    sources = {name: program(modules[name]) for name in sorted(modules)}
     packages = sorted({p for t in [text, *sources.values()] for p in _roots(t)} - {"tf1ref", *sys.stdlib_module_names})
     folders = {path.parent for path in modules.values()}
     data = {path.name: path.read_text() for folder in folders for path in folder.glob("*.csv")}
@@ -116,7 +116,7 @@ def _closure(text: str) -> dict[str, Path]:
         path = None if module in found else _path(module)
         if path:
             found[module] = path
-            left |= _imported(path.read_text()) | {module.rpartition(".")[0]} - {""}
+            left |= _imported(program(path)) | {module.rpartition(".")[0]} - {""}
     return found
 
 

@@ -9,7 +9,7 @@ import ast
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,14 @@ CHAPTERS = (
     "pipelines", "sequences", "saving", "monitoring", "distributed", "unsupervised",
 )  # fmt: skip
 CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*$")
+# With this after its docstring an example, or a copy of one, runs as a file. It comes before TensorFlow is imported:
+# to print the help must not take seconds, nor bring the banner of the import.
+GUARD = """if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
+"""
 
 
 class Example(NamedTuple):
@@ -59,13 +67,23 @@ def examples(chapter: str | None = None) -> list[Example]:
 
 
 def find(name: str) -> Example:
-    """Returns the Example called `name` ("chapter.example"). Raises InputError with the nearest names."""
+    """Returns the Example called `name` ("chapter.example"), or the one in a file, such as a copy ("folder/mine.py").
+
+    Raises InputError with the nearest names, or for a file that is not a program.
+    """
     every = examples()
+    if name.endswith(".py"):
+        return _in_file(Path(name), every)
     for example in every:
         if example.name == name:
             return example
     hint = nearest(name, [e.name for e in every]) or "; `tf1ref list` shows all"
     raise InputError(f"no example {name!r}{hint}")
+
+
+def program(path: str | Path) -> str:
+    """Returns the text of a program without GUARD: what its readers are shown, and what a notebook runs."""
+    return Path(path).read_text().replace(GUARD, "", 1)
 
 
 def constants(path: str | Path) -> dict[str, Any]:
@@ -119,8 +137,8 @@ def parse_change(text: str, known: Mapping[str, Any]) -> tuple[str, Any]:
 
 def parts(path: str | Path) -> Parts:
     """Splits a program into its Parts. A half starts at the first definition that uses `v1.` or `tf.`."""
-    lines = Path(path).read_text().splitlines()
-    tree = _tree(path)
+    text = program(path)
+    lines, tree = text.splitlines(), ast.parse(text, filename=str(path))
     body = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
     graph = next((_first_line(n, lines) for n in body if "v1" in vocabulary(n)), len(lines))
     function = next((_first_line(n, lines) for n in body if "tf" in vocabulary(n)), len(lines))
@@ -142,6 +160,15 @@ def _first_line(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> int:
     return first
 
 
+def _in_file(path: Path, every: Iterable[Example]) -> Example:
+    try:
+        ast.parse(path.read_text())
+    except (OSError, SyntaxError, ValueError) as e:
+        raise InputError(f"{path}: cannot be read as a program: {getattr(e, 'strerror', None) or e}") from e
+    own = (example for example in every if example.path.resolve() == path.resolve())
+    return next(own, None) or _read("", path)
+
+
 def _read(chapter: str, path: Path) -> Example:
     # The docstring is read as text. To parse a hundred files would take longer than `tf1ref list` may.
     text = path.read_text()
@@ -150,7 +177,7 @@ def _read(chapter: str, path: Path) -> Example:
     found = re.search(r"^Source:\s*(.+(?:\n\s{2,}.+)*)", head, re.M)
     title = head.strip().split("\n")[0].rstrip(".")
     source = re.sub(r"\s+", " ", found.group(1)) if found else ""
-    return Example(f"{chapter}.{path.stem}", chapter, title, source, path)
+    return Example(f"{chapter}.{path.stem}".lstrip("."), chapter, title, source, path)
 
 
 def _tree(path: str | Path) -> ast.Module:

@@ -68,7 +68,7 @@ def run(
     console.import_tensorflow()
     _watch_servers()
     module = catalog.load(example, pairs)
-    function = getattr(module, f"run_{mode}")
+    function = _half(module, mode)
     arguments = _arguments(function, steps, folder, example.name)
     try:
         with console.progress_shown():
@@ -84,8 +84,8 @@ def run(
     ran = arguments.get("steps")
     reached = figures_of(module, ran, pairs, trace)
     source = {constant: known[constant] for constant in pairs}
-    if ran and ran != module.STEPS:
-        source["STEPS"] = module.STEPS
+    if ran and ran != (full := getattr(module, "STEPS", ran)):
+        source["STEPS"] = full
     stand_ins = sorted(folders.stood_in)
     return Done(example.name, mode, ran, pairs, source, reached, stand_ins, trace, folder, reports)
 
@@ -143,7 +143,7 @@ def figures_of(
     A run differs by other steps, by other constants than SEED, or by a stand-in for data that the figure needs.
     The source promises nothing for such a run.
     """
-    full = (steps is None or steps == module.STEPS) and not set(changes) - {"SEED"}
+    full = (steps is None or steps == getattr(module, "STEPS", steps)) and not set(changes) - {"SEED"}
     rows = []
     for key, promised in getattr(module, "EXPECTED", {}).items():
         reached = trace.get(key)
@@ -153,6 +153,14 @@ def figures_of(
         met = kept if promises else None
         rows.append({"key": key, "promised": str(promised), "reached": shown, "kept": kept, "met": met})
     return rows
+
+
+def _half(module: ModuleType, mode: str) -> Callable:
+    """Returns the function of one half, which somebody's own copy may lack."""
+    function = getattr(module, f"run_{mode}", None)
+    if not callable(function):
+        raise InputError(f"{module.__file__}: has no function run_{mode}: define it, returning a trace")
+    return function
 
 
 def _arguments(function: Callable, steps: int | None, folder: Path | None, name: str) -> dict[str, Any]:

@@ -60,14 +60,14 @@ def _copy(arguments):
     elif arguments.standalone:
         text, runs = copying.standalone(example), f"python {path}"
     else:
-        text, runs = example.path.read_text(), f"tf1ref parity {path}"
+        text, runs = example.path.read_text(), f"python {path}` or `tf1ref parity {path}"
     files.write(path, text.encode())
     console.say(f"{path}: a copy of {example.name}; try `{runs}`")
 
 
 def _add_run(verbs):
     parser = verb(verbs, "run", _run, "Run one example; show the figures promised and reached.")
-    parser.add_argument("name", metavar="NAME", help="chapter.example")
+    parser.add_argument("name", metavar="NAME", help="chapter.example, or the file of one (.py)")
     parser.add_argument("--mode", choices=("graph", "function"), default="graph", help="half to run (default: graph)")
     parser.add_argument("--steps", type=steps, metavar="N", help="steps to run (default: the source's number)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a constant")

@@ -13,7 +13,7 @@ from tf1ref.data import folders
 from tf1ref.errors import InputError
 from tf1ref.examples.images import _pictures
 
-NAMES = ("codecs", "resize_and_crop", "flips", "colors", "boxes", "preprocess")
+NAMES = ("jpeg_and_png", "resize_and_crop", "flips", "colors", "boxes", "preprocess")
 
 
 @functools.cache
@@ -34,40 +34,42 @@ def picture():
 
 
 def decoded():
-    return forward("codecs", "decoded").astype(np.float32)
+    return forward("jpeg_and_png", "decoded").astype(np.float32)
 
 
 def test_codecs_give_pillows_pixels():
     pixels = picture()[0]
-    assert np.array_equal(forward("codecs", "png"), pixels)
-    assert np.array_equal(forward("codecs", "imread"), pixels)
+    assert np.array_equal(forward("jpeg_and_png", "png"), pixels)
+    assert np.array_equal(forward("jpeg_and_png", "imread"), pixels)
     theirs = np.array(Image.open(io.BytesIO(_pictures.jpeg()))).astype(int)
     # The other libraries' cosine transform is the accurate one, TensorFlow's default is not.
-    assert np.abs(forward("codecs", "accurate") - theirs).mean() < 0.1
-    assert 0.1 < np.abs(forward("codecs", "decoded") - theirs).mean() < 2
-    assert np.array_equal(forward("codecs", "image"), forward("codecs", "decoded"))
-    saved = np.array(Image.open(io.BytesIO(forward("codecs", "encoded").item()))).astype(int)
-    assert np.abs(trace("codecs")["final/saved"] - saved).mean() < 2
-    encoded_png = np.array(Image.open(io.BytesIO(forward("codecs", "encoded_png").item())))
-    assert np.array_equal(encoded_png, forward("codecs", "decoded"))
+    assert np.abs(forward("jpeg_and_png", "accurate") - theirs).mean() < 0.1
+    assert 0.1 < np.abs(forward("jpeg_and_png", "decoded") - theirs).mean() < 2
+    assert np.array_equal(forward("jpeg_and_png", "image"), forward("jpeg_and_png", "decoded"))
+    saved = np.array(Image.open(io.BytesIO(forward("jpeg_and_png", "encoded").item()))).astype(int)
+    assert np.abs(trace("jpeg_and_png")["final/saved"] - saved).mean() < 2
+    encoded_png = np.array(Image.open(io.BytesIO(forward("jpeg_and_png", "encoded_png").item())))
+    assert np.array_equal(encoded_png, forward("jpeg_and_png", "decoded"))
 
 
 def test_codecs_lose_what_they_are_told_to():
-    assert forward("codecs", "half").shape == (200, 300, 3)
-    assert forward("codecs", "gray").shape == (400, 600, 1)
+    assert forward("jpeg_and_png", "half").shape == (200, 300, 3)
+    assert forward("jpeg_and_png", "gray").shape == (400, 600, 1)
     red, green, blue = np.moveaxis(decoded(), 2, 0)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue  # JFIF's Y
-    assert np.abs(forward("codecs", "gray")[..., 0] - luma).mean() < 2
-    worse = np.abs(forward("codecs", "coarse").astype(int) - forward("codecs", "decoded")).mean()
-    assert worse > 1.5 * trace("codecs")["forward/jpeg_again_differs"]
+    assert np.abs(forward("jpeg_and_png", "gray")[..., 0] - luma).mean() < 2
+    worse = np.abs(forward("jpeg_and_png", "coarse").astype(int) - forward("jpeg_and_png", "decoded")).mean()
+    assert worse > 1.5 * trace("jpeg_and_png")["forward/jpeg_again_differs"]
 
 
 def test_number_types():
-    floats = forward("codecs", "as_float")
+    floats = forward("jpeg_and_png", "as_float")
     np.testing.assert_allclose(floats, picture()[1], rtol=1e-6)
     assert floats.max() <= 1 and floats.dtype == np.float32
-    assert np.array_equal(forward("codecs", "as_uint16"), forward("codecs", "decoded").astype(np.uint16) * 256)
-    assert np.array_equal(forward("codecs", "brighter"), np.minimum(2 * decoded(), 255).astype(np.uint8))
+    assert np.array_equal(
+        forward("jpeg_and_png", "as_uint16"), forward("jpeg_and_png", "decoded").astype(np.uint16) * 256
+    )
+    assert np.array_equal(forward("jpeg_and_png", "brighter"), np.minimum(2 * decoded(), 255).astype(np.uint8))
 
 
 def interpolated(image, places, axis):
@@ -138,7 +140,7 @@ def test_crop_and_resize_measures_from_corner_to_corner():
 
 
 def test_flips_are_numpys():
-    image = forward("codecs", "decoded")
+    image = forward("jpeg_and_png", "decoded")
     assert np.array_equal(forward("flips", "up_down"), image[::-1])
     assert np.array_equal(forward("flips", "left_right"), image[:, ::-1])
     assert np.array_equal(forward("flips", "transposed"), image.transpose(1, 0, 2))

@@ -107,7 +107,7 @@ def test_accumulator_in_tensorboard(half, tmp_path):
 
 @pytest.mark.parametrize("half", HALVES)
 def test_trace_and_timeline(half, tmp_path):
-    trace, events = written("monitoring.trace", half, tmp_path)
+    trace, events = written("monitoring.run_metadata", half, tmp_path)
     found = plugins(events, "graph_tagged_run_metadata" if half == "graph" else "graph_run_metadata_graph")
     assert sorted(found) == [f"step{i}" for i in range(STEPS)] == [tag.decode() for tag in trace["tags"]]
     timeline = json.loads((tmp_path / "timeline.json").read_text())["traceEvents"]
@@ -123,7 +123,7 @@ def test_trace_and_timeline(half, tmp_path):
 def test_trace_export_shows_a_function_only_where_it_runs_first(tmp_path):
     import tensorflow.compat.v1 as v1
 
-    _, events = written("monitoring.trace", "function", tmp_path)
+    _, events = written("monitoring.run_metadata", "function", tmp_path)
     types = []
     for tag in sorted(plugins(events, "graph_run_metadata_graph")):
         (metadata,) = (v1.RunMetadata.FromString(value.item()) for value in values(events, tag)[1])
@@ -132,9 +132,9 @@ def test_trace_export_shows_a_function_only_where_it_runs_first(tmp_path):
 
 
 def test_trace_is_free_of_what_the_process_did_before():
-    once = catalog.load("monitoring.trace").run_function(steps=2)
+    once = catalog.load("monitoring.run_metadata").run_function(steps=2)
     catalog.load("monitoring.accumulator").run_function(steps=2)
-    again = catalog.load("monitoring.trace").run_function(steps=2)
+    again = catalog.load("monitoring.run_metadata").run_function(steps=2)
     assert once["graph"].tolist() == again["graph"].tolist()
     assert len(once["graph"]) == 3
 
@@ -143,14 +143,14 @@ def test_run_metadata_is_empty_without_options():
     import tensorflow.compat.v1 as v1
 
     with v1.Graph().as_default(), v1.Session() as sess:
-        graph, metadata = catalog.load("monitoring.trace").build_graph(), v1.RunMetadata()
+        graph, metadata = catalog.load("monitoring.run_metadata").build_graph(), v1.RunMetadata()
         sess.run(v1.global_variables_initializer())
         sess.run(graph["x_y"], {graph["y"]: 1.0}, run_metadata=metadata)
     assert metadata.ByteSize() == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["scalars", "accumulator", "trace"])
+@pytest.mark.parametrize("name", ["scalars", "accumulator", "run_metadata"])
 @pytest.mark.parametrize("half", HALVES)
 def test_nothing_is_left_without_a_folder(name, half, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -8,6 +8,11 @@ Errata: S3's perm=[0, 1] turns nothing: it is the order that the axes have alrea
     S4's mgrid[1:5:1, ...] has the rows 1, 2, 3 and 4; three are printed.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Now: checks and prints inside tf.function run at their line. The error classes a
 Errata: none found: the source lists only headings, without programs.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 from pathlib import Path
 

@@ -9,6 +9,11 @@ Errata: S2's second factorial fetches the variable beside the printing op. That 
     S2 announces a random start of x and writes 9.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -11,6 +11,11 @@ Errata: S2 and S0 ask for a GPU without soft placement. Without a GPU the sessio
     S2 initializes before it has built the net that holds the variable. Only initialized_value() makes that work.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

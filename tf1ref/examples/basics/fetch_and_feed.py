@@ -8,6 +8,11 @@ Errata: S0 feeds {a:1,b,2}, which is not a dict; {a: 1, b: 2} is. Its tf.device 
     will do.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

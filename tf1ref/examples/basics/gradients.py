@@ -7,6 +7,11 @@ Errata: none found.
 See: https://www.tensorflow.org/guide/autodiff
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Errata: S3 leaves out the parentheses of global_variables_initializer().run().
 See: https://www.tensorflow.org/guide/intro_to_graphs
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

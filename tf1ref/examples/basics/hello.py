@@ -6,6 +6,11 @@ Now: an op computes at once; tf.function turns a Python function back into a gra
 Errata: S0 calls tf.run(session); it is session.run(tensor).
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

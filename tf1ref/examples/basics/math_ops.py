@@ -9,6 +9,11 @@ Errata: S4 says that only tensors of equal shapes can be added; shapes that broa
     S3 says that the type must not be int64; today it may.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

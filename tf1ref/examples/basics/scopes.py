@@ -9,6 +9,11 @@ Errata: S3 names the constant, not the variable: tf.Variable(tf.constant(..., na
     S2's nested program has lost its indentation. Here every block lies inside the one before it, except for variable2.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

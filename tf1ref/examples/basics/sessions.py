@@ -9,6 +9,11 @@ Errata: S1's second matrix is [[2, 2]], and no [1, 2] matrix can be multiplied b
     S3 puts sess.as_default() into `with tf.Session()`, which has made the session the default already.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

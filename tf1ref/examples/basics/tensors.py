@@ -9,6 +9,11 @@ Errata: S4 declares int64 and prints int32. S3's error message names "d:0" where
     tf.convert_to_tensor.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -9,6 +9,11 @@ Errata: S2 explains trainable=False as "not loaded into memory". It keeps the va
     S2's accumulator gives the result of a run the variable's own name, and so loses the variable.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

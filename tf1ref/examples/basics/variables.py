@@ -10,6 +10,11 @@ Errata: S3 writes tf.ones_initialize; the list ends in tf.ones_initializer. S2 p
 See: https://www.tensorflow.org/guide/variable
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

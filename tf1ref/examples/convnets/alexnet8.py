@@ -8,6 +8,11 @@ Errata: S4 lists what it changed (3 x 3 kernels, batch norm, 2048 units), but no
 See: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, doi:10.1145/3065386
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

@@ -10,6 +10,11 @@ Errata: S4 gives the loss the softmax's output, from which Keras takes the logit
     1) and (10000, 1); here they are (50000,) and (10000,).
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

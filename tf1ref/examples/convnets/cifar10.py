@@ -12,6 +12,11 @@ Errata: S1 counts 19.5M multiply-adds; there are 18.5M, of which conv2 alone has
 See: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 
 import tensorflow as tf

@@ -9,6 +9,11 @@ Errata: S4 says that two kernels of 3 x 3 draw out the same features as one of 5
     scipy.signal.convolve2d gives the same numbers as its ndimage.convolve only because that one pads with zeros.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -12,6 +12,11 @@ Errata: S4's ConvBNRelu passes training=False in training, too. So batch norm ne
 See: Szegedy et al., Going Deeper with Convolutions, arXiv:1409.4842
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

@@ -8,6 +8,11 @@ Errata: S3's placeholder is a picture of 28 x 28 x 1. The block follows Mixed_7b
 See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -11,6 +11,11 @@ Errata: S3 counts 46 layers and 96 convolutions, and does not say which. 94 of t
 See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import zlib
 from typing import NamedTuple
 

@@ -8,6 +8,11 @@ Errata: S4 gives the sigmoid as LeNet's usual activation. LeNet of 1998 had tanh
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

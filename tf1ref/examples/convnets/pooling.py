@@ -8,6 +8,11 @@ Errata: S3 says that the window moves along the depth as well; each channel has 
     maximum leaves out the zeros of SAME.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

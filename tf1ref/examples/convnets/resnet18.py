@@ -11,6 +11,11 @@ Errata: The comment beside S4's inner loop says "which convolution", but the loo
 See: He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

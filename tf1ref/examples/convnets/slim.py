@@ -10,6 +10,11 @@ Errata: S3 compares a layer of raw ops with slim's, but they are not the same la
     defaults.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import functools
 
 import numpy as np

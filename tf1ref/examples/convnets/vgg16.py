@@ -8,6 +8,11 @@ Errata: S4's comments call each batch norm and activation "layer 1". The paper's
 See: Simonyan and Zisserman, Very Deep Convolutional Networks, arXiv:1409.1556
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

@@ -19,6 +19,11 @@ Errata: S0 runs global_variables_initializer in its monitored session. That wipe
 See: Dean et al., Large Scale Distributed Deep Networks, NIPS 2012
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -11,6 +11,11 @@ Errata: S0 gives MonitoredTrainingSession a file for its folder of checkpoints, 
     the step in the same run that changes it. LoggingTensorHook logs the values of run 1, 101, ...
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 
@@ -65,8 +70,7 @@ class Watch(v1.train.SessionRunHook):
     """Fetches the loss with every run, and more with the first, though the program never asks for it."""
 
     def __init__(self, graph, bar):
-        self._graph, self._bar = graph, bar
-        self.losses, self.trace = [], {}
+        self._graph, self._bar, self.losses, self.trace = graph, bar, [], {}
 
     def after_create_session(self, session, coord):
         self.trace.update(session.run({f"initial/{v.op.name}": v for v in v1.global_variables()}))
@@ -85,9 +89,8 @@ class Validation(v1.train.SessionRunHook):
     """Asks for the accuracy on a batch of the validation set after every REPORT_EVERY steps of all workers."""
 
     def __init__(self, graph, validation):
-        self._graph, self._validation = graph, validation
+        self._graph, self._validation, self.rows = graph, validation, []
         self._timer = v1.train.SecondOrStepTimer(every_steps=REPORT_EVERY)
-        self.rows = []
 
     def after_create_session(self, session, coord):
         self._timer.update_last_triggered_step(session.run(self._graph["step"]))
@@ -210,10 +213,7 @@ def run_task(hosts, job_name, task_index, steps, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """As a task of a cluster (TF_CONFIG says which), or alone. In a cluster worker 0 trains, any other evaluates.
-
-    Checkpoints and event files are the chief's, in `out`.
-    """
+    """Runs the task that TF_CONFIG names, or the chief alone. Checkpoints and event files are the chief's, in `out`."""
     with tempfile.TemporaryDirectory() as scratch:
         return _tasks.run_tasks(lambda *place: run_task(*place, steps, out or scratch), workers=1)
 

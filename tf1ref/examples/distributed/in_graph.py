@@ -13,6 +13,11 @@ Errata: S2 lets two workers assign to x in one run without an order, so that eve
     ops. Here the client is worker 0. S2's servers never end.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -14,6 +14,11 @@ Errata: S2 names SyncReplicasOptimizer without a program. By default it begins w
     30 s in MonitoredTrainingSession, which hides its session manager's recovery_wait_secs.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import contextlib
 import os
 import tempfile
@@ -151,10 +156,8 @@ def run_worker(cluster, target, task_index, data, steps, folder):
             missing = v1.report_uninitialized_variables(v1.global_variables())
             manager = v1.train.SessionManager(ready_op=missing, recovery_wait_secs=0.2)
             manager.wait_for_session(target, config).close()
-        saving = {"checkpoint_dir": folder, "save_checkpoint_steps": SAVE_EVERY}
-        session = v1.train.MonitoredTrainingSession(
-            target, is_chief, hooks=hooks, config=config, stop_grace_period_secs=STOP_SECONDS, **saving
-        )
+        times = {"save_checkpoint_steps": SAVE_EVERY, "stop_grace_period_secs": STOP_SECONDS}
+        session = v1.train.MonitoredTrainingSession(target, is_chief, folder, hooks=hooks, config=config, **times)
         trace = {}
         with session as sess, console.steps(steps) as bar:
             train_graph(sess, graph, train_op, data, bar, trace)
@@ -191,10 +194,7 @@ def run_task(hosts, job_name, task_index, steps, folder):
 
 
 def run_graph(steps=STEPS, out=None):
-    """As a task of a cluster (TF_CONFIG says which), or alone: then a ps and WORKERS workers, each in a thread.
-
-    The chief writes checkpoints and summaries to `out`.
-    """
+    """Runs the task that TF_CONFIG names, or a ps and WORKERS workers in threads. The chief's files go to `out`."""
     with tempfile.TemporaryDirectory() as scratch:
         return _tasks.run_tasks(lambda *place: run_task(*place, steps, out or scratch), WORKERS, awaited=WORKERS)
 

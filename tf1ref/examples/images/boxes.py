@@ -7,6 +7,11 @@ Errata: S3 evaluates begin, size and the box one after the other. These are thre
     numbers do not belong together (its begin of 140 / 300 is not the box's 0.2267). One run fetches all of them.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

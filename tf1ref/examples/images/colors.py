@@ -9,6 +9,11 @@ Errata: S3 leaves values outside 0 ... 1; brightness -0.5 makes half of them neg
     mean. per_image_standardization does not divide by a deviation below 1 / sqrt(number of values).
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Errata: S3 exchanges the captions of random_flip_left_right and random_flip_up_d
     now. It flips along the main diagonal, which changes 400 x 600 to 600 x 400.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

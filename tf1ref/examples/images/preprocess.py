@@ -9,6 +9,11 @@ Errata: S3 samples the box twice and does not use the first one. It draws method
     gray file would have one.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

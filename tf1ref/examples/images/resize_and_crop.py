@@ -9,6 +9,11 @@ Errata: S3 calls central_crop's 0.5 a share of the size. It is a share of each s
     S3 knows only "bilinear" as crop_and_resize's method. There is "nearest", too.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -9,6 +9,11 @@ Errata: S4's arithmetic is right. Its argument lr is now called learning_rate. I
     the weights move. Those of the validation set are of the weights after the epoch. Both losses include the penalty.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -10,6 +10,11 @@ Errata: in two of Adagrad's formulas S4 adds the last step's g_t^2 t times, wher
     Network, rate and batches here are those of its iris program.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -9,6 +9,11 @@ Errata: S4's formula of the mean square error subtracts y from itself; y_ - y is
     a graph starts it twice, so that b1 repeats the first row of w1. Here b1 has a seed of its own.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

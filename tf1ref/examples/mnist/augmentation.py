@@ -8,6 +8,11 @@ Errata: S4 calls image_gen_train.fit, which matters only for whitening and centr
     none of the pictures that it makes; here they are in the trace.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import math
 
 import numpy as np

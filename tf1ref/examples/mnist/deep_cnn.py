@@ -13,6 +13,11 @@ Errata: S1 stops after 12,001 steps and says "about 99.2 %". With SEED those ste
     GB for the first convolution alone. Here a run has 500.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

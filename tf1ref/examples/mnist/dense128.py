@@ -9,6 +9,11 @@ Errata: S4's arithmetic is right. It asks for from_logits=False. Its Keras finds
     of its own; here SEED decides.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

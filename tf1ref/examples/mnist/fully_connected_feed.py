@@ -11,6 +11,11 @@ Errata: S1 shows parts only: it has neither evaluation() and do_eval() nor rate,
     in file order.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import math
 import os
 import tempfile

@@ -11,6 +11,11 @@ Errata: S3 defines dropout, but calls inference(x, False, ...) while it trains. 
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -14,6 +14,11 @@ Errata: as S0 writes it, the network learns nothing. Weights and biases of devia
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Errata: S3 groups the training op and the averages without an order. So it is ch
     weights before or after the step. Here they follow it. S3's last report counts from the loop variable.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -13,6 +13,11 @@ Errata: (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py
     its runs writes the summary or uses the test set.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

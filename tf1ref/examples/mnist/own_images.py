@@ -9,6 +9,11 @@ Errata: S4 has 60,000 pictures to train on and 10,000 to test. Here MNIST is wri
     with its line.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import io
 import math
 import os

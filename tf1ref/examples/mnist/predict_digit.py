@@ -10,6 +10,11 @@ Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 f
     exchange black and white, its inner loop uses the outer loop's i, and Pillow's ANTIALIAS is LANCZOS now.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import io
 import math
 import os

@@ -11,6 +11,11 @@ Errata: S4 keeps only the epoch with the lowest validation loss, so training doe
     needs.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import math
 import os
 import sys

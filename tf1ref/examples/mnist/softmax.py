@@ -9,6 +9,11 @@ Errata: S3 gives softmax's output to softmax_cross_entropy_with_logits, which ap
     rate needs S2's 55,000 steps; after 1,000 it is far from the end.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

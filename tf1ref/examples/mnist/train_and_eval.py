@@ -11,6 +11,11 @@ Errata: S3 saves after steps 1, 1001 ... 9001. So the last 999 of its 10,000 ste
     0, and a logit that would has the gradient 0.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

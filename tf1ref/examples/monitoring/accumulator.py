@@ -10,6 +10,11 @@ Errata: S2 announces a random start of x and writes 9.
     When summaries depend on an update, merge_all repeats it. Fetched by itself, merge_all counts x once more.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -14,6 +14,11 @@ Errata: S0 runs the graph twice a step, once for y and once for the summaries; o
     `input/tone/audio`, tf.summary `input/picture` and `input/tone`.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -10,6 +10,11 @@ Errata: S3 sleeps a second a round whatever happens; wait_for_stop ends the paus
     thread. It does so only for threads that hand it over, as those under stop_on_exception do.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import threading
 
 import numpy as np

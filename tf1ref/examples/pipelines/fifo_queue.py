@@ -7,6 +7,11 @@ Errata: S3 prints "1" for the third value, which is the op x + 1 of the dequeued
     To dequeue from the source's queue before its init would wait for ever. Here a time-out shows it.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

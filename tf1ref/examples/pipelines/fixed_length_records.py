@@ -9,6 +9,11 @@ Errata: S1's links lead nowhere ("inputs()" is printed as "()"). S1 does not say
     footer_bytes announces them.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

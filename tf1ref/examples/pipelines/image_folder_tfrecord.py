@@ -13,6 +13,11 @@ Errata: S2's read_and_decode and get_batch read in a session of their own while 
     1 is compared, sorted by label and pixels. Of method 2 every batch is compared.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

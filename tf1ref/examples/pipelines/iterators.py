@@ -10,6 +10,11 @@ Errata: none found. (S4's program is TensorFlow 2's; S2's two have one-shot iter
 See: https://www.tensorflow.org/guide/data
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

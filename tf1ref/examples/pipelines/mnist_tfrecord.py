@@ -11,6 +11,11 @@ Errata: S3 stores "pixels", the length of a picture, in every record and prints 
     it, and interleave has an order of its own. So one epoch is compared, sorted.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

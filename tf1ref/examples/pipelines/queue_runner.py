@@ -11,6 +11,11 @@ Errata: S3 stops while the queue is full of numbers that nobody takes. Here the 
     the values, which are compared sorted. With one thread the order is the same, to the bit.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -15,6 +15,11 @@ Errata: match_filenames_once gives a resource variable now. string_input_produce
     its own. So whole epochs are compared, sorted.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

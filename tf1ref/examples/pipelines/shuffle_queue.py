@@ -9,6 +9,11 @@ Now: tf.queue.RandomShuffleQueue is the same kernel, and equal seeds take the el
 Errata: none; both sources name the class without a program. The mixing is as good as the queue is full.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

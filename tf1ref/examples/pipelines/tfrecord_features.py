@@ -11,6 +11,11 @@ Errata: S3 defines parse_example_record and maps parse_test. The shapes that it 
 See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

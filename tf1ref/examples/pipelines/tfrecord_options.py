@@ -13,6 +13,11 @@ Errata: S2's text puts files of all three kinds into one queue, which no reader 
 See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -9,6 +9,11 @@ Errata: S2 names the three without a program. What it shows, tfds.load inside a 
     most. A variable with trainable=False and collections=[] is fed once, and stays out of optimizer and checkpoint.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -12,6 +12,11 @@ Errata: S0 ends on `except Exception`, which takes a missing file for the end as
     and so does the order. The contents of each epoch are compared, sorted.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -10,6 +10,11 @@ Errata: S3 calls it five layers, and counts the input. Its second run prints the
     of earlier networks.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

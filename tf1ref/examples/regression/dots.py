@@ -10,6 +10,11 @@ Errata: S4's loss is that of each epoch's last batch, 12 of the 300 points. It i
     where the code has 20 and .1.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -8,6 +8,11 @@ Errata: S3 prints the weights after training from another run than the loss and 
     one layer, so no start can go below .036, the least squares' loss. S3 seeds nothing; here every draw has a seed.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -8,6 +8,11 @@ Errata: S0 averages a sum (reduce_mean of a scalar). So its loss is the summed s
     three times a step (train, summary, print); here one run fetches all of it.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 
 import numpy as np

@@ -10,6 +10,11 @@ Errata: S3's formula has a = 10 on the side of too many, which contradicts its o
     seed; here they have one. It fetches the weights in another run than the step; here one run fetches both.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Errata: none found. The notes show pictures of the two boundaries and no program
     this example's own. The four nodes and the rule (equal signs give 0, else 1) are S3's.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -8,6 +8,11 @@ Errata: S4's custom losses are sums over 32 days, with a rate that fits a mean. 
     steps the weights are the same. S4 prints "after n steps" when n + 1 are done.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

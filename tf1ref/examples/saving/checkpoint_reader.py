@@ -9,6 +9,11 @@ Errata: S3's reader lists v1_1 and v2_1, too, because its shell built the two va
     checkpoint with inspect_checkpoint, a hidden module; a reader shows the same.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

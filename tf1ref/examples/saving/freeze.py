@@ -10,6 +10,11 @@ Errata: S0 names the first variable "vl" (a letter for a digit). It asks for "ad
     name. The conversion takes the node, "add"; the import takes the tensor, "add:0".
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

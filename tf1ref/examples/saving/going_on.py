@@ -9,6 +9,11 @@ Errata: S2's sketch has a VGG that does not come with it; here the body is one h
 See: https://www.tensorflow.org/guide/saved_model
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -11,6 +11,11 @@ Errata: S3's first op is Add; since 1.15 `+` makes an AddV2. S3 calls the text J
 See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/MetaGraphDef
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

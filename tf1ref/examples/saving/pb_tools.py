@@ -10,6 +10,11 @@ Errata: S0 parses a .pb into the default graph's own GraphDef. That works becaus
     not flushed after two minutes is lost when the program ends before.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import glob
 import os
 import tempfile

@@ -9,6 +9,11 @@ Errata: S2's loop numbers its checkpoints from 0 in every run, so a second run r
     S2 adds 1.0 a step and saves all 100 steps: the five checkpoints that are kept are the last.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import re
 import tempfile

@@ -14,6 +14,11 @@ Errata: S0's first program loads from model/test.cpkt what it saved to test.cpkt
 See: https://www.tensorflow.org/guide/checkpoint
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import glob
 import os
 import re

@@ -8,6 +8,11 @@ Now: averages and variables are saved by name with the Saver's own kernels (modu
 Errata: none. The average is .099999905 and not .1, because 1 - .99 is rounded in float32.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -9,6 +9,11 @@ Errata: S4 fails when a letter that it does not know, or a word of another lengt
 See: Elman, Finding Structure in Time, doi:10.1207/s15516709cog1402_1
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

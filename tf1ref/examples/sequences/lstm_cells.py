@@ -9,6 +9,11 @@ Errata: S3's inference returns `predection`, a name that it does not define. Its
 See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

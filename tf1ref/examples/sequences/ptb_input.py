@@ -7,6 +7,11 @@ Errata: S3 does not say where its reader comes from: it is in a clone of a repos
     tf1ref.legacy.models.rnn.ptb.reader, and the corpus may be a generated one.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

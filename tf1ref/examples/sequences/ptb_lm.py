@@ -11,6 +11,11 @@ Errata: S3 stacks one cell object twice. Both layers then share one set of varia
 See: Zaremba et al., Recurrent Neural Network Regularization, arXiv:1409.2329
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import itertools
 
 import numpy as np
@@ -57,10 +62,7 @@ def sizes():
 
 
 def eval_size(words, steps, epoch_size):
-    """Returns how many batches an evaluation of `words` has: all, or fewer before the end of the first epoch.
-
-    Then an evaluation has as many words as a row has read.
-    """
+    """Returns an evaluation's batches: all of `words`, or in the first epoch as many words as a row has read."""
     every = ptb.epoch_size(len(words), EVAL_BATCH_SIZE, EVAL_NUM_STEP)
     read = steps * TRAIN_NUM_STEP // (EVAL_BATCH_SIZE * EVAL_NUM_STEP)
     return every if steps >= epoch_size else min(every, read)

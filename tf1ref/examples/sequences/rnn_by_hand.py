@@ -11,6 +11,11 @@ Errata: S3 starts from the state [0, 0], which gives .53704957 first and 2.59485
 See: Elman, Finding Structure in Time, doi:10.1207/s15516709cog1402_1
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

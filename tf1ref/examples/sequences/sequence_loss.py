@@ -8,6 +8,11 @@ Errata: S3 defines the weights w_2 and does not use them. With one step in the l
     these numbers stays the same. Both are shown here, and weights that leave out steps.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Errata: S3 groups the step and its count without an order; here minimize counts.
     connected network. Without another layer or an activation it is linear regression again.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 
 import numpy as np

@@ -7,6 +7,11 @@ Errata: S3's loss of .0075 is the sum over a batch of 32. The mean over the exam
     other three programs call loss. S3's gap of .01 is 100 / 9999, and its windows leave out the last one.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 
 import numpy as np

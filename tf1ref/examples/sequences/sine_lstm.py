@@ -8,6 +8,11 @@ Errata: S3 makes ten values the ten features of one step. So the network never m
     the last one. It draws batches without a seed.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -7,6 +7,11 @@ Errata: S3 makes ten values the ten features of one step. So the network never m
     effect. This is kept. S3's loss after training is that of one batch.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 
 import numpy as np

@@ -12,6 +12,11 @@ Errata: S4's program under the heading "RNN" is its LSTM program again, line for
 See: Cho et al., the gated recurrent unit in Learning Phrase Representations, arXiv:1406.1078
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -9,6 +9,11 @@ Errata: S1 does not say what this computes. The towers' mean gradient is the gra
     differently. The difference is 1e-7 at first; at a rate of 0.1 it grows to 3e-4 in the 20th step's loss.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 
 import numpy as np

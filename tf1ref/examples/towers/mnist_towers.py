@@ -12,6 +12,11 @@ Errata: S0's average_gradients returns inside its loop, so that only the first o
 See: Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, arXiv:1404.5997
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

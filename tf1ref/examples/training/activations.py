@@ -8,6 +8,11 @@ Errata: S4 says that sigmoid's derivative stays below .25; it is .25 at 0. S4 gi
     counts seven functions. TF 1.15 has more, leaky_relu, selu and swish among them.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -10,6 +10,11 @@ Errata: S4 never says what its m counts: it is images times rows times columns, 
 See: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

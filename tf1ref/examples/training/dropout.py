@@ -9,6 +9,11 @@ Errata: S4's argument is the share that is dropped, S1's is the share that is ke
 See: Hinton et al., Improving Neural Networks by Preventing Co-Adaptation, arXiv:1207.0580
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

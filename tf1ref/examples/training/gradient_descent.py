@@ -7,6 +7,11 @@ Errata: S4's table writes the first gradient as 2*4+2; with w = 5 it is 2*5+2 = 
     before the update of the same line, the w is the one after it.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

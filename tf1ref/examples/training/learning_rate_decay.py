@@ -9,6 +9,11 @@ Errata: S3 stores the rate after the step, so its list shows the rate of the nex
     rounds it to float32 once. TF1 takes the power in float32, which gives the same six digits.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

@@ -11,6 +11,11 @@ Errata: S0's cross entropy lacks the minus in its formula. Its code averages ove
     710 on in float64). S4 passes labels and logits by place. TF1 refuses that: they have to be named.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 

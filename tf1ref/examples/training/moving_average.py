@@ -10,6 +10,11 @@ Errata: S0 gives apply() a variable where TF1 takes a list. It says that trainab
 See: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, doi:10.1137/0330046
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

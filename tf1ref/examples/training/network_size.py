@@ -10,6 +10,11 @@ Errata: S4 counts the biases as parameters (26) and not as operations (20). S3 c
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998, doi:10.1109/5.726791
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import math
 
 import numpy as np

@@ -3,11 +3,16 @@
 Source: S4 2061-2285, S2 300-312
 TF1: minimize() adds one kernel a variable, and the slots it keeps; the same rule in plain ops stands beside it.
 Now: modules.optimizers apply the same kernels in a tf.function; tape.gradient gives what the rules start from.
-Errata: in two of Adagrad's formulas S4 adds the last step's g_t^2 t times, where g_tau is meant. In Adam's it writes
-    V_step-1 for V_t-1. No rule has an epsilon, so a first gradient of 0 gives 0 / 0. SGDM weighs the gradient by 1 -
-    beta, TF1's Momentum by 1: the rates differ by that factor (sgdm). S4 gives no first values. TF1 starts RMSProp's V
-    at 1, Adagrad's at 0.1. Each time is of one run. S2's AdagradDAO is AdagradDA.
+Errata: two of S4's formulas for Adagrad add g_t^2 t times for the sum of g_tau^2. Adam's has V_step-1 for V_t-1. No
+    rule has an epsilon: a first gradient of 0 gives 0 / 0. SGDM weighs the gradient by 1 - beta, TF1's Momentum by 1:
+    the rates differ by that factor (sgdm). S4 gives no first values; TF1's are 1 for RMSProp's V, 0.1 for Adagrad's.
+    Each time is of one run. S2's AdagradDAO is AdagradDA.
 """
+
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +29,7 @@ SLOPES = (1.0, 3.0, 0.5, 2.0)
 RATES = {
     "gradient_descent": 0.1, "momentum": 0.02, "nesterov": 0.02, "sgdm": 0.2, "adagrad": 0.5, "adagrad_da": 0.5,
     "adadelta": 1.0, "adam": 0.1, "rmsprop": 0.05, "rmsprop_centered": 0.05, "ftrl": 0.5, "proximal": 0.1,
-    "proximal_adagrad": 0.5,
-}  # fmt: skip
+    "proximal_adagrad": 0.5}  # fmt: skip
 MOMENTUM = 0.9
 RMSPROP_MOMENTUM = 0.5
 DECAY = 0.9
@@ -42,9 +46,8 @@ RMSPROP = {"decay": DECAY, "momentum": RMSPROP_MOMENTUM, "epsilon": EPSILONS["rm
 SLOTS = {  # {rule: {slot: its initial value}}, besides w
     "momentum": {"accum": 0.0}, "nesterov": {"accum": 0.0}, "sgdm": {"accum": 0.0}, "adagrad": {"accum": ACCUMULATOR},
     "adagrad_da": {"total": 0.0, "squares": ACCUMULATOR}, "adadelta": {"accum": 0.0, "moves": 0.0},
-    "adam": {"m": 0.0, "v": 0.0}, "rmsprop": {"rms": 1.0, "move": 0.0}, "proximal_adagrad": {"accum": ACCUMULATOR},
-    "rmsprop_centered": {"rms": 1.0, "mean": 0.0, "move": 0.0}, "ftrl": {"accum": ACCUMULATOR, "linear": 0.0},
-}  # fmt: skip
+    "adam": {"m": 0.0, "v": 0.0}, "rmsprop": {"rms": 1.0, "move": 0.0}, "ftrl": {"accum": ACCUMULATOR, "linear": 0.0},
+    "rmsprop_centered": {"rms": 1.0, "mean": 0.0, "move": 0.0}, "proximal_adagrad": {"accum": ACCUMULATOR}}  # fmt: skip
 # Adam's kernel computes 1 - 0.999 in float32, which is 1.3e-5 less than 0.001. The formula takes Python's value.
 EXPECTED = {f"final/{rule}/gap": at_most(1e-5 if rule == "adam" else 1e-6) for rule in RATES}
 # l1 and l2 move the proximal rules' minimum for good; Ftrl holds its l1 against the sum of all steps: it fades.
@@ -61,8 +64,7 @@ def finished(trace, rows):
         w, by_hand = trace[f"steps/{rule}/w"], trace[f"steps/{rule}/by_hand"]
         trace[f"final/{rule}/w"], trace[f"final/{rule}/by_hand"] = w[-1], by_hand[-1]
         trace[f"final/{rule}/gap"] = np.abs(w - by_hand).max()
-    trace["final/zeros"] = np.array([np.count_nonzero(trace[f"final/{rule}/w"] == 0) for rule in RATES])
-    return trace
+    return trace | {"final/zeros": np.array([np.count_nonzero(trace[f"final/{rule}/w"] == 0) for rule in RATES])}
 
 
 def kernels_in_graph(step):
@@ -121,8 +123,7 @@ def sparse_formula_in_graph(rule, w, g, slots, t):
         return [(w - clip(w, -rate * L1, rate * L1)) / (1 + rate * L2), *accum]
     if rule == "adagrad_da":  # the old w is in none of its terms
         total, squares = slots[0] + g, slots[1] + v1.square(g)
-        shrunk = total - clip(total, -L1 * t, L1 * t)
-        return [-rate * shrunk / (v1.sqrt(squares) + L2 * t * rate), total, squares]
+        return [-rate * (total - clip(total, -L1 * t, L1 * t)) / (v1.sqrt(squares) + L2 * t * rate), total, squares]
     accum = slots[0] + v1.square(g)  # ftrl
     linear = slots[1] + g - (v1.pow(accum, -POWER) - v1.pow(slots[0], -POWER)) / rate * w
     return [(clip(linear, -L1, L1) - linear) / (v1.pow(accum, -POWER) / rate + 2 * L2), accum, linear]
@@ -229,8 +230,7 @@ def sparse_formula(rule, w, g, slots, t):
         return [(w - clip(w, -rate * L1, rate * L1)) / (1 + rate * L2), *accum]
     if rule == "adagrad_da":
         total, squares = slots[0] + g, slots[1] + tf.square(g)
-        shrunk = total - clip(total, -L1 * t, L1 * t)
-        return [-rate * shrunk / (tf.sqrt(squares) + L2 * t * rate), total, squares]
+        return [-rate * (total - clip(total, -L1 * t, L1 * t)) / (tf.sqrt(squares) + L2 * t * rate), total, squares]
     accum = slots[0] + tf.square(g)
     linear = slots[1] + g - (tf.pow(accum, -POWER) - tf.pow(slots[0], -POWER)) / rate * w
     return [(clip(linear, -L1, L1) - linear) / (tf.pow(accum, -POWER) / rate + 2 * L2), accum, linear]

@@ -9,6 +9,11 @@ Errata: S3 gives l1_l2_regularizer a share a of one and 1 - a of the other, and 
     dimensions, because of one pair of brackets too many. It takes a mean of what is a sum already.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1

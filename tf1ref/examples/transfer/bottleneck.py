@@ -13,6 +13,11 @@ Errata: S3's body is Inception v3, whose file does not come with it. Here it is 
 See: Donahue et al., DeCAF: A Deep Convolutional Activation Feature, arXiv:1310.1531
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 from pathlib import Path

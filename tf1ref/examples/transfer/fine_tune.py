@@ -11,6 +11,11 @@ Errata: S2 imports the graph and never restores it, so its weights would be rand
     with it. Here it is a small network of the project's own, trained on CIFAR-10.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import tempfile
 
 import numpy as np

@@ -13,6 +13,11 @@ Errata: S0's body is Inception v3, whose file does not come with it. Here it is 
     shuffles "with the same state" set the state to what it already is.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 
@@ -184,16 +189,9 @@ class Network(tf.Module):
 
     def __init__(self, size, n_classes):
         super().__init__()
-
-        def normal(shape, seed, name):
-            return tf.Variable(tf.random.normal(shape, seed=seed), name=name)
-
-        self.all = [
-            normal([size, HIDDEN], 1, VARIABLES[0]),
-            normal([1, HIDDEN], 2, VARIABLES[1]),
-            normal([HIDDEN, n_classes], 3, VARIABLES[2]),
-            normal([1, n_classes], 4, VARIABLES[3]),
-        ]
+        shapes = [size, HIDDEN], [1, HIDDEN], [HIDDEN, n_classes], [1, n_classes]
+        starts = [tf.random.normal(shape, seed=seed) for seed, shape in enumerate(shapes, 1)]
+        self.all = [tf.Variable(start, name=name) for start, name in zip(starts, VARIABLES)]
         self.global_step = tf.Variable(0, trainable=False, name="global_step")
         self.optimizer = optimizers.GradientDescent(self.learning_rate)
 

@@ -3,11 +3,15 @@
 Source: S2 22-31
 TF1: one graph holds every layer; what a training moves is the var_list of its compute_gradients.
 Now: a method for each training; what it moves is the list of variables that it asks the tape about.
-Errata: S2 describes this in words and has no program, so sizes, rates and steps are chosen here. It says that weights
-    learned from pictures alone are a start that lies nearer to the optimum than a random one. Both are fine-tuned, on
-    the same few labels, and compared.
+Errata: S2 has words and no program: sizes, rates and steps are chosen here. It says that weights learned from pictures
+    alone are a start nearer to the optimum than a random one. Both are fine-tuned on the same few labels and compared.
 See: Hinton and Salakhutdinov, Reducing the Dimensionality of Data, doi:10.1126/science.1127647
 """
+
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
 
 import itertools
 
@@ -31,9 +35,7 @@ SPARSITY = 0.02  # the cost of a unit that is on
 LABELLED = 1000  # number of training pictures in the fine-tuning
 SHOWN = 10  # test digits in the picture
 FILTERS = 100  # units in the picture
-
-# The trainings of each network, in order.
-NETWORKS = {"random": ("classifier",), "stacked": ("unit1", "unit2", "classifier")}
+NETWORKS = {"random": ("classifier",), "stacked": ("unit1", "unit2", "classifier")}  # their trainings, in order
 
 # The squared difference of a test digit from its reconstruction (all zeros would have about 100), and the gain in
 # test accuracy by this start. On MNIST three seeds give a gain of .0135, .0151 and .0097.
@@ -174,9 +176,8 @@ class Layer(tf.Module):
     def __init__(self, scope, rows, columns, seed):
         super().__init__()
         bound = edge(rows, columns)
-        self.weights = tf.Variable(
-            tf.random.uniform([rows, columns], -bound, bound, seed=seed), name=f"{scope}/weights"
-        )
+        start = tf.random.uniform([rows, columns], -bound, bound, seed=seed)
+        self.weights = tf.Variable(start, name=f"{scope}/weights")
         self.biases = tf.Variable(tf.zeros([columns]), name=f"{scope}/biases")
         self.all = [self.weights, self.biases]
 
@@ -195,8 +196,7 @@ class Stack(tf.Module):
         self.classifier = Layer("classifier", SIZES[-1], CLASSES, 30)
         units = zip(self.encoders, self.decoders)
         self.trained = {f"unit{i}": [*e.all, *d.all] for i, (e, d) in enumerate(units, 1)}
-        tuned = [*self.encoders, self.classifier]
-        self.trained["classifier"] = [v for layer in tuned for v in layer.all]
+        self.trained["classifier"] = [v for layer in [*self.encoders, self.classifier] for v in layer.all]
         self.optimizers = {name: optimizers.Adam(LEARNING_RATE, name=name) for name in self.trained}
         for name, variables in self.trained.items():
             self.optimizers[name].create(variables)

@@ -3,11 +3,15 @@
 Source: S2 20-31
 TF1: the updates are assign_add ops, which wait until all of them are computed. There is no loss or optimizer.
 Now: the same lines in the order in which they take effect.
-Errata: S2 describes this in words and has no program: sizes, rates and steps are chosen here. It leaves out how a
-    machine of two layers is trained: by contrastive divergence of one step (Hinton, 2002). Wake and sleep follow
-    Hinton, Osindero and Teh (2006), with one such step in the machine on top.
+Errata: S2 has words and no program: sizes, rates and steps are chosen here. It leaves out how a machine of two layers
+    is trained: one step of contrastive divergence (Hinton, 2002). Wake and sleep are the paper's, with one such step.
 See: Hinton et al., A Fast Learning Algorithm for Deep Belief Nets, doi:10.1162/neco.2006.18.7.1527
 """
+
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
 
 import numpy as np
 import tensorflow as tf
@@ -28,9 +32,7 @@ WEIGHT_DEVIATION = 0.05
 PHASES = ("rbm1", "rbm2", "wake_sleep")
 SHOWN = 10  # test digits in the picture
 FILTERS = 100  # hidden units in the picture
-
-# The squared difference of a test digit from its reconstruction. All zeros would have about 100.
-EXPECTED = {"final/rbm1/error": at_most(15.0), "final/tuned_over_stacked": at_most(0.98)}
+EXPECTED = {"final/rbm1/error": at_most(15.0), "final/tuned_over_stacked": at_most(0.98)}  # all zeros: about 100
 
 
 def figures(phase, pictures, back):
@@ -257,8 +259,7 @@ def train_function(net, phase, data, steps):
     """Runs a phase. Returns its errors and its first directions."""
     errors, first, bar = [], {}, console.steps(steps)
     for step in bar:
-        xs, _ = data.next_batch(BATCH_SIZE)
-        error, directions = net.train(phase, tf.constant(xs))
+        error, directions = net.train(phase, tf.constant(data.next_batch(BATCH_SIZE)[0]))
         errors.append(error.numpy())
         if step == 0:
             first = {name: direction.numpy() for name, direction in directions.items()}
@@ -290,11 +291,10 @@ def plot(trace):
     axes = figure.subplot_mosaic([["digits", "digits"], ["filters", "errors"]])
     rows = [trace["final/digits"], *(trace[f"final/{phase}/reconstructions"] for phase in PHASES)]
     _pictures.show(axes["digits"], np.concatenate(rows), SHOWN, "test digits; back after each phase")
-    filters = trace["final/rbm1/weights"].T[:FILTERS]
-    _pictures.show(axes["filters"], filters, 10, "what hidden units of the first machine look for")
+    _pictures.show(axes["filters"], trace["final/rbm1/weights"].T[:FILTERS], 10, "what the first hidden units look for")
     for phase in PHASES:
-        error = trace[f"final/{phase}/error"]
-        axes["errors"].plot(trace[f"steps/{phase}"], linewidth=0.8, label=f"{phase}: test {error:.1f}")
+        label = f"{phase}: test {trace[f'final/{phase}/error']:.1f}"
+        axes["errors"].plot(trace[f"steps/{phase}"], linewidth=0.8, label=label)
     axes["errors"].set(xlabel="step", ylabel="squared difference", ylim=(0, 60))
     axes["errors"].legend()
     return figure

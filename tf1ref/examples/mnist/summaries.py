@@ -13,6 +13,11 @@ Errata: S2 declares label_y and never feeds a label. It feeds all 55,000 picture
     they are.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

@@ -14,6 +14,11 @@ Errata: S2 has the RunMetadata in comments, and without options=. When neither a
     Neither Timeline nor the XSpace message is public API: both are imported from inside TensorFlow.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import glob
 import json
 import os

@@ -1,4 +1,4 @@
-"""mnist.tensorboard: what it writes, as TensorBoard's own loader reads it."""
+"""mnist.summaries: what it writes, as TensorBoard's own loader reads it."""
 
 import io
 
@@ -16,7 +16,7 @@ BOXES = {"layer1", "layer2", "cross_entropy", "accuracy", "train"}
 @pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_scalars(half, ran):
-    _, trace, folder = ran("mnist.tensorboard", half)
+    _, trace, folder = ran("mnist.summaries", half)
     events = events_of(folder)
     scalars = events.PluginTagToContent("scalars")
     statistics = ("mean", "stddev", "max", "min")
@@ -31,7 +31,7 @@ def test_tensorboard_scalars(half, ran):
 
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_statistics_are_those_before_the_step(half, ran):
-    _, trace, _ = ran("mnist.tensorboard", half)
+    _, trace, _ = ran("mnist.summaries", half)
     for layer in ("layer1", "layer2"):
         for variable, name in (("weight", "weights"), ("bias", "biases")):
             start = trace[f"initial/{layer}/{variable}"]
@@ -48,7 +48,7 @@ def test_tensorboard_steps_wait_for_the_summaries():
     import tensorflow.compat.v1 as v1
 
     with v1.Graph().as_default() as graph:
-        summary = catalog.load("mnist.tensorboard").build_graph()["summary"].op
+        summary = catalog.load("mnist.summaries").build_graph()["summary"].op
         applied = [op for op in graph.get_operations() if op.type == "ResourceApplyGradientDescent"]
     assert len(applied) == 4
     for op in applied:
@@ -62,7 +62,7 @@ def test_tensorboard_steps_wait_for_the_summaries():
 
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_histograms(half, ran):
-    _, trace, folder = ran("mnist.tensorboard", half)
+    _, trace, folder = ran("mnist.summaries", half)
     events = events_of(folder)
     sizes = {f"layer{i}/{name}/histogram": trace[f"initial/layer{i}/{variable}"].size
              for i in (1, 2) for name, variable in (("weights", "weight"), ("biases", "bias"))}  # fmt: skip
@@ -81,7 +81,7 @@ def test_tensorboard_histograms(half, ran):
 
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_pictures(half, ran, data):
-    _, _, folder = ran("mnist.tensorboard", half)
+    _, _, folder = ran("mnist.summaries", half)
     events = events_of(folder)
     tags = events.PluginTagToContent("images")
     if half == "graph":
@@ -102,7 +102,7 @@ def test_tensorboard_pictures(half, ran, data):
 
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_graph_has_legible_scopes(half, ran):
-    _, _, folder = ran("mnist.tensorboard", half)
+    _, _, folder = ran("mnist.summaries", half)
     names = nodes(events_of(folder))
     assert {"layer1/wx_add_b/MatMul", "layer2/wx_add_b/Add"} <= names
     boxes = {name.split("/")[0] for name in names if "/" in name}

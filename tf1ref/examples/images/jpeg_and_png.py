@@ -9,6 +9,11 @@ Errata: S3 asks is_jpeg and then decodes as JPEG in both branches. Here the othe
     S0's range "[0, 1)" includes 1. S0 and S3 save a picture again as JPEG, which loses something; PNG does not.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 

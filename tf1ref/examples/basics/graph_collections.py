@@ -6,6 +6,11 @@ Now: a tf.Module finds the variables and the modules in its attributes; nothing 
 Errata: none found.
 """
 
+if __name__ == "__main__":
+    from tf1ref.catalog import run_file
+
+    run_file(__file__)
+
 import os
 import tempfile
 
