@@ -6,6 +6,7 @@ Now: the same functions; indexing with tf.newaxis and slices works on tensors as
 Errata: S3's perm=[0, 1] turns nothing: it is the order that the axes have already.
     S4 leaves out what its program prints for where(a > b, b, a): [0, 1, 3, 1, 1].
     S4's mgrid[1:5:1, ...] has the rows 1, 2, 3 and 4; three are printed.
+See: https://www.tensorflow.org/guide/tensor_slicing
 """
 
 if __name__ == "__main__":

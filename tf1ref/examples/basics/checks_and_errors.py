@@ -5,6 +5,7 @@ TF1: a check is an op: it runs only when somebody depends on it (control_depende
 Now: checks and prints inside tf.function run at their line. The error classes are the same objects.
     v1.Print, an identity that writes to standard error on its way, has become tf.print, which returns nothing.
 Errata: none found: the source lists only headings, without programs.
+See: https://www.tensorflow.org/api_docs/python/tf/debugging
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S2's second factorial fetches the variable beside the printing op. That 
     before the multiplication. The variable has to be read inside the block, as here.
     S2 counts in int32, which holds 12! at most; int64 goes to 20!.
     S2 announces a random start of x and writes 9.
+See: https://www.tensorflow.org/guide/function
 """
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Now: tf.config lists the devices. tf.device asks for one. Soft placement is on f
     first op of the process, which an example that shares a process cannot do.
 Errata: S2 and S0 ask for a GPU without soft placement. Without a GPU the session refuses every run.
     S2 initializes before it has built the net that holds the variable. Only initialized_value() makes that work.
+See: https://www.tensorflow.org/guide/gpu
 """
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Now: a tf.function returns several results and takes arguments; what may be repl
 Errata: S0 feeds {a:1,b,2}, which is not a dict; {a: 1, b: 2} is. Its tf.device around sess.run moves nothing: only ops
     that are made inside are placed. S2 says that the order of the fetch list must follow the dependencies; any order
     will do.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/Session
 """
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Source: S3 511-528
 TF1: variables, losses, summaries and queue runners are found again through the graph's collections.
 Now: a tf.Module finds the variables and the modules in its attributes; nothing is registered anywhere.
 Errata: none found.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/GraphKeys
 """
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Source: S0 91-115, S3 417-431
 TF1: an op is only a node of a graph; a Session computes it, closed by hand or by `with`.
 Now: an op computes at once; tf.function turns a Python function back into a graph.
 Errata: S0 calls tf.run(session); it is session.run(tensor).
+See: https://www.tensorflow.org/guide/intro_to_graphs
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S4 says that only tensors of equal shapes can be added; shapes that broa
     S4's mean of [[1, 2, 3], [2, 2, 3]] is 2 because integers divide towards zero; the mean is 2.1666667.
     S3 shows matmul of ranks 3 and 2 as ValueError; since TF 1.14 matmul and @ broadcast.
     S3 says that the type must not be int64; today it may.
+See: https://www.tensorflow.org/api_docs/python/tf/math
 """
 
 if __name__ == "__main__":

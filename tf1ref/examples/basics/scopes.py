@@ -7,6 +7,7 @@ Errata: S3 names the constant, not the variable: tf.Variable(tf.constant(..., na
     S3's 'Variable_16:0' is the seventeenth such name of a notebook; in a new graph it is 'Variable:0'.
     S3 lists tf.ones_initialize; it is tf.ones_initializer. S2 writes variable_score for variable_scope.
     S2's nested program has lost its indentation. Here every block lies inside the one before it, except for variable2.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/variable_scope
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S1's second matrix is [[2, 2]], and no [1, 2] matrix can be multiplied b
     [[2], [2]].
     S3's `with tf.Session() as sess:` ends in a full-width colon and does not parse.
     S3 puts sess.as_default() into `with tf.Session()`, which has made the session the default already.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/Session
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S4 declares int64 and prints int32. S3's error message names "d:0" where
     S3 calls the mismatch of types a ValueError; today it is a TypeError. S3 writes tf.fload32 for tf.float32.
     S4 writes tf.int, tf.float, `tf.int 32` and `convert to_tensor`; the names are tf.int32, tf.float32 and
     tf.convert_to_tensor.
+See: https://www.tensorflow.org/guide/tensor
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Now: shape=tf.TensorShape([None]) says at the beginning which sizes may change.
 Errata: S2 explains trainable=False as "not loaded into memory". It keeps the variable out of TRAINABLE_VARIABLES, and
     so away from optimizers.
     S2's accumulator gives the result of a run the variable's own name, and so loses the variable.
+See: https://www.tensorflow.org/guide/variable
 """
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Errata: S4 gives the loss the softmax's output, from which Keras takes the logit
     S4's "wedithts.tet" is weights.txt; the checkpoint holds what is in it. An epoch has S4's 1563 steps, however many
     pictures there are. A run of less than one epoch takes SHORT_BATCH_SIZE pictures a step. Keras' labels are (50000,
     1) and (10000, 1); here they are (50000,) and (10000,).
+See: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167
 """
 
 if __name__ == "__main__":

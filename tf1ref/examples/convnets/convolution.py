@@ -7,6 +7,7 @@ Errata: S4 says that two kernels of 3 x 3 draw out the same features as one of 5
     activation between them they are one kernel of 5 x 5, but 18 numbers make only some of those kernels (composed).
     S4's general cost lacks parentheses: it means (x - (n - 1))^2. S4 calls its sizes "padding". S3's
     scipy.signal.convolve2d gives the same numbers as its ndimage.convolve only because that one pads with zeros.
+See: Dumoulin and Visin, A Guide to Convolution Arithmetic for Deep Learning, arXiv:1603.07285
 """
 
 if __name__ == "__main__":

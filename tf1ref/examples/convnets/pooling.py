@@ -6,6 +6,7 @@ Now: two numbers do; a global average is a mean over height and width.
 Errata: S3 says that the window moves along the depth as well; each channel has windows of its own. S4 says that a pool
     leaves a quarter of a picture's size. This is true of 2 x 2 with a stride of 2. None of them says that a mean or a
     maximum leaves out the zeros of SAME.
+See: Dumoulin and Visin, A Guide to Convolution Arithmetic for Deep Learning, arXiv:1603.07285
 """
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Errata: S3 compares a layer of raw ops with slim's, but they are not the same la
     The dict has to be a scope that `with ... as scope` gave. A dict of functions sets nothing and gives no error. S3's
     text puts slim.avg_pool2d under slim.max_pool2d. There is no lrn in slim: what S3 shows is tf.nn.lrn, with the same
     defaults.
+See: https://github.com/google-research/tf-slim
 """
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Errata: S0 gives MonitoredTrainingSession a file for its folder of checkpoints, 
     steps of all, and reports from inside the loop, which is what hooks are for. In TensorFlow the first summary is that
     of step 1, not 0, and the next one that of step 101. In a cluster it may be that of step 100, because the hook reads
     the step in the same run that changes it. LoggingTensorHook logs the values of run 1, 101, ...
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/SessionRunHook
 """
 
 if __name__ == "__main__":
@@ -173,9 +174,8 @@ def restored(path, test):
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         v1.train.Saver().restore(sess, path)
-        trace = sess.run({f"final/{v.op.name}": v for v in v1.global_variables()})
-        trace["final/test_accuracy"] = sess.run(graph["accuracy"], {graph["x"]: test.images, graph["y_"]: test.labels})
-    return trace
+        fetches = {f"final/{v.op.name}": v for v in v1.global_variables()} | {"final/test_accuracy": graph["accuracy"]}
+        return sess.run(fetches, {graph["x"]: test.images, graph["y_"]: test.labels})
 
 
 def evaluate_graph(test, steps):

@@ -10,7 +10,9 @@ Now: the same function on one machine. tf.distribute's ParameterServerStrategy i
 Errata: S2 lets two workers assign to x in one run without an order, so that every result is possible. Here the second
     assignment follows the first. S2 draws x without a seed. x falls to 1e-7 in the third of its hundred rounds and to 0
     in the sixth, so it prints .2 and .5 almost from the beginning. S2's client connects to a third worker, which has no
-    ops. Here the client is worker 0. S2's servers never end.
+    ops. Here the client is worker 0. S2's servers never end. S2 calls the workers' job `work`, and tells a process its
+    task by --job_name and --task_index. Here TF_CONFIG says it, which `tf1ref launch` sets.
+See: Abadi et al., TensorFlow: A System for Large-Scale Machine Learning, arXiv:1605.08695
 """
 
 if __name__ == "__main__":

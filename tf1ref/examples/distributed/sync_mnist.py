@@ -12,6 +12,7 @@ Errata: S2 names SyncReplicasOptimizer without a program. By default it begins w
     chief adds in worker order, which is exact for any number. A worker that waits for a token when the chief has ended
     would wait for ever, so the chief closes the tokens' queue. A worker that comes before the chief's variables sleeps
     30 s in MonitoredTrainingSession, which hides its session manager's recovery_wait_secs.
+See: Chen et al., Revisiting Distributed Synchronous SGD, arXiv:1604.00981
 """
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ TF1: sample_distorted_bounding_box takes both seeds itself (seed, seed2): withou
 Now: tf.image.sample_distorted_bounding_box takes one seed beside the global one: together they are seed2 and seed.
 Errata: S3 evaluates begin, size and the box one after the other. These are three runs with three draws, so its printed
     numbers do not belong together (its begin of 140 / 300 is not the box's 0.2267). One run fetches all of them.
+See: https://www.tensorflow.org/api_docs/python/tf/image/sample_distorted_bounding_box
 """
 
 if __name__ == "__main__":

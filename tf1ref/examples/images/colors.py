@@ -7,6 +7,7 @@ Errata: S3 leaves values outside 0 ... 1; brightness -0.5 makes half of them neg
     clipped for the display only. S3's contrast -5 is a negative, five times as strong. Its saturation -5 is the same as
     0, gray, since the product is clipped to 0 ... 1. S0 calls contrast 0.5 an increase; it halves the distance to the
     mean. per_image_standardization does not divide by a deviation below 1 / sqrt(number of values).
+See: https://www.tensorflow.org/tutorials/images/data_augmentation
 """
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ TF1: a random flip draws anew in every run of the session, from its op's own gen
 Now: the generator belongs to the op in the traced function, and every call draws anew.
 Errata: S3 exchanges the captions of random_flip_left_right and random_flip_up_down. transpose_image is called transpose
     now. It flips along the main diagonal, which changes 400 x 600 to 600 x 400.
+See: https://www.tensorflow.org/tutorials/images/data_augmentation
 """
 
 if __name__ == "__main__":

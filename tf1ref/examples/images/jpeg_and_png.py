@@ -7,6 +7,7 @@ Errata: S3 asks is_jpeg and then decodes as JPEG in both branches. Here the othe
     too: the ops go by the bytes, not by their names.) The result of decode_image has no static shape or rank, so it
     cannot be resized. expand_animations=False excludes animations and gives it three axes.
     S0's range "[0, 1)" includes 1. S0 and S3 save a picture again as JPEG, which loses something; PNG does not.
+See: https://www.tensorflow.org/api_docs/python/tf/io/decode_image
 """
 
 if __name__ == "__main__":

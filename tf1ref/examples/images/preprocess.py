@@ -7,6 +7,7 @@ Errata: S3 samples the box twice and does not use the first one. It draws method
     generator, without a seed. Its loop adds a preprocessor to the graph for every picture that it shows. Here nine are
     built, each with seeds of its own, and then they run. Its decode_jpeg does not say how many channels there are, so a
     gray file would have one.
+See: https://www.tensorflow.org/tutorials/images/data_augmentation
 """
 
 if __name__ == "__main__":

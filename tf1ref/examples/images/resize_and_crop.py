@@ -7,6 +7,7 @@ Now: tf.image.resize measures from their middles (half_pixel_centers), which shi
 Errata: S3 calls central_crop's 0.5 a share of the size. It is a share of each side, so a quarter of the picture is
     left.
     S3 knows only "bilinear" as crop_and_resize's method. There is "nearest", too.
+See: https://www.tensorflow.org/api_docs/python/tf/image/resize
 """
 
 if __name__ == "__main__":

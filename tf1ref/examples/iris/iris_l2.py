@@ -7,6 +7,7 @@ Errata: S4's arithmetic is right. Its argument lr is now called learning_rate. I
     l2_regularizer(.01) and tf.nn.l2_loss give. Its fit shuffles the 120 training flowers again every epoch with a seed
     of its own; here SEED decides. The loss and the accuracy that it prints for training are means over the epoch, while
     the weights move. Those of the validation set are of the weights after the epoch. Both losses include the penalty.
+See: Fisher, The Use of Multiple Measurements in Taxonomic Problems, doi:10.1111/j.1469-1809.1936.tb02137.x
 """
 
 if __name__ == "__main__":

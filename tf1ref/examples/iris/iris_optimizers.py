@@ -8,6 +8,7 @@ Errata: in two of Adagrad's formulas S4 adds the last step's g_t^2 t times, wher
     decays to 0 in float32, and 0 / 0 makes every weight NaN. With oneDNN on this happens after epoch 369 (--set
     EPSILON=0). Here the rules have TF1's epsilon. S4 shows pictures and times of its programs, but not the programs.
     Network, rate and batches here are those of its iris program.
+See: Ruder, An Overview of Gradient Descent Optimization Algorithms, arXiv:1609.04747
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S4's formula of the mean square error subtracts y from itself; y_ - y is
     mean of four batch means, although the fourth batch has 24 flowers and the others 32. This is kept. It says that the
     labels are int32; on Linux they are int64. It draws w1 and b1 with one seed. Eager mode continues one sequence, but
     a graph starts it twice, so that b1 repeats the first row of w1. Here b1 has a seed of its own.
+See: Fisher, The Use of Multiple Measurements in Taxonomic Problems, doi:10.1111/j.1469-1809.1936.tb02137.x
 """
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Now: a tf.function made for each kind of change; every call draws anew.
 Errata: S4 calls image_gen_train.fit, which matters only for whitening and centring, and sets rescale=1. / 1., which
     does nothing. Its list has horizontal_flip. Its program rightly leaves it off: a mirrored 2 is not a 2. It shows
     none of the pictures that it makes; here they are in the trace.
+See: Shorten and Khoshgoftaar, A Survey on Image Data Augmentation, doi:10.1186/s40537-019-0197-0
 """
 
 if __name__ == "__main__":

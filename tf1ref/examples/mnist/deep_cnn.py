@@ -11,6 +11,7 @@ Errata: S1 stops after 12,001 steps and says "about 99.2 %". With SEED those ste
     placeholders. All its variables are unnamed, so a checkpoint and TensorBoard call them "Variable_5" and the like. S3
     feeds pixels from 0 to 255, in file order, in 5000 steps of 100. Both test 10,000 pictures in one run, which needs 1
     GB for the first convolution alone. Here a run has 500.
+See: Hinton et al., Improving Neural Networks by Preventing Co-Adaptation, arXiv:1207.0580
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S4's arithmetic is right. It asks for from_logits=False. Its Keras finds
     entropy from the logits before it all the same, as is done here. Its validation set is the test set. The accuracy
     that it prints for training (.9854) is a mean over the epoch, while the weights move. Its fit shuffles with a seed
     of its own; here SEED decides.
+See: Kingma and Ba, Adam: A Method for Stochastic Optimization, arXiv:1412.6980
 """
 
 if __name__ == "__main__":

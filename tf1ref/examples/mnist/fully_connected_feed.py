@@ -9,6 +9,7 @@ Errata: S1 shows parts only: it has neither evaluation() and do_eval() nor rate,
     they are cast and summary.scalar now. The tutorial's do_eval takes the next 550 training batches. In the middle of
     an epoch these do not hold every picture once, and training then continues at another place. Here each set is read
     in file order.
+See: https://github.com/tensorflow/tensorflow/tree/r1.0/tensorflow/examples/tutorials/mnist
 """
 
 if __name__ == "__main__":

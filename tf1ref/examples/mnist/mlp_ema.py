@@ -5,6 +5,7 @@ TF1: apply() adds shadow variables and an op that moves them; evaluation builds 
 Now: shadows are variables of an object; evaluation passes them to the same function.
 Errata: S3 groups the training op and the averages without an order. So it is chance whether the averages see the
     weights before or after the step. Here they follow it. S3's last report counts from the loop variable.
+See: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, doi:10.1137/0330046
 """
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ Errata: (x_train - 255) / 255 wraps uint8 to (x + 1) % 256 / 255 (see _pixels.py
     loss and accuracy are fetched together. S0 says that the rate starts at .1 and falls by .96 every 100 steps. Its
     code, and this one, say .9, .9 and 5000. Its step counter is trainable, and its "after n steps" are n + 1. None of
     its runs writes the summary or uses the test set.
+See: Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, NIPS 1991
 """
 
 if __name__ == "__main__":
@@ -47,8 +48,8 @@ EVALUATE_EVERY = 100
 # The rest is the cross entropy, .23 in S0 and less where no relu6 keeps the logits within 6. MNIST gives .9446 and
 # .9429; the generated digits, harder for such weights, .857 and .859.
 EXPECTED = {
-    "final/validation_accuracy": at_least(0.84),
-    "final/test_accuracy": at_least(0.84),
+    "final/validation_accuracy": at_least(0.94, real="mnist"),
+    "final/test_accuracy": at_least(0.94, real="mnist"),
     "final/training_loss": about(3.831594, within=0.3),
 }
 

@@ -7,6 +7,7 @@ Errata: S4 has 60,000 pictures to train on and 10,000 to test. Here MNIST is wri
     steps take the place of 9,375. S4 loads the .npy files wherever they exist, even when the pictures have changed
     since. Here they are then made anew. S4 counts on every line and every file being right. Here each mistake is named
     with its line.
+See: https://www.tensorflow.org/tutorials/load_data/images
 """
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Errata: S4 squeezes the whole sheet to 28 x 28 and takes every pixel below 200 f
     light ink on dark paper is inverted (0 of 10 drawn digits are right). MNIST's digits were cut out, scaled to 20 and
     centred. `final/answer` is for pictures prepared like that, `final/answer_of_threshold` for S4's way. Its comments
     exchange black and white, its inner loop uses the outer loop's i, and Pillow's ANTIALIAS is LANCZOS now.
+See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Errata: S4 keeps only the epoch with the lowest validation loss, so training doe
     and the batches that were seen are passed over. S4's text has eight decimals where numpy writes no exponents. Then
     77 of the trained network's 138 biases read back as other numbers. Here the text has as many digits as one float32
     needs.
+See: https://www.tensorflow.org/guide/checkpoint
 """
 
 if __name__ == "__main__":

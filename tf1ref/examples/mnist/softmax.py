@@ -7,6 +7,7 @@ Errata: S3 gives softmax's output to softmax_cross_entropy_with_logits, which ap
     after 1,000 steps. The op takes logits; with them the figure passes 91 %. S1 writes sum(y * log(softmax)), which is
     NaN once a probability rounds to 0. Here the cross entropy comes from the logits. S2 recommends Adam at 1e-5. That
     rate needs S2's 55,000 steps; after 1,000 it is far from the end.
+See: https://github.com/tensorflow/tensorflow/tree/r1.0/tensorflow/examples/tutorials/mnist
 """
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ Errata: S2 declares label_y and never feeds a label. It feeds all 55,000 picture
     The halves differ in one point. The graph half makes a tag of every picture (input/image/0 to 2) and scales it so
     that its brightest pixel is white. The function half writes one tag with three samples, and leaves the pixels as
     they are.
+See: https://www.tensorflow.org/tensorboard/get_started
 """
 
 if __name__ == "__main__":

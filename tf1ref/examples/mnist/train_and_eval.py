@@ -9,6 +9,7 @@ Errata: S3 saves after steps 1, 1001 ... 9001. So the last 999 of its 10,000 ste
     looks once after every save. S3 leaves open whether the averages see a step's weights before or after the step. Here
     they see those after it. S3 wonders why relu on the last layer makes the accuracy low: relu lets no logit fall below
     0, and a logit that would has the gradient 0.
+See: https://www.tensorflow.org/guide/checkpoint
 """
 
 if __name__ == "__main__":

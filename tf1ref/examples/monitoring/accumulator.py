@@ -8,6 +8,7 @@ Errata: S2 announces a random start of x and writes 9.
     S2's summary `y` is stored as y_mult_x/y_1, because the placeholder is y already. Here it is x_y_value.
     S2 has lost its line breaks, so it does not show whether the summaries stand inside the block. They have to.
     When summaries depend on an update, merge_all repeats it. Fetched by itself, merge_all counts x once more.
+See: https://www.tensorflow.org/tensorboard/get_started
 """
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Errata: S2 has the RunMetadata in comments, and without options=. When neither a
     function is in trace_export only where it ran first: here at step 0. After a first trace the process goes on
     collecting. So what ran for the first time before trace_on is in the next export, too.
     Neither Timeline nor the XSpace message is public API: both are imported from inside TensorFlow.
+See: https://www.tensorflow.org/guide/profiler
 """
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Errata: S0 runs the graph twice a step, once for y and once for the summaries; o
     The halves differ in two points. v1 keeps histograms in buckets that grow by a tenth (with their minimum and
     maximum), tf.summary in 30 of equal width. And v1 names a picture `input/picture/image` and a sound
     `input/tone/audio`, tf.summary `input/picture` and `input/tone`.
+See: https://www.tensorflow.org/tensorboard/get_started
 """
 
 if __name__ == "__main__":

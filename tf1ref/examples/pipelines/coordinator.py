@@ -8,6 +8,7 @@ Errata: S3 sleeps a second a round whatever happens; wait_for_stop ends the paus
     from numpy's one random state, so that another thread stops every time. Here each draws from its own state, and all
     wait for the end of the round: the same worker stops in the same round. S2 says that join reports the error of a
     thread. It does so only for threads that hand it over, as those under stop_on_exception do.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/Coordinator
 """
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ TF1: a queue is a node with state; enqueue and dequeue are ops, and one run can 
 Now: tf.queue.FIFOQueue is an object; inside tf.function its ops keep the order of the lines.
 Errata: S3 prints "1" for the third value, which is the op x + 1 of the dequeued 0. Both numbers are right.
     To dequeue from the source's queue before its init would wait for ever. Here a time-out shows it.
+See: https://www.tensorflow.org/api_docs/python/tf/queue/FIFOQueue
 """
 
 if __name__ == "__main__":

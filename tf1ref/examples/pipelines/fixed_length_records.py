@@ -7,6 +7,7 @@ Now: FixedLengthRecordDataset; the same decode_raw, slices and transpose inside 
 Errata: S1's links lead nowhere ("inputs()" is printed as "()"). S1 does not say what happens to bytes that are left
     over at the end of a file. The reader ignores them silently. The data set raises InvalidArgumentError, unless
     footer_bytes announces them.
+See: https://www.tensorflow.org/api_docs/python/tf/data/FixedLengthRecordDataset
 """
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ Errata: S2's read_and_decode and get_batch read in a session of their own while 
     capacity must be at least min_after_dequeue plus the batch.
     The order of a RandomShuffleQueue depends on how full it is, and so on the timing of threads. So one epoch of method
     1 is compared, sorted by label and pixels. Of method 2 every batch is compared.
+See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Errata: S3 stores "pixels", the length of a picture, in every record and prints 
     reads one-hot labels and takes their argmax again. It never stops or joins its threads. tostring() is tobytes() now.
     One reader keeps the order of the file, to the bit. Two readers enqueue in the order in which their threads get to
     it, and interleave has an order of its own. So one epoch is compared, sorted.
+See: https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
 
 if __name__ == "__main__":

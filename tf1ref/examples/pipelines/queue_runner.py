@@ -9,6 +9,7 @@ Errata: S3 stops while the queue is full of numbers that nobody takes. Here the 
     is out of range (count_up_to), which shows the orderly end. Five threads draw from one random op. It hands out its
     sequence one by one, but chance decides which thread enqueues first. The order may differ from run to run, but not
     the values, which are compared sorted. With one thread the order is the same, to the bit.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/QueueRunner
 """
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ Errata: match_filenames_once gives a resource variable now. string_input_produce
     records have come 250 times. With num_epochs it is closed before, and all records come out. The order of a
     RandomShuffleQueue depends on how full it is, and so on the timing of threads. Dataset.shuffle has random numbers of
     its own. So whole epochs are compared, sorted.
+See: https://www.tensorflow.org/guide/data
 """
 
 if __name__ == "__main__":

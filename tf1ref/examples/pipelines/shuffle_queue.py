@@ -7,6 +7,7 @@ Now: tf.queue.RandomShuffleQueue is the same kernel, and equal seeds take the el
     Dataset.shuffle hands out one of a buffer of its own and puts the next element in its place, with other random
     numbers: the same elements in another order. They are compared sorted.
 Errata: none; both sources name the class without a program. The mixing is as good as the queue is full.
+See: https://www.tensorflow.org/api_docs/python/tf/queue/RandomShuffleQueue
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Now: an argument of the function; a data set of files; from_tensor_slices, or a 
 Errata: S2 names the three without a program. What it shows, tfds.load inside a session with batches of 5, comes from
     tensorflow_datasets, which is eager. A constant lies in the GraphDef once for each use, and a GraphDef has 2 GB at
     most. A variable with trainable=False and collections=[] is fed once, and stays out of optimizer and checkpoint.
+See: https://www.tensorflow.org/guide/data
 """
 
 if __name__ == "__main__":

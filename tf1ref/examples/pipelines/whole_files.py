@@ -10,6 +10,7 @@ Errata: S0 ends on `except Exception`, which takes a missing file for the end as
     too: run raises OutOfRangeError, and only join raises NotFoundError, as `running` of tf1ref.data.queues does.
     string_input_producer shuffles each epoch by itself, and so does shuffle before repeat. Their random numbers differ,
     and so does the order. The contents of each epoch are compared, sorted.
+See: https://www.tensorflow.org/guide/data
 """
 
 if __name__ == "__main__":

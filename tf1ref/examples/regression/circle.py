@@ -8,6 +8,7 @@ Errata: S3 calls it five layers, and counts the input. Its second run prints the
     where relu has no gradient, and stayed 0 for ever. S3 sets no seed; with the one here the network learns. For a
     second run in one process S3 advises a new graph each time. This is right: a graph's collection keeps the penalties
     of earlier networks.
+See: Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, NIPS 1991
 """
 
 if __name__ == "__main__":

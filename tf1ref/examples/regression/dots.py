@@ -8,6 +8,7 @@ Errata: S4's loss is that of each epoch's last batch, 12 of the 300 points. It i
     function's one number over three columns. It draws w1 and w2 without seeds and predicts 3600 points one by one. Here
     a start has a seed, and one call answers for all points. Its comments speak of every 200 epochs and steps of .01,
     where the code has 20 and .1.
+See: Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, NIPS 1991
 """
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Now: three methods of one object; the variables are there as soon as it is.
 Errata: S3 prints the weights after training from another run than the loss and the prediction under them. With those
     weights the network predicts [1.32 .31 1.10 .18], and the loss is .246, not .036. Two layers without activations are
     one layer, so no start can go below .036, the least squares' loss. S3 seeds nothing; here every draw has a seed.
+See: Rumelhart et al., Learning Representations by Back-Propagating Errors, doi:10.1038/323533a0
 """
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Now: the same network as a tf.Module; tf.summary writes the scalar when its line
 Errata: S0 averages a sum (reduce_mean of a scalar). So its loss is the summed square error, and its rate .001 is as .5
     on the mean. This is kept: `loss` is the sum. S0 closes its session before it evaluates in it. It runs the network
     three times a step (train, summary, print); here one run fetches all of it.
+See: Cybenko, Approximation by Superpositions of a Sigmoidal Function, doi:10.1007/BF02551274
 """
 
 if __name__ == "__main__":

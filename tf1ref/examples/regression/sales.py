@@ -8,6 +8,7 @@ Errata: S3's formula has a = 10 on the side of too many, which contradicts its o
     misspells greater. It makes the loss of too few negative, without a lower bound. The right f(y, y_) is (y - y_) * 1
     above and (y_ - y) * 10 below. S3 imports RandomState alone and then calls np.random. It draws batches without a
     seed; here they have one. It fetches the weights in another run than the step; here one run fetches both.
+See: Koenker and Bassett, Regression Quantiles, doi:10.2307/1913643
 """
 
 if __name__ == "__main__":

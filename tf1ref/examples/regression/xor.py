@@ -5,6 +5,7 @@ TF1: both networks stand in one graph, under a scope each, and one run trains bo
 Now: one class, told whether it has a hidden layer; its variables carry the scope's name.
 Errata: none found. The notes show pictures of the two boundaries and no program. The points, the loss and the rate are
     this example's own. The four nodes and the rule (equal signs give 0, else 1) are S3's.
+See: Rumelhart et al., Learning Representations by Back-Propagating Errors, doi:10.1038/323533a0
 """
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Now: tf.where does the same; each loss is a method, each weight an object of one
 Errata: S4's custom losses are sums over 32 days, with a rate that fits a mean. Even at the end a step moves a weight by
     as much as .5, so the printed weights depend on the last step. This is kept: with S4's seed, rate and number of
     steps the weights are the same. S4 prints "after n steps" when n + 1 are done.
+See: Koenker and Bassett, Regression Quantiles, doi:10.2307/1913643
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Now: tf.train.load_checkpoint is the same reader; list_variables and load_variab
     own names are paths of attributes that end in .ATTRIBUTES/VARIABLE_VALUE.
 Errata: S3's reader lists v1_1 and v2_1, too, because its shell built the two variables twice in one graph. S2 prints a
     checkpoint with inspect_checkpoint, a hidden module; a reader shows the same.
+See: https://www.tensorflow.org/guide/checkpoint
 """
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Now: a concrete function's graph receives its variables as captured inputs. To f
     GFile stands where S3 and S0 read with FastGFile, which is deprecated and the same.
 Errata: S0 names the first variable "vl" (a letter for a digit). It asks for "add :0" with a space in it, which is not a
     name. The conversion takes the node, "add"; the import takes the tensor, "add:0".
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/graph_util/convert_variables_to_constants
 """
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Now: tf.summary.graph writes a graph among the summaries. A function over the va
 Errata: S0 parses a .pb into the default graph's own GraphDef. That works because the graph is empty then. Its lister
     reads import_graph_def's graph, but the nodes are in the file already. It never closes its FileWriter. What that has
     not flushed after two minutes is lost when the program ends before.
+See: https://www.tensorflow.org/tensorboard/graphs
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Now: a CheckpointManager writes the same file and restore_or_initialize() decide
 Errata: S2's loop numbers its checkpoints from 0 in every run, so a second run replaces those of the first, and the
     number says nothing about x. Here the step is a variable that is saved, too, and the second run continues counting.
     S2 adds 1.0 a step and saves all 100 steps: the five checkpoints that are kept are the last.
+See: https://www.tensorflow.org/guide/checkpoint
 """
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ TF1: a shadow variable is saved under the variable's name and /ExponentialMoving
 Now: averages and variables are saved by name with the Saver's own kernels (modules/checkpoints); which variable
     takes which name is the reader's choice.
 Errata: none. The average is .099999905 and not .1, because 1 - .99 is rounded in float32.
+See: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, doi:10.1137/0330046
 """
 
 if __name__ == "__main__":

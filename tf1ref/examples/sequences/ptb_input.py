@@ -5,6 +5,7 @@ TF1: ptb_producer keeps places in a queue that a thread fills; every run takes t
 Now: a dataset of places, mapped to slices; a loop takes them.
 Errata: S3 does not say where its reader comes from: it is in a clone of a repository on the path. Here it is the module
     tf1ref.legacy.models.rnn.ptb.reader, and the corpus may be a generated one.
+See: Marcus et al., Building a Large Annotated Corpus of English, https://aclanthology.org/J93-2004
 """
 
 if __name__ == "__main__":
@@ -24,9 +25,39 @@ STEPS = 3
 BATCH_SIZE = 4
 NUM_STEPS = 5
 
-# On the real corpus S3 prints 929589 words, the first ids 9970, 9971, 9972, 9974, 9975, and the batches of this
-# program. A test compares them where the corpus is there. The figures here hold for any corpus.
-EXPECTED = {"final/next_words": exactly(1.0), "final/goes_on": exactly(1.0)}
+# What S3 prints is of the real corpus. The last two hold for any.
+EXPECTED = {
+    "words": exactly(929589, real="ptb"),
+    "first": exactly([9970, 9971, 9972, 9974, 9975, 9976, 9980, 9981, 9982, 9983], real="ptb"),
+    "steps/x": exactly(
+        [
+            [[9970, 9971, 9972, 9974, 9975], [332, 7147, 328, 1452, 8595], [1969, 0, 98, 89, 2254], [3, 3, 2, 14, 24]],
+            [
+                [9976, 9980, 9981, 9982, 9983],
+                [59, 1569, 105, 2231, 1],
+                [0, 312, 1641, 4, 1063],
+                [198, 150, 2262, 10, 0],
+            ],
+            [[9984, 9986, 9987, 9988, 9989], [895, 1, 5574, 4, 618], [8, 713, 0, 264, 820], [507, 74, 2619, 0, 1]],
+        ],
+        real="ptb",
+    ),
+    "steps/y": exactly(
+        [
+            [[9971, 9972, 9974, 9975, 9976], [7147, 328, 1452, 8595, 59], [0, 98, 89, 2254, 0], [3, 2, 14, 24, 198]],
+            [
+                [9980, 9981, 9982, 9983, 9984],
+                [1569, 105, 2231, 1, 895],
+                [312, 1641, 4, 1063, 8],
+                [150, 2262, 10, 0, 507],
+            ],
+            [[9986, 9987, 9988, 9989, 9991], [1, 5574, 4, 618, 2], [713, 0, 264, 820, 2], [74, 2619, 0, 1, 8]],
+        ],
+        real="ptb",
+    ),
+    "final/next_words": exactly(1.0),
+    "final/goes_on": exactly(1.0),
+}
 
 
 def figures(trace):

@@ -6,6 +6,7 @@ Now: neither is left; both are a few lines around the sparse softmax cross entro
 Errata: S3 defines the weights w_2 and does not use them. With one step in the list they would not show in
     sequence_loss_by_example, which divides by what it multiplied with. In sequence_loss they weigh the mean, which for
     these numbers stays the same. Both are shown here, and weights that leave out steps.
+See: https://www.tensorflow.org/addons/api_docs/python/tfa/seq2seq/sequence_loss
 """
 
 if __name__ == "__main__":

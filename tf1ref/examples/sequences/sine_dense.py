@@ -5,6 +5,7 @@ TF1: model_fn(features, labels, mode) builds the graph of a mode and returns an 
 Now: one method for each mode; the loop around them is one's own.
 Errata: S3 groups the step and its count without an order; here minimize counts. S3 calls one dense layer a fully
     connected network. Without another layer or an activation it is linear regression again.
+See: https://www.tensorflow.org/guide/migrate/migrating_estimator
 """
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ TF1: an Estimator has a folder; train, evaluate and predict each build a graph o
 Now: one object with its variables; what an estimator hides is a loop, a mean of losses and a matmul.
 Errata: S3's loss of .0075 is the sum over a batch of 32. The mean over the examples beside it, .00023, is what the
     other three programs call loss. S3's gap of .01 is 100 / 9999, and its windows leave out the last one.
+See: https://www.tensorflow.org/guide/migrate/migrating_estimator
 """
 
 if __name__ == "__main__":

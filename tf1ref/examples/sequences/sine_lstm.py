@@ -6,6 +6,7 @@ Now: two cells in an RNN; the loss is a mean of squares.
 Errata: S3 makes ten values the ten features of one step. So the network never makes a second step, and its state has no
     effect. This is kept (sine_lstm_estimator has the same). S3's gap of .01 is 100 / 9999, and its windows leave out
     the last one. It draws batches without a seed.
+See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 
 if __name__ == "__main__":

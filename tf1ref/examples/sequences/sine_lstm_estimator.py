@@ -5,6 +5,7 @@ TF1: the model function has dynamic_rnn in it; contrib's optimize_loss keeps the
 Now: two cells in an RNN; the optimizer is an object, the count a variable of one's own.
 Errata: S3 makes ten values the ten features of one step. So the network never makes a second step, and its state has no
     effect. This is kept. S3's loss after training is that of one batch.
+See: Hochreiter and Schmidhuber, Long Short-Term Memory, doi:10.1162/neco.1997.9.8.1735
 """
 
 if __name__ == "__main__":

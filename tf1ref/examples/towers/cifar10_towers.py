@@ -7,6 +7,7 @@ Errata: S1 does not say what this computes. The towers' mean gradient is the gra
     do what one device does with an n-fold batch. (Each tower counts all penalties; the mean counts them once.) Here
     every step is checked against one device. Two trainings of 20 steps still diverge, because their sums round
     differently. The difference is 1e-7 at first; at a rate of 0.1 it grows to 3e-4 in the 20th step's loss.
+See: Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, arXiv:1404.5997
 """
 
 if __name__ == "__main__":

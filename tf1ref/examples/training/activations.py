@@ -6,6 +6,7 @@ Now: a GradientTape records the call and gives the derivative's values; the ops 
 Errata: S4 says that sigmoid's derivative stays below .25; it is .25 at 0. S4 gives relu and leaky relu the slope 1 at
     0. TensorFlow gives 0 and the leak there. S4 calls sigmoid's outputs whole numbers where it means positive ones. S3
     counts seven functions. TF 1.15 has more, leaky_relu, selu and swish among them.
+See: Glorot and Bengio, Understanding the Difficulty of Training Deep Networks, PMLR 9 (2010), 249-256
 """
 
 if __name__ == "__main__":

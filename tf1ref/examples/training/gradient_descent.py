@@ -5,6 +5,7 @@ TF1: the gradient and the update are ops of the graph; every Session.run([train,
 Now: the same step traced once by tf.function; the variable lives in Python, not in a session.
 Errata: S4's table writes the first gradient as 2*4+2; with w = 5 it is 2*5+2 = 12. The loss that it prints is the one
     before the update of the same line, the w is the one after it.
+See: Ruder, An Overview of Gradient Descent Optimization Algorithms, arXiv:1609.04747
 """
 
 if __name__ == "__main__":

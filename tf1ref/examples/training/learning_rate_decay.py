@@ -7,6 +7,7 @@ Errata: S3 stores the rate after the step, so its list shows the rate of the nex
     staircase its staircase=True changes nothing. S0's listing has a letter O for the zero of global_step. S4 prints the
     loss from before an update with the w from after it, as in gradient_descent. S4 computes its rate in Python and
     rounds it to float32 once. TF1 takes the power in float32, which gives the same six digits.
+See: Loshchilov and Hutter, SGDR (cosine decay with restarts), arXiv:1608.03983
 """
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Errata: S0's cross entropy lacks the minus in its formula. Its code averages ove
     result the loss. It is one number an example, and has to be averaged. S3's first softmax sums over axis 0, which is
     right for a vector and wrong for a batch. The second one does not subtract the largest logit, so exp overflows (from
     710 on in float64). S4 passes labels and logits by place. TF1 refuses that: they have to be named.
+See: https://www.tensorflow.org/api_docs/python/tf/compat/v1/losses
 """
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 Source: S4 2061-2285, S2 300-312
 TF1: minimize() adds one kernel a variable, and the slots it keeps; the same rule in plain ops stands beside it.
 Now: modules.optimizers apply the same kernels in a tf.function; tape.gradient gives what the rules start from.
-Errata: two of S4's formulas for Adagrad add g_t^2 t times for the sum of g_tau^2. Adam's has V_step-1 for V_t-1. No
-    rule has an epsilon: a first gradient of 0 gives 0 / 0. SGDM weighs the gradient by 1 - beta, TF1's Momentum by 1:
-    the rates differ by that factor (sgdm). S4 gives no first values; TF1's are 1 for RMSProp's V, 0.1 for Adagrad's.
-    Each time is of one run. S2's AdagradDAO is AdagradDA.
+Errata: S4's Adagrad twice adds g_t^2 t times for the sum of g_tau^2. Its Adam has V_step-1 for V_t-1. No rule has an
+    epsilon: a first gradient of 0 gives 0 / 0. SGDM weighs the gradient by 1 - beta, Momentum by 1, so the rates differ
+    (sgdm). No first values: TF1's are 1 for V, 0.1 in Adagrad. Times are of one run. S2's AdagradDAO is AdagradDA.
+See: Ruder, An Overview of Gradient Descent Optimization Algorithms, arXiv:1609.04747
 """
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Errata: S3 gives l1_l2_regularizer a share a of one and 1 - a of the other, and 
     takes two scales, and halves the squares. All three L2 formulas lack that half; S3's and S0's 7.5 has it. S0 calls
     the regularizer's result as ".(weights)", writes 12_regularizer with a one for the l, and its weights have three
     dimensions, because of one pair of brackets too many. It takes a mean of what is a sum already.
+See: Krogh and Hertz, A Simple Weight Decay Can Improve Generalization, NIPS 1991
 """
 
 if __name__ == "__main__":

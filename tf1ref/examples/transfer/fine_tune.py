@@ -9,6 +9,7 @@ Errata: S2 imports the graph and never restores it, so its weights would be rand
     exists only where fc7 is a convolution, and matmul then refuses fc7. Here fc7 is (n, 64) and its size is dimension
     1. S2 stops before the training op; the rates and steps are this program's own. S2's file vgg.meta does not come
     with it. Here it is a small network of the project's own, trained on CIFAR-10.
+See: Yosinski et al., How Transferable Are Features in Deep Neural Networks?, arXiv:1411.1792
 """
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ Errata: S0's body is Inception v3, whose file does not come with it. Here it is 
     pictures (3670), the number of features and the order of the classes. Its comment says .96 every 100 steps for what
     is .7 every 1000. leaky_relu on the last layer is S0's; it is kept, because S0 asks for its tensor. The three
     shuffles "with the same state" set the state to what it already is.
+See: Szegedy et al., Rethinking the Inception Architecture, arXiv:1512.00567
 """
 
 if __name__ == "__main__":
