@@ -3,6 +3,14 @@
 import tensorflow.compat.v1 as v1
 from tensorflow.python.ops import metrics_impl
 
+from tf1ref.legacy.contrib.metrics._curves import (
+    auc_using_histogram,
+    cohen_kappa,
+    precision_at_recall,
+    precision_recall_at_equal_thresholds,
+    recall_at_precision,
+    streaming_curve_points,
+)
 from tf1ref.legacy.contrib.metrics._own import (
     accuracy,
     count,
@@ -17,9 +25,10 @@ from tf1ref.legacy.contrib.metrics._own import (
 from tf1ref.legacy.contrib.metrics._pairs import streaming_covariance, streaming_pearson_correlation
 
 __all__ = [
-    "accuracy", "aggregate_metric_map", "aggregate_metrics", "confusion_matrix", "count", "f1_score", "set_difference",
-    "set_intersection", "set_size", "set_union", "sparse_recall_at_top_k", "streaming_accuracy", "streaming_auc",
-    "streaming_concat", "streaming_covariance", "streaming_false_negative_rate",
+    "accuracy", "aggregate_metric_map", "aggregate_metrics", "auc_using_histogram", "cohen_kappa", "confusion_matrix",
+    "count", "f1_score", "precision_at_recall", "precision_recall_at_equal_thresholds", "recall_at_precision",
+    "set_difference", "set_intersection", "set_size", "set_union", "sparse_recall_at_top_k", "streaming_accuracy", "streaming_auc",
+    "streaming_concat", "streaming_covariance", "streaming_curve_points", "streaming_false_negative_rate",
     "streaming_false_negative_rate_at_thresholds", "streaming_false_negatives",
     "streaming_false_negatives_at_thresholds", "streaming_false_positive_rate",
     "streaming_false_positive_rate_at_thresholds", "streaming_false_positives",
@@ -43,7 +52,7 @@ streaming_percentage_less = v1.metrics.percentage_below
 
 def confusion_matrix(labels, predictions, num_classes=None, dtype=v1.int32, name=None, weights=None):
     """Returns [num_classes, num_classes]: how often each label (row) was predicted as each class (column)."""
-    return v1.confusion_matrix(labels, predictions, num_classes, weights, dtype, name)
+    return v1.confusion_matrix(labels, predictions, num_classes, dtype, name, weights)
 
 
 def aggregate_metrics(*value_update_tuples):
@@ -77,12 +86,29 @@ def _swapped(metric, name=None):
     return streaming
 
 
+def _counted(kind, name):
+    """Returns the streaming_ form of a count at thresholds. Its variable lies in the scope of the program."""
+
+    def streaming(predictions, labels, thresholds, weights=None):
+        labels, predictions = _tensor(labels), _tensor(predictions)
+        values, updates = metrics_impl._confusion_matrix_at_thresholds(
+            labels, predictions, thresholds, weights, includes=(kind,)
+        )
+        return values[kind], updates[kind]
+
+    streaming.__name__ = streaming.__qualname__ = f"streaming_{name}_at_thresholds"
+    streaming.__doc__ = f"tf.metrics.{name}_at_thresholds with the predictions first."
+    return streaming
+
+
+streaming_false_negatives_at_thresholds = _counted("fn", "false_negatives")
+streaming_false_positives_at_thresholds = _counted("fp", "false_positives")
+streaming_true_negatives_at_thresholds = _counted("tn", "true_negatives")
+streaming_true_positives_at_thresholds = _counted("tp", "true_positives")
 streaming_accuracy = _swapped(v1.metrics.accuracy)
 streaming_auc = _swapped(v1.metrics.auc)
 streaming_false_negatives = _swapped(v1.metrics.false_negatives)
-streaming_false_negatives_at_thresholds = _swapped(v1.metrics.false_negatives_at_thresholds)
 streaming_false_positives = _swapped(v1.metrics.false_positives)
-streaming_false_positives_at_thresholds = _swapped(v1.metrics.false_positives_at_thresholds)
 streaming_mean_absolute_error = _swapped(v1.metrics.mean_absolute_error)
 streaming_mean_cosine_distance = _swapped(v1.metrics.mean_cosine_distance)
 streaming_mean_iou = _swapped(v1.metrics.mean_iou)
@@ -101,9 +127,7 @@ streaming_sparse_precision_at_k = _swapped(v1.metrics.precision_at_k, "sparse_pr
 streaming_sparse_recall_at_k = _swapped(v1.metrics.recall_at_k, "sparse_recall_at_k")
 streaming_specificity_at_sensitivity = _swapped(v1.metrics.specificity_at_sensitivity)
 streaming_true_negatives = _swapped(v1.metrics.true_negatives)
-streaming_true_negatives_at_thresholds = _swapped(v1.metrics.true_negatives_at_thresholds)
 streaming_true_positives = _swapped(v1.metrics.true_positives)
-streaming_true_positives_at_thresholds = _swapped(v1.metrics.true_positives_at_thresholds)
 
 
 def streaming_sparse_precision_at_top_k(top_k_predictions, labels, class_id=None, weights=None, **kwargs):

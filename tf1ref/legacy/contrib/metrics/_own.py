@@ -162,7 +162,8 @@ def streaming_concat(
                 [v1.minimum(v1.shape(joined)[i], max_size) if i == axis else -1 for i in range(rank)],
             )  # fmt: skip
         update = kept.assign(joined, read_value=False)
-        with v1.control_dependencies([update]):
+        size = metrics_impl.metric_variable([], v1.int32, name="size")
+        with v1.control_dependencies([update, v1.assign(size, v1.shape(joined)[axis])]):
             update = kept.read_value()
         value = kept.read_value()
         value.set_shape(shape)
