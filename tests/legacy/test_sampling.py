@@ -81,6 +81,21 @@ def test_a_class_that_is_wanted_and_never_comes():
         drawn(build, 1)
 
 
+def test_what_stratified_sample_refuses():
+    data, label = [np.zeros([2, 1])], [1, 2]
+    with v1.Graph().as_default():
+        for tensors, labels, target, init in (
+            (data, 1, [0.5, 0.5], None), (data, [1, 2, 1], [0.5, 0.5], None), (data, label, 1.0, None),
+            (data, label, [0.5, 0.5], [0.2, 0.3, 0.5]),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match="(?i)shape|rank"):
+                training.stratified_sample(tensors, labels, target, 4, init, enqueue_many=True)
+        with pytest.raises(TypeError, match="list of tensors"):
+            training.stratified_sample(v1.zeros([2, 1]), label, [0.5, 0.5], 4, enqueue_many=True)
+    with pytest.raises(v1.errors.OpError):
+        drawn(lambda: training.stratified_sample([an_example()[0]], an_example()[1], [0.5, 0.2, 0.2], 4)[1:], 1)
+
+
 def test_rejection_keeps_what_the_function_likes():
     def build():
         return training.rejection_sample(

@@ -14,23 +14,39 @@ def stratified_sample(
     labels: class numbers, a scalar, or [n] with enqueue_many, as the first axis of each of `tensors`. target_probs,
     init_probs: [classes]; the second is how often the classes come in the data. None: it is counted while the data
     are read. An example of class c is kept with the probability r[c] / max(r), where r = target_probs / init_probs. Two
-    queues with runners do this. Raises InvalidArgumentError while running, for a class that is wanted and never comes.
+    queues with runners do this. Raises TypeError for a tensor in place of a list of them, ValueError for shapes that do
+    not fit, and InvalidArgumentError while running, for a class that is wanted and never comes.
     """
+    if isinstance(tensors, v1.Tensor):
+        raise TypeError(f"tensors must be a list of tensors, not {tensors}")
     tensors = list(tensors)
     with v1.name_scope(name, "stratified_sample", [*tensors, labels]):
         *tensors, labels = _as_batch([*tensors, labels], enqueue_many)
         target = v1.convert_to_tensor(target_probs, dtype=v1.float32)
+        _check(tensors, labels, target, init_probs)
         classes = target.shape.num_elements()
         init = _counted(labels, classes) if init_probs is None else v1.convert_to_tensor(init_probs, dtype=v1.float32)
         message = "All classes with zero initial probability must also have zero target probability: "
         known = v1.Assert(v1.reduce_all((init > 0) | v1.equal(target, 0)), [message, init, target])
-        with v1.control_dependencies([known]):
+        one = v1.assert_near(v1.reduce_sum(target), 1.0, message="The sum of target_probs must be 1.")
+        with v1.control_dependencies([known, one, v1.assert_non_negative(target)]):
             accept = acceptance(init, target)
         *batches, labels = _accepted(
             [*tensors, labels], lambda values: v1.gather(accept, values[-1]), batch_size, threads_per_queue,
             queue_capacity, threads_per_queue,
         )  # fmt: skip
         return batches, labels
+
+
+def _check(tensors, labels, target, init):
+    """Raises ValueError where what is known of the shapes does not fit."""
+    labels.shape.assert_has_rank(1)
+    for tensor in tensors:
+        tensor.shape.with_rank_at_least(1)[:1].assert_is_compatible_with(labels.shape)
+    target.shape.assert_has_rank(1)
+    target.shape.assert_is_fully_defined()
+    if init is not None:
+        v1.convert_to_tensor(init, dtype=v1.float32).shape.assert_is_compatible_with(target.shape)
 
 
 def rejection_sample(
