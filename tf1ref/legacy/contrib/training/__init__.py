@@ -33,8 +33,8 @@ from tf1ref.legacy.contrib.training._strategies import (
 __all__ = [
     "GreedyLoadBalancingStrategy", "HParams", "NextQueuedSequenceBatch", "RandomStrategy",
     "SequenceQueueingStateSaver", "StopAfterNEvalsHook", "SummaryAtEndHook",
-    "add_gradients_summaries", "batch_sequences_with_states", "bucket", "bucket_by_sequence_length", "byte_size_load_fn",
-    "checkpoints_iterator", "clip_gradient_norms", "clip_gradient_norms_fn",
+    "add_gradients_summaries", "batch_sequences_with_states", "bucket", "bucket_by_sequence_length",
+    "byte_size_load_fn", "checkpoints_iterator", "clip_gradient_norms", "clip_gradient_norms_fn",
     "create_train_op", "evaluate_once", "evaluate_repeatedly", "get_or_create_eval_step", "multiply_gradients",
     "parse_values", "rejection_sample", "resample_at_rate", "stratified_sample", "train", "wait_for_new_checkpoint",
     "weighted_resample",
