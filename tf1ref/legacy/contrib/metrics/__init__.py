@@ -27,7 +27,8 @@ from tf1ref.legacy.contrib.metrics._pairs import streaming_covariance, streaming
 __all__ = [
     "accuracy", "aggregate_metric_map", "aggregate_metrics", "auc_using_histogram", "cohen_kappa", "confusion_matrix",
     "count", "f1_score", "precision_at_recall", "precision_recall_at_equal_thresholds", "recall_at_precision",
-    "set_difference", "set_intersection", "set_size", "set_union", "sparse_recall_at_top_k", "streaming_accuracy", "streaming_auc",
+    "set_difference", "set_intersection", "set_size", "set_union", "sparse_recall_at_top_k", "streaming_accuracy",
+    "streaming_auc",
     "streaming_concat", "streaming_covariance", "streaming_curve_points", "streaming_false_negative_rate",
     "streaming_false_negative_rate_at_thresholds", "streaming_false_negatives",
     "streaming_false_negatives_at_thresholds", "streaming_false_positive_rate",
