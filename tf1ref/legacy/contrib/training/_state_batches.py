@@ -25,9 +25,10 @@ def batch_sequences_with_states(
 ):
     """Returns the NextQueuedSequenceBatch of a SequenceQueueingStateSaver that queue runners fill.
 
-    The arguments are as there. Sequences and context may be sparse, too. pad: fills sequences up to a multiple of
-    num_unroll; then input_length may be None, for all steps that there are. make_keys_unique: adds a random number to
-    each key, so that an example may come twice. Raises TypeError or ValueError for arguments that do not fit.
+    The arguments are as there. Sequences and context may be sparse, too. With `pad`, sequences are filled up to a
+    multiple of num_unroll. Then input_length may be None, for all steps that there are. With make_keys_unique, each
+    key gets a random number, so that an example may come twice. Raises TypeError or ValueError for arguments that do
+    not fit.
     """
     tensors = [*input_sequences.values(), *input_context.values(), *initial_states.values()]
     with v1.name_scope(name, "batch_sequences_with_states", tensors):

@@ -18,9 +18,9 @@ class SequenceQueueingStateSaver:
     """Splits examples into segments of num_unroll steps, and batches segments of different examples.
 
     input_length, input_key: int32 and string scalars. input_sequences: {name: [padded_length, ...]}, padded_length is
-    a multiple of num_unroll. input_context, initial_states: {name: tensor} of known shapes. Run `prefetch_op`, mostly
-    in a QueueRunner, to put in one example; `next_batch` is what comes out. capacity: the number of examples that are
-    inside at once, None for any number. allow_small_batch: the last batches, after close(), may be smaller. Raises
+    a multiple of num_unroll. input_context, initial_states: {name: tensor} of known shapes. Each run of
+    `prefetch_op`, mostly in a QueueRunner, puts in one example. What comes out is `next_batch`. At most `capacity`
+    examples are inside at once; None is any number. With allow_small_batch the last batches may be smaller. Raises
     TypeError or ValueError for names, types and shapes that do not fit, InvalidArgumentError while it runs.
     """
 
