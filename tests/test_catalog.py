@@ -40,6 +40,22 @@ def test_constants_come_first_and_each_half_speaks_its_own_language(name):
     assert set(spoken) == {"v1", "tf"}
 
 
+def helpers(path):
+    """The files beside `path` that it imports: modules of an example that are none themselves."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tf1ref.examples"):
+            folder = catalog.FOLDER.joinpath(*node.module.split(".")[2:])
+            found |= {folder.with_suffix(".py"), *(folder / f"{alias.name}.py" for alias in node.names)}
+    return {each for each in found if each.is_file() and each.name.startswith("_") and each.stem != "__init__"}
+
+
+@each_example
+def test_a_reader_finds_every_helper_in_the_examples_own_imports(name):
+    direct = helpers(EXAMPLES[name].path)
+    assert {deeper for helper in direct for deeper in helpers(helper)} <= direct
+
+
 @each_example
 def test_no_global_switch_and_no_long_file_or_function(name):
     text = EXAMPLES[name].path.read_text()

@@ -14,7 +14,6 @@ from tf1ref.artifacts.graph import effects, graphs, parts
 from tf1ref.data import features, folders
 from tf1ref.data.formats import class_folders
 from tf1ref.errors import InputError
-from tf1ref.examples.transfer import _body
 
 DECODED = ("JPEG", "MPO", "PNG", "GIF")  # Pillow's names of the formats that DecodeJpeg reads
 
@@ -35,15 +34,14 @@ class Body(NamedTuple):
     maker: bytes
 
 
-def body(path, jpeg, bottleneck, folder):
+def body(path, jpeg, bottleneck):
     """Returns the Body of a frozen .pb, from tensor `jpeg` to tensor `bottleneck`.
 
-    path: "" takes the project's own graph, in `folder`.
     `jpeg` takes a JPEG's bytes, or pictures as floats (1, height, width, 3). Raises InputError for a file that is not a
     frozen graph, and for a tensor that does not exist (with the nearest names) or cannot be used.
     Raises it also for a graph whose ops do more than compute.
     """
-    path = Path(path or _body.paths(folder)[0])
+    path = Path(path)
     graph_def = _read(path)
     names = [graphs.Graph(graph_def, path).tensors(name)[0] for name in (jpeg, bottleneck)]
     part = parts.Part(graph_def, names[1:], str(path))

@@ -28,7 +28,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 from tf1ref.catalog.figures import at_least, exactly
-from tf1ref.examples.transfer import _function, _inputs, _session
+from tf1ref.examples.transfer import _body, _function, _inputs, _session
 from tf1ref.modules import optimizers
 
 SEED = 1
@@ -66,7 +66,7 @@ EXPECTED = {
 def prepare(folder):
     """Returns (Body, Pictures, lists, where features are kept), all checked before anything is computed."""
     cache = CACHE_DIR or os.path.join(folder, "bottleneck")
-    body = _inputs.body(MODEL_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, cache)
+    body = _inputs.body(MODEL_FILE or _body.paths(cache)[0], JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME)
     found = _inputs.pictures(INPUT_DATA, folder)
     if PICTURE:
         _inputs.labelled(PICTURE, "")
@@ -98,7 +98,7 @@ def build_graph(body=None, n_classes=5):
     """Adds the frozen body and the new layer twice: on kept features, to train it, and on the body's own."""
     if body is None:
         with tempfile.TemporaryDirectory() as scratch:
-            body = _inputs.body(MODEL_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, scratch)
+            body = _inputs.body(MODEL_FILE or _body.paths(scratch)[0], JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME)
     jpeg, bottleneck = _session.add_body(body, INPUT_MEAN, INPUT_STD)
     bottleneck_input = v1.placeholder(v1.float32, [None, body.size], name="BottleneckInputPlaceholder")
     ground_truth_input = v1.placeholder(v1.float32, [None, n_classes], name="GroundTruthInput")

@@ -28,7 +28,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 from tf1ref.catalog.figures import at_least
-from tf1ref.examples.transfer import _function, _inputs, _session
+from tf1ref.examples.transfer import _body, _function, _inputs, _session
 from tf1ref.modules import checkpoints, optimizers, schedules
 
 SEED = 1
@@ -69,7 +69,8 @@ def prepare(folder):
     All of them are checked before anything is computed.
     """
     cache = CACHE_DIR or os.path.join(folder, "bottleneck")
-    body = _inputs.body(INCEPTION_V3_PB_FILE, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME, cache)
+    path = INCEPTION_V3_PB_FILE or _body.paths(cache)[0]
+    body = _inputs.body(path, JPEG_DATA_TENSOR_NAME, BOTTLENECK_TENSOR_NAME)
     found = _inputs.pictures(IMG_FILE, folder)
     chosen = _inputs.lists(found, VALIDATION_PERCENTAGE, TEST_PERCENTAGE)
     picture = PICTURE or found.paths[chosen["testing"][0]]
