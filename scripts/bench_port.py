@@ -6,11 +6,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from bench import Contest
 
 SUBJECT = """\
-A script's own step (feeds, fetches the loss), and the step of its port by tf1ref port: same weights, same batches.
+A script's own step (feeds arrays, fetches the loss), and the step of its port by tf1ref port: same weights, same batch,
+as arrays and as tensors that were made before, as a loop over tf.data has them.
 Seconds to port inception_v3, frozen: reading, writing, and the proof in a process of its own."""
 HEAD = """
 import numpy as np
@@ -55,7 +57,7 @@ def contests():
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "script.py"
             script.write_text(HEAD + model + TRAIN + TAIL)
-            ways = {"session": session_way(script, steps), "port": port_way(script, steps)}
+            ways = {"session": session_way(script, steps), **port_ways(script, steps)}
         yield Contest(name, "steps/s", "session", ways)
     with tempfile.TemporaryDirectory() as folder:
         path = inception(Path(folder))
@@ -84,8 +86,8 @@ def session_way(script, steps):
     return lambda: rate(lambda: sess.run(fetches, run.feeds), steps)
 
 
-def port_way(script, steps):
-    """The way of the port of `script`."""
+def port_ways(script, steps):
+    """The ways of the port of `script`: given arrays, and given tensors."""
     from tf1ref.port.program import programs
 
     folder = script.parent / "port"
@@ -99,7 +101,11 @@ def port_way(script, steps):
         trainer, (_, batch) = train.Trainer(), next(train.recorded())
     finally:
         sys.path.remove(str(folder))
-    return lambda: rate(lambda: trainer.step(**batch)["loss"].numpy(), steps)
+    tensors = {word: tf.constant(value) for word, value in batch.items()}
+    return {
+        "port": lambda: rate(lambda: trainer.step(**batch)["loss"].numpy(), steps),
+        "port, tensors": lambda: rate(lambda: trainer.step(**tensors)["loss"].numpy(), steps),
+    }
 
 
 def inception(folder):

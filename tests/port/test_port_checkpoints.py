@@ -4,6 +4,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf1ref.port.program import programs
 
@@ -51,6 +52,8 @@ def test_each_reads_the_other_s(words, quick_program, keras_python, tmp_path, lo
     programs.port_program(str(tmp_path / "program.py"), tmp_path / "out", words, steps=3)
     formatted(tmp_path / "out")
     trainer = loaded(tmp_path / "out", "test_port").train.Trainer()
+    # A tf.function would look for the concrete function in each call.
+    assert isinstance(trainer.step, tf.types.experimental.ConcreteFunction)
     assert set(trainer.saved()) == {
         "layer/weights",
         "b",
