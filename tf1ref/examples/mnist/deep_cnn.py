@@ -30,6 +30,7 @@ from tf1ref import console
 from tf1ref.catalog.figures import at_least
 from tf1ref.data import mnist
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 1
 STEPS = 20000  # S1: 12001
@@ -126,7 +127,7 @@ def build_graph():
         "y": y_conv,
         "entropy": entropy,
         "train_step": train_step,
-        "gradients": {f"gradient/{v.op.name}": gradient for gradient, v in gradients},
+        "gradients": {v.op.name: gradient for gradient, v in gradients},
         "accuracy": accuracy,
         "summary": v1.summary.merge_all(),
         "variables": variables,
@@ -136,12 +137,9 @@ def build_graph():
     }
 
 
-def train_graph(sess, graph, data, steps, folder):
-    """Trains in `sess`. After every tenth step, from 0 on, another run makes the summaries.
-
-    Returns its part of the trace.
-    """
-    losses, accuracies, trace = [], [], {}
+def train_graph(sess, graph, data, steps, folder, trace):
+    """Trains in `sess`. After every tenth step, from 0 on, another run makes the summaries."""
+    accuracies = trace["training_accuracy"] = []
     writer = v1.summary.FileWriter(folder, sess.graph)
     bar = console.steps(steps)
     for step in bar:
@@ -149,15 +147,14 @@ def train_graph(sess, graph, data, steps, folder):
         feed = {graph["x"]: xs, graph["y_"]: ys, graph["keep_prob"]: KEEP_PROB}
         fetches = [graph["train_step"], graph["entropy"], {} if step else graph["gradients"]]
         _, loss, first = sess.run(fetches, feed)
-        losses.append(loss)
-        trace.update(first)
+        trace.step(loss=loss)
+        trace.gradients(first)
         if step % SUMMARY_EVERY == 0:
             writer.add_summary(sess.run(graph["summary"], feed), step)
         if step % REPORT_EVERY == 0:
             accuracies.append(sess.run(graph["accuracy"], {**feed, graph["keep_prob"]: 1.0}))
-        bar.show(loss=losses[-1], training_accuracy=accuracies[-1])
+        bar.show(loss=loss, training_accuracy=accuracies[-1])
     writer.close()
-    return {**trace, "steps/loss": np.array(losses), "training_accuracy": np.array(accuracies)}
 
 
 def run_graph(steps=STEPS, out=None):
@@ -165,19 +162,19 @@ def run_graph(steps=STEPS, out=None):
 
     None takes a temporary folder.
     """
-    data = mnist.read_data_sets(one_hot=True, seed=SEED)
+    data, trace = mnist.read_data_sets(one_hot=True, seed=SEED), Trace()
     with v1.Graph().as_default(), v1.Session() as sess, tempfile.TemporaryDirectory() as scratch:
         v1.set_random_seed(SEED)
         graph = build_graph()
         sess.run(v1.global_variables_initializer())
-        trace = {f"initial/{k}": v for k, v in sess.run(graph["variables"]).items()}
-        trace.update(train_graph(sess, graph, data.train, steps, out or scratch))
+        trace.initial(sess.run(graph["variables"]))
+        train_graph(sess, graph, data.train, steps, out or scratch, trace)
         x, y_, keep_prob = graph["x"], graph["y_"], graph["keep_prob"]
         feeds = ({x: xs, y_: ys, keep_prob: 1.0} for xs, ys in parts(data.test))
-        trace["final/test_accuracy"] = np.mean([sess.run(graph["accuracy"], feed) for feed in feeds])
-        trace.update({f"slots/{k}": v for k, v in sess.run(graph["slots"]).items()})
-        trace.update({f"final/{k}": v for k, v in sess.run(graph["variables"]).items()})
-    return trace
+        trace.final({"test_accuracy": np.mean([sess.run(graph["accuracy"], feed) for feed in feeds])})
+        trace.slots(sess.run(graph["slots"]))
+        trace.final(sess.run(graph["variables"]))
+    return trace.arrays()
 
 
 class DeepCNN(tf.Module):
@@ -243,9 +240,9 @@ class DeepCNN(tf.Module):
             tf.summary.histogram(f"b_{name}", b, step)
 
 
-def train_function(model, data, steps, folder):
-    """Runs the same loop. Returns losses and accuracies."""
-    losses, accuracies, trace = [], [], {}
+def train_function(model, data, steps, folder, trace):
+    """Runs the same loop."""
+    accuracies = trace["training_accuracy"] = []
     bar = console.steps(steps)
     with tf.summary.create_file_writer(os.fspath(folder)).as_default():
         tf.summary.graph(model.run.get_concrete_function().graph)
@@ -253,28 +250,27 @@ def train_function(model, data, steps, folder):
             xs, ys = data.next_batch(BATCH_SIZE)
             xs, ys = tf.constant(xs), tf.constant(ys, tf.float32)
             loss, _, gradients = model.run(xs, ys, KEEP_PROB, True)
-            losses.append(loss.numpy())
+            trace.step(loss=loss)
             if step == 0:
-                trace = {f"gradient/{v.name.partition(':')[0]}": g.numpy() for v, g in zip(model.all, gradients)}
+                trace.gradients({v.name.partition(":")[0]: g for v, g in zip(model.all, gradients)})
             if step % SUMMARY_EVERY == 0:
                 model.summarize(model.run(xs, ys, KEEP_PROB, False)[0], step)
             if step % REPORT_EVERY == 0:
                 accuracies.append(model.run(xs, ys, 1.0, False)[1].numpy())
-            bar.show(loss=losses[-1], training_accuracy=accuracies[-1])
-    return {**trace, "steps/loss": np.array(losses), "training_accuracy": np.array(accuracies)}
+            bar.show(loss=loss, training_accuracy=accuracies[-1])
 
 
 def run_function(steps=STEPS, out=None):
     """One function with four arguments replaces the graph's two placeholders and the choice of fetches."""
     tf.random.set_seed(SEED)
     data = mnist.read_data_sets(one_hot=True, seed=SEED)
-    model = DeepCNN()
+    model, trace = DeepCNN(), Trace()
     variables = {v.name.partition(":")[0]: v for v in model.all}
-    trace = {f"initial/{k}": v.numpy() for k, v in variables.items()}
+    trace.initial(variables)
     with tempfile.TemporaryDirectory() as scratch:
-        trace.update(train_function(model, data.train, steps, out or scratch))
+        train_function(model, data.train, steps, out or scratch, trace)
     pairs = ((tf.constant(xs), tf.constant(ys, tf.float32)) for xs, ys in parts(data.test))
-    trace["final/test_accuracy"] = np.mean([model.run(xs, ys, 1.0, False)[1].numpy() for xs, ys in pairs])
-    trace.update({f"slots/{k}": v.numpy() for k, v in model.optimizer.slots.items()})
-    trace.update({f"final/{k}": v.numpy() for k, v in variables.items()})
-    return trace
+    trace.final({"test_accuracy": np.mean([model.run(xs, ys, 1.0, False)[1].numpy() for xs, ys in pairs])})
+    trace.slots(model.optimizer.slots)
+    trace.final(variables)
+    return trace.arrays()

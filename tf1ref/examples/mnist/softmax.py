@@ -15,7 +15,6 @@ if __name__ == "__main__":
 
     run_file(__file__)
 
-import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
@@ -23,6 +22,7 @@ from tf1ref import console
 from tf1ref.catalog.figures import about
 from tf1ref.data import mnist
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 1
 STEPS = 1000
@@ -77,30 +77,28 @@ def build_graph(variant="mean"):
 
 def run_graph(steps=STEPS):
     """The session owns W and b; a batch enters through feed_dict at every run."""
-    trace = {}
+    trace = Trace()
     for variant in VARIANTS:
         data = mnist.read_data_sets(one_hot=True, seed=SEED)
         with v1.Graph().as_default(), v1.Session() as sess:
             graph = build_graph(variant)
             sess.run(v1.global_variables_initializer())
-            trace[f"initial/{variant}/W"] = sess.run(graph["W"])
-            losses = []
+            trace.initial({f"{variant}/W": sess.run(graph["W"])})
             bar = console.steps(steps)
             for step in bar:
                 xs, ys = data.train.next_batch(BATCH_SIZE)
                 feed = {graph["x"]: xs, graph["y_"]: ys}
                 if step == 0:
                     dW, db = sess.run(graph["gradients"], feed_dict=feed)
-                    trace[f"gradient/{variant}/W"], trace[f"gradient/{variant}/b"] = dW, db
+                    trace.gradients({f"{variant}/W": dW, f"{variant}/b": db})
                 _, loss = sess.run([graph["train_step"], graph["loss"]], feed_dict=feed)
-                losses.append(loss)
+                trace.step(**{f"{variant}/loss": loss})
                 bar.show(loss=loss)
-            trace[f"steps/{variant}/loss"] = np.array(losses)
             test = {graph["x"]: data.test.images, graph["y_"]: data.test.labels}
-            trace[f"final/{variant}/test_accuracy"] = sess.run(graph["accuracy"], feed_dict=test)
-            trace[f"final/{variant}/W"], trace[f"final/{variant}/b"] = sess.run([graph["W"], graph["b"]])
-            trace.update({f"slots/{variant}/{k}": v for k, v in sess.run(graph["slots"]).items()})
-    return trace
+            accuracy, W, b = sess.run([graph["accuracy"], graph["W"], graph["b"]], feed_dict=test)
+            trace.final({f"{variant}/test_accuracy": accuracy, f"{variant}/W": W, f"{variant}/b": b})
+            trace.slots({f"{variant}/{k}": v for k, v in sess.run(graph["slots"]).items()})
+    return trace.arrays()
 
 
 class Model(tf.Module):
@@ -158,25 +156,23 @@ class Model(tf.Module):
 
 def run_function(steps=STEPS):
     """The batch is an argument. float32 is stated here; in the graph a placeholder stated it."""
-    trace = {}
+    trace = Trace()
     for variant in VARIANTS:
         data = mnist.read_data_sets(one_hot=True, seed=SEED)
         model = Model(variant)
-        trace[f"initial/{variant}/W"] = model.W.numpy()
-        losses = []
+        trace.initial({f"{variant}/W": model.W})
         bar = console.steps(steps)
         for step in bar:
             xs, ys = data.train.next_batch(BATCH_SIZE)
             xs, ys = tf.constant(xs), tf.constant(ys, tf.float32)
             if step == 0:
                 dW, db = model.gradients(xs, ys)
-                trace[f"gradient/{variant}/W"], trace[f"gradient/{variant}/b"] = dW.numpy(), db.numpy()
-            losses.append(model.train_step(xs, ys).numpy())
-            bar.show(loss=losses[-1])
-        trace[f"steps/{variant}/loss"] = np.array(losses)
+                trace.gradients({f"{variant}/W": dW, f"{variant}/b": db})
+            loss = model.train_step(xs, ys)
+            trace.step(**{f"{variant}/loss": loss})
+            bar.show(loss=loss)
         test = tf.constant(data.test.images), tf.constant(data.test.labels, tf.float32)
-        trace[f"final/{variant}/test_accuracy"] = model.accuracy(*test).numpy()
-        trace[f"final/{variant}/W"], trace[f"final/{variant}/b"] = model.W.numpy(), model.b.numpy()
-        slots = model.optimizer.variables_by_name()
-        trace.update({f"slots/{variant}/{k}": v.numpy() for k, v in slots.items()})
-    return trace
+        reached = {"test_accuracy": model.accuracy(*test), "W": model.W, "b": model.b}
+        trace.final({f"{variant}/{k}": v for k, v in reached.items()})
+        trace.slots({f"{variant}/{k}": v for k, v in model.optimizer.variables_by_name().items()})
+    return trace.arrays()

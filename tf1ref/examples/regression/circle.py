@@ -25,6 +25,7 @@ from tf1ref.catalog.figures import at_least, at_most
 from tf1ref.examples.regression import _plots
 from tf1ref.legacy.contrib.layers import l2_regularizer
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 1
 DATA_SEED = 0
@@ -110,7 +111,7 @@ def build_graph():
 def run_graph(steps=STEPS):
     """Each session is initialized by itself. With the seeds of one graph, both start with the same weights."""
     x, y = points()
-    losses, trace = [], {}
+    trace = Trace()
     with v1.Graph().as_default():
         v1.set_random_seed(SEED)
         graph = build_graph()
@@ -121,21 +122,21 @@ def run_graph(steps=STEPS):
             sessions = dict(zip(NAMES, (plain, regularized)))
             for name, sess in sessions.items():
                 sess.run(initialize)
-                trace.update({f"initial/{name}/{k}": v for k, v in sess.run(variables).items()})
+                trace.initial({f"{name}/{k}": v for k, v in sess.run(variables).items()})
                 first = sess.run(graph["gradients"][name], feed)
-                trace.update({f"gradient/{name}/{k}": v for k, v in first.items()})
+                trace.gradients({f"{name}/{k}": v for k, v in first.items()})
             fetches = {name: [graph["train"][name], graph["loss"][name]] for name in NAMES}
             bar = console.steps(steps)
             for _ in bar:
-                losses.append([sess.run(fetches[name], feed)[1] for name, sess in sessions.items()])
-                bar.show(**dict(zip(NAMES, losses[-1])))
+                losses = [sess.run(fetches[name], feed)[1] for name, sess in sessions.items()]
+                trace.step(loss=losses)
+                bar.show(**dict(zip(NAMES, losses)))
             for name, sess in sessions.items():
-                trace.update({f"final/{name}/{k}": v for k, v in sess.run(variables).items()})
-                trace.update({f"slots/{k}": v for k, v in sess.run(graph["slots"][name]).items()})
-                trace[f"final/{name}/prediction"] = sess.run(graph["y"], feed)
-                trace[f"final/{name}/grid"] = sess.run(graph["y"], {graph["x"]: grid()[0]})
-    trace["steps/loss"] = np.array(losses)
-    return figures(trace, y)
+                answers = {"prediction": sess.run(graph["y"], feed)}
+                answers["grid"] = sess.run(graph["y"], {graph["x"]: grid()[0]})
+                trace.final({f"{name}/{k}": v for k, v in {**sess.run(variables), **answers}.items()})
+                trace.slots(sess.run(graph["slots"][name]))
+    return figures(trace.arrays(), y)
 
 
 class Network(tf.Module):
@@ -189,26 +190,25 @@ class Network(tf.Module):
 def run_function(steps=STEPS):
     """The seed is set before each network, so that both start with the same weights."""
     x, y = points()
-    networks, losses, trace = {}, [], {}
+    networks, trace = {}, Trace()
     batch = tf.constant(x), tf.constant(y)
     for name in NAMES:
         tf.random.set_seed(SEED)
         network = networks[name] = Network(name)
         variables = network.variables_by_name()
-        trace.update({f"initial/{name}/{k}": v.numpy() for k, v in variables.items()})
+        trace.initial({f"{name}/{k}": v for k, v in variables.items()})
         _, gradients = network.loss_and_gradients(*batch)
-        trace.update({f"gradient/{name}/{k}": g.numpy() for k, g in zip(variables, gradients)})
+        trace.gradients({f"{name}/{k}": g for k, g in zip(variables, gradients)})
     bar = console.steps(steps)
     for _ in bar:
-        losses.append([network.train(*batch).numpy() for network in networks.values()])
-        bar.show(**dict(zip(NAMES, losses[-1])))
+        losses = [network.train(*batch).numpy() for network in networks.values()]
+        trace.step(loss=losses)
+        bar.show(**dict(zip(NAMES, losses)))
     for name, network in networks.items():
-        trace.update({f"final/{name}/{k}": v.numpy() for k, v in network.variables_by_name().items()})
-        trace.update({f"slots/{k}": v.numpy() for k, v in network.optimizer.slots.items()})
-        trace[f"final/{name}/prediction"] = network.predict(batch[0]).numpy()
-        trace[f"final/{name}/grid"] = network.predict(tf.constant(grid()[0])).numpy()
-    trace["steps/loss"] = np.array(losses)
-    return figures(trace, y)
+        answers = {"prediction": network.predict(batch[0]), "grid": network.predict(tf.constant(grid()[0]))}
+        trace.final({f"{name}/{k}": v for k, v in {**network.variables_by_name(), **answers}.items()})
+        trace.slots(network.optimizer.slots)
+    return figures(trace.arrays(), y)
 
 
 def plot(trace):

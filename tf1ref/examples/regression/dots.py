@@ -25,6 +25,7 @@ from tf1ref.catalog.figures import about, at_least, at_most
 from tf1ref.data import dots
 from tf1ref.examples.regression import _plots
 from tf1ref.modules import optimizers
+from tf1ref.parity import Trace
 
 SEED = 1
 STEPS = 400  # epochs of ten batches each
@@ -58,9 +59,9 @@ def grid():
     return plane.reshape(2, -1).T.astype(np.float32), plane
 
 
-def figures(trace, losses, y):
-    """Adds the losses (steps, 2 networks, 10 batches), and what is computed from them and from the predictions."""
-    losses = np.array(losses)
+def figures(trace, y):
+    """Splits the losses (steps, 2 networks, 10 batches); adds what is computed from them and from the predictions."""
+    losses = trace.pop("steps/losses")
     trace["steps/loss"], trace["steps/mean_loss"] = losses[:, :, -1], losses.mean(axis=2)
     squares = {}
     for number, name in enumerate(NAMES):
@@ -97,7 +98,7 @@ def run_graph(steps=STEPS):
     """One step is an epoch: ten runs in each session."""
     epoch = batches()
     x, y = (np.concatenate(arrays) for arrays in zip(*epoch))
-    losses, trace = [], {}
+    trace = Trace()
     with v1.Graph().as_default():
         v1.set_random_seed(SEED)
         graph = build_graph()
@@ -108,19 +109,20 @@ def run_graph(steps=STEPS):
             sessions = dict(zip(NAMES, (plain, regularized)))
             for name, sess in sessions.items():
                 sess.run(initialize)
-                trace.update({f"initial/{name}/{k}": v for k, v in sess.run(variables).items()})
+                trace.initial({f"{name}/{k}": v for k, v in sess.run(variables).items()})
                 first = sess.run(graph["gradients"][name], feeds[0])
-                trace.update({f"gradient/{name}/{k}": v for k, v in first.items()})
+                trace.gradients({f"{name}/{k}": v for k, v in first.items()})
             fetches = {name: [graph["train"][name], graph["loss"][name]] for name in NAMES}
             bar = console.steps(steps)
             for _ in bar:
-                losses.append([[s.run(fetches[name], feed)[1] for feed in feeds] for name, s in sessions.items()])
-                bar.show(**{name: row[-1] for name, row in zip(NAMES, losses[-1])})
+                losses = [[s.run(fetches[name], feed)[1] for feed in feeds] for name, s in sessions.items()]
+                trace.step(losses=losses)
+                bar.show(**{name: row[-1] for name, row in zip(NAMES, losses)})
             for name, sess in sessions.items():
-                trace.update({f"final/{name}/{k}": v for k, v in sess.run(variables).items()})
-                trace[f"final/{name}/prediction"] = sess.run(graph["y"], {graph["x"]: x})
-                trace[f"final/{name}/grid"] = sess.run(graph["y"], {graph["x"]: grid()[0]})
-    return figures(trace, losses, y)
+                answers = {"prediction": sess.run(graph["y"], {graph["x"]: x})}
+                answers["grid"] = sess.run(graph["y"], {graph["x"]: grid()[0]})
+                trace.final({f"{name}/{k}": v for k, v in {**sess.run(variables), **answers}.items()})
+    return figures(trace.arrays(), y)
 
 
 class Network(tf.Module):
@@ -166,23 +168,23 @@ def run_function(steps=STEPS):
     """The seed is set before each network, so that both start with the same weights."""
     epoch = [(tf.constant(xs), tf.constant(ys)) for xs, ys in batches()]
     x, y = (np.concatenate(arrays) for arrays in zip(*batches()))
-    networks, losses, trace = {}, [], {}
+    networks, trace = {}, Trace()
     for name in NAMES:
         tf.random.set_seed(SEED)
         network = networks[name] = Network(regularized=name == "l2")
         variables = network.variables_by_name()
-        trace.update({f"initial/{name}/{k}": v.numpy() for k, v in variables.items()})
+        trace.initial({f"{name}/{k}": v for k, v in variables.items()})
         _, gradients = network.loss_and_gradients(*epoch[0])
-        trace.update({f"gradient/{name}/{k}": g.numpy() for k, g in zip(variables, gradients)})
+        trace.gradients({f"{name}/{k}": g for k, g in zip(variables, gradients)})
     bar = console.steps(steps)
     for _ in bar:
-        losses.append([[network.train(*batch).numpy() for batch in epoch] for network in networks.values()])
-        bar.show(**{name: row[-1] for name, row in zip(NAMES, losses[-1])})
+        losses = [[network.train(*batch).numpy() for batch in epoch] for network in networks.values()]
+        trace.step(losses=losses)
+        bar.show(**{name: row[-1] for name, row in zip(NAMES, losses)})
     for name, network in networks.items():
-        trace.update({f"final/{name}/{k}": v.numpy() for k, v in network.variables_by_name().items()})
-        trace[f"final/{name}/prediction"] = network.predict(tf.constant(x)).numpy()
-        trace[f"final/{name}/grid"] = network.predict(tf.constant(grid()[0])).numpy()
-    return figures(trace, losses, y)
+        answers = {"prediction": network.predict(tf.constant(x)), "grid": network.predict(tf.constant(grid()[0]))}
+        trace.final({f"{name}/{k}": v for k, v in {**network.variables_by_name(), **answers}.items()})
+    return figures(trace.arrays(), y)
 
 
 def plot(trace):

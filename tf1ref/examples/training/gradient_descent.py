@@ -19,6 +19,7 @@ import tensorflow.compat.v1 as v1
 
 from tf1ref import console
 from tf1ref.catalog.figures import exactly
+from tf1ref.parity import Trace
 
 STEPS = 40
 LEARNING_RATE = 0.2
@@ -54,20 +55,18 @@ def build_graph():
 
 def run_graph(steps=STEPS):
     """Nothing computes until Session.run; the session owns the value of w."""
-    trace = {"steps/w": [], "steps/loss": [], "steps/gradient": []}
+    trace = Trace()
     with v1.Graph().as_default(), v1.Session() as sess:
         graph = build_graph()
         sess.run(v1.global_variables_initializer())
-        trace["initial/w"] = sess.run(graph["w"])
+        trace.initial({"w": sess.run(graph["w"])})
         bar = console.steps(steps)
         for _ in bar:
             w, loss, gradient = sess.run([graph["train"], graph["loss"], graph["gradient"]])
-            trace["steps/w"].append(w)
-            trace["steps/loss"].append(loss)
-            trace["steps/gradient"].append(gradient)
+            trace.step(w=w, loss=loss, gradient=gradient)
             bar.show(loss=loss, w=w)
-        trace["final/w"] = sess.run(graph["w"])
-    return {key: np.array(value) for key, value in trace.items()}
+        trace.final({"w": sess.run(graph["w"])})
+    return trace.arrays()
 
 
 class Model(tf.Module):
@@ -92,18 +91,15 @@ class Model(tf.Module):
 
 def run_function(steps=STEPS):
     """The first call traces, the others run what was traced; the object owns the value of w."""
-    trace = {"steps/w": [], "steps/loss": [], "steps/gradient": []}
-    model = Model()
-    trace["initial/w"] = model.w.numpy()
+    model, trace = Model(), Trace()
+    trace.initial({"w": model.w})
     bar = console.steps(steps)
     for _ in bar:
         w, loss, gradient = model.train()
-        trace["steps/w"].append(w.numpy())
-        trace["steps/loss"].append(loss.numpy())
-        trace["steps/gradient"].append(gradient.numpy())
+        trace.step(w=w, loss=loss, gradient=gradient)
         bar.show(loss=loss, w=w)
-    trace["final/w"] = model.w.numpy()
-    return {key: np.array(value) for key, value in trace.items()}
+    trace.final({"w": model.w})
+    return trace.arrays()
 
 
 def plot(trace):
