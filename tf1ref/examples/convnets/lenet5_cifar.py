@@ -4,7 +4,8 @@ Source: S4 3940-4089
 TF1: two loops over tables of layers in a function; the scopes c1 ... f3 keep the layers' variables apart.
 Now: the same two loops, once to make the layers and once to call them.
 Errata: S4 gives the sigmoid as LeNet's usual activation. LeNet of 1998 had tanh, average pools with weights of their
-    own, and pictures of 32 x 32 with one channel. For softmax, epochs and short runs see cbapd.
+    own, and pictures of 32 x 32 with one channel. For softmax, epochs and short runs see cbapd. S4's start, which has
+    no seed, leads to .4695. SEED leads to .4598 after all 7815 steps on the real files (2026-11-30).
 See: LeCun et al., Gradient-Based Learning Applied to Document Recognition, doi:10.1109/5.726791
 """
 
@@ -38,7 +39,7 @@ EXPECTED = {
     "parameters/total": exactly(62006),
     "parameters/trainable": exactly(62006),
     "parameters/not_trainable": exactly(0),
-    "final/validation_accuracy": at_least(0.42, real="cifar10"),  # S4 prints .4695, from its own random start
+    "final/validation_accuracy": at_least(0.42, real="cifar10"),
 }
 
 
