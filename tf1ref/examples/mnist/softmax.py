@@ -6,7 +6,8 @@ Now: one tf.function a step, the batch is its argument; `train_batches` loops in
 Errata: S3 gives softmax's output to softmax_cross_entropy_with_logits, which applies softmax again, and reaches 90.77 %
     after 1,000 steps. The op takes logits; with them the figure passes 91 %. S1 writes sum(y * log(softmax)), which is
     NaN once a probability rounds to 0. Here the cross entropy comes from the logits. S2 recommends Adam at 1e-5. That
-    rate needs S2's 55,000 steps; after 1,000 it is far from the end.
+    rate needs S2's 55,000 steps; after 1,000 it is far from the end. S2 leaves the start of W and b to get_variable,
+    which draws them. Here all three start with zeros, as S1's and S3's do.
 See: https://github.com/tensorflow/tensorflow/tree/r1.0/tensorflow/examples/tutorials/mnist
 """
 

@@ -24,6 +24,7 @@ from tf1ref.errors import InputError
 from tf1ref.legacy.nn import rnn_cell
 from tf1ref.modules import optimizers, rnn
 from tf1ref.modules.rnn_unroll import RNN
+from tf1ref.parity import Trace
 
 SEED = 7
 STEPS = 100
@@ -131,27 +132,26 @@ def train_graph(program, asked, steps, trace):
         graph = build_graph(program)
         sess.run(v1.global_variables_initializer())
         variables, feed = graph["variables"], {graph["x"]: x, graph["y_"]: y}
-        trace.update({f"initial/{program}/{k}": v for k, v in sess.run(variables).items()})
-        trace.update({f"gradient/{program}/{k}": v for k, v in sess.run(graph["gradients"], feed).items()})
-        rows, bar = [], console.steps(steps)
+        trace.initial({f"{program}/{k}": v for k, v in sess.run(variables).items()})
+        trace.gradients({f"{program}/{k}": v for k, v in sess.run(graph["gradients"], feed).items()})
+        bar = console.steps(steps)
         for _ in bar:
-            rows.append(sess.run([graph["loss"], graph["accuracy"], graph["train"]], feed)[:2])
-            bar.show(loss=rows[-1][0], accuracy=rows[-1][1])
-        trace.update({f"final/{program}/{k}": v for k, v in sess.run(variables).items()})
-        trace.update({f"slots/{program}/{k}": v for k, v in sess.run(graph["slots"]).items()})
-        trace[f"final/{program}/accuracy"] = sess.run(graph["accuracy"], feed)
-        trace[f"final/{program}/answer"] = sess.run(graph["y"], {graph["x"]: asked})
-        trace[f"final/{program}/parameters"] = sum(v.shape.num_elements() for v in variables.values())
-    trace[f"steps/{program}/loss"], trace[f"steps/{program}/accuracy"] = np.array(rows).T
-    trace[f"final/{program}/loss"] = rows[-1][0]
+            loss, accuracy, _ = sess.run([graph["loss"], graph["accuracy"], graph["train"]], feed)
+            trace.step(**{f"{program}/loss": loss, f"{program}/accuracy": accuracy})
+            bar.show(loss=loss, accuracy=accuracy)
+        reached = {"loss": loss, "accuracy": sess.run(graph["accuracy"], feed)}
+        reached["answer"] = sess.run(graph["y"], {graph["x"]: asked})
+        reached["parameters"] = sum(v.shape.num_elements() for v in variables.values())
+        trace.final({f"{program}/{k}": v for k, v in {**sess.run(variables), **reached}.items()})
+        trace.slots({f"{program}/{k}": v for k, v in sess.run(graph["slots"]).items()})
 
 
 def run_graph(steps=STEPS):
     """Four programs run, with a graph each. `answer` has the probability of every letter after the one asked."""
-    trace = {}
+    trace = Trace()
     for program, asked in questions().items():
         train_graph(program, asked, steps, trace)
-    return trace
+    return trace.arrays()
 
 
 class Network(tf.Module):
@@ -212,27 +212,24 @@ def train_function(program, asked, steps, trace):
     tf.random.set_seed(SEED)
     network = Network(program)
     variables = network.variables_by_name()
-    trace.update({f"initial/{program}/{k}": v.numpy() for k, v in variables.items()})
+    trace.initial({f"{program}/{k}": v for k, v in variables.items()})
     x, y = (tf.constant(array) for array in examples(program))
-    rows, bar = [], console.steps(steps)
+    bar = console.steps(steps)
     for step in bar:
         loss, accuracy, gradients = network.train(x, y)
         if step == 0:
-            trace.update({f"gradient/{program}/{k}": g.numpy() for k, g in zip(variables, gradients)})
-        rows.append([loss.numpy(), accuracy.numpy()])
-        bar.show(loss=rows[-1][0], accuracy=rows[-1][1])
-    trace.update({f"final/{program}/{k}": v.numpy() for k, v in variables.items()})
-    trace.update({f"slots/{program}/{k}": v.numpy() for k, v in network.optimizer.variables_by_name().items()})
-    trace[f"final/{program}/accuracy"] = network.accuracy(x, y).numpy()
-    trace[f"final/{program}/answer"] = network.predict(tf.constant(asked)).numpy()
-    trace[f"final/{program}/parameters"] = sum(v.shape.num_elements() for v in variables.values())
-    trace[f"steps/{program}/loss"], trace[f"steps/{program}/accuracy"] = np.array(rows).T
-    trace[f"final/{program}/loss"] = rows[-1][0]
+            trace.gradients({f"{program}/{k}": g for k, g in zip(variables, gradients)})
+        trace.step(**{f"{program}/loss": loss, f"{program}/accuracy": accuracy})
+        bar.show(loss=loss, accuracy=accuracy)
+    reached = {"loss": loss, "accuracy": network.accuracy(x, y), "answer": network.predict(tf.constant(asked))}
+    reached["parameters"] = sum(v.shape.num_elements() for v in variables.values())
+    trace.final({f"{program}/{k}": v for k, v in {**variables, **reached}.items()})
+    trace.slots({f"{program}/{k}": v for k, v in network.optimizer.variables_by_name().items()})
 
 
 def run_function(steps=STEPS):
     """Four objects of one class, one after the other."""
-    trace = {}
+    trace = Trace()
     for program, asked in questions().items():
         train_function(program, asked, steps, trace)
-    return trace
+    return trace.arrays()

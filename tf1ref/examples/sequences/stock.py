@@ -27,6 +27,7 @@ from tf1ref.data import stock
 from tf1ref.legacy.nn import rnn_cell
 from tf1ref.modules import optimizers, rnn
 from tf1ref.modules.rnn_unroll import RNN
+from tf1ref.parity import Trace
 
 SEED = 7
 STEPS = 1650  # 50 epochs of 33 batches
@@ -130,31 +131,30 @@ def train_graph(kind, data, steps, trace):
         graph = build_graph(kind)
         x, y_ = graph["x"], graph["y_"]
         sess.run(v1.global_variables_initializer())
-        trace.update({f"initial/{kind}/{k}": v for k, v in sess.run(graph["variables"]).items()})
-        losses, test_losses, bar = [], [], console.steps(steps)
+        trace.initial({f"{kind}/{k}": v for k, v in sess.run(graph["variables"]).items()})
+        test_losses, bar = trace.setdefault(f"{kind}/test_loss", []), console.steps(steps)
         for step, (xs, ys, epoch_ends) in zip(bar, data.batches()):
             fetches = [graph["loss"], graph["train"]] + ([graph["gradients"]] if step == 0 else [])
             loss, _, *first = sess.run(fetches, {x: xs, y_: ys})
             if first:
-                trace.update({f"gradient/{kind}/{k}": v for k, v in first[0].items()})
-            losses.append(loss)
+                trace.gradients({f"{kind}/{k}": v for k, v in first[0].items()})
+            trace.step(**{f"{kind}/loss": loss})
             if epoch_ends or step == steps - 1:
                 test_losses.append(sess.run(graph["test_loss"], {x: data.test_x, y_: data.test_y}))
             bar.show(loss=loss)
         variables = sess.run(graph["variables"])
-        trace.update({f"slots/{kind}/{k}": v for k, v in sess.run(graph["slots"]).items()})
+        trace.slots({f"{kind}/{k}": v for k, v in sess.run(graph["slots"]).items()})
         answers = figures(data, sess.run(graph["y"], {x: data.test_x}), variables)
-    trace.update({f"final/{kind}/{k}": v for k, v in {**variables, **answers}.items()})
-    trace[f"steps/{kind}/loss"], trace[f"{kind}/test_loss"] = np.array(losses), np.array(test_losses)
+    trace.final({f"{kind}/{k}": v for k, v in {**variables, **answers}.items()})
 
 
 def run_graph(steps=STEPS):
     """Three networks have a graph each. mse, rmse and mae are those of the test days, in the unit of the prices."""
-    data, trace = Prices(stock.load()), {}
+    data, trace = Prices(stock.load()), Trace()
     for kind in KINDS:
         train_graph(kind, data, steps, trace)
-    trace["final/real"] = data.prices(data.test_y)
-    return trace
+    trace.final({"real": data.prices(data.test_y)})
+    return trace.arrays()
 
 
 class Network(tf.Module):
@@ -208,31 +208,30 @@ def train_function(kind, data, steps, trace):
     tf.random.set_seed(SEED)
     network = Network(kind)
     variables = network.variables_by_name()
-    trace.update({f"initial/{kind}/{k}": v.numpy() for k, v in variables.items()})
+    trace.initial({f"{kind}/{k}": v for k, v in variables.items()})
     test = tf.constant(data.test_x), tf.constant(data.test_y)
-    losses, test_losses, bar = [], [], console.steps(steps)
+    test_losses, bar = trace.setdefault(f"{kind}/test_loss", []), console.steps(steps)
     for step, (xs, ys, epoch_ends) in zip(bar, data.batches()):
         loss, gradients = network.train(tf.constant(xs), tf.constant(ys))
         if step == 0:
-            trace.update({f"gradient/{kind}/{k}": g.numpy() for k, g in zip(variables, gradients)})
-        losses.append(loss.numpy())
+            trace.gradients({f"{kind}/{k}": g for k, g in zip(variables, gradients)})
+        trace.step(**{f"{kind}/loss": loss})
         if epoch_ends or step == steps - 1:
             test_losses.append(network.test_loss(*test).numpy())
-        bar.show(loss=losses[-1])
+        bar.show(loss=loss)
     values = {name: variable.numpy() for name, variable in variables.items()}
-    trace.update({f"slots/{kind}/{k}": v.numpy() for k, v in network.optimizer.variables_by_name().items()})
+    trace.slots({f"{kind}/{k}": v for k, v in network.optimizer.variables_by_name().items()})
     answers = figures(data, network.predict(test[0]).numpy(), values)
-    trace.update({f"final/{kind}/{k}": v for k, v in {**values, **answers}.items()})
-    trace[f"steps/{kind}/loss"], trace[f"{kind}/test_loss"] = np.array(losses), np.array(test_losses)
+    trace.final({f"{kind}/{k}": v for k, v in {**values, **answers}.items()})
 
 
 def run_function(steps=STEPS):
     """Three objects of one class."""
-    data, trace = Prices(stock.load()), {}
+    data, trace = Prices(stock.load()), Trace()
     for kind in KINDS:
         train_function(kind, data, steps, trace)
-    trace["final/real"] = data.prices(data.test_y)
-    return trace
+    trace.final({"real": data.prices(data.test_y)})
+    return trace.arrays()
 
 
 def plot(trace):
