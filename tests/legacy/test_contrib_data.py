@@ -38,3 +38,10 @@ def test_elements_have_the_shape_that_is_said():
         known.apply(data.assert_element_shape(v1.TensorShape([3])))
     with pytest.raises(v1.errors.InvalidArgumentError, match=r"\[1\]|\[2\]"):
         listed(v1.data.Dataset.range(3).batch(2).apply(data.assert_element_shape(v1.TensorShape([2]))))
+
+
+def test_a_data_set_is_reduced():
+    reducer = data.Reducer(lambda _: np.int64(1), lambda product, value: product * (value + 1), lambda state: state)
+    assert int(data.reduce_dataset(v1.data.Dataset.range(5), reducer)) == 120
+    with pytest.raises(TypeError, match="must be"):
+        data.reduce_dataset([1], reducer)

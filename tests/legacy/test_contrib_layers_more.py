@@ -5,6 +5,7 @@ import pytest
 import tensorflow.compat.v1 as v1
 
 from tf1ref.legacy.contrib import layers, slim
+from tf1ref.legacy.contrib.layers import _utils
 
 RANDOM = np.random.RandomState(7)
 X = RANDOM.randn(2, 3, 4, 6).astype("f") + 1
@@ -134,3 +135,36 @@ def test_columns_of_contrib_are_columns_of_today(tmp_path):
         layers.sparse_column_with_hash_bucket("h", 7, hash_keys=[1, 2])
     with pytest.raises(ValueError, match="must be an integer"):
         layers.sparse_column_with_integerized_feature("i", 4, dtype=v1.float32)
+
+
+def test_images_and_sequences():
+    sequence = layers.images_to_sequence(X)
+    back = layers.sequence_to_images(sequence, 3)
+    first = layers.images_to_sequence(X.transpose(0, 3, 1, 2), data_format="NCHW")
+    channels = layers.sequence_to_images(sequence, 3, output_data_format="channels_first")
+    sequence, back, first, channels = run([sequence, back, first, channels])
+    assert (sequence == X.transpose(2, 0, 1, 3).reshape(4, 6, 6)).all() and (first == sequence).all()
+    assert (back == X).all() and (channels == X.transpose(0, 3, 1, 2)).all()
+    with pytest.raises(ValueError, match="NCHW or NHWC"):
+        layers.images_to_sequence(X, data_format="CHWN")
+
+
+def test_points_outside_the_ball_are_pulled_in():
+    points = np.array([[0.3, 0.4], [3, 4]], "f")
+    assert np.allclose(run(layers.poincare_normalize(points)), [[0.3, 0.4], [0.6 * (1 - 1e-5), 0.8 * (1 - 1e-5)]])
+
+
+def test_small_parts_of_utils():
+    tensor = _utils.append_tensor_alias(v1.constant(1.0, name="c"), "a")
+    assert _utils.gather_tensors_aliases([tensor, v1.constant(2.0, name="d")]) == ["a", "d"]
+    assert _utils.static_cond(0, lambda: 1, lambda: 2) == 2
+    assert _utils.n_positive_integers(2, 3) == (3, 3)
+    assert _utils.n_positive_integers(2, v1.TensorShape([4, 1])) == (4, 1)
+    for wrong in ([1], [1, 0], ["a", 2], v1.TensorShape([2, None])):
+        with pytest.raises(ValueError, match="positive integers"):
+            _utils.n_positive_integers(2, wrong)
+
+
+def test_the_old_layer_with_relu():
+    y = layers.legacy_relu(X[0, 0], 3, weight_init=v1.constant_initializer(-1.0), bias_init=None)
+    assert np.allclose(run(y), np.maximum(-X[0, 0].sum(1, keepdims=True), 0) * np.ones(3))

@@ -13,6 +13,7 @@ AUTOTUNE = v1.data.experimental.AUTOTUNE
 Counter = v1.data.experimental.Counter
 CsvDataset = v1.data.experimental.CsvDataset
 Optional = v1.data.experimental.Optional
+Reducer = v1.data.experimental.Reducer
 RandomDataset = v1.data.experimental.RandomDataset
 SqlDataset = v1.data.experimental.SqlDataset
 bucket_by_sequence_length = v1.data.experimental.bucket_by_sequence_length
@@ -23,6 +24,7 @@ enumerate_dataset = v1.data.experimental.enumerate_dataset
 get_next_as_optional = v1.data.experimental.get_next_as_optional
 get_single_element = v1.data.experimental.get_single_element
 group_by_window = v1.data.experimental.group_by_window
+group_by_reducer = v1.data.experimental.group_by_reducer
 ignore_errors = v1.data.experimental.ignore_errors
 make_csv_dataset = v1.data.experimental.make_csv_dataset
 make_saveable_from_iterator = v1.data.experimental.make_saveable_from_iterator
@@ -80,3 +82,10 @@ def sliding_window_batch(window_size, stride=None, window_shift=None, window_str
         return v1.data.Dataset.zip(nest.map_structure(lambda each: each.batch(window_size), window))
 
     return lambda dataset: dataset.window(window_size, shift, window_stride, drop_remainder=True).flat_map(batch)
+
+
+def reduce_dataset(dataset, reducer):
+    """Returns what a Reducer makes of all elements. Raises TypeError for anything but a data set."""
+    if not isinstance(dataset, v1.data.Dataset):
+        raise TypeError("`dataset` must be a `tf.data.Dataset` object.")
+    return dataset.reduce(reducer.init_func(v1.constant(0, v1.int64)), reducer.reduce_func)

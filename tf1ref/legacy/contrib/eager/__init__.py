@@ -11,12 +11,13 @@ from tensorflow.python.util import nest
 
 from tf1ref.legacy.contrib.eager import metrics
 from tf1ref.legacy.contrib.eager._network import Network, Sequential
-from tf1ref.legacy.contrib.eager._saver import Saver, restore_variables_on_create
+from tf1ref.legacy.contrib.eager._saver import Saver, get_optimizer_variables, restore_variables_on_create
 
 __all__ = [
     "Checkpoint", "Checkpointable", "DEVICE_PLACEMENT_EXPLICIT", "DEVICE_PLACEMENT_SILENT", "DEVICE_PLACEMENT_WARN",
     "EagerVariableStore", "GradientTape", "Iterator", "Network", "Saver", "Sequential", "TensorSpec", "Variable",
-    "custom_gradient", "defun", "enable_eager_execution", "executing_eagerly", "function", "gradients_function",
+    "custom_gradient", "defun", "enable_eager_execution", "executing_eagerly", "function",
+    "get_optimizer_variables", "gradients_function",
     "implicit_gradients", "implicit_value_and_gradients", "in_eager_mode", "list_devices", "make_template", "metrics",
     "num_gpus", "py_func", "restore_variables_on_create", "run_all_tests_in_graph_and_eager_modes",
     "run_test_in_graph_and_eager_modes", "value_and_gradients_function",

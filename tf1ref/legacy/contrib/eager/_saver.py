@@ -57,3 +57,8 @@ def restore_variables_on_create(save_path, map_func=None):
 
     with v1.variable_creator_scope(restored):
         yield
+
+
+def get_optimizer_variables(optimizer):
+    """Returns the variables that an optimizer made."""
+    return optimizer.variables()

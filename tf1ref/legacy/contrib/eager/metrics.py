@@ -9,7 +9,7 @@ from tensorflow.python.trackable.base import Trackable
 
 from tf1ref.legacy._conditions import smart_cond
 
-__all__ = ["Accuracy", "Mean", "Metric"]
+__all__ = ["Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "Mean", "Metric", "SparseAccuracy"]
 
 
 class Metric(Trackable):
@@ -138,9 +138,49 @@ class Accuracy(Mean):
 
         Raises InvalidArgumentError when the shapes differ.
         """
-        labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(predictions)
-        v1.debugging.assert_equal(
-            v1.shape(labels), v1.shape(predictions), message="Shapes of labels and predictions are unequal"
-        )
-        super().call(v1.cast(v1.equal(labels, v1.cast(predictions, labels.dtype)), self.dtype), weights)
-        return (labels, predictions) if weights is None else (labels, predictions, weights)
+        labels, predictions = _alike(labels, predictions)
+        return self._add(labels, v1.cast(predictions, labels.dtype), weights, predictions)
+
+    def _add(self, labels, predictions, weights, shown=None):
+        super().call(v1.cast(v1.equal(labels, predictions), self.dtype), weights)
+        found = labels, predictions if shown is None else shown
+        return found if weights is None else (*found, weights)
+
+
+class CategoricalAccuracy(Accuracy):
+    """The share of rows whose largest prediction stands where the label's 1 is."""
+
+    def call(self, labels, predictions, weights=None):
+        """Takes [..., classes] of both; returns the class numbers."""
+        labels, predictions = _alike(labels, predictions)
+        return self._add(v1.argmax(labels, -1), v1.argmax(predictions, -1), weights)
+
+
+class BinaryAccuracy(Accuracy):
+    """The share of labels 0 or 1 that fit to predictions above or below a threshold: 0 for logits."""
+
+    def __init__(self, threshold, name=None, dtype=v1.float64):
+        super().__init__(name, dtype)
+        self.threshold = threshold
+
+    def call(self, labels, predictions, weights=None):
+        """Takes labels and predictions of one shape; returns both as bool."""
+        labels, predictions = _alike(labels, predictions)
+        return self._add(v1.cast(labels, v1.bool), predictions > self.threshold, weights)
+
+
+class SparseAccuracy(Accuracy):
+    """The share of rows whose largest prediction stands at the label, a class number."""
+
+    def call(self, labels, predictions, weights=None):
+        """Takes labels [batch] and predictions [batch, classes]; returns class numbers."""
+        labels, predictions = v1.cast(labels, v1.int64), v1.argmax(predictions, -1)
+        return self._add(*_alike(labels, predictions), weights)
+
+
+def _alike(labels, predictions):
+    """Returns tensors; raises InvalidArgumentError when their shapes differ."""
+    labels, predictions = v1.convert_to_tensor(labels), v1.convert_to_tensor(predictions)
+    shapes = v1.shape(labels), v1.shape(predictions)
+    v1.debugging.assert_equal(*shapes, message="Shapes of labels and predictions are unequal")
+    return labels, predictions

@@ -42,7 +42,7 @@ from tf1ref.legacy.contrib.layers._conv import (
 from tf1ref.legacy.contrib.layers._gdn import gdn
 from tf1ref.legacy.contrib.layers._group_norm import group_norm, instance_norm
 from tf1ref.legacy.contrib.layers._norm import batch_norm, layer_norm
-from tf1ref.legacy.contrib.layers._older import embed_sequence, legacy_fully_connected
+from tf1ref.legacy.contrib.layers._older import embed_sequence, legacy_fully_connected, legacy_relu
 from tf1ref.legacy.contrib.layers._optimize import (
     OPTIMIZER_CLS_NAMES,
     OPTIMIZER_SUMMARIES,
@@ -74,8 +74,11 @@ from tf1ref.legacy.contrib.layers._small import (
     bow_encoder,
     dense_to_sparse,
     embedding_lookup_unique,
+    images_to_sequence,
+    poincare_normalize,
     safe_embedding_lookup_sparse,
     scale_gradient,
+    sequence_to_images,
     spatial_softmax,
 )
 from tf1ref.legacy.contrib.layers._utils import last_dimension
@@ -88,11 +91,14 @@ __all__ = [
     "conv3d_transpose", "convolution", "convolution1d", "convolution2d", "convolution2d_in_plane",
     "convolution2d_transpose", "convolution3d", "convolution3d_transpose", "create_feature_spec_for_parsing",
     "crossed_column", "dense_to_sparse", "dropout", "elu", "embed_sequence", "embedding_column",
-    "embedding_lookup_unique", "flatten", "fully_connected", "gdn", "group_norm", "input_from_feature_columns",
+    "embedding_lookup_unique", "flatten", "fully_connected", "gdn", "group_norm", "images_to_sequence",
+    "input_from_feature_columns",
     "instance_norm", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer", "layer_norm", "legacy_fully_connected",
-    "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_column", "one_hot_encoding", "optimize_loss", "pool",
+    "legacy_relu",
+    "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_column", "one_hot_encoding", "optimize_loss",
+    "poincare_normalize", "pool",
     "real_valued_column", "relu", "relu6", "repeat", "safe_embedding_lookup_sparse", "scale_gradient",
-    "separable_conv2d", "separable_convolution2d", "shared_embedding_columns", "softmax",
+    "separable_conv2d", "separable_convolution2d", "sequence_to_images", "shared_embedding_columns", "softmax",
     "sparse_column_with_hash_bucket", "sparse_column_with_integerized_feature", "sparse_column_with_keys",
     "sparse_column_with_vocabulary_file", "spatial_softmax", "stack", "sum_regularizer", "summarize_activation",
     "summarize_activations", "summarize_collection", "summarize_tensor", "summarize_tensors", "summarize_variables",

@@ -1,5 +1,7 @@
 """tf.contrib.layers' functions from before slim: a dense layer with `weights` and `bias`, and embedded sequences."""
 
+import functools
+
 import tensorflow.compat.v1 as v1
 from tensorflow.python.util import nest
 
@@ -78,3 +80,6 @@ def legacy_fully_connected(
         for collection in nest.flatten(list(output_collections)):
             v1.add_to_collection(collection, y)
         return y
+
+
+legacy_relu = functools.partial(legacy_fully_connected, activation_fn=v1.nn.relu)

@@ -120,3 +120,37 @@ def scale_gradient(inputs, gradient_multiplier):
         return v1.identity(x), lambda upstream: upstream * v1.cast(gradient_multiplier, upstream.dtype)
 
     return scaled(inputs)
+
+
+@add_arg_scope
+def images_to_sequence(inputs, data_format="NHWC", outputs_collections=None, scope=None):
+    """Turns images [n, height, width, depth] into sequences [width, n * height, depth]: a step for each column.
+
+    Raises ValueError for a data_format other than NHWC and NCHW.
+    """
+    if data_format not in ("NCHW", "NHWC"):
+        raise ValueError("data_format has to be either NCHW or NHWC.")
+    with v1.name_scope(scope, "ImagesToSequence", [inputs]) as sc:
+        columns = v1.transpose(inputs, [3, 0, 2, 1] if data_format == "NCHW" else [2, 0, 1, 3])
+        width, _, _, depth = columns.get_shape().as_list()
+        outputs = v1.reshape(columns, [width, v1.reduce_prod(v1.shape(columns)[1:3]), depth])
+        return collect_named_outputs(outputs_collections, sc, outputs)
+
+
+@add_arg_scope
+def sequence_to_images(inputs, height, output_data_format="channels_last", outputs_collections=None, scope=None):
+    """Turns sequences [width, n * height, depth] into images: what images_to_sequence does, backwards."""
+    with v1.name_scope(scope, "SequenceToImages", [inputs]) as sc:
+        inputs = v1.convert_to_tensor(inputs)
+        width, rows, depth = inputs.get_shape().as_list()
+        images = v1.reshape(inputs, [width, -1 if rows is None else rows // height, height, depth])
+        outputs = v1.transpose(images, [1, 3, 2, 0] if output_data_format == "channels_first" else [1, 2, 0, 3])
+        return collect_named_outputs(outputs_collections, sc, outputs)
+
+
+def poincare_normalize(x, axis=1, epsilon=1e-5, name=None):
+    """Returns x with its norm along `axis` cut to 1 - epsilon: points of the open ball of Poincare's model."""
+    with v1.name_scope(name, "poincare_normalize", [x]) as scope:
+        x = v1.convert_to_tensor(x)
+        inverse = v1.rsqrt(v1.reduce_sum(v1.square(x), axis, keepdims=True))
+        return v1.multiply(x, v1.minimum((1.0 - epsilon) * inverse, 1.0), name=scope)

@@ -5,12 +5,14 @@ from tf1ref.legacy.contrib.layers._parts import (
     append_tensor_alias,
     collect_named_outputs,
     convert_collection_to_dict,
+    get_tensor_aliases,
     get_variable_collections,
 )
 
 __all__ = [
     "append_tensor_alias", "collect_named_outputs", "constant_value", "convert_collection_to_dict",
-    "get_variable_collections", "last_dimension", "smart_cond", "two_element_tuple",
+    "gather_tensors_aliases", "get_tensor_aliases", "get_variable_collections", "last_dimension", "n_positive_integers",
+    "smart_cond", "static_cond", "two_element_tuple",
 ]  # fmt: skip
 
 
@@ -29,3 +31,27 @@ def two_element_tuple(int_or_tuple):
     if len(int_or_tuple) != 2:
         raise ValueError(f"Must be a list with 2 elements: {int_or_tuple}")
     return tuple(int(n) for n in int_or_tuple)
+
+
+def gather_tensors_aliases(tensors):
+    """Returns the names that the tensors were given, in one list."""
+    return [alias for tensor in tensors for alias in get_tensor_aliases(tensor)]
+
+
+def static_cond(pred, fn1, fn2):
+    """Returns fn1() or fn2(), by a bool that is known now."""
+    return smart_cond(bool(pred), fn1, fn2)
+
+
+def n_positive_integers(n, value):
+    """Returns n positive integers: an integer is repeated, a sequence of n of them is kept.
+
+    Raises ValueError for anything else.
+    """
+    if not isinstance(n, int) or n < 1:
+        raise ValueError("n must be a positive integer")
+    values = (value,) * n if isinstance(value, int) else tuple(value)
+    sizes = [getattr(each, "value", each) for each in values]
+    if len(sizes) != n or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"Expected sequence of {n} positive integers, but received {value}")
+    return tuple(sizes)
