@@ -1,6 +1,7 @@
 """Leads the private imports of TensorFlow's test files to public names (see conformance_run.py)."""
 
 import builtins
+import functools
 import importlib
 import os
 import sys
@@ -26,6 +27,12 @@ SOURCES = (
     "tf_slim.nets", f"{CANNED}.v1", f"{CANNED}.metric_keys", f"{CANNED}.prediction_keys",
     "tensorflow_estimator.python.estimator.hooks.fake_summary_writer",
 )  # fmt: skip
+# What tf.contrib.estimator called the heads of the canned estimators. These sum their losses where it takes the mean.
+HEADS = {
+    "_regression_head": "regression_head",
+    "_binary_logistic_head_with_sigmoid_cross_entropy_loss": "binary_classification_head",
+    "_multi_class_head_with_softmax_cross_entropy_loss": "multi_class_head",
+}
 # Keras merged the class Network of this module into Model.
 KERAS_NETWORK = ("tensorflow.python.keras.engine", "network")
 CHECKOUT = ROOT = None
@@ -79,6 +86,11 @@ class Joined(types.ModuleType):
             return found
         if name == "EstimatorV2":  # what 1.15 calls Estimator inside
             return self.Estimator
+        if name in HEADS:
+            head = getattr(_public("contrib.estimator"), HEADS[name])
+            return functools.partial(head, loss_reduction=ROOT.losses.Reduction.SUM)
+        if path.startswith("tensorflow.contrib.") and not os.path.isdir(os.path.join(CHECKOUT, "tensorflow")):
+            return _module(path)  # an estimator's checkout imports modules of contrib that it does not hold
         return _constant(self.__name__, name) or Placeholder(f"{self.__name__}.{name}")
 
     def __call__(self, *args, **kwargs):
@@ -146,7 +158,8 @@ def _module(path):
     if path not in _KNOWN:
         file = os.path.join(CHECKOUT, *path.split("."))
         if path.startswith(SOURCES) and os.path.isfile(f"{file}.py"):
-            _KNOWN[path] = run_file(f"{file}.py", path)
+            # Under its own name `exec` would take it for an installed package, whose imports are not led elsewhere.
+            _KNOWN[path] = run_file(f"{file}.py", f"checkout.{path}")
         else:
             _KNOWN[path] = Joined(path, file, _places(path))
     return _KNOWN[path]

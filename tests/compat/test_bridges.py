@@ -121,6 +121,14 @@ def test_setting_a_name_of_a_module_sets_it_for_everybody(run):
     assert run(text).stdout == "a\n"
 
 
+def test_a_name_that_a_test_patches_is_put_back(run):
+    text = (
+        "import time\nfrom unittest import mock\nbefore = time.time\n"
+        "with mock.patch.object(time, 'time', lambda: 7):\n    print(time.time())\nprint(time.time is before)\n"
+    )
+    assert run(text).stdout == "7\nTrue\n"
+
+
 PYTHON = """
 from collections import Iterable, Mapping
 import collections, inspect, time, fractions, math, os, types, string, itertools, urllib, pickle, platform, yaml

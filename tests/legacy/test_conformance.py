@@ -69,7 +69,7 @@ def test_each_outcome_is_told_from_the_others(checkout):
     found = json.loads(done.stdout)["contrib.losses"]
     assert {kind: list(tests) for kind, tests in found.items()} == {
         "pass": ["LossTest.testRight"], "ours": ["LossTest.testWrong", "SomeTest.testOne"],
-        "not given": ["LossTest.testAbsent"], "own": [], "passes though listed": [],
+        "not given": ["LossTest.testAbsent"], "stays out": [], "own": [], "passes though listed": [],
     }  # fmt: skip
     assert "a_loss_of_the_future" in found["not given"]["LossTest.testAbsent"]
     assert "a_module_of_the_future" in found["ours"]["SomeTest.testOne"]

@@ -86,5 +86,8 @@ def test_variables_have_the_names_of_1_15():
     with v1.Graph().as_default():
         metrics.streaming_true_positives_at_thresholds(v1.constant(P), v1.constant(L), [0.5])
         metrics.streaming_concat(v1.constant(P))
+        metrics.precision_recall_at_equal_thresholds(v1.constant(L), v1.constant(P), name="at")
         names = {variable.op.name for variable in v1.local_variables()}
-    assert names == {"true_positives", "streaming_concat/array", "streaming_concat/size"}
+    assert names == {"true_positives", "streaming_concat/array", "streaming_concat/size"} | {
+        f"at/variables/{kind}_buckets" for kind in ("tp", "fp")
+    }

@@ -166,6 +166,9 @@ def test_arrays_are_cut_into_batches_across_epochs(shuffle):
         (lambda: numpy_input_fn({"x": X}, Y), "shuffle must be provided"),
         (lambda: numpy_input_fn([1, 2], shuffle=False), "x must be a dict or array"),
         (lambda: numpy_input_fn({"x": X}, Y[:3], shuffle=False)(), "mismatched"),
+        (lambda: numpy_input_fn(X[:0], shuffle=False), "x cannot be an empty array"),
+        (lambda: numpy_input_fn({"x": X}, {}, shuffle=False), "y cannot be empty dict"),
+        (lambda: numpy_input_fn({"x": X}, {"x": Y}, shuffle=False), "1 duplicate keys"),
         (lambda: estimator.Estimator(lambda labels: 0, "a"), "must include features"),
         (lambda: estimator.Estimator(lambda features, lables: 0, "a"), "not expected args: .*lables"),
         (lambda: estimator.EstimatorSpec("train", loss=1.0), "Missing train_op"),
@@ -184,3 +187,22 @@ def test_what_is_refused(call, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ValueError, TypeError), match=says):
         call()
+
+
+def test_labels_of_data_frames():
+    pandas = pytest.importorskip("pandas")
+    make, frame = estimator.inputs.pandas_input_fn, pandas.DataFrame({"a": [1, 2], "b": [3, 4]})
+    with v1.Graph().as_default(), v1.Session() as session:
+        features, labels = make(frame, frame * 10, batch_size=2, shuffle=True, queue_capacity=None)()
+        features, labels = session.run([features, labels])
+        assert list(features["a"] * 10) == list(labels["a"]) and sorted(labels["b"]) == [30, 40]
+        _, target = make(frame, frame["a"], shuffle=False)()
+        assert list(session.run(target)) == [1, 2]
+    for error, says, arguments in (
+        (TypeError, "must be a string", {"target_column": ["a"]}),
+        (ValueError, "Cannot use name a", {"target_column": "a"}),
+    ):  # fmt: skip
+        with pytest.raises(error, match=says):
+            make(frame, frame["a"], shuffle=False, **arguments)
+    with pytest.raises(ValueError, match="shuffle must be"):
+        make(frame, frame["a"][:1])

@@ -76,6 +76,10 @@ class View(types.ModuleType):
     def __setattr__(self, name, value):
         setattr(self._base, name, value) if self._base else super().__setattr__(name, value)
 
+    def __delattr__(self, name):
+        # unittest.mock deletes what it has set, and sets the old value again.
+        delattr(self._base, name) if self._base else super().__delattr__(name)
+
     def __dir__(self):
         return sorted({*dir(self._base), *self._names})
 

@@ -17,15 +17,18 @@ def numpy_input_fn(
     """
     # The order of an input that is not shuffled does not depend on it.
     del num_threads
-    if not isinstance(shuffle, bool):
-        raise ValueError(
-            "shuffle must be provided and explicitly set as boolean (it is recommended to set it as True for training);"
-            f" got {shuffle}"
-        )
+    _check_shuffle(shuffle)
     if not isinstance(x, (dict, np.ndarray)):
         raise TypeError(f"x must be a dict or array; got {type(x).__name__}")
     if isinstance(x, dict) and not x:
         raise ValueError("x cannot be an empty dict")
+    if isinstance(x, np.ndarray) and not x.size:
+        raise ValueError("x cannot be an empty array")
+    if isinstance(y, dict) and not y:
+        raise ValueError("y cannot be empty dict, use None instead.")
+    both = {*x} & {*y} if isinstance(x, dict) and isinstance(y, dict) else ()
+    if both:
+        raise ValueError(f"{len(both)} duplicate keys are found in both x and y: {both}")
 
     def input_fn():
         features = x if isinstance(x, dict) else {"__direct_np_input__": x}
@@ -59,14 +62,22 @@ def pandas_input_fn(
 ):
     """numpy_input_fn for a DataFrame, with one feature for each column.
 
-    y: a Series, a DataFrame (labels by name) or None. Raises ValueError when the indices of x and y differ.
+    y: a Series, a DataFrame (labels by name) or None. queue_capacity: None is as many rows as there are. Raises
+    ValueError when the indices of x and y differ, and TypeError for a target_column that is no text.
     """
+    _check_shuffle(shuffle)
+    if not isinstance(target_column, str):
+        raise TypeError("target_column must be a string type")
     if y is not None and not np.array_equal(x.index, y.index):
         raise ValueError("Index for x and y are mismatched.")
     labels = None
     if y is not None:
         several = hasattr(y, "columns")
-        labels = {name: y[name].values for name in y.columns} if several else {target_column: y.values}
+        # Columns of x may have the same names as those of y, but not the target's.
+        if not several and target_column in x:
+            raise ValueError(f"Cannot use name {target_column} for target column: DataFrame already has such a column")
+        columns = {name: y[name] for name in y.columns} if several else {target_column: y}
+        labels = {("y", name): column.values for name, column in columns.items()}
     inner = numpy_input_fn(
         {name: x[name].values for name in x.columns}, labels, batch_size, num_epochs, shuffle, queue_capacity,
         num_threads, seed,
@@ -76,9 +87,18 @@ def pandas_input_fn(
         if y is None:
             return inner()
         features, found = inner()
+        found = {name: tensor for (_, name), tensor in found.items()}
         return features, (found if hasattr(y, "columns") else found[target_column])
 
     return input_fn
+
+
+def _check_shuffle(shuffle):
+    if not isinstance(shuffle, bool):
+        raise ValueError(
+            "shuffle must be provided and explicitly set as boolean (it is recommended to set it as True for training);"
+            f" got {shuffle}"
+        )
 
 
 def _batches(arrays, batch_size, num_epochs, shuffle, capacity, seed):
@@ -87,7 +107,7 @@ def _batches(arrays, batch_size, num_epochs, shuffle, capacity, seed):
     arrays = [a.astype(object) if a.dtype.kind in "US" else a for a in arrays]
     types = [v1.string if a.dtype == object else v1.as_dtype(a.dtype) for a in arrays]
     rows = v1.data.Dataset.range(len(arrays[0]))
-    rows = rows.shuffle(capacity, seed=seed) if shuffle else rows
+    rows = rows.shuffle(len(arrays[0]) if capacity is None else capacity, seed=seed) if shuffle else rows
     rows = rows.repeat(num_epochs).batch(batch_size)
 
     def cut(indices):

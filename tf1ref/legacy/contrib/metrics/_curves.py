@@ -69,12 +69,13 @@ def precision_recall_at_equal_thresholds(
         predictions.get_shape().assert_is_compatible_with(labels.get_shape())
         true, share = v1.cast(labels, v1.float64), v1.cast(weights, v1.float64)
         places = v1.reshape(v1.cast(v1.floor(predictions * (bins - 1)), v1.int32), [-1])
+        with v1.name_scope("variables"):
+            kept = [metrics_impl.metric_variable([bins], v1.float64, name=f"{each}_buckets") for each in ("tp", "fp")]
         sums, updates = [], []
-        for kind, values in (("tp_buckets", true * share), ("fp_buckets", (1.0 - true) * share)):
-            kept = metrics_impl.metric_variable([bins], v1.float64, name=kind)
-            locked = use_locking is None or use_locking
-            updates.append(v1.scatter_add(kept, places, v1.reshape(values, [-1]), use_locking=locked))
-            sums.append(v1.cumsum(kept, reverse=True))
+        locked = use_locking is None or use_locking
+        for buckets, values in zip(kept, (true * share, (1.0 - true) * share)):
+            updates.append(v1.scatter_add(buckets, places, v1.reshape(values, [-1]), use_locking=locked))
+            sums.append(v1.cumsum(buckets, reverse=True))
         tp, fp = sums
         tn, fn = fp[0] - fp, tp[0] - tp
         precision, recall = (tp / v1.maximum(v1.cast(EPSILON, v1.float64), tp + other) for other in (fp, fn))
@@ -86,7 +87,7 @@ def _at(rate, labels, predictions, num_thresholds, weights, collections, name):
     """Returns a metric that `rate` computes from the counts tp, fp and fn at even thresholds."""
     with v1.variable_scope(*name, (predictions, labels, weights)):
         found = metrics_impl._confusion_matrix_at_thresholds(
-            labels, predictions, even_thresholds(num_thresholds), weights, includes=("tp", "fp", "fn")
+            labels, predictions, even_thresholds(num_thresholds), weights
         )
         return collected(*(rate(counts["tp"], counts["fp"], counts["fn"]) for counts in found), *collections)
 
