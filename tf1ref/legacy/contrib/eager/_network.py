@@ -53,6 +53,7 @@ class Network(Layer):
 
     @trainable.setter
     def trainable(self, value):
+        """Takes True only."""
         if not value:
             raise AttributeError("cannot mark Network as not trainable")
 
