@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tf1ref.artifacts.graph import constants
-from tf1ref.port import calls, names
+from tf1ref.port import calls, names, raw
 from tf1ref.port.bodies import HOLE, Body, Holes, Statement
 from tf1ref.port.program import clipping, repeats, training
 
@@ -157,6 +157,8 @@ class _Updates(Body):
             variable = self.variable(sources[0]) if word in SLOTS else None
             text = f"{self.attribute(variable)}.handle" if variable else self.writer.written(sources[0], word).text
             words.append(f"{word}={text}")
+        # A function runs its writes one after the other, with locks or without.
+        words += [f"{word}={text}" for word, text in raw.attributes(node) if word != "use_locking"]
         self.consume(node.inputs)
         op = node.op if node.op.startswith("Resource") else f"Resource{node.op}"
         self.statements.append(Statement(f"tf.raw_ops.{op}({', '.join(words)})"))
