@@ -78,3 +78,33 @@ def test_tensorboard_shows_the_same_numbers(quick_program, tmp_path, loaded, for
 def word(train):
     """Returns the key of the activations."""
     return train.partition('tf.summary.histogram("shown/activations", values["')[2].partition('"')[0]
+
+
+QUEUED = """
+import numpy as np
+import tensorflow as tf
+
+queue = tf.FIFOQueue(8, [tf.float32, tf.float32], [[3], [1]])
+put = queue.enqueue_many([np.arange(12, dtype=np.float32).reshape(4, 3), np.ones([4, 1], np.float32)])
+x, y = queue.dequeue_many(4)
+w = tf.get_variable("w", [3, 1], initializer=tf.zeros_initializer())
+loss = tf.reduce_mean(tf.square(tf.matmul(x, w) - y))
+tf.summary.scalar("loss", loss)
+tf.summary.scalar("waiting", tf.cast(queue.size(), tf.float32) / 8.0)
+train = tf.train.GradientDescentOptimizer(0.01).minimize(loss)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for _ in range(3):
+        sess.run(put)
+        sess.run([train, loss, y, tf.summary.merge_all()])
+"""
+
+
+@pytest.mark.slow
+def test_a_summary_of_a_queue_is_left_out(quick_program, tmp_path):
+    """The labels, which are an input, are fetched, too."""
+    (tmp_path / "program.py").write_text(QUEUED)
+    report = programs.port_program(str(tmp_path / "program.py"), tmp_path / "out", steps=3)
+    assert report.notes == ["the summary waiting is not ported"]
+    assert [name.partition(":")[2] for name in report.inputs.values()] == ["0", "1"]
+    assert list(report.outputs) == ["loss", "y"]

@@ -262,13 +262,14 @@ def _program(found, recording, keys, words):
     types = {name: (node.dtypes[i], node.shapes[i]) for name, (node, i) in kinds.items()}
     deep = [name for name, (node, _) in kinds.items() if node.op not in training.FED]
     graph_def, renamed = graphs.cut(graph_def, deep, types)
-    pruned = graphs.Graph(graph_def, recording.program).pruned(found.forward)
-    graph = graphs.Graph(packing.without_order(pruned, found.forward, recording), recording.program)
+    forward = {name: renamed.get(name, name) for name in found.forward}
+    pruned = graphs.Graph(graph_def, recording.program).pruned(forward.values())
+    graph = graphs.Graph(packing.without_order(pruned, forward.values(), recording), recording.program)
     effects.check(graph, trust=True)
     there = {node.name for node in graph.graph_def.node}
     inputs = {words[name]: renamed.get(name, name) for name in words}
     inputs = {word: name for word, name in inputs.items() if name.partition(":")[0] in there}
-    outputs = {keys[name]: name for name in found.forward}
+    outputs = {keys[name]: now for name, now in forward.items()}
     ready = Ready(graph.graph_def, graph.where, [], recording.initial, inputs, outputs)
     return reading.program(ready, literals.short, {name: node.shapes for name, node in found.nodes.items()})
 

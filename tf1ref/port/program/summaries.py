@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
 
-from tf1ref.artifacts.graph import constants
+from tf1ref.artifacts.graph import constants, effects
 from tf1ref.port import layout, literals
 
 KINDS = {"ScalarSummary": "scalar", "HistogramSummary": "histogram"}
@@ -34,6 +34,19 @@ def of(ops, fetches):
         elif op.type.endswith("Summary") and len(op.inputs) == 2:
             found[op.name] = _summary(op)
     return list(found.values())
+
+
+def asking(ops, given):
+    """Returns the names of the ops that ask a queue or a table how it is, such as how full, and of those after them.
+
+    given: names of ops whose outputs were recorded. What they lead to does not ask.
+    """
+    states = [name for names in effects.state(op.node_def for op in ops.values()).values() for name in names]
+    found = set(states) - given
+    for name, op in ops.items():
+        if name not in given and any(t.op.name in found for t in op.inputs):
+            found.add(name)
+    return found
 
 
 def _summary(op):
