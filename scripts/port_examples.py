@@ -2,7 +2,8 @@
 
 scripts/port_examples.py [--steps N] [--json FILE] [NAME...]; without names every example that has build_graph. The
 port is proven against the recording; then what its steps answer is looked for among the function half's steps/ and
-initial/ values. One line for each example, and the counts at the end; the exit code is 1 when one differs.
+initial/ values. Where an example never trains, its graphs are ported as models, and their answers are looked for.
+One line for each example, and the counts at the end; the exit code is 1 when one differs.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from tf1ref.parity import engine
 
 engine.trace_of(catalog.load("{name}").run_graph, {steps}, "{name}")
 """
+UNTRAINED = "never trains", "no run computes gradients", "runs no session"
 EQUAL, DIFFERENT, NOT_PORTED, NOT_COMPARED = "equal", "different", "not portable", "not compared"
 
 
@@ -54,11 +56,37 @@ def one(name, steps):
                     raise
                 programs.port_program(str(script), port, steps=steps)
         except InputError as e:
-            return NOT_PORTED, str(e).replace(f"{script}: ", "")
+            reason = str(e).replace(f"{script}: ", "")
+            return as_models(name, steps, folder) if any(word in reason for word in UNTRAINED) else (NOT_PORTED, reason)
         except CheckFailed as e:
             return DIFFERENT, f"the port differs from the session: {e}"
         arrays = dict(np.load(port / "recording.npz"))
     return against(arrays, engine.trace_of(catalog.load(name).run_function, steps, name))
+
+
+def as_models(name, steps, folder):
+    """Compares the ports of the graphs of an example that does not train with what its function half answers."""
+    import port_models
+
+    with port_models.Runs().kept() as runs:
+        engine.trace_of(catalog.load(name).run_graph, steps, name)
+    try:
+        found, reasons = runs.ported(folder)
+    except CheckFailed as e:
+        return DIFFERENT, f"the port differs from the session: {e}"
+    if not found:
+        return NOT_PORTED, f"its graphs: {'; '.join(dict.fromkeys(reasons)) or 'none has an answer'}"
+    there = {a.tobytes() for a in found if a.size}
+    trace = engine.trace_of(catalog.load(name).run_function, steps, name)
+    same = [key for key, value in trace.items() if value.size and value.dtype.kind in "fiub" and _among(value, there)]
+    if any(not key.startswith("initial/") for key in same):  # weights are copied, and prove nothing
+        return EQUAL, f"as models: {', '.join(same)}"
+    return NOT_COMPARED, f"{len(found)} answers are proven, and the function half shows other ones: {', '.join(trace)}"
+
+
+def _among(value, there):
+    """Returns whether an array, or each of its rows, is one of `there`, a set of bytes."""
+    return value.tobytes() in there or (value.ndim > 0 and all(row.tobytes() in there for row in value))
 
 
 def against(arrays, trace):

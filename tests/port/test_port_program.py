@@ -124,6 +124,7 @@ def test_programs_that_cannot_be_ported(refused, quick_program, tmp_path):
         "fails": ("1 / 0", "ZeroDivisionError"),
         "never": ("import tensorflow as tf\ntf.Session().run(tf.constant(1))", "never trains"),
         "asks": ("input()", "EOFError"),
+        "idle": ("import tensorflow as tf\ntf.constant(1)", "runs no session"),
         "nan": (
             "import tensorflow as tf\ntf.Session().run(tf.check_numerics(tf.constant([1.0]) / 0.0, 'too much'))",
             "too much",
@@ -135,4 +136,4 @@ def test_programs_that_cannot_be_ported(refused, quick_program, tmp_path):
         assert reason in line, line
     assert "--args" in refused("port", "model.pb", "-o", "out", "--args", "-x 1")
     assert "no such script" in refused("port", "nowhere.py", "-o", "out")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["asks.py", "fails.py", "nan.py", "never.py"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["asks.py", "fails.py", "idle.py", "nan.py", "never.py"]

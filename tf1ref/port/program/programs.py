@@ -182,6 +182,8 @@ def record(script, path, arguments, steps, seed):
         )
     except subprocess.TimeoutExpired as e:
         raise InputError(f"{script}: did not train {steps} steps within {TIMEOUT} s: give it smaller data") from e
+    if "ran no session" in done.stderr:
+        raise InputError(f"{script}: runs no session: there is nothing to port")
     if done.returncode or not os.path.exists(path):
         raise InputError(f"{script}: fails before it has trained: {_reason(done.stderr)}")
     found = recorded.load(path)
