@@ -212,8 +212,7 @@ class _Parts:
         kept -= model
         wanted = [name for name in ops if name in kept]
         forward = dict.fromkeys(losses)
-        asking = summaries.asking(ops, starts)
-        fetched = [n for n in fetched if n.partition(":")[0] in model - asking]
+        fetched = [n for n in fetched if n.partition(":")[0] in model - summaries.asking(ops, starts)]
         forward.update(dict.fromkeys(n for n in fetched if ops[n.partition(":")[0]].outputs[0].dtype != tf.string))
         nodes = {}
         for name in wanted:
