@@ -13,13 +13,13 @@ import zipfile
 import numpy as np
 
 from tf1ref import console, files
+from tf1ref.compat.recorded_draws import Apart
 from tf1ref.compat.recorded_graphs import WRITES, Gradients, before, called, given, restores
 from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
 STEPS = 20
 MOST_BYTES = 1 << 29  # bytes of arrays; the recording says that later ones are left out
-DRAWS = {"RandomUniform": "random", "RandomStandardNormal": "standard_normal", "TruncatedNormal": "standard_normal"}
 
 
 class Recorder:
@@ -38,7 +38,7 @@ class Recorder:
         self.initial, self.final, self.trainable = {}, {}, []
         self.kinds, self.sources, self.done, self.inside = {}, {}, False, False
         self.trained_graph, self.last, self.unwritten = 0, None, False
-        self.random, self.gradients, self.sessions = np.random.default_rng(0), Gradients(), weakref.WeakKeyDictionary()
+        self.apart, self.gradients, self.sessions = Apart(), Gradients(), weakref.WeakKeyDictionary()
 
     def install(self):
         """Records every session from now on."""
@@ -49,7 +49,7 @@ class Recorder:
         plain = session.BaseSession._do_run
 
         def do_run(sess, handle, targets, fetches, feeds, options, metadata):
-            def run(feeds=feeds, fetches=fetches):
+            def run(feeds=feeds, fetches=fetches, sess=sess):
                 return plain(sess, handle, targets, fetches, feeds, options, metadata)
 
             if self.done or self.inside or handle is not None:
@@ -106,8 +106,10 @@ class Recorder:
         if trains and not self.trained:
             self.initial = self._variables(sess)
         taken = [t for t in self._taken(sess, targets, fetches) if t.ref() not in feeds] if trains else []
-        apart = self.stop and fetches and not trains
-        results = run(self._apart(sess, targets, fetches, feeds) if apart else feeds, [*fetches, *taken])
+        if self.stop and fetches and not trains:
+            results = self._evaluated(run, sess, targets, fetches, feeds)
+        else:
+            results = run(feeds, [*fetches, *taken])
         results, found = results[: len(fetches)], results[len(fetches) :]
         if sess.graph not in self.graphs:
             self.graphs.append(sess.graph)
@@ -131,34 +133,19 @@ class Recorder:
                     raise Stopped
         return results
 
+    def _evaluated(self, *args):
+        self.inside = True
+        try:
+            return self.apart.results(*args)
+        finally:
+            self.inside = False
+
     def _taken(self, sess, targets, fetches):
         """The tensors by which a run takes examples from queues and iterators."""
         key = id(sess.graph), sess.graph.version, tuple(op.name for op in targets), tuple(t.name for t in fetches)
         if key not in self.sources:
             self.sources[key] = given([*targets, *(t.op for t in fetches)], sess.graph)
         return self.sources[key]
-
-    def _apart(self, sess, targets, fetches, feeds):
-        """Returns `feeds` with numbers for the random ops of a run that does not train.
-
-        In a session, all runs draw from one generator. In TensorFlow 2 an evaluation has its own generator, so a
-        program that is recorded for a port gets one, too.
-        """
-        draws = [op for op in before([*targets, *(t.op for t in fetches)]) if op.type in DRAWS]
-        graph = sess.graph  # what is in a loop or branch can be neither fetched nor fed
-        draws = [op for op in draws if graph.is_feedable(op.outputs[0]) and graph.is_fetchable(op.inputs[0])]
-        self.inside = True
-        try:
-            shapes = sess.run([op.inputs[0] for op in draws], {ref.deref(): value for ref, value in feeds.items()})
-        finally:
-            self.inside = False
-        drawn = {
-            op.outputs[0].ref(): getattr(self.random, DRAWS[op.type])(size=shape).astype(
-                op.outputs[0].dtype.as_numpy_dtype
-            )
-            for op, shape in zip(draws, shapes)
-        }
-        return {**feeds, **drawn}
 
     def _trains(self, graph, targets, fetches):
         """Returns whether a run updates variables: by an optimizer, or by assignments that initialize nothing."""

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.graph import answers, effects, graphs
 from tf1ref.errors import InputError, one_line
+from tf1ref.port.flow import frames
 from tf1ref.port.program import summaries
 
 
@@ -33,9 +34,14 @@ def packed(made):
 
 
 def without_order(graph_def, forward, recording):
-    """Returns `graph_def` without writes that only order requires: they are not a part of a forward pass."""
+    """Returns `graph_def` without writes that only order requires: they are not a part of a forward pass.
+
+    What says in which loop or branch a node without inputs is stays: a random op there draws each time.
+    """
+    switches = {node.name for node in graph_def.node if frames.of(node.op) == "Switch"}
+    pivots = {f"^{n.name}" for n in graph_def.node if n.op == "Identity" and graphs.tensor(n.input[0])[0] in switches}
     for node in graph_def.node:
-        node.input[:] = [i for i in node.input if i[0] != "^"]
+        node.input[:] = [i for i in node.input if i[0] != "^" or i in pivots]
     return graphs.Graph(graph_def, recording.program).pruned(forward)
 
 

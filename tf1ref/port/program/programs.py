@@ -14,6 +14,7 @@ from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
 from tf1ref.port import calls, literals, names, nodes, porting, proof, reading, writing
+from tf1ref.port.flow import parts
 from tf1ref.port.program import initializers, packing, trainer, training
 
 STEPS = 20
@@ -139,6 +140,12 @@ def _race(made):
         twice = next((name for name, _ in written if written.count((name, 0)) > 1), None)
         if twice:
             return f"one session.run writes to {porting.plain(twice)} twice, and which does so first is a race"
+    loops = [node for node in made.program.every().values() if node.op == nodes.LOOP]
+    loops = [node for node in loops if node.attrs.get("parallel_iterations") != 1]
+    inner = [node for loop in loops for part in loop.parts for node in parts.everything(part.nodes).values()]
+    if any({"seed", "seed2"} <= node.attrs.keys() for node in inner):
+        what = "a loop draws random numbers, and which of its iterations draws first is a race"
+        return f"{what}: give it parallel_iterations=1"
     return ""
 
 
