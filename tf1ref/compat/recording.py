@@ -13,8 +13,7 @@ import zipfile
 import numpy as np
 
 from tf1ref import console, files
-from tf1ref.compat.recorded_draws import Apart
-from tf1ref.compat.recorded_graphs import WRITES, Gradients, before, called, given, restores
+from tf1ref.compat.recorded_graphs import WRITES, Apart, Gradients, before, called, given, restores
 from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
