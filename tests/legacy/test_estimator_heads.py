@@ -100,3 +100,11 @@ def test_what_a_head_refuses():
         contrib.binary_classification_head(thresholds=[0.5, 1.0])
     with v1.Graph().as_default(), pytest.raises(ValueError, match="exactly one of optimizer and train_op_fn"):
         estimator.RegressionHead().create_estimator_spec({}, "train", v1.zeros([2, 1]), v1.zeros([2, 1]))
+
+
+def test_logits_may_be_an_array():
+    with v1.Graph().as_default(), v1.Session() as session:
+        spec = estimator.RegressionHead().create_estimator_spec({}, "infer", np.array([[4], [5]]))
+        assert session.run(spec.predictions["predictions"]).tolist() == [[4.0], [5.0]]
+        with pytest.raises(ValueError, match="logits shape must be"):
+            estimator.RegressionHead(2).create_estimator_spec({}, "infer", np.array([[4], [5]]))

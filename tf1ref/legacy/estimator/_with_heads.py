@@ -35,9 +35,13 @@ class _Made:
     ):  # fmt: skip
         """Returns the EstimatorSpec of a model_fn.
 
-        logits: [batch, logits_dimension]. Training needs either an optimizer or train_op_fn(loss), which returns the
-        training op. Raises ValueError where both or neither are given.
+        logits: [batch, logits_dimension], a tensor or an array; they become float32. Training needs either an optimizer
+        or train_op_fn(loss), which returns the training op. Raises ValueError where both or neither are given, and for
+        logits of another size.
         """
+        logits = v1.cast(logits, v1.float32)
+        if logits.shape.rank is not None and logits.shape[-1] not in (None, self.logits_dimension):
+            raise ValueError(f"logits shape must be [D0, D1, ... DN, logits_dimension], got {logits.shape}.")
         if mode == ModeKeys.TRAIN and (optimizer is None) == (train_op_fn is None):
             raise ValueError("exactly one of optimizer and train_op_fn is needed to train")
 
