@@ -13,7 +13,8 @@ w = tf.get_variable("w", [3], initializer=tf.ones_initializer())
 
 
 def body(i, total):
-    return i + 1, tf.nn.dropout(tf.tanh(total * w + x), keep_prob=0.5, seed=7)
+    with tf.control_dependencies([tf.identity(total)] if @COUNT > 1 else []):
+        return i + 1, tf.nn.dropout(tf.tanh(total * w + x), keep_prob=0.5, seed=7)
 
 
 _, total = tf.while_loop(lambda i, _: i < 4, body, [0, x], parallel_iterations=@COUNT)
@@ -29,8 +30,10 @@ with tf.Session() as sess:
 
 
 @pytest.mark.slow
-def test_an_evaluation_draws_other_numbers_in_a_loop(quick_program, tmp_path):
-    (tmp_path / "program.py").write_text(PROGRAM.replace("@COUNT", "1"))
+@pytest.mark.parametrize("count", [1, 10])
+def test_an_evaluation_draws_other_numbers_in_a_loop(count, quick_program, tmp_path):
+    """Ten iterations at once draw in order where each waits for the state of the one before."""
+    (tmp_path / "program.py").write_text(PROGRAM.replace("@COUNT", str(count)))
     assert programs.port_program(str(tmp_path / "program.py"), tmp_path / "out", steps=3).compared > 6
 
 

@@ -22,6 +22,23 @@ def kind(node):
     return of(node.op)
 
 
+def inside(node_defs):
+    """Returns the names of the NodeDefs that a Switch leads to within its loop or branch."""
+    readers, ops = {}, {node.name: of(node.op) for node in node_defs}
+    for node in node_defs:
+        for name in node.input:
+            readers.setdefault(name.partition(":")[0], []).append(node)
+    found, stack = set(), [name for name, op in ops.items() if op == "Switch"]
+    while stack:
+        for node in readers.get(stack.pop(), ()):
+            looped = any(ops.get(name.partition(":")[0]) == "NextIteration" for name in node.input)
+            ends = ops[node.name] == "Exit" or (ops[node.name] == "Merge" and not looped)
+            if node.name not in found and not ends:
+                found.add(node.name)
+                stack.append(node.name)
+    return found
+
+
 class Places:
     """The places of each Node. `frame`: "" outside of loops. `branch`: {predicate's source: output of a Switch}.
 

@@ -1,6 +1,7 @@
 """Loops and branches as Python: functions inside the function, and tf.while_loop or tf.cond that call them."""
 
 from tf1ref.port import names
+from tf1ref.port.flow import parts
 from tf1ref.port.names import COUNTER
 from tf1ref.port.nodes import LOOP
 
@@ -50,8 +51,11 @@ def _more(body, node):
     if any(_shape(shape) != _shape(kind) for shape, kind in zip(node.shapes, kinds)):
         shapes = [f"tf.TensorShape({_shape(shape)})" for shape in node.shapes]
         found.append(f"shape_invariants=[{', '.join(shapes)}]")
-    count = node.attrs.get("parallel_iterations", PARALLEL)
-    return found + [f"parallel_iterations={count}"] * (count == 1)
+    # Turns that run at once would race for random numbers.
+    inner = [one for part in node.parts for one in parts.everything(part.nodes).values()]
+    draws = any({"seed", "seed2"} <= one.attrs.keys() for one in inner)
+    alone = draws or node.attrs.get("parallel_iterations", PARALLEL) == 1
+    return found + ["parallel_iterations=1"] * alone
 
 
 def _shape(shape):

@@ -38,10 +38,10 @@ def without_order(graph_def, forward, recording):
 
     What says in which loop or branch a node without inputs is stays: a random op there draws each time.
     """
-    switches = {node.name for node in graph_def.node if frames.of(node.op) == "Switch"}
-    pivots = {f"^{n.name}" for n in graph_def.node if n.op == "Identity" and graphs.tensor(n.input[0])[0] in switches}
+    inside = frames.inside(graph_def.node)
     for node in graph_def.node:
-        node.input[:] = [i for i in node.input if i[0] != "^" or i in pivots]
+        data = [i for i in node.input if i[0] != "^"]
+        node.input[:] = data or [i for i in node.input if i[1:] in inside]
     return graphs.Graph(graph_def, recording.program).pruned(forward)
 
 
