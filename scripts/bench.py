@@ -1,11 +1,13 @@
 """Benchmarks: several ways to do the same work, measured in turns within one run, as ratios with their spread.
 
-scripts/bench.py NAME [--rounds N] [--json FILE]. A benchmark is a file bench_NAME.py beside this one with
-`SUBJECT`, a line of text, and `contests()`, which yields a Contest each. Absolute numbers are this machine's;
-what compares between machines is a ratio.
+scripts/bench.py NAME [--rounds N] [--json FILE]; `all` runs every benchmark, which takes hours. A benchmark is a file
+bench_NAME.py beside this one with `SUBJECT`, a line of text, and `contests()`, which yields a Contest each. Absolute
+numbers are this machine's; what compares between machines is a ratio. The file has the date, what the machine is, and
+a row for each way.
 """
 
 import argparse
+import datetime
 import importlib
 import json
 import os
@@ -17,7 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tf1ref import console
+from tf1ref import console, doctor
 
 HERE = Path(__file__).resolve().parent
 
@@ -78,27 +80,40 @@ def show(contest, rows):
         console.note(contest.remark(rows))
 
 
+def run(name, rounds, shown):
+    """Runs one benchmark; returns its rows. shown: prints each contest as a table, too."""
+    benchmark = importlib.import_module(f"bench_{name}")
+    console.note(benchmark.SUBJECT)
+    results = []
+    for contest in benchmark.contests():
+        rows = measure(contest, rounds)
+        results += [{"benchmark": name, **row} for row in rows]
+        if shown:
+            show(contest, rows)
+    return results
+
+
+def machine():
+    """Returns {what: what was found} of the software and the processor, as `tf1ref doctor` finds them."""
+    return {f.name: f.found for f in doctor.examine() if f.group in ("software", "processor")}
+
+
 def main(argv=None):
-    """Runs one benchmark; returns the exit code."""
+    """Runs one benchmark, or all; returns the exit code."""
     names = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("name", choices=names)
+    parser.add_argument("name", choices=[*names, "all"])
     parser.add_argument("--rounds", type=int, default=5, choices=range(1, 101), metavar="N", help="1 to 100 (5)")
     parser.add_argument("--json", metavar="FILE", help="write the results there too; - for standard output alone")
     arguments = parser.parse_args(argv)
     console.import_tensorflow()
-    benchmark = importlib.import_module(f"bench_{arguments.name}")
-    console.note(benchmark.SUBJECT)
-    results = []
-    for contest in benchmark.contests():
-        rows = measure(contest, arguments.rounds)
-        results += rows
-        if arguments.json != "-":
-            show(contest, rows)
+    found = {"date": str(datetime.date.today()), "machine": machine() if arguments.json else {}, "rows": []}
+    for name in names if arguments.name == "all" else [arguments.name]:
+        found["rows"] += run(name, arguments.rounds, arguments.json != "-")
+        if arguments.json and arguments.json != "-":  # after each, since all of them take hours
+            Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
     if arguments.json == "-":
-        json.dump(results, sys.stdout, indent=2)
-    elif arguments.json:
-        Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
+        json.dump(found, sys.stdout, indent=2)
     return 0
 
 

@@ -1,5 +1,7 @@
 """Large constants stay in their file: what is read is as protobuf reads it, and TensorFlow alone answers the same."""
 
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ from tf1ref.artifacts import models
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.formats import messages
 from tf1ref.artifacts.freeze import freeze
-from tf1ref.artifacts.graph import held
+from tf1ref.artifacts.graph import answers, graphs, held
 from tf1ref.artifacts.verify import verify
 from tf1ref.errors import InputError
 
@@ -54,6 +56,20 @@ def test_answers_are_those_of_tensorflow_alone(path, answer, tmp_path):
     freeze(path, ["y"], tmp_path / "again.pb")
     np.testing.assert_array_equal(answer(tmp_path / "again.pb", "y:0", {"x:0": X}), expected)
     assert verify(path, tmp_path / "again.pb").equal
+
+
+def test_a_session_that_has_answered_holds_no_array(graph):
+    """The next one may be as large. A variable takes over the memory of an array that begins at a multiple of 64."""
+    path = graph("v", lambda: v1.identity(v1.get_variable("w", [SIDE]), name="y"))
+    room = np.ones(SIDE * 4 + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    array = room[start : start + SIDE * 4].view(np.float32)
+    model = answers.Model(graphs.Graph(v1.GraphDef.FromString(path.read_bytes()), "v"), ["y:0"], {"w": array})
+    np.testing.assert_array_equal(model.answers({})["y:0"], array)
+    held_by = weakref.ref(array)
+    model.assigned.clear()
+    del array
+    assert held_by() is None
 
 
 def test_another_weight_is_noticed(path, graph):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from google.protobuf.message import DecodeError
@@ -106,7 +107,7 @@ class Values(Mapping):
                 )
             except tf.errors.OpError as e:
                 raise InputError(f"{self.prefix}: damaged or incomplete: {one_line(e)}") from e
-        array = tensor_.numpy()
+        array = np.asarray(tensor_)  # numpy() would copy it
         # Saver(reshape=True) allows another shape.
         return array.reshape(self._shape(v, array.shape))
 

@@ -141,10 +141,15 @@ class Model:
                 if NO_KERNEL in str(e):
                     raise
                 raise Refused(one_line(e)) from e
+            finally:
+                drop(sess, (pair for *pair, _ in self.assigned))
 
 
 def assign(sess, found):
-    """Runs the assignments, an iterable of (op, placeholder, array), in few runs: each run inspects the whole graph."""
+    """Runs the assignments, an iterable of (op, placeholder, array), in few runs: each run inspects the whole graph.
+
+    A variable takes the memory of an aligned array over. `drop` gives it back.
+    """
     ops, feed, size = [], {}, 0
     for op, placeholder, array in found:
         ops.append(op)
@@ -153,6 +158,16 @@ def assign(sess, found):
         if size > TOGETHER:
             sess.run(ops, feed)
             ops, feed, size = [], {}, 0
+    if ops:
+        sess.run(ops, feed)
+
+
+def drop(sess, found):
+    """Empties variables, (placeholder, op) each. A closed session would keep the arrays until the next session runs."""
+    ops, feed = [], {}
+    for placeholder, op in found:
+        ops.append(op)
+        feed[placeholder] = np.zeros(0, placeholder.dtype.as_numpy_dtype)
     if ops:
         sess.run(ops, feed)
 

@@ -134,7 +134,7 @@ class Graph:
 
         with v1.Graph().as_default() as graph:
             try:
-                with memory.bounded():
+                with memory.bounded(), memory.uncollected():
                     v1.import_graph_def(held.importable(self.graph_def), name="")
             except (ValueError, TypeError, KeyError, tf.errors.OpError) as e:
                 raise InputError(f"{self.where}: this TensorFlow cannot import the graph: {one_line(e)}") from e

@@ -1,9 +1,10 @@
-"""Bounds the memory that the import and the run of a foreign graph may take.
+"""Bounds the memory that the import and the run of a foreign graph may take, and spares the search for garbage.
 
 A file of a hundred bytes may say Fill of 10^12. Without a bound the kernel would end some process of the machine.
 """
 
 import contextlib
+import gc
 import re
 import resource
 from collections.abc import Iterator
@@ -50,3 +51,18 @@ def bounded() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keeps Python's garbage collection from running inside the block, which makes a large graph.
+
+    Collections walk over all ops that are there, again and again. That is a fifth of the time of 100,000 ops.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
