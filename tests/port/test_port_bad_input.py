@@ -137,3 +137,11 @@ def test_ops_that_are_unknown_here_are_named(tmp_path, refused):
     (tmp_path / "graph.pb").write_bytes(graph_def.SerializeToString())
     assert "FooBar" in refused("port", "graph.pb", "-o", "out", "--outputs", "y")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.pb"]
+
+
+def test_a_long_value_in_brackets_is_no_tuple():
+    value = f"weight * ({' + '.join(f'a_long_name_{i}' for i in range(6))} * (1.0 - x))"
+    for text in (f"return {{'key': {value}, 'other': 1}}", f"f({value}, (x,), (), {value})", f"y = {value}"):
+        lines = layout.statement(text)
+        assert len(lines) > 1
+        assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(text)), "\n".join(lines)

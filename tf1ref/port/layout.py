@@ -41,7 +41,7 @@ def _split(text, indent, comma=""):
     if tail == text[last] and len(inner + body) <= WIDTH and not comma and (_one_line(head) or _comprehension(body)):
         return [space + head, inner + body, space + tail]
     lines = [space + head]
-    whole = _comprehension(body) or (split(body) if _subscript(head) else [])
+    whole = _comprehension(body) or (split(body) if _subscript(head) or _groups(head, body) else [])
     for part in whole or split(body):
         lines += _split(part, indent + 1, "" if whole else ",")
     return [*lines, space + tail + comma]
@@ -50,6 +50,12 @@ def _split(text, indent, comma=""):
 def _subscript(head):
     """True for the bracket of x[...], where a comma would make the index a tuple."""
     return head[-1] == "[" and (head[-2:-1].isalnum() or head[-2:-1] in tuple("_])"))
+
+
+def _groups(head, body):
+    """True for brackets around one value, where a comma would make it a tuple."""
+    called = head[-2:-1].isalnum() or head[-2:-1] in tuple("_])")
+    return head[-1] == "(" and not called and len(split(body)) == 1 and body.rstrip()[-1] != ","
 
 
 def _comprehension(text):
