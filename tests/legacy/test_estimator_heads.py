@@ -96,7 +96,7 @@ def test_a_head_in_a_model_fn_with_a_loss_and_a_link_of_its_own(tmp_path):
 def test_what_a_head_refuses():
     with pytest.raises(ValueError, match="n_classes must be > 2"):
         contrib.multi_class_head(2)
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match=r"thresholds not in \(0, 1\)"):
         contrib.binary_classification_head(thresholds=[0.5, 1.0])
     with v1.Graph().as_default(), pytest.raises(ValueError, match="exactly one of optimizer and train_op_fn"):
         estimator.RegressionHead().create_estimator_spec({}, "train", v1.zeros([2, 1]), v1.zeros([2, 1]))
@@ -108,3 +108,50 @@ def test_logits_may_be_an_array():
         assert session.run(spec.predictions["predictions"]).tolist() == [[4.0], [5.0]]
         with pytest.raises(ValueError, match="logits shape must be"):
             estimator.RegressionHead(2).create_estimator_spec({}, "infer", np.array([[4], [5]]))
+
+
+def test_the_loss_of_logits_of_rank_3():
+    logits = np.float32([[[45, 41], [44, 40]], [[20, 21], [22, 23]]])
+    labels = np.float32([[[35, 42], [45, 44]], [[20, 20], [20, 20]]])
+    weights = np.float32([[1, 0.1], [1.5, 2]])
+    head = contrib.regression_head("weights", 2, v1.losses.Reduction.SUM)
+    with v1.Graph().as_default(), v1.Session() as session:
+        total, losses, given, same = session.run(head.create_loss({"weights": weights}, "eval", logits, labels))
+        np.testing.assert_array_equal(losses, (labels - logits) ** 2)
+        assert total == pytest.approx((weights[..., None] * (labels - logits) ** 2).sum())
+        assert given.shape == (2, 2, 1) and np.array_equal(same, labels)
+
+
+def test_what_fits_is_seen_in_the_run():
+    """1.15 made the graph, too. Names follow the metrics, and what is exported can be read."""
+    head = contrib.multi_class_head(3, name="mine", loss_fn=lambda labels, logits: v1.reduce_sum(logits, -1))
+    logits, labels = np.ones((2, 3), np.float32), v1.placeholder_with_default
+    with v1.Graph().as_default(), v1.Session() as session:
+        spec = head.create_estimator_spec({}, "infer", logits)
+        exported = spec.export_outputs["classification"]
+        assert session.run(exported.scores).shape == session.run(exported.classes).shape == (2, 3)
+        loss = head.create_loss({}, "eval", logits, np.int64([[0], [1]])).training_loss
+        with pytest.raises(v1.errors.InvalidArgumentError, match=r"\[loss_shape: \] \[2\]"):
+            session.run(loss)
+        wrong = labels(np.int64([0, 1, 2]), None)
+        loss = contrib.multi_class_head(3).create_loss({}, "eval", logits, wrong).training_loss
+        with pytest.raises(
+            v1.errors.InvalidArgumentError, match=r"\[expected_labels_shape: \] \[2 1\] \[labels_shape: \] \[3\]"
+        ):
+            session.run(loss)
+        spec = contrib.multi_class_head(3, name="mine").create_estimator_spec({}, "eval", logits, np.int64([0, 1]))
+        assert set(spec.eval_metric_ops) == {"average_loss/mine", "accuracy/mine"}
+
+
+@pytest.mark.parametrize(
+    "words, problem",
+    [
+        ({"loss_reduction": "none"}, "Invalid loss_reduction: none"),
+        ({"label_dimension": 0}, "Invalid label_dimension 0"),
+        ({"loss_fn": lambda logits: logits}, "loss_fn must contain argument: labels"),
+        ({"loss_fn": lambda labels, logits, name: logits}, r"loss_fn has unexpected args: \['name'\]"),
+    ],
+)
+def test_words_that_no_head_takes(words, problem):
+    with pytest.raises(ValueError, match=problem):
+        contrib.regression_head(**words)

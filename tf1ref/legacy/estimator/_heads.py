@@ -1,18 +1,33 @@
 """The last part of the canned estimators: loss, predictions and metrics of a regression or a classification."""
 
+from typing import Any, NamedTuple
+
 import tensorflow.compat.v1 as v1
 
+from tf1ref.legacy import _head_checks as _checks
 from tf1ref.legacy.estimator._spec import EstimatorSpec, ModeKeys
 from tf1ref.legacy.estimator.export import ClassificationOutput, PredictOutput, RegressionOutput
+
+
+class LossSpec(NamedTuple):
+    """The loss of a head: the number that is minimized, the losses [D0, ..., DN, size], their weights, the labels."""
+
+    training_loss: Any
+    unreduced_loss: Any
+    weights: Any
+    processed_labels: Any
 
 
 class Head:
     """The base class. `spec` turns logits [batch, logits_dimension] into an EstimatorSpec."""
 
     logits_dimension = 1
+    loss_size = 1  # losses of an example
+    name: str | None = None  # follows the names of metrics and summaries
+    weighs_each = False  # True: an example may have a weight for each of its values
 
     def __init__(self, weight_column=None, loss_reduction=v1.losses.Reduction.SUM):
-        self.weight_column, self.reduction = weight_column, loss_reduction
+        self.weight_column, self.reduction = weight_column, _checks.reduction(loss_reduction)
 
     def predictions(self, logits):
         """Returns {name: tensor} of the predictions."""
@@ -22,7 +37,7 @@ class Head:
         """Returns the outputs for export: {signature: output}."""
         raise NotImplementedError
 
-    def losses(self, labels, logits):
+    def losses(self, labels, logits, features):
         """Returns (the losses [batch, size], the labels as the metrics take them)."""
         raise NotImplementedError
 
@@ -38,53 +53,60 @@ class Head:
         predictions = self.predictions(logits)
         if mode == ModeKeys.PREDICT:
             return EstimatorSpec(mode, predictions=predictions, export_outputs=self.outputs(predictions))
-        weights = self._weights(features)
-        losses, processed = self.losses(labels, logits)
-        loss = v1.losses.compute_weighted_loss(losses, weights, reduction=self.reduction)
+        loss, losses, weights, processed = self.create_loss(features, mode, logits, labels)
         penalty = v1.add_n(list(penalties)) if penalties else None
         total = loss if penalty is None else v1.add_n([loss, penalty])
         if mode == ModeKeys.EVAL:
             metrics = self.metrics(losses, processed, predictions, weights)
             if penalty is not None:
                 metrics["regularization_loss"] = v1.metrics.mean(penalty)
+            metrics = {self._key(name): metric for name, metric in metrics.items()}
             return EstimatorSpec(mode, predictions, total, eval_metric_ops=metrics)
         train_op = train_op_fn(total)
         with v1.name_scope(""):
-            v1.summary.scalar("loss", total)
+            v1.summary.scalar(self._key("loss"), total)
             if self.reduction == v1.losses.Reduction.SUM:
-                v1.summary.scalar("average_loss", loss / v1.reduce_sum(weights * v1.ones_like(losses)))
+                v1.summary.scalar(self._key("average_loss"), loss / v1.reduce_sum(weights * v1.ones_like(losses)))
             if penalty is not None:
-                v1.summary.scalar("regularization_loss", penalty)
+                v1.summary.scalar(self._key("regularization_loss"), penalty)
         return EstimatorSpec(mode, predictions, total, train_op)
 
-    def _weights(self, features):
+    def _key(self, what):
+        return f"{what}/{self.name}" if self.name else what
+
+    def create_loss(self, features, mode, logits, labels):
+        """Returns the LossSpec of logits [D0, ..., DN, logits_dimension], tensor or array; `mode` is not looked at.
+
+        labels, and the weights among `features`: [D0, ..., DN], or the same with a last 1; for a regression of several
+        values the labels have those last. Raises ValueError for shapes that do not fit, InvalidArgumentError where only
+        the run knows them.
+        """
+        logits = _checks.logits(logits, self.logits_dimension)
+        losses, processed = self.losses(labels, logits, features)
+        weights = self._weights(features, logits)
+        loss = v1.losses.compute_weighted_loss(losses, weights, reduction=self.reduction)
+        return LossSpec(loss, losses, weights, processed)
+
+    def _weights(self, features, logits):
         if self.weight_column is None:
             return 1.0
         key = getattr(self.weight_column, "key", self.weight_column)
-        return v1.reshape(v1.cast(features[key], v1.float32), [-1, 1])
-
-    def _labels(self, labels, size):
-        """Returns the labels as [batch, size], also when their rank is unknown.
-
-        Raises ValueError for missing labels and for another shape.
-        """
-        if labels is None:
-            raise ValueError("You must provide a labels Tensor. Given: None. Does your input_fn return labels?")
-        labels = labels if isinstance(labels, v1.SparseTensor) else v1.convert_to_tensor(labels)
-        if labels.shape.rank is None and not isinstance(labels, v1.SparseTensor):
-            return v1.reshape(labels, [-1, size])
-        labels = v1.expand_dims(labels, -1) if labels.shape.rank == 1 else labels
-        if labels.shape.as_list()[-1] not in (None, size):
-            raise ValueError(f"labels shape must be [batch_size, {size}], got {labels.shape}")
-        return labels
+        weights = v1.convert_to_tensor(features[key])
+        normalizer = getattr(self.weight_column, "normalizer_fn", None)
+        weights = v1.cast(weights if normalizer is None else normalizer(weights), v1.float32)
+        return _checks.weights(weights, logits, self.weighs_each)
 
 
 class RegressionHead(Head):
     """Predicts `label_dimension` values. The loss is their squared difference."""
 
+    weighs_each = True
+
     def __init__(self, label_dimension=1, **kwargs):
         super().__init__(**kwargs)
-        self.logits_dimension = label_dimension
+        if label_dimension < 1:
+            raise ValueError(f"Invalid label_dimension {label_dimension}: it must be 1 or more")
+        self.logits_dimension = self.loss_size = label_dimension
 
     def predictions(self, logits):
         return {"predictions": logits}
@@ -93,8 +115,8 @@ class RegressionHead(Head):
         value = RegressionOutput(predictions["predictions"])
         return {"serving_default": value, "predict": PredictOutput(predictions), "regression": value}
 
-    def losses(self, labels, logits):
-        labels = v1.cast(self._labels(labels, self.logits_dimension), v1.float32)
+    def losses(self, labels, logits, features):
+        labels = v1.cast(_checks.labels(labels, logits, self.logits_dimension), v1.float32)
         return v1.losses.mean_squared_error(labels, logits, reduction=v1.losses.Reduction.NONE), labels
 
     def metrics(self, losses, labels, predictions, weights):
@@ -113,13 +135,13 @@ class _ClassHead(Head):
             raise ValueError(f"Length of label_vocabulary must be equal to n_classes. Given: {label_vocabulary}")
         self.n_classes, self.vocabulary = n_classes, label_vocabulary
 
-    def ids(self, labels):
-        """Returns the labels as [batch, 1] of class numbers, and adds a check of their range.
+    def ids(self, labels, logits):
+        """Returns the labels as [D0, ..., DN, 1] of class numbers, and adds a check of their range.
 
         labels: strings when there is a vocabulary, else integers. With two classes they may be any number, the
         probability of the second class. Otherwise they become int64.
         """
-        labels = self._labels(labels, 1)
+        labels = _checks.labels(labels, logits, 1)
         if self.vocabulary is not None:
             if labels.dtype != v1.string:
                 raise ValueError(f"Labels dtype should be string if there is a vocabulary. Instead got {labels.dtype}")
@@ -129,10 +151,11 @@ class _ClassHead(Head):
         elif self.n_classes > 2 and not labels.dtype.is_integer:
             raise ValueError(f"Labels dtype should be integer. Instead got {labels.dtype}")
         labels = v1.cast(labels, v1.float32 if self.n_classes == 2 else v1.int64)
-        inside = v1.logical_and(v1.greater_equal(labels, 0), v1.less_equal(labels, self.n_classes - 1))
-        message = f"Labels must be in 0 ... {self.n_classes - 1}" if self.vocabulary is None else "unknown label"
-        with v1.control_dependencies([v1.Assert(v1.reduce_all(inside), [message, labels])]):
-            return v1.identity(labels)
+        for message, inside in (("<= n_classes - 1", labels <= self.n_classes - 1), (">= 0", labels >= 0)):
+            message = f"Labels must {message}" if self.vocabulary is None else "unknown label"
+            with v1.control_dependencies([v1.Assert(v1.reduce_all(inside), [message, labels])]):
+                labels = v1.identity(labels)
+        return labels
 
     def classes(self, class_ids):
         if self.vocabulary is None:
@@ -178,8 +201,8 @@ class BinaryHead(_ClassHead):
     def outputs(self, predictions):
         return {**super().outputs(predictions), "regression": RegressionOutput(predictions["logistic"])}
 
-    def losses(self, labels, logits):
-        labels = self.ids(labels)
+    def losses(self, labels, logits, features):
+        labels = self.ids(labels, logits)
         return v1.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), labels
 
     def metrics(self, losses, labels, predictions, weights):
@@ -212,8 +235,8 @@ class MultiClassHead(_ClassHead):
         found = {"logits": logits, "probabilities": v1.nn.softmax(logits), "class_ids": class_ids}
         return {**found, "classes": self.classes(class_ids), **self.every(logits)}
 
-    def losses(self, labels, logits):
-        labels = self.ids(labels)
+    def losses(self, labels, logits, features):
+        labels = self.ids(labels, logits)
         losses = v1.nn.sparse_softmax_cross_entropy_with_logits(labels=v1.squeeze(labels, -1), logits=logits)
         return v1.expand_dims(losses, -1), labels
 

@@ -3,10 +3,9 @@
 Unlike those of the canned estimators, their loss is the mean over the batch.
 """
 
-import inspect
-
 import tensorflow.compat.v1 as v1
 
+from tf1ref.legacy import _head_checks as _checks
 from tf1ref.legacy.estimator import _heads
 from tf1ref.legacy.estimator._canned import _DNN, _Combined, _Linear
 from tf1ref.legacy.estimator._core import Estimator
@@ -21,12 +20,17 @@ class _Made:
 
     loss_fn = None
 
-    def losses(self, labels, logits):
-        losses, processed = super().losses(labels, logits)
+    def named(self, loss_fn, name):
+        """Keeps what a program gives its own head. Raises ValueError for arguments that no head gives a loss_fn."""
+        self.loss_fn, self.name = loss_fn, name
+        self._wanted = _checks.loss_arguments(loss_fn) if loss_fn else []
+
+    def losses(self, labels, logits, features):
+        losses, processed = super().losses(labels, logits, features)
         if self.loss_fn is not None:
-            wanted = inspect.signature(self.loss_fn).parameters
-            known = {"labels": processed, "logits": logits, "loss_reduction": self.reduction}
-            losses = self.loss_fn(**{name: value for name, value in known.items() if name in wanted})
+            known = {"labels": processed, "logits": logits, "features": features, "loss_reduction": self.reduction}
+            losses = self.loss_fn(**{name: known[name] for name in self._wanted})
+            losses = _checks.losses(losses, logits, self.loss_size)
         return losses, processed
 
     def create_estimator_spec(
@@ -39,19 +43,20 @@ class _Made:
         or train_op_fn(loss), which returns the training op. Raises ValueError where both or neither are given, and for
         logits of another size.
         """
-        logits = v1.cast(logits, v1.float32)
-        if logits.shape.rank is not None and logits.shape[-1] not in (None, self.logits_dimension):
-            raise ValueError(f"logits shape must be [D0, D1, ... DN, logits_dimension], got {logits.shape}.")
+        logits = _checks.logits(logits, self.logits_dimension)
         if mode == ModeKeys.TRAIN and (optimizer is None) == (train_op_fn is None):
             raise ValueError("exactly one of optimizer and train_op_fn is needed to train")
 
-        def minimize(loss):
+        def train(loss):
+            if train_op_fn is not None:
+                op = train_op_fn(loss)
+            else:
+                which = {} if trainable_variables is None else {"var_list": trainable_variables}
+                op = optimizer.minimize(loss, global_step=v1.train.get_or_create_global_step(), **which)
             updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS) if update_ops is None else update_ops
-            with v1.control_dependencies(updates):
-                step = v1.train.get_or_create_global_step()
-                return optimizer.minimize(loss, global_step=step, var_list=trainable_variables)
+            return v1.group(op, *updates) if updates else op
 
-        return self.spec(features, mode, labels, logits, train_op_fn or minimize, regularization_losses or ())
+        return self.spec(features, mode, labels, logits, train, regularization_losses or ())
 
 
 class RegressionHead(_Made, _heads.RegressionHead):
@@ -68,7 +73,8 @@ class RegressionHead(_Made, _heads.RegressionHead):
         self, label_dimension=1, weight_column=None, loss_reduction=MEAN, loss_fn=None, inverse_link_fn=None, name=None
     ):
         super().__init__(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
-        self.loss_fn, self._inverse, self.name = loss_fn, inverse_link_fn, name
+        self.named(loss_fn, name)
+        self._inverse = inverse_link_fn
 
     def predictions(self, logits):
         if self._inverse is None:
@@ -83,9 +89,10 @@ class BinaryClassHead(_Made, _heads.BinaryHead):
         self, weight_column=None, thresholds=None, label_vocabulary=None, loss_reduction=MEAN, loss_fn=None, name=None
     ):
         super().__init__(label_vocabulary, weight_column=weight_column, loss_reduction=loss_reduction)
-        self.loss_fn, self._thresholds, self.name = loss_fn, tuple(thresholds or ()), name
+        self.named(loss_fn, name)
+        self._thresholds = tuple(thresholds or ())
         if not all(0 < threshold < 1 for threshold in self._thresholds):
-            raise ValueError(f"thresholds must lie between 0 and 1: {self._thresholds}")
+            raise ValueError(f"thresholds not in (0, 1): {self._thresholds}")
 
     def metrics(self, losses, labels, predictions, weights):
         found = super().metrics(losses, labels, predictions, weights)
@@ -104,10 +111,12 @@ class MultiClassHead(_Made, _heads.MultiClassHead):
     def __init__(
         self, n_classes, weight_column=None, label_vocabulary=None, loss_reduction=MEAN, loss_fn=None, name=None
     ):
-        if n_classes is None or n_classes <= 2:
+        if n_classes is None:
+            raise ValueError("n_classes cannot be None")
+        if n_classes <= 2:
             raise ValueError(f"n_classes must be > 2: {n_classes}")
         super().__init__(n_classes, label_vocabulary, weight_column=weight_column, loss_reduction=loss_reduction)
-        self.loss_fn, self.name = loss_fn, name
+        self.named(loss_fn, name)
 
 
 def regression_head(

@@ -120,6 +120,7 @@ class ClassificationOutput(ExportOutput):
     def __init__(self, scores=None, classes=None):
         if scores is None and classes is None:
             raise ValueError("At least one of scores and classes must be set.")
+        self.scores, self.classes = scores, classes
         self.outputs = {k: v for k, v in (("scores", scores), ("classes", classes)) if v is not None}
 
 
@@ -129,7 +130,7 @@ class RegressionOutput(ExportOutput):
     method = v1.saved_model.signature_constants.REGRESS_METHOD_NAME
 
     def __init__(self, value):
-        self.outputs = {"outputs": value}
+        self.value, self.outputs = value, {"outputs": value}
 
 
 def completed(outputs, predictions):
