@@ -74,7 +74,8 @@ class Runs:
 def answers(folder, graph, outputs, fed):
     """Ports a serialized frozen graph; returns the arrays that the port was proven to answer."""
     (folder / "graph.pb").write_bytes(graph)
-    np.savez(folder / "feeds.npz", **fed)
+    # numpy keeps an array of objects only as a pickle, and TensorFlow's texts are such arrays.
+    np.savez(folder / "feeds.npz", **{k: a.astype("S") if a.dtype.hasobject else a for k, a in fed.items()})
     feeds = str(folder / "feeds.npz") if fed else ""
     report = port(str(folder / "graph.pb"), folder / "model", outputs, list(fed), feeds, trust=True, force=True)
     if report.not_compared:

@@ -173,3 +173,44 @@ def test_numbers_of_every_type_keep_their_bits(frozen, tmp_path, quick, loaded):
     port(frozen(build), tmp_path / "out", outputs=list(values))
     found = loaded(tmp_path / "out", "model").Model()()
     assert {k: v.numpy().tobytes() for k, v in found.items()} == {k: v.tobytes() for k, v in values.items()}
+
+
+def test_each_kind_of_slice(frozen, tmp_path, quick, loaded):
+    """Each bit of a StridedSlice has its sign in the brackets; numpy reads the same brackets."""
+    texts = "0, :, 1:, 3", "..., 1", ":, None, 1", "1, ..., None, ::-2", "...", "-1:, 2:0:-1, ::2, 1:3", "None, ..., 2"
+
+    def build():
+        x = v1.placeholder(tf.float32, [3, 4, 5, 6], name="x")
+        for i, text in enumerate(texts):
+            tf.identity(eval(f"x[{text}]", {"x": x}), name=f"y{i}")
+        tf.identity(x[()], name="whole")
+        return [*(f"y{i}" for i in range(len(texts))), "whole"]
+
+    report = port(frozen(build), tmp_path / "out")
+    model = loaded(tmp_path / "out", "model").Model()
+    x = np.random.default_rng(1).standard_normal((3, 4, 5, 6)).astype(np.float32)
+    found = model(x)
+    for i, text in enumerate(texts):
+        np.testing.assert_array_equal(found[f"y{i}"], eval(f"x[{text}]", {"x": x}), text)
+    np.testing.assert_array_equal(found["whole"], x)
+    assert not report.raw_ops
+
+
+def test_slices_that_differ_in_one_class(frozen, tmp_path, quick, loaded):
+    """Two scopes of one structure take different parts: the numbers are arguments of their class."""
+
+    def build():
+        x = v1.placeholder(tf.float32, [2, 6], name="x")
+        found = []
+        for i in range(2):
+            with v1.variable_scope(f"part{i}"):
+                bias = v1.get_variable("bias", [3], initializer=v1.random_normal_initializer(seed=i))
+                found.append(tf.nn.relu(x[i, i : i + 3] + bias))
+        tf.stack(found, name="y")
+        return ["y"]
+
+    port(frozen(build), tmp_path / "out")
+    biases = np.load(tmp_path / "out/weights.npz")
+    x = np.random.default_rng(1).standard_normal((2, 6)).astype(np.float32)
+    expected = [np.maximum(x[i, i : i + 3] + biases[f"part{i}/bias"], 0) for i in range(2)]
+    np.testing.assert_array_equal(loaded(tmp_path / "out", "model").Model()(x), expected)

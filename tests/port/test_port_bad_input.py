@@ -139,9 +139,12 @@ def test_ops_that_are_unknown_here_are_named(tmp_path, refused):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.pb"]
 
 
-def test_a_long_value_in_brackets_is_no_tuple():
+def test_brackets_of_long_lines_keep_their_meaning():
     value = f"weight * ({' + '.join(f'a_long_name_{i}' for i in range(6))} * (1.0 - x))"
-    for text in (f"return {{'key': {value}, 'other': 1}}", f"f({value}, (x,), (), {value})", f"y = {value}"):
+    texts = f"return {{'key': {value}, 'other': 1}}", f"f({value}, (x,), (), {value})", f"y = {value}"
+    call = f"tf.{'a_long_name' * 3}(x, self.{'weights' * 6})"
+    indices = "[0, :, :, 0]", "[0]", "[1:, ..., -1:]", "[row, :, None, column]", "[rows]"
+    for text in (*texts, *(f"return {{'key': {call}{index}, 'other': 1}}" for index in indices)):
         lines = layout.statement(text)
         assert len(lines) > 1
         assert ast.dump(ast.parse("\n".join(lines))) == ast.dump(ast.parse(text)), "\n".join(lines)

@@ -109,20 +109,24 @@ class Writer:
     def _slice(self, node):
         if node.op != "StridedSlice":
             return None
-        begin, end, strides = (self.constant(source) for source in node.inputs[1:])
-        masks = [node.attrs[name].i for name in ("ellipsis_mask", "new_axis_mask")]
-        if begin is None or end is None or strides is None or any(masks):
+        numbers = [self.constant(source) for source in node.inputs[1:]]
+        # In brackets TensorFlow makes int32 of a number.
+        if any(a is None or np.size(a) and np.abs(a.astype(float)).max() >= 2**31 for a in numbers):
             return None
-        bits = {n: node.attrs[n].i for n in ("begin_mask", "end_mask", "shrink_axis_mask")}
+        bits = {n.removesuffix("_mask"): node.attrs[n].i for n in node.attrs if n.endswith("_mask")}
         parts = []
-        for i, (first, last, step) in enumerate(zip(begin, end, strides)):
-            if bits["shrink_axis_mask"] >> i & 1:
-                parts.append(str(first))
-                continue
-            first, last = ("" if bits[f"{w}_mask"] >> i & 1 else str(x) for w, x in (("begin", first), ("end", last)))
-            parts.append(f"{first}:{last}" + (f":{step}" if step != 1 else ""))
+        for i, (first, last, step) in enumerate(zip(*numbers)):
+            here = {name for name, mask in bits.items() if mask >> i & 1}
+            if here & {"ellipsis", "new_axis"}:
+                parts.append("..." if "ellipsis" in here else "tf.newaxis")
+            elif "shrink_axis" in here:
+                parts.append(self.hole("index", str(first)))
+            else:
+                begin = "" if "begin" in here else self.hole("start", str(first))
+                end = "" if "end" in here else self.hole("stop", str(last))
+                parts.append(f"{begin}:{end}" + (f":{self.hole('step', str(step))}" if step != 1 else ""))
         value = self.tensor(node.inputs[0])
-        return Expression(f"{value.inside(calls.ATOM)}[{self.hole('index', ', '.join(parts))}]", depth=value.depth)
+        return Expression(f"{value.inside(calls.ATOM)}[{', '.join(parts) or '...'}]", depth=value.depth)
 
     def _row(self, node):
         row = calls.rows().get(node.op)

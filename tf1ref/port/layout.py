@@ -41,21 +41,17 @@ def _split(text, indent, comma=""):
     if tail == text[last] and len(inner + body) <= WIDTH and not comma and (_one_line(head) or _comprehension(body)):
         return [space + head, inner + body, space + tail]
     lines = [space + head]
-    whole = _comprehension(body) or (split(body) if _subscript(head) or _groups(head, body) else [])
+    whole = _comprehension(body) or (split(body) if _is_one(head, body) else [])
     for part in whole or split(body):
         lines += _split(part, indent + 1, "" if whole else ",")
     return [*lines, space + tail + comma]
 
 
-def _subscript(head):
-    """True for the bracket of x[...], where a comma would make the index a tuple."""
-    return head[-1] == "[" and (head[-2:-1].isalnum() or head[-2:-1] in tuple("_])"))
-
-
-def _groups(head, body):
-    """True for brackets around one value, where a comma would make it a tuple."""
-    called = head[-2:-1].isalnum() or head[-2:-1] in tuple("_])")
-    return head[-1] == "(" and not called and len(split(body)) == 1 and body.rstrip()[-1] != ","
+def _is_one(head, body):
+    """True for brackets around one value, where a comma would make it a tuple: x[...] and (...), but not f(...)."""
+    follows = head[-2:-1].isalnum() or head[-2:-1] in tuple("_])")
+    value = head[-1] == ("[" if follows else "(")
+    return value and len(split(body)) == 1 and body.rstrip()[-1] != ","
 
 
 def _comprehension(text):
@@ -95,14 +91,18 @@ def split(text, at=","):
 
 
 def _last_bracket(text):
-    """Returns (start, end) of the last pair of outermost brackets that is not empty, or None."""
+    """Returns (start, end) of the last pair of outermost brackets that is not empty, or None.
+
+    An index of numbers stays behind the call that it reads.
+    """
     depth, start, found = 0, 0, None
     for i, letter in _code(text):
         if letter in OPEN:
             depth, start = depth + 1, i if not depth else start
         elif letter in CLOSE:
             depth -= 1
-            if not depth and i > start + 1:
+            reads = found and found[1] == start - 1 and not text[start + 1 : i].strip("0123456789-:,. ")
+            if not depth and i > start + 1 and not reads:
                 found = start, i
     return found
 
