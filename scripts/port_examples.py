@@ -35,7 +35,8 @@ from tf1ref.parity import engine
 
 engine.trace_of(catalog.load("{name}").run_graph, {steps}, "{name}")
 """
-UNTRAINED = "never trains", "no run computes gradients", "runs no session"
+# The last: what needs resource variables or hard placement runs here, and not under exec.
+UNTRAINED = "never trains", "no run computes gradients", "runs no session", "fails before it has trained"
 EQUAL, DIFFERENT, NOT_PORTED, NOT_COMPARED = "equal", "different", "not portable", "not compared"
 
 
@@ -77,13 +78,15 @@ def as_models(name, steps, folder):
         found, reasons = runs.ported(folder)
     except CheckFailed as e:
         return DIFFERENT, f"the port differs from the session: {e}"
-    if not found:
-        return NOT_PORTED, f"its graphs: {'; '.join(dict.fromkeys(reasons)) or 'none has an answer'}"
+    if not found and reasons:
+        return NOT_PORTED, f"its graphs: {'; '.join(dict.fromkeys(reasons))}"
     there = {a.tobytes() for a in found if a.size}
     trace = engine.trace_of(catalog.load(name).run_function, steps, name)
     same = [key for key, value in trace.items() if value.size and value.dtype.kind in "fiub" and _among(value, there)]
     if any(not key.startswith("initial/") for key in same):  # weights are copied, and prove nothing
         return EQUAL, f"as models: {', '.join(same)}"
+    if not runs.groups:
+        return NOT_COMPARED, "it builds graphs and runs none"
     return NOT_COMPARED, f"{len(found)} answers are proven, and the function half shows other ones: {', '.join(trace)}"
 
 

@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
 from tensorflow.python.client import session
 
@@ -55,8 +56,9 @@ class Runs:
             self.groups[key] = frozen.SerializeToString(), outputs, fed
 
     def ported(self, folder):
-        """Ports the groups into `folder`. Returns ([arrays that the ports answer], [reasons of what is no port]).
+        """Ports the groups into `folder`. Returns ([arrays that the ports compute], [reasons of what is no port]).
 
+        An answer that is a weight is not among them.
         Raises CheckFailed when a port differs from its graph.
         """
         found, reasons = [], []
@@ -72,7 +74,7 @@ class Runs:
 
 
 def answers(folder, graph, outputs, fed):
-    """Ports a serialized frozen graph; returns the arrays that the port was proven to answer."""
+    """Ports a serialized frozen graph; returns the arrays that the port was proven to compute."""
     (folder / "graph.pb").write_bytes(graph)
     # numpy keeps an array of objects only as a pickle, and TensorFlow's texts are such arrays.
     np.savez(folder / "feeds.npz", **{k: a.astype("S") if a.dtype.hasobject else a for k, a in fed.items()})
@@ -81,4 +83,13 @@ def answers(folder, graph, outputs, fed):
     if report.not_compared:
         raise InputError(report.not_compared)
     with np.load(folder / "model" / "answers.npz") as arrays:
-        return [arrays[key] for key in arrays.files if "/outputs/" in key]
+        found = [arrays[key] for key in arrays.files if "/outputs/" in key]
+    weights = _constants(graph)
+    return [a for a in found if (a.shape, a.tobytes()) not in weights]
+
+
+def _constants(graph):
+    """Returns {(shape, bytes)} of the constants of a serialized graph. To answer one of them proves nothing."""
+    nodes = v1.GraphDef.FromString(graph).node
+    arrays = [tf.make_ndarray(node.attr["value"].tensor) for node in nodes if node.op == "Const"]
+    return {(a.shape, a.tobytes()) for a in arrays if a.dtype != object}

@@ -214,3 +214,18 @@ def test_slices_that_differ_in_one_class(frozen, tmp_path, quick, loaded):
     x = np.random.default_rng(1).standard_normal((2, 6)).astype(np.float32)
     expected = [np.maximum(x[i, i : i + 3] + biases[f"part{i}/bias"], 0) for i in range(2)]
     np.testing.assert_array_equal(loaded(tmp_path / "out", "model").Model()(x), expected)
+
+
+def test_an_answer_without_elements_is_compared(frozen, tmp_path, quick, loaded):
+    """A row of none has a type and a shape; the other output proves the port."""
+
+    def build():
+        x = v1.placeholder(tf.float32, [2, 3], name="x")
+        tf.identity(x[:, 3:] * 2.0, name="none")
+        tf.identity(x * 2.0, name="y")
+        return ["none", "y"]
+
+    assert port(frozen(build), tmp_path / "out").compared == 6
+    test = loaded(tmp_path / "out", "test_model")
+    none = np.zeros([2, 0], np.float32)
+    assert not test.differing(none, none) and test.differing(none, none.T)
