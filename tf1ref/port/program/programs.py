@@ -53,8 +53,10 @@ def differing(expected, reached):
     reached = np.asarray(reached)
     if (expected.dtype, expected.shape) != (reached.dtype, reached.shape):
         return max(expected.size, 1)
-    bits = [np.frombuffer(a.tobytes(), np.uint8).reshape(a.size, a.itemsize) for a in (expected, reached)]
-    return int(np.sum(np.any(bits[0] != bits[1], axis=1))) if expected.size else 0
+    if not expected.size:
+        return 0
+    bits = [np.frombuffer(a.tobytes(), np.uint8).reshape(a.size, -1) for a in (expected, reached)]
+    return int(np.sum(np.any(bits[0] != bits[1], axis=1)))
 
 
 def of_variables(trainer, arrays, kind, when):
