@@ -37,7 +37,11 @@ def logits(tensor: Any, size: int) -> v1.Tensor:
         if tensor.shape[-1] == size:
             return tensor
     shape = v1.shape(tensor)
-    return _if(v1.equal(shape[-1], size), tensor, [f"{message}: ", size, "logits_shape: ", shape])
+    checked = _if(v1.equal(shape[-1], size), tensor, [f"{message}: ", size, "logits_shape: ", shape])
+    if checked.shape.rank is not None:
+        # Whoever asks again, such as create_loss after create_estimator_spec, adds no check.
+        checked.set_shape([*checked.shape[:-1], size])
+    return checked
 
 
 def labels(tensor: Any, like: v1.Tensor, size: int) -> v1.Tensor:

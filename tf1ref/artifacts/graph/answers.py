@@ -133,7 +133,7 @@ class Model:
         """
         options = v1.RunOptions(timeout_in_ms=TIMEOUT)
         with v1.Session(graph=self.graph, config=_as_written()) as sess:
-            assign(sess, ((op, placeholder, read()) for placeholder, op, read in self.assigned))
+            assign(sess, ((op, placeholder, read()) for op, placeholder, read in self.assigned))
             try:
                 with memory.bounded():
                     return sess.run(self.fetched, feed, options=options)
@@ -163,9 +163,9 @@ def assign(sess, found):
 
 
 def drop(sess, found):
-    """Empties variables, (placeholder, op) each. A closed session would keep the arrays until the next session runs."""
+    """Empties variables, (op, placeholder) each. A closed session would keep the arrays until the next session runs."""
     ops, feed = [], {}
-    for placeholder, op in found:
+    for op, placeholder in found:
         ops.append(op)
         feed[placeholder] = np.zeros(0, placeholder.dtype.as_numpy_dtype)
     if ops:
@@ -266,15 +266,15 @@ def _readable(graph, name):
 
 
 def _assign(graph, name, node):
-    """Adds an assignment to a variable, of the type of `node`. Returns (placeholder of the value, op).
+    """Adds an assignment to a variable, of the type of `node`. Returns (op, placeholder of the value).
 
     A constant would count towards 2 GB.
     """
     tensor = graph.get_tensor_by_name(f"{name}:0")
     placeholder = v1.placeholder(tf.as_dtype(node.attr["dtype"].type))
     if tensor.dtype == tf.resource:
-        return placeholder, tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder)
-    return placeholder, tf.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op
+        return tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder), placeholder
+    return tf.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op, placeholder
 
 
 def _bytes(a):

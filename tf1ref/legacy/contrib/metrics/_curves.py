@@ -5,7 +5,7 @@ from collections import namedtuple
 import tensorflow.compat.v1 as v1
 from tensorflow.python.ops import metrics_impl
 
-from tf1ref.legacy.contrib.metrics._own import EPSILON, collected
+from tf1ref.legacy.contrib.metrics._own import EPSILON, at_thresholds, collected
 
 # The original keeps this much from 0 / 0 in the points of a curve; tf.metrics.auc has the same number.
 CURVE_EPSILON = 1e-6
@@ -83,15 +83,6 @@ def precision_recall_at_equal_thresholds(
         return PrecisionRecallData(*(v1.cast(each, predictions.dtype) for each in values)), v1.group(*updates)
 
 
-def _at(rate, labels, predictions, num_thresholds, weights, collections, name):
-    """Returns a metric that `rate` computes from the counts tp, fp and fn at even thresholds."""
-    with v1.variable_scope(*name, (predictions, labels, weights)):
-        found = metrics_impl._confusion_matrix_at_thresholds(
-            labels, predictions, even_thresholds(num_thresholds), weights
-        )
-        return collected(*(rate(counts["tp"], counts["fp"], counts["fn"]) for counts in found), *collections)
-
-
 def recall_at_precision(
     labels,
     predictions,
@@ -111,7 +102,8 @@ def recall_at_precision(
     if not 0 <= precision <= 1:
         raise ValueError("`precision` must be in the range [0, 1].")
 
-    def recall(tp, fp, fn):
+    def recall(counts):
+        tp, fp, fn = (counts[kind] for kind in ("tp", "fp", "fn"))
         above = tp / (tp + fp + EPSILON) - precision
         recalls = tp / (tp + fn + EPSILON)
         if not strict_mode:
@@ -122,7 +114,7 @@ def recall_at_precision(
 
     collections = metrics_collections, updates_collections
     names = name, "recall_at_precision"
-    return _at(recall, labels, predictions, num_thresholds, weights, collections, names)
+    return at_thresholds(recall, labels, predictions, even_thresholds(num_thresholds), weights, collections, names)
 
 
 def precision_at_recall(
@@ -144,7 +136,8 @@ def precision_at_recall(
     if not 0 <= target_recall <= 1:
         raise ValueError("`target_recall` must be in the range [0, 1].")
 
-    def precision(tp, fp, fn):
+    def precision(counts):
+        tp, fp, fn = (counts[kind] for kind in ("tp", "fp", "fn"))
         # The recall falls as the threshold rises, so that the number of those that reach it tells the last one.
         enough = v1.cast(tp / (tp + fn + EPSILON) >= target_recall, v1.int64)
         last = v1.reduce_sum(enough) - 1
@@ -152,7 +145,7 @@ def precision_at_recall(
 
     collections = metrics_collections, updates_collections
     names = name, "precision_at_recall"
-    return _at(precision, labels, predictions, num_thresholds, weights, collections, names)
+    return at_thresholds(precision, labels, predictions, even_thresholds(num_thresholds), weights, collections, names)
 
 
 def auc_using_histogram(

@@ -68,11 +68,22 @@ def streaming_false_negative_rate(
     return _rate(wrong, right, predictions, labels, weights, collections, (name, "false_negative_rate"))
 
 
-def _rate_at(kinds, predictions, labels, thresholds, weights, collections, name):
-    with v1.variable_scope(name[0], name[1], (predictions, labels, weights)):
+def at_thresholds(rate, labels, predictions, thresholds, weights, collections, name, kinds=None):
+    """Returns a metric that `rate` computes from {kind: counts at the thresholds}.
+
+    kinds: of "tp", "fp", "tn" and "fn"; None is all. name: (name or None, default name) of the scope.
+    """
+    with v1.variable_scope(*name, (predictions, labels, weights)):
         found = metrics_impl._confusion_matrix_at_thresholds(labels, predictions, thresholds, weights, includes=kinds)
-        rates = (values[kinds[0]] / (EPSILON + values[kinds[0]] + values[kinds[1]]) for values in found)
-        return collected(*rates, *collections)
+        return collected(*(rate(counts) for counts in found), *collections)
+
+
+def _rate_at(kinds, predictions, labels, thresholds, weights, collections, name):
+    def rate(counts):
+        wrong, right = (counts[kind] for kind in kinds)
+        return wrong / (EPSILON + wrong + right)
+
+    return at_thresholds(rate, labels, predictions, thresholds, weights, collections, name, kinds)
 
 
 def streaming_false_positive_rate_at_thresholds(
