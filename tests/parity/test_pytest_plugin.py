@@ -31,12 +31,9 @@ def project(tmp_path, started_python):
         for name, text in {"programs": PROGRAMS, **files}.items():
             (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
         (tmp_path / "pytest.ini").write_text("[pytest]\n")  # nothing above this folder counts
-        # A file written twice within a second and of one size would be taken from its stale bytecode.
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         command = [*command, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short"]
-        return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env={**environment, **(env or {})}
-        )
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}  # as in the processes of server.py
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment)
 
     return run
 

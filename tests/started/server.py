@@ -101,6 +101,8 @@ def _become(files, words, options, cwd, env, ignored):
     multiprocessing.process.ORIGINAL_DIR = cwd  # from which its children take the path of the program
     os.environ.clear()
     os.environ.update(env)
+    # A test may write a module twice within a second and of one size: the second would run from the first's bytecode.
+    sys.dont_write_bytecode = True
     code = 1
     try:
         sys.stdin, sys.stdout, sys.stderr = (_opened(number) for number in range(3))
