@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf1ref.compat import hints
 from tf1ref.compat.bridges import syntax
+from tf1ref.legacy.nn.rnn_cell import LSTMStateTuple
 
 HEAD = "import tensorflow as tf\nimport numpy as np\n"
 
@@ -225,12 +226,13 @@ def raise_(error):
         ("b'\\xff'.decode('utf-8')", "latin1"),
         ("__import__('cPickle')", "pickle"),
         ("np.array([[1], [1, 2]])", "dtype=object"),
+        ("LSTMStateTuple(1, 2).get_shape()", "state_is_tuple=False"),
         ("1 / 0", None),
     ],
 )
 def test_hints_for_what_python_and_numpy_took_away(text, says):
     with pytest.raises(Exception) as caught:
-        eval(text, {"np": np, "tf": tf, "raise_": raise_})
+        eval(text, {"np": np, "tf": tf, "raise_": raise_, "LSTMStateTuple": LSTMStateTuple})
     hint = hints.of(caught.value)
     assert says in hint if says else hint is None
 

@@ -104,6 +104,34 @@ def test_cells_are_made_again_from_their_config():
     assert (config["input_keep_prob"], config["state_keep_prob"]) == (0.5, 0.75)
 
 
+@pytest.mark.parametrize("projected", [None, 2])
+def test_one_tensor_as_the_state_is_that_of_cells_without_tuples(projected):
+    """Before TensorFlow 0.12 state_is_tuple=False was the default."""
+
+    def run(is_tuple):
+        def cell():
+            if projected:
+                return contrib_rnn.LSTMCell(3, num_proj=projected, state_is_tuple=is_tuple)
+            return contrib_rnn.BasicLSTMCell(3, state_is_tuple=is_tuple)
+
+        width = 2 * (3 + (projected or 3))
+        start = np.linspace(-1, 1, 2 * width, dtype=np.float32).reshape(2, width)
+        with v1.Graph().as_default(), v1.Session() as sess:
+            v1.set_random_seed(4)
+            stacked = contrib_rnn.MultiRNNCell([cell(), cell()], state_is_tuple=is_tuple)
+            outputs, state = v1.nn.dynamic_rnn(stacked, X, initial_state=v1.constant(start))
+            steps, last = v1.nn.static_rnn(
+                cell(), v1.unstack(X, axis=1), initial_state=v1.constant(start[:, : width // 2])
+            )
+            assert state.shape.as_list() == [2, width] and last.shape.as_list() == [2, width // 2]
+            for seed, variable in enumerate(v1.global_variables()):
+                variable.load(np.random.RandomState(seed).randn(*variable.shape).astype(np.float32), sess)
+            return sess.run([outputs, state, steps[-1], last])
+
+    for mine, known in zip(run(True), run(False)):
+        np.testing.assert_array_equal(mine, known)
+
+
 def test_an_initial_state_fits_the_inputs():
     cell = contrib_rnn.BasicRNNCell(3)
     with v1.Graph().as_default():

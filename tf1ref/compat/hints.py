@@ -12,6 +12,8 @@ HINTS = (
      "NumPy 1.24 and later refuse rows of different lengths: write np.array(rows, dtype=object)"),
     (ValueError, "allow_pickle=False",
      "the file holds Python objects: `tf1ref exec --trust` reads them, and runs code that they hold"),
+    (AttributeError, "'LSTMStateTuple' object has no attribute",
+     "before TensorFlow 0.12 the state of an LSTM was one tensor: write BasicLSTMCell(..., state_is_tuple=False)"),
     (AttributeError, r"'dict' object has no attribute '(has_key|iter\w+)'",
      "Python 2: write `key in d`, d.items(), d.keys(), d.values()"),
     (TypeError, r"'dict_(keys|values|items)' object is not subscriptable", "Python 2: write list(d.keys())[0]"),

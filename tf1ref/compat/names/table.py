@@ -249,6 +249,10 @@ FUNCTIONS = {
         f"contrib.distributions.{name}": f"contrib._multivariate_normal.{name}"
         for name in ("MultivariateNormalDiag", "MultivariateNormalFullCovariance", "MultivariateNormalTriL")
     },
+    **{
+        f"contrib.distributions.{name}": f"contrib._one_hot_categorical.{name}"
+        for name in ("ExpRelaxedOneHotCategorical", "OneHotCategorical", "RelaxedOneHotCategorical")
+    },
     "contrib.layers.group_norm": "contrib.layers._group_norm.group_norm",
     "contrib.layers.instance_norm": "contrib.layers._group_norm.instance_norm",
     "contrib.learn.ModeKeys": "contrib.learn._model_keys.ModeKeys",

@@ -80,7 +80,7 @@ class BasicLSTMCell(LayerRNNCell):
     """LSTM without peepholes, clipping or projection (Zaremba et al., 2014).
 
     forget_bias is added to the forget gate. It is not part of a variable. state_is_tuple=False: the state is [c, h] in
-    one tensor of [batch, 2 * units].
+    one tensor of [batch, 2 * units]. As before TensorFlow 0.12, a cell that is given such a tensor returns one, too.
 
     >>> with v1.Graph().as_default():
     ...     outputs, state = v1.nn.dynamic_rnn(BasicLSTMCell(4), v1.zeros([2, 5, 3]), dtype=v1.float32)
@@ -118,7 +118,8 @@ class BasicLSTMCell(LayerRNNCell):
 
     def call(self, inputs, state):
         self._check_dtypes(inputs, state)
-        c, h = state if self._state_is_tuple else v1.split(state, 2, axis=1)
+        in_one = self._in_one(state)
+        c, h = v1.split(state, 2, axis=1) if in_one else state
         gates = v1.nn.bias_add(v1.matmul(v1.concat([inputs, h], 1), self._kernel), self._bias)
         # i: input gate, j: new input, f: forget gate, o: output gate
         i, j, f, o = v1.split(gates, 4, axis=1)
@@ -126,9 +127,7 @@ class BasicLSTMCell(LayerRNNCell):
         kept, new = c * v1.sigmoid(f + forget_bias), v1.sigmoid(i) * self._activation(j)
         next_c = kept + new
         next_h = self._activation(next_c) * v1.sigmoid(o)
-        if self._state_is_tuple:
-            return next_h, LSTMStateTuple(next_c, next_h)
-        return next_h, v1.concat([next_c, next_h], 1)
+        return next_h, v1.concat([next_c, next_h], 1) if in_one else LSTMStateTuple(next_c, next_h)
 
 
 class LSTMCell(LayerRNNCell):
@@ -194,11 +193,12 @@ class LSTMCell(LayerRNNCell):
 
     def call(self, inputs, state):
         self._check_dtypes(inputs, state)
-        if self._state_is_tuple:
-            c, h = state
-        else:
+        in_one = self._in_one(state)
+        if in_one:
             c = v1.slice(state, [0, 0], [-1, self._num_units])
             h = v1.slice(state, [0, self._num_units], [-1, self.output_size])
+        else:
+            c, h = state
         gates = v1.nn.bias_add(v1.matmul(v1.concat([inputs, h], 1), self._kernel), self._bias)
         i, j, f, o = v1.split(gates, 4, axis=1)
         if self._use_peepholes:
@@ -210,9 +210,7 @@ class LSTMCell(LayerRNNCell):
             next_c = v1.clip_by_value(next_c, -self._cell_clip, self._cell_clip)
         gate = v1.sigmoid(o + self._w_o_diag * next_c) if self._use_peepholes else v1.sigmoid(o)
         next_h = self._projected(gate * self._activation(next_c))
-        if self._state_is_tuple:
-            return next_h, LSTMStateTuple(next_c, next_h)
-        return next_h, v1.concat([next_c, next_h], 1)
+        return next_h, v1.concat([next_c, next_h], 1) if in_one else LSTMStateTuple(next_c, next_h)
 
     def _projected(self, h):
         if not self._num_proj:

@@ -124,6 +124,10 @@ class LayerRNNCell(RNNCell):
         if self._only_floating and dtype is not None and not (dtype.is_floating or dtype.is_complex):
             raise ValueError(f"RNN cell only supports floating point inputs, but saw dtype: {dtype}")
 
+    def _in_one(self, state):
+        """Returns whether the state of an LSTM is one tensor, which was the default before TensorFlow 0.12."""
+        return not (self._state_is_tuple and nest.is_nested(state))
+
     def _check_dtypes(self, inputs, state):
         for what, tensor in [("inputs", inputs), *(("state", each) for each in nest.flatten(state))]:
             if tensor.dtype.base_dtype != self.dtype:

@@ -15,8 +15,9 @@ from tf1ref.turns import Turn
 class MultiRNNCell(RNNCell):
     """Stacks cells: the output of each one is the input of the next. Their scopes are cell_0, cell_1 and so on.
 
-    The state is a tuple of the cells' states; with state_is_tuple=False it is one tensor of them all. Each layer needs
-    its own cell object: [cell] * 2 is one cell with one set of variables.
+    The state is a tuple of the cells' states; with state_is_tuple=False it is one tensor of them all. As before
+    TensorFlow 0.12, a cell that is given such a tensor returns one, too. Each layer needs its own cell object:
+    [cell] * 2 is one cell with one set of variables.
 
     >>> from tf1ref.legacy.nn.rnn_cell import GRUCell
     >>> MultiRNNCell([GRUCell(4), GRUCell(2)]).state_size
@@ -61,15 +62,23 @@ class MultiRNNCell(RNNCell):
             return tuple(cell.zero_state(batch_size, dtype) for cell in self._cells)
 
     def call(self, inputs, state):
-        if self._state_is_tuple and not (nest.is_nested(state) and len(state) == len(self._cells)):
+        in_one = not self._state_is_tuple or self._holds_all(state)
+        if not in_one and not (nest.is_nested(state) and len(state) == len(self._cells)):
             raise ValueError(f"Expected state to be a tuple of length {len(self._cells)}, but received: {state}")
-        states = state if self._state_is_tuple else v1.split(state, [cell.state_size for cell in self._cells], axis=1)
+        states = v1.split(state, self._widths(), axis=1) if in_one else state
         next_states = []
         for number, (cell, each) in enumerate(zip(self._cells, states)):
             with v1.variable_scope(f"cell_{number}"):
                 inputs, next_state = cell(inputs, each)
             next_states.append(next_state)
-        return inputs, tuple(next_states) if self._state_is_tuple else v1.concat(next_states, 1)
+        return inputs, v1.concat(next_states, 1) if in_one else tuple(next_states)
+
+    def _widths(self):
+        return [sum(nest.flatten(cell.state_size)) for cell in self._cells]
+
+    def _holds_all(self, state):
+        """Returns whether one tensor is as wide as the states of all cells together."""
+        return tensor_util.is_tf_type(state) and state.shape.rank == 2 and state.shape[1] == sum(self._widths())
 
 
 class Wrapper(RNNCell):
