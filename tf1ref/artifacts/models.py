@@ -63,7 +63,7 @@ class Ready(graphs.Graph):
 
     def model(self, fetches=()):
         """Returns the answers.Model of the outputs, or of the tensors `fetches`."""
-        return answers.Model(self, list(fetches or self.outputs.values()), self.values)
+        return answers.Model(self, list(fetches or self.outputs.values()), self.values, self.seen)
 
 
 def load(path, signature="", tags=None):
