@@ -36,7 +36,7 @@ from tf1ref.parity import engine
 engine.trace_of(catalog.load("{name}").run_graph, {steps}, "{name}")
 """
 # The last: what needs resource variables or hard placement runs here, and not under exec.
-UNTRAINED = "never trains", "no run computes gradients", "runs no session", "fails before it has trained"
+UNTRAINED = "never trains", "runs no session", "fails before it has trained"
 EQUAL, DIFFERENT, NOT_PORTED, NOT_COMPARED = "equal", "different", "not portable", "not compared"
 
 
@@ -65,7 +65,12 @@ def one(name, steps):
         except CheckFailed as e:
             return DIFFERENT, f"the port differs from the session: {e}"
         arrays = dict(np.load(port / "recording.npz"))
-    return against(arrays, engine.trace_of(catalog.load(name).run_function, steps, name))
+    result = against(arrays, engine.trace_of(catalog.load(name).run_function, steps, name))
+    if result[0] == NOT_COMPARED:  # what it computes besides its steps is shown, too
+        with tempfile.TemporaryDirectory() as folder:
+            models = as_models(name, steps, folder)
+        return models if models[0] in (EQUAL, DIFFERENT) else result
+    return result
 
 
 def as_models(name, steps, folder):
@@ -100,11 +105,12 @@ def against(arrays, trace):
     count, answers = int(arrays["steps"]), collections.defaultdict(list)
     for i in range(count):
         for key in [k for k in arrays if k.startswith(f"{i}/outputs/")]:
-            answers[key.partition("/outputs/")[2]].append(arrays[key])
+            answers[str(arrays[f"{i}/step"]), key.partition("/outputs/")[2]].append(arrays[key])
     starts = {value.tobytes() for key, value in arrays.items() if key.startswith("initial/")}
     rows = {np.stack(found).tobytes() for found in answers.values() if len({a.shape for a in found}) == 1}
     ends = {value.tobytes() for key, value in arrays.items() if key.startswith("final/")}
-    places = {"initial": starts, "steps": rows, "final": ends, "slots": ends}
+    shown = {value.tobytes() for found in answers.values() for value in found}
+    places = {"initial": starts, "steps": rows, "final": ends, "slots": ends, "forward": shown}
     same, other = [], []
     for key, value in trace.items():
         kind = key.partition("/")[0]
@@ -114,8 +120,7 @@ def against(arrays, trace):
                 value[:n].tobytes() in rows for n in range(1, count + 1) if kind == "steps"
             )
             (same if found else other).append(key)
-    steps = [key for key in same if key.startswith("steps/")]
-    if steps or [key for key in same if key.startswith(("final/", "slots/"))]:
+    if [key for key in same if key.startswith(("steps/", "final/", "slots/", "forward/"))]:
         return EQUAL, f"{', '.join(same)}" + (f"; not of these steps: {', '.join(other)}" if other else "")
     return NOT_COMPARED, f"the port is proven, and the function half shows other moments: {', '.join(other)}"
 

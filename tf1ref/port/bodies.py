@@ -38,6 +38,10 @@ class Holes:
         self.found.append((keyword, text))
         return f"\ue000{len(self.found) - 1}\ue001"
 
+    def filled(self, text):
+        """Returns `text` with its literals in the place of their marks."""
+        return HOLE.sub(lambda m: self.found[int(m[1])][1], text)
+
 
 def length(text):
     """Returns the approximate length of `text` when its holes are filled."""

@@ -18,6 +18,8 @@ FILES = (
     "model.py", "weights.npz", "test_model.py", "answers.npz", "train.py", "test_port.py", "recording.npz", "state.npz",
 )  # fmt: skip
 
+MOST = 26  # characters of a file's name in a docstring
+
 
 @dataclass
 class Report:
@@ -133,6 +135,7 @@ def _outputs(artifact, names):
 
 
 def plain(path):
-    """Returns the name of a file as text that can stand in a docstring."""
+    """Returns the name of a file, or its start, as text that can stand in a line of a docstring."""
     name = os.path.basename(os.path.normpath(path))
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+    return name if len(name) <= MOST else f"{name[: MOST - 3]}..."

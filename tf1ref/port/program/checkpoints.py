@@ -16,7 +16,7 @@ METHODS = '''
         {body}
 
     def save(self, prefix):
-        """Writes a checkpoint with the names of {program}, whose Saver reads it, too."""
+        """Writes a checkpoint that the Saver of {program} reads, too."""
         found = self.saved()
         tf.raw_ops.SaveV2(
             prefix=str(prefix),
@@ -26,7 +26,10 @@ METHODS = '''
         )
 
     def restore(self, prefix):
-        """Reads a checkpoint of {program} or of save(). Returns the names that it lacks."""
+        """Reads a checkpoint of {program} or of save().
+
+        Returns the names that it lacks.
+        """
         checkpoint, found = tf.train.load_checkpoint(str(prefix)), self.saved()
         there = [name for name in found if checkpoint.has_tensor(name)]
         for name in there:

@@ -9,7 +9,7 @@ from tf1ref.artifacts.graph import answers, constants, effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError
 from tf1ref.port import layout, literals, reading
-from tf1ref.port.bodies import HOLE, Body, Holes, Statement
+from tf1ref.port.bodies import Body, Holes, Statement
 from tf1ref.port.expressions import DRAWS
 from tf1ref.port.flow.frames import of
 from tf1ref.port.nodes import Node
@@ -234,8 +234,8 @@ def _text(program, seed, title):
             body.add(node)
     found = [f"{literals.quoted(name)}: {body.needed(source)}" for name, source in program.outputs.items()]
     lines = ["", "", "def initial_values():"]
-    lines += [f'    """Returns the first values of the variables by name, as {title} draws them."""']
+    lines += [f'    """Returns {{variable: its first value}}, as {title} draws them."""']
     for s in [*body.statements, Statement(f"return {{{', '.join(found)}}}")]:
-        lines += layout.statement(HOLE.sub(lambda m: holes.found[int(m[1])][1], s.text), 1 + s.indent)
+        lines += layout.statement(holes.filled(s.text), 1 + s.indent)
     drawn = {node.op for node in program.every().values()} & {*DRAWS, *DRAWS.values()}
     return Start(lines, set(program.outputs), (DEFAULT if seed is None else seed) if drawn else None)

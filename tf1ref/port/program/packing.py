@@ -21,7 +21,7 @@ def packed(made):
         for name in step.inputs:
             value = run.feeds[name] if name in run.feeds else _unfed(made, run, name, i)
             arrays[f"{i}/inputs/{made.words[name]}"] = value
-        found = {made.keys[name]: run.fetches[name] for name in step.forward if name in run.fetches}
+        found = {made.keys[n]: run.fetches[n] for n in [*step.forward, *step.late] if n in run.fetches}
         scalars, ranges = summaries.recorded(step, run, made.keys)
         arrays.update((f"{i}/outputs/{key}", value) for key, value in {**scalars, **found}.items())
         arrays.update((f"{i}/ranges/{key}", value) for key, value in ranges.items())

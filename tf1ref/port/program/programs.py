@@ -15,7 +15,8 @@ from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
 from tf1ref.port import calls, literals, names, nodes, porting, proof, reading, writing
 from tf1ref.port.flow import parts
-from tf1ref.port.program import initializers, packing, trainer, training
+from tf1ref.port.program import initializers, packing, proving, trainer, training
+from tf1ref.port.program.steps import Training
 
 STEPS = 20
 # The seed of everything that the program does not seed, so that its draws can be repeated.
@@ -24,86 +25,6 @@ SEED = 1
 RACES = 3
 ERROR = re.compile(r"[\w.]+(Error|Exception)\b.*:")
 TIMEOUT = 1800  # in seconds, for a program to do its steps
-TEST = '''"""The proof that train.py computes as the program that it was ported from, to the bit.
-
-Run it, or call pytest. recording.npz holds what the program fed and fetched, and its variables.
-"""
-
-import os
-import sys
-import tempfile
-from pathlib import Path
-
-# oneDNN's kernels round differently. This must come before TensorFlow is imported.
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-
-import numpy as np
-import tensorflow as tf
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-import train  # noqa: E402
-
-# Folding constants and fusing ops changes last bits, in a session as in a function.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-
-def differing(expected, reached):
-    """Returns how many elements differ in their bits."""
-    reached = np.asarray(reached)
-    if (expected.dtype, expected.shape) != (reached.dtype, reached.shape):
-        return max(expected.size, 1)
-    if not expected.size:
-        return 0
-    bits = [np.frombuffer(a.tobytes(), np.uint8).reshape(a.size, -1) for a in (expected, reached)]
-    return int(np.sum(np.any(bits[0] != bits[1], axis=1)))
-
-
-def of_variables(trainer, arrays, kind, when):
-    """Returns [(recorded value, the variable's value, what they are)]."""
-    named = {v.name.removesuffix(":0"): v.numpy() for v in trainer.variables}
-    return [
-        (arrays[f"{kind}/{name}"], value, f"{name} {when}")
-        for name, value in named.items()
-        if f"{kind}/{name}" in arrays.files
-    ]
-
-
-def compare():
-    """Returns (elements compared, elements that differ, the first that differs)."""
-    trainer, arrays = train.Trainer(), np.load(HERE / "recording.npz")
-    rows = of_variables(trainer, arrays, "initial", "before the first step")
-    for i, (name, batch) in enumerate(train.recorded()):
-        values, start = getattr(trainer, name)(**batch), f"{i}/outputs/"
-        for name in [n for n in arrays.files if n.startswith(start)]:
-            key = name.removeprefix(start)
-            rows.append((arrays[name], values[key], f"{key} of step {i}"))
-        start = f"{i}/ranges/"
-        for key in [n.removeprefix(start) for n in arrays.files if n.startswith(start)]:
-            ends = np.float64([np.min(values[key]), np.max(values[key])])
-            rows.append((arrays[start + key], ends, f"the range of {key} of step {i}"))
-    rows += of_variables(trainer, arrays, "final", "after the last step")
-    with tempfile.TemporaryDirectory() as folder:
-        trainer.save(Path(folder) / "model")
-        for variable in trainer.variables:
-            variable.assign(tf.zeros_like(variable))
-        assert not trainer.restore(Path(folder) / "model")
-    rows += of_variables(trainer, arrays, "final", "out of a checkpoint")
-    counts = [(differing(expected, reached), what) for expected, reached, what in rows]
-    first = next((what for count, what in counts if count), "")
-    return sum(row[0].size for row in rows), sum(count for count, _ in counts), first
-
-
-def test_trains_to_the_bit():
-    elements, wrong, first = compare()
-    assert elements and not wrong, f"{wrong} of {elements} elements differ, first in {first}"
-
-
-if __name__ == "__main__":
-    elements, wrong, first = compare()
-    print(f"{elements} elements compared, {wrong} differ" + f", first in {first}" * bool(first))
-    sys.exit(1 if wrong or not elements else 0)
-'''
 
 
 def port_program(script, folder, arguments=(), steps=STEPS, seed=SEED, force=False):
@@ -154,7 +75,7 @@ def _race(made):
 def _proven(path, script, made):
     """Writes the port of a Made and proves it, with GradientTape or else tf.gradients. Returns its Report."""
     title = f"The model of {porting.plain(script)}, ported from TensorFlow 1."
-    text, arrays = writing.model(made.program, title, True, made.start)
+    text, arrays = ("", {}) if made.alone else writing.model(made.program, title, True, made.start)
     try:
         return _write(path, script, made, text, arrays, tape=True)
     except CheckFailed:  # the gradients' sums may have another order than a tape's
@@ -165,13 +86,14 @@ def _write(path, script, made, text, arrays, tape):
     train = trainer.text(made, tape)
     report = _report(path, script, text + train, made)
     with porting.written(path) as beside:
-        (beside / "model.py").write_text(text)
-        (beside / "train.py").write_text(train)
-        (beside / "test_port.py").write_text(TEST)
+        if not made.alone:
+            (beside / "model.py").write_text(text)
+        (beside / f"{made.module}.py").write_text(train)
+        (beside / "test_port.py").write_text(proving.text(made))
         if arrays:
             (beside / "weights.npz").write_bytes(weights.npz_bytes(arrays))
         if "state.npz" in train:
-            (beside / "state.npz").write_bytes(weights.npz_bytes(trainer.state(made)))
+            (beside / "state.npz").write_bytes(weights.npz_bytes(trainer.state(made, train)))
         (beside / "recording.npz").write_bytes(weights.npz_bytes(packing.packed(made)))
         report.compared = proof.run(beside, "test_port.py")
     return report
@@ -218,12 +140,27 @@ class Made:
     """
 
     recording: recorded.Recording
-    training: training.Training
+    training: Training
     program: nodes.Program
     keys: dict
     words: dict
     start: writing.Start = field(default_factory=writing.Start)
     copies: dict = field(default_factory=dict)
+
+    @property
+    def alone(self):
+        """Returns whether no step needs a model: then all is one file, model.py."""
+        return not self.training.forward
+
+    @property
+    def module(self):
+        """Returns the name of the file with the steps."""
+        return "model" if self.alone else "train"
+
+    @property
+    def class_name(self):
+        """Returns the name of the class with the steps."""
+        return "Model" if self.alone else "Trainer"
 
     def kind(self, tensor):
         """Returns (DType, TensorShape) of a tensor of the graph."""
@@ -246,9 +183,11 @@ def made_of(recording):
     if len(set(losses)) == 1:
         taken, keys = {"loss"}, {losses[0]: "loss"}
     called = recording.names[recording.steps[0].graph]
-    for name in found.forward:
+    for name in [*found.forward, *found.late]:
         if name not in keys:
             node, _, index = name.partition(":")
+            if training.WRITES.fullmatch(found.nodes[node].op):
+                node = found.nodes[node].inputs[0][0]
             word = called.get(name) or calls.output(found.nodes[node].op, int(index)) or node
             keys[name] = names.free(names.local(word), taken)
     taken = set()
@@ -294,7 +233,7 @@ def _report(path, script, text, made):
         sum(bool(node.weight) for node in made.program.nodes.values()),
         text.count("tf.raw_ops."),
         {made.words[name]: name for name in made.training.inputs},
-        {made.keys[name]: name for name in made.training.forward},
+        {made.keys[name]: name for name in [*made.training.forward, *made.training.late]},
         len(made.recording.steps),
         notes=[f"the summary {tag} is not ported" for step in made.training.steps for tag in step.unshown],
     )

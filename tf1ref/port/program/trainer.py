@@ -10,18 +10,16 @@ from tf1ref.port.program import checkpoints, summaries, updates
 
 # The types of numbers that stand in the code.
 SCALARS = (np.float32, np.float64, np.int32, np.int64, np.bool_)
-HEAD = '''"""Trains model.py as {program} does.
+HEAD = '''"""{title}
 
-`python train.py` repeats the recorded steps; {steps} any batch.
+`python {file}.py` repeats the recorded steps{steps}.
 """
 
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-
-from model import Model
-
+{model}
 HERE = Path(__file__).parent
 '''
 TAIL = '''
@@ -36,8 +34,8 @@ def recorded():
 
 
 def main():
-    """Trains for the recorded steps and prints what they answer@ALSO."""
-    trainer = Trainer()
+    """Repeats the recorded steps and prints what they answer@ALSO."""
+    trainer = @CLASS()
 @LOOP
 
 if __name__ == "__main__":
@@ -62,18 +60,28 @@ def text(made, tape=True):
             attributes.trained[tuple(gradient.trained)] = names.free_attribute(word, attributes.taken)
     methods = [line for step in made.training.steps for line in _method(made, step, attributes, tape)]
     shown = summaries.method(made, attributes)
-    lines = ["", "", "class Trainer(tf.Module):", *layout.statement(_docstring(made.recording), 1), ""]
-    lines += ["    def __init__(self, model=None):", "        super().__init__()"]
+    lines = ["", "", f"class {made.class_name}(tf.Module):", *layout.statement(_docstring(made), 1), ""]
+    lines += [f"    def __init__(self{', model=None' * (not made.alone)}):", "        super().__init__()"]
     for statement in _variables(made, attributes):
         lines += layout.statement(statement, 2)
     lines.append("        # A tf.function would look for the concrete one in each call, for about 0.2 ms.")
     for step in made.training.steps:
         lines.append(f"        self.{step.name} = self.{step.name}.get_concrete_function()")
-    said = "Trainer.step takes" if len(made.training.steps) == 1 else "the steps of Trainer take"
+    saved, saving = checkpoints.text(porting.plain(made.recording.program), checkpoints.renamed(made.recording))
+    tail = _tail(shown).replace("@CLASS", made.class_name)
+    return _head(made) + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + tail
+
+
+def _head(made):
     program = porting.plain(made.recording.program)
-    saved, saving = checkpoints.text(program, checkpoints.renamed(made.recording))
-    head = HEAD.format(program=program, steps=said)
-    return head + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + _tail(shown)
+    if made.alone:
+        return HEAD.format(
+            title=f"The variables of {program}, ported from TensorFlow 1.",
+            file=made.module, steps="", model="",
+        )  # fmt: skip
+    steps = "Trainer.step takes" if len(made.training.steps) == 1 else "the steps of Trainer take"
+    title = f"{'Trains' if made.training.trains else 'Runs'} model.py as {program} does."
+    return HEAD.format(title=title, file=made.module, steps=f"; {steps} any batch", model="\nfrom model import Model\n")
 
 
 def _tail(shown):
@@ -89,10 +97,10 @@ def _method(made, step, attributes, tape):
     specs = {made.words[name]: made.kind(name) for name in step.inputs}
     lines = ["", *writing.signature(specs)]
     lines += layout.statement(f"def {step.name}({', '.join(['self', *specs])}):", 1)
-    lines += ['        """One step: returns what the model answers, before its weights change."""']
+    lines += [f"        {_said(step)}"]
     call = f"values = self.model{made.call(step)}"
     if not step.forward:
-        lines += ["        values = {}"]
+        pass
     elif tape and step.gradients:
         persistent = "persistent=True" if len(step.gradients) > 1 else ""
         lines += [f"        with tf.GradientTape({persistent}) as tape:", *layout.statement(call, 3)]
@@ -106,9 +114,22 @@ def _method(made, step, attributes, tape):
         trained = f"self.{attributes.trained[tuple(gradient.trained)]}"
         function = "tape.gradient" if tape else "tf.gradients"
         lines += layout.statement(f"{updates.gradients_word(number)} = {function}({losses}, {trained})", 2)
-    for s in updates.statements(step, made.training.nodes, _given(made, step), attributes):
+    statements, answers = updates.statements(step, made.training.nodes, _given(made, step), attributes, made.keys)
+    for s in statements:
         lines += layout.statement(s.text, 2 + s.indent)
-    return [*lines, "        return values"]
+    if step.forward and not answers:
+        return [*lines, "        return values"]
+    found = ["**values"] * bool(step.forward) + [f"{literals.quoted(key)}: {text}" for key, text in answers.items()]
+    return [*lines, *layout.statement(f"return {{{', '.join(found)}}}", 2)]
+
+
+def _said(step):
+    """Returns the docstring of a step."""
+    if not step.gradients:
+        also = "; returns what the run answers" if step.forward or step.late else ""
+        return f'"""Writes to the variables{also}."""'
+    also = f", and {len(step.late)} more" if step.late else ""
+    return f'"""One step: returns what the model answers, before its weights change{also}."""'
 
 
 def _given(made, step):
@@ -126,16 +147,21 @@ def _given(made, step):
     return given
 
 
-def _docstring(recording):
-    return f'"""The model, the state of its optimizer, and a step as {porting.plain(recording.program)} has it."""'
+def _docstring(made):
+    program = porting.plain(made.recording.program)
+    if made.alone:
+        return f'"""The variables of {program}. A method is what a session.run does to them."""'
+    if not made.training.trains:
+        return f'"""The model. A method is what a session.run of {program} does to it."""'
+    return f'"""The model, the state of its optimizer, and a step as {program} has it."""'
 
 
 def _variables(made, attributes):
     """Returns the statements of __init__: the trained variables, slots, counters."""
     model = {n.name for n in made.program.nodes.values() if n.weight}
-    initial = made.recording.initial
-    yield "self.model = Model() if model is None else model"
-    yield 'variables = {v.name.removesuffix(":0"): v for v in self.model.variables}'
+    if not made.alone:
+        yield "self.model = Model() if model is None else model"
+        yield 'variables = {v.name.removesuffix(":0"): v for v in self.model.variables}'
     for trained, attribute in attributes.trained.items():
         found = ", ".join(literals.quoted(name) for name in trained)
         yield f"self.{attribute} = [variables[name] for name in [{found}]]"
@@ -145,7 +171,7 @@ def _variables(made, attributes):
         for i, name in enumerate(variables):
             placed.setdefault(name, f"self.{attribute}[{i}]")
     for name, attribute in attributes.variables.items():
-        yield f"self.{attribute} = {placed.get(name) or _state(name, initial[name], made.copies)}"
+        yield f"self.{attribute} = {placed.get(name) or _state(name, made)}"
 
 
 def _slots(variables, attributes, made, placed):
@@ -160,7 +186,7 @@ def _slots(variables, attributes, made, placed):
             return f"[tf.Variable({start}, trainable=False, name={name}) for v in {trained}]"
         if all(made.copies.get(name) == name.removesuffix(suffix) for name in variables):
             return f"[tf.Variable(v, trainable=False, name={name}) for v in {trained}]"
-    return f"[{', '.join(placed.get(n) or _state(n, initial[n], made.copies) for n in variables)}]"
+    return f"[{', '.join(placed.get(n) or _state(n, made) for n in variables)}]"
 
 
 def _beside(variables, attributes):
@@ -184,20 +210,26 @@ def _start(variables, initial):
     return "tf.zeros_like(v)" if value == "0.0" else f"tf.fill(v.shape, {value})"
 
 
-def state(made):
-    """Returns {name: array} of state.npz: the first values of what is not in the model."""
-    known = {n.name for n in made.program.nodes.values() if n.weight} | made.copies.keys()
-    return {k: v for k, v in made.recording.initial.items() if k not in known and not literals.repeated(v)}
+def state(made, text):
+    """Returns {name: array} of state.npz: the first values that `text` of train.py reads there."""
+    return {name: a for name, a in made.recording.initial.items() if _stored(name) in text}
 
 
-def _state(name, value, copies):
-    if name in copies:
-        return f"tf.Variable(variables[{literals.quoted(copies[name])}], trainable=False, name={literals.quoted(name)})"
-    value, word = np.asarray(value), literals.quoted(name)
-    if literals.short(value) and value.dtype in SCALARS and not value.ndim:
-        kind = tf.as_dtype(value.dtype)
-        kind = "" if kind in literals.DEFAULTS else f"dtype={literals.dtype(kind)}, "
-        return f"tf.Variable({literals.plain(value)}, {kind}trainable=False, name={word})"
+def _stored(name):
+    return f'np.load(HERE / "state.npz")[{literals.quoted(name)}]'
+
+
+def _state(name, made):
+    """Returns the text that makes a variable which the model has not."""
+    value, end = made.recording.initial[name], f"name={literals.quoted(name)}"
+    if name not in made.recording.trainable:
+        end = f"trainable=False, {end}"
+    if name in made.copies:
+        return f"tf.Variable(variables[{literals.quoted(made.copies[name])}], {end})"
     if literals.repeated(value):
-        return f"tf.Variable({literals.filled(value)}, trainable=False, name={word})"
-    return f"tf.Variable(np.load(HERE / {literals.quoted('state.npz')})[{word}], trainable=False, name={word})"
+        return f"tf.Variable({literals.filled(value)}, {end})"
+    if not literals.short(value) or value.dtype not in SCALARS or not value.size:
+        return f"tf.Variable({_stored(name)}, {end})"
+    kind = tf.as_dtype(value.dtype)
+    kind = "" if kind in literals.DEFAULTS else f"dtype={literals.dtype(kind)}, "
+    return f"tf.Variable({literals.plain(value)}, {kind}{end})"

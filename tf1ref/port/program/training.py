@@ -1,7 +1,6 @@
 """What recorded training steps consist of: their losses, the gradients, and their use."""
 
 import re
-from dataclasses import dataclass, field
 
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
@@ -11,62 +10,15 @@ from tf1ref.errors import InputError
 from tf1ref.port import names, reading
 from tf1ref.port.flow.frames import FLOW
 from tf1ref.port.program import averages, branches, summaries
+from tf1ref.port.program.steps import Gradient, Step, Training
 
 WRITES = re.compile(
     r"(Resource)?(Sparse)?Apply\w+|(Resource)?Scatter\w+|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp|CountUpTo"
 )
 FED = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
-
-
-@dataclass
-class Gradient:
-    """One call of tf.gradients in a step. `losses`: tensor names. `trained`: variables, in the order of the call.
-
-    tensors: {(node, index): (variable, part)}. A part is "", or ".values" or ".indices" for rows of a table.
-    """
-
-    losses: list
-    trained: list
-    tensors: dict
-
-
-@dataclass
-class Step:
-    """One way in which the program trains: the runs that write to the same variables.
-
-    name: that of a method. forward: {tensor name: None}, what it needs of the model, losses first.
-    updates: the Nodes in between, and the writes, in their order. inputs: names of fed tensors. runs: the recorded
-    ones. summaries: what the runs fetch for TensorBoard. unshown: tags of those that are not ported.
-    """
-
-    name: str
-    gradients: list
-    forward: dict
-    updates: list
-    inputs: list
-    runs: list
-    summaries: list = field(default_factory=list)
-    unshown: list = field(default_factory=list)
-
-
-@dataclass
-class Training:
-    """All ways in which a program trains. `nodes`: {name: Node} of its graph."""
-
-    graph_def: object
-    steps: list
-    nodes: dict = field(default_factory=dict)
-
-    @property
-    def forward(self):
-        """Returns the tensors of the model that any step needs."""
-        return {name: None for step in self.steps for name in step.forward}
-
-    @property
-    def inputs(self):
-        """Returns the tensors that are fed in any step."""
-        return list({name: None for step in self.steps for name in step.inputs})
+# What a Trainer has besides its steps.
+OWN = {"model", "restore", "save", "saved", "summarize"}
 
 
 def training(recording):
@@ -92,12 +44,13 @@ def training(recording):
     kinds = {}
     for run in runs:
         kinds.setdefault(parts.writes(run), []).append(run)
-    taken = set()
-    called = recording.names[number]
-    steps = [parts.step(found, names.free(_method(found, len(kinds), called), taken)) for found in kinds.values()]
-    if not any(step.gradients for step in steps):
-        raise InputError(f"{recording.program}: no run computes gradients: port its model from a checkpoint")
-    return Training(graph.as_graph_def(), steps, {name: reading.of_op(op, recording.path) for name, op in ops.items()})
+    steps = [parts.step(found) for found in kinds.values()]
+    nodes = {name: reading.of_op(op, recording.path) for name, op in ops.items()}
+    result = Training(graph.as_graph_def(), steps, nodes)
+    taken = set(names.MODULE) | OWN
+    for step in steps:
+        step.name = names.free(_method(step.runs[0], result, recording.names[number]), taken)
+    return result
 
 
 def _of(call):
@@ -109,10 +62,13 @@ def _all(call):
     return [*call["ys"], *call["xs"], *(name for names_ in call["gradients"] for name in names_)]
 
 
-def _method(runs, kinds, called):
-    """Returns the name of the method for a step. Of several steps, it says what the program runs."""
-    target = next((t for t in [*runs[0].targets, *runs[0].fetches]), "")
-    return "step" if kinds == 1 else f"step_{names.identifier(called.get(target) or target.partition(':')[0]).lower()}"
+def _method(run, found, called):
+    """Returns the name of the method for the step of a Run. Of several steps, it says what the program runs."""
+    if found.trains and len(found.steps) == 1:
+        return "step"
+    target = next((t for t in [*run.targets, *run.fetches]), "")
+    word = names.identifier(called.get(target) or target.partition(":")[0]).lower()
+    return f"step_{word}" if found.trains else word
 
 
 def _shaped(graph, recorded):
@@ -164,18 +120,36 @@ class _Parts:
         start = [n.partition(":")[0] for n in [*run.targets, *run.fetches]]
         return _ancestors([n for n in start if n in self.ops], self.ops, ends=ends)
 
-    def step(self, runs, name):
-        """Returns the Step that `runs` make."""
+    def step(self, runs):
+        """Returns the Step that `runs` make, without its name."""
         gradients = self._gradients(set().union(*(self.reached(run, self.known) for run in runs)))
         # What waits for no gradient may be before them: the averages of a batch normalization.
         reached = set().union(*(self.reached(run, ()) for run in runs))
         losses = [loss for gradient in gradients for loss in gradient.losses]
         inputs = self._inputs(runs, reached)
-        forward, updates = self._split(reached, runs, losses, {graphs.tensor(n) for n in inputs})
+        late = self._late(reached, runs)
+        forward, updates = self._split(reached, runs, losses, {graphs.tensor(n) for n in inputs}, late)
         found = summaries.of(self.ops, [n for run in runs for n in run.fetches])
         shown = [s for s in found if s.kind and (s.variable in self.initial or s.tensor in forward)]
         unshown = [s.tag for s in found if s not in shown]
-        return Step(name, gradients, forward, updates, inputs, runs, shown, unshown)
+        return Step("", gradients, forward, updates, inputs, runs, shown, unshown, late)
+
+    def _late(self, reached, runs):
+        """Returns {tensor: None} of what `runs` fetch that is computed of gradients, or of what was written.
+
+        Which write comes last, where there are two to one variable, is a race: what follows them is left out.
+        """
+        writes = [name for name in reached if WRITES.fullmatch(self.ops[name].type)]
+        variables = [self.ops[name].inputs[0].op.name for name in writes]
+        races = [name for name, variable in zip(writes, variables) if variables.count(variable) > 1]
+        after = _descendants({*self.known, *writes}, self.ops) - _descendants(races, self.ops)
+        found = dict.fromkeys(name for run in runs for name in run.fetches)
+        ops = {name: self.ops.get(name.partition(":")[0]) for name in found}
+        return {
+            name: None
+            for name, op in ops.items()
+            if op is not None and op.name in after and op.outputs[0].dtype != tf.string and op.type not in FLOW
+        }
 
     def _gradients(self, reached):
         found = []
@@ -188,7 +162,7 @@ class _Parts:
             found.append(Gradient(gradient.losses, trained, used))
         return found
 
-    def _split(self, reached, runs, losses, fed):
+    def _split(self, reached, runs, losses, fed, after):
         """Returns ({tensors of the forward pass that are needed}, [Nodes of the updates, in order])."""
         ops = self.ops
         before = _ancestors([graphs.tensor(loss)[0] for loss in losses], ops, control=False, ends=self.known)
@@ -205,7 +179,8 @@ class _Parts:
         fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
         chains = averages.chains(ops, reached, writes, before | {n.partition(":")[0] for n in fetched})
         model -= set().union(*chains.values())
-        kept = _ancestors(writes, ops, control=False, ends=self.known) - set(self.known)
+        ends = [*writes, *(name.partition(":")[0] for name in after)]
+        kept = _ancestors(ends, ops, control=False, ends=self.known) - set(self.known)
         flow = [n for n in kept - model if ops[n].type.removeprefix("Ref") in FLOW]
         # This includes a rate that a condition chooses.
         model |= _ancestors(flow, ops, control=False, ends=self.known)

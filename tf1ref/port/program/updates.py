@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from tf1ref.artifacts.graph import constants
+from tf1ref.artifacts.graph import constants, graphs
 from tf1ref.port import calls, names, raw
-from tf1ref.port.bodies import HOLE, Body, Holes, Statement
+from tf1ref.port.bodies import Body, Holes, Statement
+from tf1ref.port.nodes import Node
 from tf1ref.port.program import clipping, repeats, training
 
+# A node of this op stands for what a step answers besides the model; its name is the key.
+ANSWER = "answer"
 PLAIN = ("Identity", "NoOp", "Const", "StopGradient")
 SLOTS = {
     "var", "accum", "accum_update", "m", "v", "vhat", "ms", "mg", "mom", "linear", "gradient_accumulator",
@@ -57,28 +60,30 @@ def span(at, count, of):
     return f"[{first}:{last}]" if first or last else ""
 
 
-def statements(step, nodes, given, attributes):
-    """Returns the Statements between the gradients of a training.Step and its end.
+def statements(step, nodes, given, attributes, keys):
+    """Returns (the Statements between the gradients of a steps.Step and its end, {key: text} of what it answers then).
 
-    `nodes`: all of the graph; `given`: {source: text} of what the step has by then.
+    `nodes`: all of the graph; `given`: {source: text} of what the step has by then; `keys`: {tensor: key}.
     """
     holes, used = Holes(), {}
+    last = [Node(f" {keys[name]}", ANSWER, [graphs.tensor(name)]) for name in step.late]
+    nodes = {**nodes, **{node.name: node for node in last}}
     calls_ = [list(gradient.tensors) for gradient in step.gradients]
     # Of a gradient in rows the values are clipped.
     calls_ = [[s for s in call if not gradient.tensors[s][1].endswith("indices")]
               for call, gradient in zip(calls_, step.gradients)]  # fmt: skip
     for call, gradient in zip(calls_, step.gradients):
         call.sort(key=lambda s, g=gradient: g.trained.index(g.tensors[s][0]))
-    found = clipping.collapsed(step.updates, nodes, calls_)
-    found = clipping.needed(found, {node.name for node in found if training.WRITES.fullmatch(node.op)})
+    found = clipping.collapsed([*step.updates, *last], nodes, calls_)
+    found = clipping.needed(found, {node.name for node in found if node.op == ANSWER or _is_write(node)})
     for node in found:
         for source in node.inputs:
             used[source] = used.get(source, 0) + 1
     body = _Updates({**nodes, **{node.name: node for node in found}}, given, holes, used, step, attributes)
     body.all(found)
     for s in body.statements:
-        s.text = HOLE.sub(lambda m: holes.found[int(m[1])][1], s.text)
-    return body.statements
+        s.text = holes.filled(s.text)
+    return body.statements, {key: holes.filled(text) for key, text in body.answers.items()}
 
 
 class _Updates(Body):
@@ -87,7 +92,7 @@ class _Updates(Body):
     def __init__(self, every, given, holes, used, step, attributes):
         super().__init__(every, given, holes, used, {"self", "tape", "values", "variable", "gradient"})
         self.taken |= {gradients_word(i) for i in range(len(step.gradients))}
-        self.step, self.attributes = step, attributes
+        self.step, self.attributes, self.answers = step, attributes, {}
         # {variable: its name in a loop}; {source: (list of gradients, index, part)}; {list: its length}.
         self.turn, self.listed, self.lengths = {}, {}, {}
         for call, gradient in enumerate(step.gradients):
@@ -143,11 +148,20 @@ class _Updates(Body):
                 self.keep((node.name, 0), value)
         elif node.op == clipping.GLOBAL:
             self._clip(node)
+        elif node.op == ANSWER:
+            self._answer(node)
         elif not _is_write(node):
             self.add(node)
         else:
             self.name_all([s for s in list(self.pending) if s not in node.inputs])
             (self.apply if "Apply" in node.op else self.assign)(node)
+
+    def _answer(self, node):
+        """Notes what a step answers when its writes are done."""
+        (source,) = node.inputs
+        read = ".read_value()" if self.variable(source) and source not in self.pending else ""
+        self.answers[node.name[1:]] = self.needed(source) + read
+        self.consume([source])
 
     def apply(self, node):
         """Writes a kernel of an optimizer."""

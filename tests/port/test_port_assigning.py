@@ -1,0 +1,79 @@
+"""Programs that assign: runs without gradients become methods, and what runs fetch of their writes is answered."""
+
+import numpy as np
+import pytest
+
+from tf1ref.port.program import programs
+
+COUNTER = """
+import tensorflow as tf
+
+count = tf.Variable(0, name="count")
+value = tf.Variable([1.0, 2.0], name="value")
+given = tf.placeholder(tf.float32, [2], name="given")
+count_up = tf.assign_add(count, 2)
+twice = count_up * 2
+average = tf.train.ExponentialMovingAverage(0.9, count)
+update = average.apply([value])
+set_value = tf.assign(value, given)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(5):
+        sess.run([count_up, twice])
+        sess.run(set_value, {given: [i, 3.0]})
+        sess.run(update)
+"""
+NORMS = """
+import numpy as np
+import tensorflow as tf
+
+x = tf.placeholder(tf.float32, [None, 3], name="x")
+w = tf.get_variable("w", [3, 2], initializer=tf.random_normal_initializer(seed=1))
+loss = tf.reduce_mean(tf.square(tf.matmul(x, w)))
+optimizer = tf.train.GradientDescentOptimizer(0.1)
+pairs = optimizer.compute_gradients(loss)
+norm = tf.sqrt(tf.reduce_sum(tf.square(pairs[0][0])))
+train = optimizer.apply_gradients(pairs)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(5):
+        sess.run([train, loss, norm], {x: np.full([4, 3], i, np.float32)})
+"""
+
+
+@pytest.fixture
+def ported(quick_program, tmp_path):
+    """Returns a function that ports a program of 5 or more steps and returns (the folder, the Report)."""
+
+    def port(text, name="program.py", steps=5):
+        (tmp_path / name).write_text(text)
+        report = programs.port_program(str(tmp_path / name), tmp_path / "out", steps=steps)
+        return tmp_path / "out", report
+
+    return port
+
+
+@pytest.mark.slow
+def test_a_program_that_only_assigns_is_one_class(ported, loaded, formatted):
+    folder, report = ported(COUNTER, "a_program_with_a_name_that_is_too_long_for_a_line.py", 15)
+    assert sorted(p.name for p in folder.iterdir() if p.suffix) == ["model.py", "recording.npz", "test_port.py"]
+    formatted(folder)
+    model = loaded(folder, "model").Model()
+    assert {k: int(v) for k, v in model.count_up().items()} == {"count_up": 2, "twice": 4}
+    model.set_value(np.float32([5, 3]))
+    model.update()
+    averages = {v.name: v.numpy() for v in model.variables}["value/ExponentialMovingAverage:0"]
+    decay = np.float32(3 / 12)  # of a count of 2
+    np.testing.assert_allclose(averages, decay * np.float32([1, 2]) + (1 - decay) * np.float32([5, 3]), rtol=1e-6)
+    assert set(report.outputs.values()) == {"AssignAdd:0", "mul:0", "Assign:0"}
+
+
+@pytest.mark.slow
+def test_what_is_computed_of_gradients_is_answered(ported, loaded, formatted):
+    folder, _ = ported(NORMS)
+    formatted(folder)
+    trainer = loaded(folder, "test_port").train.Trainer()
+    x, w = np.ones([4, 3], np.float32), trainer.model.w.numpy()
+    np.testing.assert_allclose(trainer.step(x)["norm"], np.linalg.norm(2 * x.T @ (x @ w) / (x @ w).size), rtol=1e-5)
+    arrays = np.load(folder / "recording.npz")
+    assert sum(name.endswith("outputs/norm") for name in arrays.files) == 5
