@@ -174,7 +174,8 @@ class Body:
         node = self.every[source[0]]
         word = calls.output(node.op, source[1]) or names.local(source[0])
         word = "tensor_array" if node.op.startswith("tf.TensorArray") else word
-        name = names.free(self.words.get(source, word), self.taken)
+        given = self.words.get(source, word)
+        name = names.free(word if given in self.taken | names.RESERVED else given, self.taken)
         self.given[source] = name
         return name
 

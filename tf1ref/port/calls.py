@@ -45,6 +45,7 @@ Cosh tf.cosh(x)
 Erf tf.math.erf(x)
 Lgamma tf.math.lgamma(x)
 Digamma tf.math.digamma(x)
+DivNoNan tf.math.divide_no_nan(x, y)
 Reciprocal tf.math.reciprocal(x)
 Inv tf.math.reciprocal(x)
 IsNan tf.math.is_nan(x)
@@ -142,6 +143,8 @@ OPERATORS = {
     "GreaterEqual": (">=", 3),
 }
 ATOM = 9
+# Without an axis these take all.
+REDUCTIONS = ("Sum", "Mean", "Prod", "Max", "Min", "All", "Any")
 
 
 @functools.cache

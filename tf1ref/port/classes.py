@@ -135,8 +135,9 @@ def _class(name, members):
 
 
 def _written(module, program, given, of):
-    holes, taken, prefix = Holes(), {"arrays", "scope"}, _prefix(module)
     root = not module.scope
+    methods = program.by_method() if root else {}
+    holes, taken, prefix = Holes(), {"arrays", "scope", *methods}, _prefix(module)
     init, values = [], dict(given)
     for weight in module.weights:
         attribute = names.free_attribute(weight.name, taken)
@@ -148,10 +149,17 @@ def _written(module, program, given, of):
         body = made.body(module.items, module.outputs, given.values())
         written.body, written.result = body.statements, ", ".join(body.needed(source) for source in module.outputs)
         return written
-    for method, part in program.by_method().items():
-        items = [item for item in module.items if _everything(item)[0].name in part.nodes]
-        words = [given[source] for source in part.inputs.values()]
-        body = made.body(items, list(part.outputs.values()), words, planned=not program.methods)
+    planned, shared = not program.overlaps, program.shared
+    for method, part in methods.items():
+        words, common = [given[source] for source in part.inputs.values()], {}
+        own = set(part.nodes)
+        if shared and method != shared.name and shared.nodes & own:
+            own, common = own - shared.nodes, shared.outputs
+        items = [item for item in module.items if _everything(item)[0].name in own]
+        before = [given[source] for source in methods[shared.name].inputs.values()] if common else []
+        call = f"self.{shared.name}({', '.join(before)})" if common else ""
+        alone = planned or (shared is not None and method == shared.name)
+        body = made.body(items, list(part.outputs.values()), words, alone, common, call)
         results = {key: body.needed(source) for key, source in part.outputs.items()}
         written.methods[method] = body.statements, results
     written.body = [s for body, _ in written.methods.values() for s in body]
@@ -176,10 +184,18 @@ class _Made:
     init: list
     attributes: dict
 
-    def body(self, items, outputs, words, planned=True):
-        """Returns the Body that computes `items`. planned: turns layers in a row into a loop."""
+    def body(self, items, outputs, words, planned=True, common=None, call=""):
+        """Returns the Body that computes `items`. planned: turns layers in a row into a loop.
+
+        common: {word: source} of what the text `call` returns, with which the Body begins.
+        """
         uses = _uses(items, outputs)
         body = Body(self.program.every(), self.values, self.holes, uses, words)
+        if self.root:
+            body.words.update(self.program.words)
+        if common:
+            body.words.update((source, word) for word, source in common.items())
+            body.say(f"{', '.join(body.local(source) for source in common.values())} = {call}")
         for item in loops.planned(items, self.of, uses) if planned else items:
             if isinstance(item, Node):
                 body.add(item)

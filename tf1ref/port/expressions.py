@@ -12,6 +12,7 @@ from tf1ref.port.flow import arrays
 # These are not ops: patterns.py makes each of them from several ops.
 BATCH_NORM = "tf.nn.batch_normalization"
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
+SPARSE = "tf.nn.sparse_softmax_cross_entropy_with_logits"
 # program/clipping.py makes these of several ops.
 CLIP_NORM, CLIP_VALUE = "tf.clip_by_norm", "tf.clip_by_value"
 WINDOWS = ("strides", "ksize")
@@ -52,10 +53,10 @@ class Writer:
         """Returns the Expression of a Node. Raises InputError for an op without a call."""
         if node.op == BATCH_NORM:
             return self._batch_norm(node)
-        if node.op == CROSS_ENTROPY:
+        if node.op in (CROSS_ENTROPY, SPARSE):
             labels, logits = (self.tensor(source) for source in node.inputs)
             depth = max(labels.depth, logits.depth) + 1
-            return Expression(f"{CROSS_ENTROPY}(labels={labels.text}, logits={logits.text})", depth=depth)
+            return Expression(f"{node.op}(labels={labels.text}, logits={logits.text})", depth=depth)
         if node.op in (CLIP_NORM, CLIP_VALUE):
             found = [self.tensor(node.inputs[0]), *(self.written(s, "limit") for s in node.inputs[1:])]
             return Expression(f"{node.op}({', '.join(e.text for e in found)})", depth=max(e.depth for e in found) + 1)
@@ -144,12 +145,19 @@ class Writer:
                     continue
                 words.append((keyword, self._said(node, keyword or name, text)))
                 continue
+            if keyword == "axis" and node.op in calls.REDUCTIONS and self._is_all(*node.inputs):
+                continue
             found = [self._input(source, marker, name) for source in inputs[name]]
             depth = max([depth, *(e.depth for e in found)])
             text = "[" + ", ".join(e.text for e in found) + "]" if marker == "[" else found[0].text
             words.append((keyword, text))
         text = ", ".join(f"{keyword}={word}" if keyword else word for keyword, word in words)
         return Expression(f"{function}({text})", depth=depth + 1)
+
+    def _is_all(self, source, axes):
+        """Returns whether the constant `axes` are all dimensions of `source`, in their order."""
+        rank, axes = self.shape(source)[1].rank, self.constant(axes)
+        return bool(rank) and axes is not None and np.array_equal(np.ravel(axes), range(rank))
 
     def _said(self, node, keyword, text):
         if node.op == "DepthwiseConv2dNative" and keyword == "strides" and text[:4] == "[1, " and text[-4:] == ", 1]":

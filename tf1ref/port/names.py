@@ -11,6 +11,7 @@ RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "s
 # tf.Module has these attributes. A variable of the same name would replace them.
 MODULE = {name for name in dir(tf.Module) if not name.startswith("__")} | {"arrays"}
 MOST = 40  # the most characters of a name
+EXIT = re.compile(r"(^|/)(while(_\d+)?/)?Exit(_\d+)?$")
 COUNTER = re.compile(r"_\d+$")
 
 
@@ -47,9 +48,13 @@ def local(text):
 
     "conv1/Conv2D_3" becomes "conv2d".
 
-    >>> local("conv1/Conv2D_3")
-    'conv2d'
+    The result of a loop is called as the scope of the loop.
+
+    >>> local("conv1/Conv2D_3"), local("rnn/while/Exit_2")
+    ('conv2d', 'rnn')
     """
+    if EXIT.search(text):
+        text = EXIT.sub("", text) or "result"
     last = re.sub(r"V\d$", "", COUNTER.sub("", text.rsplit("/", 1)[-1]))
     return identifier(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", last)).lower()
 

@@ -55,11 +55,21 @@ class Node:
 
 
 @dataclass
+class Shared:
+    """What several methods compute: `name` of a method of its own, its outputs {word: source}, and its `nodes`."""
+
+    name: str
+    outputs: dict
+    nodes: set
+
+
+@dataclass
 class Program:
     """A graph to write as code. `nodes`: {name: Node}, each after what it reads.
 
     inputs: {argument: (node name, index)}. outputs: {key: (node name, index)}. trained: weights that are variables.
-    methods: {name: keys} when not all outputs are computed at once.
+    methods: {name: keys} when not all outputs are computed at once. public: those that are no part of a step.
+    shared: the Shared part of the methods, or None. words: {source: how the program calls a tensor}.
     """
 
     nodes: dict
@@ -67,14 +77,36 @@ class Program:
     outputs: dict
     trained: set = field(default_factory=set)
     methods: dict = field(default_factory=dict)
+    public: set = field(default_factory=set)
+    shared: Shared | None = None
+    words: dict = field(default_factory=dict)
 
     def by_method(self):
-        """Returns {name of a method: the Program of its outputs}."""
-        found = {}
+        """Returns {name of a method: the Program of its outputs}, with the shared part first."""
+        wanted = {self.shared.name: self.shared.outputs} if self.shared else {}
         for name, keys in (self.methods or {"__call__": list(self.outputs)}).items():
-            found[name] = Program(self.nodes, self.inputs, {key: self.outputs[key] for key in keys}, self.trained)
-            found[name].prune()
+            wanted[name] = {key: self.outputs[key] for key in keys}
+        found = {name: Program(self.nodes, self.inputs, outputs, self.trained) for name, outputs in wanted.items()}
+        for part in found.values():
+            part.prune()
         return found
+
+    @property
+    def overlaps(self):
+        """Returns whether two methods compute a node, each for itself."""
+        seen = set()
+        for name, part in self.by_method().items():
+            own = {n.name for n in part.nodes.values() if n.value is None} - self.fed
+            own -= self.shared.nodes if self.shared and name != self.shared.name else set()
+            if own & seen:
+                return True
+            seen |= own
+        return False
+
+    @property
+    def fed(self):
+        """Returns the names of the nodes that are inputs."""
+        return {name for name, _ in self.inputs.values()}
 
     def kind(self, source):
         """Returns (DType, TensorShape) of a tensor."""

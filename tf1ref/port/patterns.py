@@ -1,6 +1,8 @@
 """Several ops that one function of TensorFlow makes become one node: batch normalization, cross entropy of logits."""
 
-from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY
+import tensorflow as tf
+
+from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, SPARSE
 from tf1ref.port.nodes import Node
 
 ADDS = ("Add", "AddV2")
@@ -13,6 +15,7 @@ def found(program):
             found(part)
     batch_norms(program)
     cross_entropies(program)
+    sparse_cross_entropies(program)
 
 
 def batch_norms(program):
@@ -43,6 +46,20 @@ def cross_entropies(program):
         logits, labels = (row.inputs[0] for row in rows)
         nodes[node.name] = Node(node.name, CROSS_ENTROPY, [labels, logits], dtypes=node.dtypes, shapes=node.shapes)
     program.prune()
+
+
+def sparse_cross_entropies(program):
+    """Renames each SparseSoftmaxCrossEntropyWithLogits of a matrix for which tf.nn makes this op and no other."""
+    readers, nodes = program.readers(), program.nodes
+    ends = set(program.outputs.values())
+    for node in list(nodes.values()):
+        if node.op != "SparseSoftmaxCrossEntropyWithLogits" or (node.name, 1) in ends | readers.keys():
+            continue
+        logits, labels = node.inputs
+        ranks = [nodes[name].shapes[index].rank for name, index in (logits, labels)]
+        # A half is computed as a float there.
+        if ranks == [2, 1] and node.dtypes[0] in (tf.float32, tf.float64):
+            nodes[node.name] = Node(node.name, SPARSE, [labels, logits], dtypes=node.dtypes[:1], shapes=node.shapes[:1])
 
 
 def _is_rows(nodes, node):

@@ -20,7 +20,11 @@ WHOLE = {
     "Pack": lambda node, v: np.stack(v, node.attrs["axis"].i),
     "ExpandDims": lambda node, v: np.expand_dims(*v),
     "Cast": lambda node, v: v[0].astype(node.dtypes[0].as_numpy_dtype),
+    "Equal": lambda node, v: v[0] == v[1],
+    "Fill": lambda node, v: v[1],
 }
+# Of these only what has one element is computed, of any type: tf.losses asks whether a weight is 0.
+SCALARS = ("Equal", "Fill")
 
 
 def program(ready, short, known=None):
@@ -66,10 +70,28 @@ def _clean(nodes, fed):
         node.inputs = [aliases.get(source, source) for source in node.inputs]
         for part in node.parts:
             parts.replace(part, aliases)
-        if (node.op in PASSES or node.op == "PlaceholderWithDefault") and (node.name, 0) not in fed:
-            aliases[node.name, 0] = node.inputs[0]
+        passed = _passed(nodes, node)
+        if passed and (node.name, 0) not in fed:
+            aliases[node.name, 0] = passed
     arrays.plain(nodes)
     return aliases
+
+
+def _passed(nodes, node):
+    """Returns the input that a Node gives on as it is, or None."""
+    if node.op in PASSES or node.op == "PlaceholderWithDefault":
+        return node.inputs[0]
+    read = [nodes.get(name) for name, _ in node.inputs]
+    values = [None if n is None or n.weight else n.value for n in read]
+    if node.op in ("Select", "SelectV2") and values[0] is not None and not values[0].ndim:
+        chosen = node.inputs[1 if values[0] else 2]
+        shapes = nodes[chosen[0]].shapes[chosen[1]], node.shapes[0]
+        return chosen if shapes[0].is_fully_defined() and shapes[0] == shapes[1] else None
+    if node.op == "Mul":
+        ones = [v is not None and not v.ndim and v.dtype.kind == "f" and v == 1 for v in values]
+        return node.inputs[0] if ones[1] else node.inputs[1] if ones[0] else None
+    # tf.losses sums the sum of a batch once more, over no axis.
+    return node.inputs[0] if node.op == "Sum" and values[1] is not None and not values[1].size else None
 
 
 def fold(nodes):
@@ -77,7 +99,11 @@ def fold(nodes):
     known = {node.name: node.value for node in nodes.values() if not node.weight}
     for node in nodes.values():
         values = [None if index else known.get(name) for name, index in node.inputs]
-        if node.op not in WHOLE or not values or any(v is None or v.dtype.kind != "i" for v in values):
+        if node.op not in WHOLE or not values or any(v is None for v in values):
+            continue
+        if node.op in SCALARS and any(v.ndim and v.size for v in values):
+            continue
+        if node.op not in SCALARS and any(v.dtype.kind != "i" for v in values):
             continue
         with contextlib.suppress(ValueError, IndexError, TypeError):
             value = WHOLE[node.op](node, values)

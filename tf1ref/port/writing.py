@@ -105,10 +105,10 @@ def _class(made):
     parameters = ["self", "arrays", "scope", *made.parameters]
     lines = [f"class {made.name}(tf.Module):"]
     lines += layout.statement(_docstring(scopes), 1) + [""]
-    lines += [f"    def __init__({', '.join(parameters)}):", "        super().__init__()"]
+    lines += [*layout.statement(f"def __init__({', '.join(parameters)}):", 1), "        super().__init__()"]
     lines += [f"        self.{name} = {name}" for name in made.arguments]
     lines += _statements(made, first.init)
-    lines += ["", f"    def __call__({', '.join(['self', *first.parameters])}):"]
+    lines += ["", *layout.statement(f"def __call__({', '.join(['self', *first.parameters])}):", 1)]
     lines += _statements(made, first.body, commented=True)
     return lines + layout.statement(f"return {made.filled(first.result)}", 2)
 
@@ -123,9 +123,9 @@ def _docstring(scopes):
     )
 
 
-def _statements(made, statements, commented=False):
+def _statements(made, statements, commented=False, first=0):
     lines = []
-    for i, s in enumerate(statements):
+    for i, s in enumerate(statements, first):
         lines += layout.statement(made.filled(s.text), 2 + s.indent, made.comment(i) if commented else "")
     return lines
 
@@ -136,21 +136,32 @@ def _model(program, made, given, inside, arrays_):
     if written.init:
         lines += ["    def __init__(self, arrays=None):", "        super().__init__()"]
         lines += [*arrays_, *_statements(made, written.init), ""]
+    first = 0
     for method, part in program.by_method().items():
         words = {given[key]: program.kind(source) for key, source in part.inputs.items()}
-        lines += signature(words) if not inside else []
+        called, shared = not inside or method in program.public, program.shared and method == program.shared.name
+        lines += signature(words) if called else []
         lines += layout.statement(f"def {method}({', '.join(['self', *words])}):", 1)
-        if method != "__call__":
-            lines += [f'        """What the step {method.removeprefix("forward_")} needs of the model."""']
+        lines += _said(method, called, shared)
         body, results = written.methods[method]
-        lines += _statements(made, body, commented=method == "__call__")
+        lines += _statements(made, body, method == "__call__" or shared, first)
+        first += len(body)
         results = {key: made.filled(text) for key, text in results.items()}
-        if len(results) == 1 and not inside:
-            lines += [*layout.statement(f"return {next(iter(results.values()))}", 2), ""]
+        if shared or (len(results) == 1 and called):
+            lines += [*layout.statement(f"return {', '.join(results.values())}", 2), ""]
             continue
         found = [f"{literals.quoted(key)}: {text}" for key, text in results.items()]
         lines += [*layout.statement(f"return {{{', '.join(found)}}}", 2), ""]
     return lines[:-1]
+
+
+def _said(method, called, shared):
+    """Returns the lines of the docstring of a method."""
+    if method == "__call__":
+        return []
+    step = f"What the step {method.removeprefix('forward_')} needs of the model."
+    said = "What the other methods start from." if shared else "An evaluation: changes nothing." if called else step
+    return [f'        """{said}"""']
 
 
 def signature(kinds):

@@ -13,11 +13,13 @@ from tf1ref.port.program import summaries
 def packed(made):
     """Returns {name: array} of recording.npz."""
     recording = made.recording
-    arrays = {"steps": np.array(len(recording.steps))}
-    step_of = {id(run): step for step in made.training.steps for run in step.runs}
-    for i, run in enumerate(recording.steps):
-        step = step_of[id(run)]
-        arrays[f"{i}/step"] = np.array(step.name)
+    step_of = {id(run): (step, step.name) for step in made.training.steps for run in step.runs}
+    step_of |= {id(run): (step, f"model.{step.name}") for step in made.training.evaluations for run in step.runs}
+    runs = [run for run in recording.runs if id(run) in step_of]
+    arrays = {"steps": np.array(len(runs))}
+    for i, run in enumerate(runs):
+        step, method = step_of[id(run)]
+        arrays[f"{i}/step"] = np.array(method)
         for name in step.inputs:
             value = run.feeds[name] if name in run.feeds else _unfed(made, run, name, i)
             arrays[f"{i}/inputs/{made.words[name]}"] = value

@@ -13,9 +13,9 @@ from tf1ref.artifacts.graph import effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
-from tf1ref.port import calls, literals, names, nodes, porting, proof, reading, writing
+from tf1ref.port import calls, literals, names, nodes, porting, proof, reading, sharing, writing
 from tf1ref.port.flow import parts
-from tf1ref.port.program import initializers, packing, proving, trainer, training
+from tf1ref.port.program import evaluations, initializers, packing, proving, reach, trainer, training
 from tf1ref.port.program.steps import Training
 
 STEPS = 20
@@ -59,7 +59,7 @@ def _race(made):
         if len(step.gradients) > 1:
             what = "one session.run trains several losses, and which reads the weights first is a race in the session"
             return f"{what}: run its optimizers one after the other"
-        written = [node.inputs[0] for node in step.updates if training.WRITES.fullmatch(node.op)]
+        written = [node.inputs[0] for node in step.updates if reach.WRITES.fullmatch(node.op)]
         twice = next((name for name, _ in written if written.count((name, 0)) > 1), None)
         if twice:
             return f"one session.run writes to {porting.plain(twice)} twice, and which does so first is a race"
@@ -73,7 +73,23 @@ def _race(made):
 
 
 def _proven(path, script, made):
-    """Writes the port of a Made and proves it, with GradientTape or else tf.gradients. Returns its Report."""
+    """Writes the port of a Made and proves it. Returns its Report.
+
+    Where it differs, what the program computes besides its steps may be the reason: random numbers, or a race.
+    """
+    try:
+        return _either(path, script, made)
+    except CheckFailed:
+        plain = made_of(made.recording, whole=False)
+        if plain.keys == made.keys:
+            raise
+        report = _either(path, script, plain)
+        report.notes.append("what the program computes besides its steps is not ported: it differs each time")
+        return report
+
+
+def _either(path, script, made):
+    """Writes and proves a port, with GradientTape or else tf.gradients."""
     title = f"The model of {porting.plain(script)}, ported from TensorFlow 1."
     text, arrays = ("", {}) if made.alone else writing.model(made.program, title, True, made.start)
     try:
@@ -170,14 +186,17 @@ class Made:
 
     def call(self, step):
         """Returns the text after "self.model" that computes what `step` needs."""
-        method = f".{_method(step)}" if self.program.methods else ""
+        method = f".{_method(step)}" if _method(step) in self.program.methods else ""
         part = self.program.by_method()[_method(step) if method else "__call__"]
         return f"{method}({', '.join(part.inputs)})"
 
 
-def made_of(recording):
-    """Returns the Made of a recording. Raises InputError for what cannot be ported."""
-    found = training.training(recording)
+def made_of(recording, whole=True):
+    """Returns the Made of a recording. Raises InputError for what cannot be ported.
+
+    whole: with what it computes besides its steps.
+    """
+    found = training.training(recording, whole)
     taken, keys = set(), {}
     losses = [loss for step in found.steps for gradient in step.gradients for loss in gradient.losses]
     if len(set(losses)) == 1:
@@ -186,16 +205,15 @@ def made_of(recording):
     for name in [*found.forward, *found.late]:
         if name not in keys:
             node, _, index = name.partition(":")
-            if training.WRITES.fullmatch(found.nodes[node].op):
+            if reach.WRITES.fullmatch(found.nodes[node].op):
                 node = found.nodes[node].inputs[0][0]
             word = called.get(name) or calls.output(found.nodes[node].op, int(index)) or node
             keys[name] = names.free(names.local(word), taken)
     taken = set()
     words = {n: names.free(names.identifier(called.get(n) or n.partition(":")[0]), taken) for n in found.inputs}
     program = _program(found, recording, keys, words)
-    computing = [step for step in found.steps if step.forward]
-    if len(computing) > 1:
-        program.methods = {_method(step): [keys[name] for name in step.forward] for step in computing}
+    program.words = {graphs.tensor(n): names.identifier(word) for n, word in called.items() if ":" in n}
+    _methods(program, found, keys)
     names_ = [node.name for node in program.nodes.values() if node.weight]
     start = initializers.start(recording, names_, porting.plain(recording.program))
     return Made(recording, found, program, keys, words, start, initializers.copies(recording, names_))
@@ -203,6 +221,19 @@ def made_of(recording):
 
 def _method(step):
     return f"forward_{step.name.removeprefix('step_')}"
+
+
+def _methods(program, found, keys):
+    """Gives a Program its methods: one for each step, and one for each evaluation."""
+    computing = [step for step in found.steps if step.forward]
+    named = {"__call__" if len(computing) == 1 else _method(step): step for step in computing}
+    evaluations.name_all(found.evaluations, keys, {*names.MODULE, *named})
+    program.public = {evaluation.name for evaluation in found.evaluations}
+    named |= {evaluation.name: evaluation for evaluation in found.evaluations}
+    if len(named) > 1 or program.public:
+        program.methods = {name: [keys[tensor] for tensor in step.forward] for name, step in named.items()}
+    if program.public:
+        program.shared = sharing.shared(program)
 
 
 def _program(found, recording, keys, words):

@@ -8,6 +8,7 @@ Run it, or call pytest. recording.npz holds what the program fed and fetched, an
 import os
 import sys
 import tempfile
+from operator import attrgetter
 from pathlib import Path
 
 # oneDNN's kernels round differently. This must come before TensorFlow is imported.
@@ -50,10 +51,11 @@ def compare():
     trainer, arrays = @FILE.@CLASS(), np.load(HERE / "recording.npz")
     rows = of_variables(trainer, arrays, "initial", "before the first step")
     for i, (name, batch) in enumerate(@FILE.recorded()):
-        values, start = getattr(trainer, name)(**batch), f"{i}/outputs/"
+        values, start = attrgetter(name)(trainer)(**batch), f"{i}/outputs/"
         for name in [n for n in arrays.files if n.startswith(start)]:
             key = name.removeprefix(start)
-            rows.append((arrays[name], values[key], f"{key} of step {i}"))
+            value = values[key] if isinstance(values, dict) else values
+            rows.append((arrays[name], value, f"{key} of step {i}"))
         start = f"{i}/ranges/"
         for key in [n.removeprefix(start) for n in arrays.files if n.startswith(start)]:
             ends = np.float64([np.min(values[key]), np.max(values[key])])

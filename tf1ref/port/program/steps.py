@@ -38,16 +38,20 @@ class Step:
 
 @dataclass
 class Training:
-    """All ways in which a program changes its variables. `nodes`: {name: Node} of its graph."""
+    """All ways in which a program changes its variables. `nodes`: {name: Node} of its graph.
+
+    evaluations: Steps that change nothing, which are methods of the model.
+    """
 
     graph_def: object
     steps: list
+    evaluations: list = field(default_factory=list)
     nodes: dict = field(default_factory=dict)
 
     @property
     def forward(self):
-        """Returns the tensors of the model that any step needs."""
-        return {name: None for step in self.steps for name in step.forward}
+        """Returns the tensors of the model that any step or evaluation needs."""
+        return {name: None for step in [*self.steps, *self.evaluations] for name in step.forward}
 
     @property
     def late(self):
@@ -62,4 +66,4 @@ class Training:
     @property
     def inputs(self):
         """Returns the tensors that are fed in any step."""
-        return list({name: None for step in self.steps for name in step.inputs})
+        return list({name: None for step in [*self.steps, *self.evaluations] for name in step.inputs})

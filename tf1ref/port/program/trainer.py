@@ -15,7 +15,7 @@ HEAD = '''"""{title}
 `python {file}.py` repeats the recorded steps{steps}.
 """
 
-from pathlib import Path
+{operator}from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -42,8 +42,8 @@ if __name__ == "__main__":
     main()
 '''
 LOOP = """for i, (name, batch) in enumerate(recorded()):
-    values = getattr(trainer, name)(**batch)
-{summarize}    numbers = (f"{{key}} {{float(v):.6g}}" for key, v in values.items() if not v.shape.rank)
+    values = {method}(**batch)
+{single}{summarize}    numbers = (f"{{key}} {{float(v):.6g}}" for key, v in values.items() if not v.shape.rank)
     print(i, name, *numbers)
 """
 LOGS = 'with tf.summary.create_file_writer("logs").as_default():\n'
@@ -68,25 +68,33 @@ def text(made, tape=True):
     for step in made.training.steps:
         lines.append(f"        self.{step.name} = self.{step.name}.get_concrete_function()")
     saved, saving = checkpoints.text(porting.plain(made.recording.program), checkpoints.renamed(made.recording))
-    tail = _tail(shown).replace("@CLASS", made.class_name)
+    tail = _tail(shown, made.training.evaluations).replace("@CLASS", made.class_name)
     return _head(made) + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + tail
 
 
 def _head(made):
     program = porting.plain(made.recording.program)
     if made.alone:
-        return HEAD.format(
-            title=f"The variables of {program}, ported from TensorFlow 1.",
-            file=made.module, steps="", model="",
-        )  # fmt: skip
+        title = f"The variables of {program}, ported from TensorFlow 1."
+        return HEAD.format(title=title, file=made.module, steps="", operator="", model="")
     steps = "Trainer.step takes" if len(made.training.steps) == 1 else "the steps of Trainer take"
-    title = f"{'Trains' if made.training.trains else 'Runs'} model.py as {program} does."
-    return HEAD.format(title=title, file=made.module, steps=f"; {steps} any batch", model="\nfrom model import Model\n")
+    return HEAD.format(
+        title=f"{'Trains' if made.training.trains else 'Runs'} model.py as {program} does.",
+        file=made.module,
+        steps=f"; {steps} any batch",
+        operator="from operator import attrgetter\n" if made.training.evaluations else "",
+        model="\nfrom model import Model\n",
+    )
 
 
-def _tail(shown):
-    """Returns the end of the file. shown: whether steps have summaries."""
-    loop = LOOP.format(summarize="    trainer.summarize(values, i)\n" if shown else "")
+def _tail(shown, evaluates):
+    """Returns the end of the file. shown: whether steps have summaries. evaluates: whether the model has methods."""
+    summarize = "trainer.summarize(values, i)"
+    if evaluates:
+        summarize = f'if not name.startswith("model."):\n        {summarize}'
+    single = "    values = values if isinstance(values, dict) else {name: values}\n" if evaluates else ""
+    method = "attrgetter(name)(trainer)" if evaluates else "getattr(trainer, name)"
+    loop = LOOP.format(summarize=f"    {summarize}\n" if shown else "", single=single, method=method)
     loop = LOGS + textwrap.indent(loop, "    ") if shown else loop
     also = ", also to TensorBoard in logs" if shown else ""
     return TAIL.replace("@ALSO", also).replace("@LOOP\n", textwrap.indent(loop, "    ") + "\n")

@@ -1,7 +1,5 @@
 """What recorded training steps consist of: their losses, the gradients, and their use."""
 
-import re
-
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
@@ -9,29 +7,26 @@ from tf1ref.artifacts.graph import constants, graphs, repairs
 from tf1ref.errors import InputError
 from tf1ref.port import names, reading
 from tf1ref.port.flow.frames import FLOW
-from tf1ref.port.program import averages, branches, summaries
+from tf1ref.port.program import averages, branches, evaluations, reach, summaries
 from tf1ref.port.program.steps import Gradient, Step, Training
 
-WRITES = re.compile(
-    r"(Resource)?(Sparse)?Apply\w+|(Resource)?Scatter\w+|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp|CountUpTo"
-)
 FED = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 # What a Trainer has besides its steps.
 OWN = {"model", "restore", "save", "saved", "summarize"}
 
 
-def training(recording):
-    """Returns the Training of a recording.
+def training(recording, whole=True):
+    """Returns the Training of a recording. whole: with evaluations, and with what is fetched of gradients and writes.
 
     Raises InputError for a program that trains in an unknown way. The message has an op and its line.
     """
-    runs = recording.steps
-    number = runs[0].graph
+    runs, number = recording.steps, recording.steps[0].graph
     if any(run.graph != number for run in runs):
         raise InputError(f"{recording.path}: {recording.program} trains in more than one graph: not ported yet")
     meta = v1.MetaGraphDef.FromString(recording.graphs[number])
-    wanted = {name.partition(":")[0]: None for run in runs for name in [*run.targets, *run.fetches, *run.feeds]}
+    wanted = {name.partition(":")[0]: None for run in recording.runs if run.graph == number
+              for name in [*run.targets, *run.fetches, *run.feeds]}  # fmt: skip
     there = {node.name for node in meta.graph_def.node}
     calls = [call for call in recording.gradients[number] if set(_of(call)) <= there]
     wanted.update((name.partition(":")[0], None) for call in calls for name in _all(call))
@@ -40,13 +35,15 @@ def training(recording):
     branches.brought_out(graph)
     where = Where(recording, number)
     ops = {op.name: op for op in graph.get_operations()}
-    parts = _Parts(ops, calls, where)
+    parts = Parts(ops, calls, where)
     kinds = {}
     for run in runs:
         kinds.setdefault(parts.writes(run), []).append(run)
-    steps = [parts.step(found) for found in kinds.values()]
+    steps = [parts.step(found, whole) for found in kinds.values()]
     nodes = {name: reading.of_op(op, recording.path) for name, op in ops.items()}
-    result = Training(graph.as_graph_def(), steps, nodes)
+    result = Training(graph.as_graph_def(), steps, nodes=nodes)
+    if whole:
+        result.evaluations = evaluations.found(recording, parts, steps)
     taken = set(names.MODULE) | OWN
     for step in steps:
         step.name = names.free(_method(step.runs[0], result, recording.names[number]), taken)
@@ -93,7 +90,7 @@ class Where:
         return InputError(f"{at}{op.name} ({op.type}): {reason}")
 
 
-class _Parts:
+class Parts:
     """Divides the runs of a graph into model, gradients and updates. `calls`: recorded ones of tf.gradients."""
 
     def __init__(self, ops, calls, where):
@@ -113,21 +110,21 @@ class _Parts:
 
     def writes(self, run):
         """Returns the names of the ops by which a run writes."""
-        return frozenset(name for name in self.reached(run, ()) if WRITES.fullmatch(self.ops[name].type))
+        return frozenset(name for name in self.reached(run, ()) if reach.WRITES.fullmatch(self.ops[name].type))
 
     def reached(self, run, ends):
         """Returns the names of the ops that a run needs; `ends` need nothing."""
         start = [n.partition(":")[0] for n in [*run.targets, *run.fetches]]
-        return _ancestors([n for n in start if n in self.ops], self.ops, ends=ends)
+        return reach.ancestors([n for n in start if n in self.ops], self.ops, ends=ends)
 
-    def step(self, runs):
-        """Returns the Step that `runs` make, without its name."""
+    def step(self, runs, whole):
+        """Returns the Step that `runs` make, without its name. whole: with what they fetch of gradients and writes."""
         gradients = self._gradients(set().union(*(self.reached(run, self.known) for run in runs)))
         # What waits for no gradient may be before them: the averages of a batch normalization.
         reached = set().union(*(self.reached(run, ()) for run in runs))
         losses = [loss for gradient in gradients for loss in gradient.losses]
         inputs = self._inputs(runs, reached)
-        late = self._late(reached, runs)
+        late = self._late(reached, runs) if whole else {}
         forward, updates = self._split(reached, runs, losses, {graphs.tensor(n) for n in inputs}, late)
         found = summaries.of(self.ops, [n for run in runs for n in run.fetches])
         shown = [s for s in found if s.kind and (s.variable in self.initial or s.tensor in forward)]
@@ -139,10 +136,10 @@ class _Parts:
 
         Which write comes last, where there are two to one variable, is a race: what follows them is left out.
         """
-        writes = [name for name in reached if WRITES.fullmatch(self.ops[name].type)]
+        writes = [name for name in reached if reach.WRITES.fullmatch(self.ops[name].type)]
         variables = [self.ops[name].inputs[0].op.name for name in writes]
         races = [name for name, variable in zip(writes, variables) if variables.count(variable) > 1]
-        after = _descendants({*self.known, *writes}, self.ops) - _descendants(races, self.ops)
+        after = reach.descendants({*self.known, *writes}, self.ops) - reach.descendants(races, self.ops)
         found = dict.fromkeys(name for run in runs for name in run.fetches)
         ops = {name: self.ops.get(name.partition(":")[0]) for name in found}
         return {
@@ -165,13 +162,13 @@ class _Parts:
     def _split(self, reached, runs, losses, fed, after):
         """Returns ({tensors of the forward pass that are needed}, [Nodes of the updates, in order])."""
         ops = self.ops
-        before = _ancestors([graphs.tensor(loss)[0] for loss in losses], ops, control=False, ends=self.known)
+        before = reach.ancestors([graphs.tensor(loss)[0] for loss in losses], ops, control=False, ends=self.known)
         draws = {n for n, op in ops.items() if op.type in FED or {"seed", "seed2"} <= set(op.node_def.attr)}
         starts = {name for name, _ in fed}
-        model = before | _descendants(starts | draws, ops)
-        late = set(self.known) | {name for name in reached if WRITES.fullmatch(ops[name].type)}
-        model -= _descendants(late, ops)
-        writes = [name for name in reached if WRITES.fullmatch(ops[name].type)]
+        model = before | reach.descendants(starts | draws, ops)
+        late = set(self.known) | {name for name in reached if reach.WRITES.fullmatch(ops[name].type)}
+        model -= reach.descendants(late, ops)
+        writes = [name for name in reached if reach.WRITES.fullmatch(ops[name].type)]
         inner = next((ops[n] for n in writes if ops[n].inputs[0].op.type.endswith("Switch")), None)
         if inner is not None:
             raise self.where.refused(inner, "writes to a variable within a branch: not ported yet")
@@ -180,10 +177,10 @@ class _Parts:
         chains = averages.chains(ops, reached, writes, before | {n.partition(":")[0] for n in fetched})
         model -= set().union(*chains.values())
         ends = [*writes, *(name.partition(":")[0] for name in after)]
-        kept = _ancestors(ends, ops, control=False, ends=self.known) - set(self.known)
+        kept = reach.ancestors(ends, ops, control=False, ends=self.known) - set(self.known)
         flow = [n for n in kept - model if ops[n].type.removeprefix("Ref") in FLOW]
         # This includes a rate that a condition chooses.
-        model |= _ancestors(flow, ops, control=False, ends=self.known)
+        model |= reach.ancestors(flow, ops, control=False, ends=self.known)
         kept -= model
         wanted = [name for name in ops if name in kept]
         forward = dict.fromkeys(losses)
@@ -193,12 +190,12 @@ class _Parts:
         for name in wanted:
             nodes[name] = reading.of_op(ops[name], self.where.recording.path)
             for t in ops[name].inputs:
-                if t.op.name in model and t.op.type not in constants.VARIABLES and not _is_read(t.op):
+                if t.op.name in model and t.op.type not in constants.VARIABLES and not reach.is_read(t.op):
                     if t.op.type == "Const":
                         nodes.setdefault(t.op.name, reading.of_op(t.op, self.where.recording.path))
                     elif graphs.tensor(t.name) not in fed:
                         forward[t.name] = None
-        needed = _ancestors([n.partition(":")[0] for n in forward], ops, control=False)
+        needed = reach.ancestors([n.partition(":")[0] for n in forward], ops, control=False)
         python = next((ops[n] for n in ops if n in needed | set(nodes) and ops[n].type in PYTHON), None)
         if python is not None and python.name not in starts:
             raise self.where.refused(python, "calls Python, which no graph holds: not ported")
@@ -219,7 +216,7 @@ class _Parts:
         averages.after_each_other(ops, chains, needs)
         # A chain is written just before its write.
         ranks = {name: 2 for names_ in chains.values() for name in names_}
-        ranks |= {name: 1 if name in chains else 3 for name in nodes if WRITES.fullmatch(ops[name].type)}
+        ranks |= {name: 1 if name in chains else 3 for name in nodes if reach.WRITES.fullmatch(ops[name].type)}
         waiting, done, found = list(nodes), set(), []
         while waiting:
             free = [name for name in waiting if needs[name] <= done]
@@ -233,34 +230,8 @@ class _Parts:
 
     def _through(self, op, nodes):
         """Returns which of `nodes` a control dependency on `op` waits for."""
-        return {name for name in _ancestors([op.name], self.ops, ends=self.known) if name in nodes}
+        return {name for name in reach.ancestors([op.name], self.ops, ends=self.known) if name in nodes}
 
     def _inputs(self, runs, reached):
         found = dict.fromkeys(name for run in runs for name in run.feeds)
         return [name for name in found if name.partition(":")[0] in reached]
-
-
-def _ancestors(names_, ops, control=True, ends=()):
-    """Returns the names of what `names_` need, and `names_`. What `ends` need is left out."""
-    found, stack = set(), list(names_)
-    while stack:
-        name = stack.pop()
-        if name not in found:
-            found.add(name)
-            if name not in ends:
-                stack += [t.op.name for t in ops[name].inputs]
-                stack += [o.name for o in ops[name].control_inputs] if control else []
-    return found
-
-
-def _descendants(names_, ops):
-    """Returns the names of the ops to which `names_` lead by data, with `names_`, in the order of the graph."""
-    found = set(names_)
-    for name, op in ops.items():
-        if any(t.op.name in found for t in op.inputs):
-            found.add(name)
-    return found
-
-
-def _is_read(op):
-    return op.type in ("Identity", "ReadVariableOp") and op.inputs[0].op.type in constants.VARIABLES

@@ -6,7 +6,7 @@ from tf1ref.artifacts.graph import constants, graphs
 from tf1ref.port import calls, names, raw
 from tf1ref.port.bodies import Body, Holes, Statement
 from tf1ref.port.nodes import Node
-from tf1ref.port.program import clipping, repeats, training
+from tf1ref.port.program import clipping, reach, repeats
 
 # A node of this op stands for what a step answers besides the model; its name is the key.
 ANSWER = "answer"
@@ -271,4 +271,4 @@ class _Updates(Body):
 
 
 def _is_write(node):
-    return training.WRITES.fullmatch(node.op) is not None
+    return reach.WRITES.fullmatch(node.op) is not None
