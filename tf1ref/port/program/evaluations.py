@@ -9,7 +9,8 @@ from tf1ref.port.program import reach
 from tf1ref.port.program.steps import Step
 
 MOST = 8  # methods
-MOST_BYTES = 1 << 26  # of all that these were fed: a test set may be large
+# Bytes of all that these were fed. A test set may be large.
+MOST_BYTES = 1 << 26
 
 
 def found(recording, parts, steps):

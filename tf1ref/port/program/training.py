@@ -169,9 +169,7 @@ class Parts:
         late = set(self.known) | {name for name in reached if reach.WRITES.fullmatch(ops[name].type)}
         model -= reach.descendants(late, ops)
         writes = [name for name in reached if reach.WRITES.fullmatch(ops[name].type)]
-        inner = next((ops[n] for n in writes if ops[n].inputs[0].op.type.endswith("Switch")), None)
-        if inner is not None:
-            raise self.where.refused(inner, "writes to a variable within a branch: not ported yet")
+        self._check_branches(writes)
         fetched = [n for run in runs for n in run.fetches]
         fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
         chains = averages.chains(ops, reached, writes, before | {n.partition(":")[0] for n in fetched})
@@ -201,6 +199,11 @@ class Parts:
             raise self.where.refused(python, "calls Python, which no graph holds: not ported")
         reading.fold(nodes)
         return forward, self._ordered(nodes, chains)
+
+    def _check_branches(self, writes):
+        for name in writes:
+            if self.ops[name].inputs[0].op.type.endswith("Switch"):
+                raise self.where.refused(self.ops[name], "writes to a variable within a branch: not ported yet")
 
     def _ordered(self, nodes, chains):
         """Returns the nodes, each after those on which it depends.
