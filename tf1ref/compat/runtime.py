@@ -50,6 +50,7 @@ def prepare(seed=None, trust=False, say=print, world=1):
     _soften_placement()
     _tell_of_missing_gpus(say)
     _give_back_python2_names()
+    arrays.print_plain_numbers()
     if trust:
         python.trust = True
         arrays.NAMES["numpy"]["load"] = arrays.reading_pickles

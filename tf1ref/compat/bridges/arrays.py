@@ -73,6 +73,12 @@ def set_printoptions(precision=None, threshold=None, *args, **kwargs):
     np.set_printoptions(precision, threshold, *args, **kwargs)
 
 
+def print_plain_numbers():
+    """Makes NumPy print numbers in lists without their type, as before 2.0: [3.0], not [np.float64(3.0)]."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        np.set_printoptions(legacy="1.25")
+
+
 @functools.wraps(np.linspace)
 def linspace(start, stop, num=50, *args, **kwargs):
     """np.linspace as it was: a number of points such as 10.0 is a whole one."""
