@@ -4,6 +4,7 @@ import json
 from unittest import mock
 
 import pytest
+import tensorflow as tf
 from tensorflow.python.platform import tf_logging
 
 from tf1ref.compat import namespace
@@ -140,3 +141,17 @@ def test_a_name_that_a_program_replaces_for_a_while_comes_back():
     with mock.patch.object(place, "warning", "other"):
         assert tf_logging.warning == "other"
     assert tf_logging.warning is before
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_graph_takes_a_function_for_a_device(world):
+    """TensorFlow 2's tf.device refuses it. Programs of 1.14 that say tf.compat.v1 look like those of TensorFlow 2."""
+    given = namespace.root(world)
+    with tf.Graph().as_default():
+        with given.device(lambda op: f"/job:{op.type}"):
+            made = tf.constant(1)
+        with given.device("/cpu:0"):
+            other = tf.constant(1)
+    assert (made.device, other.device) == ("/job:Const", "/device:CPU:0")
+    with tf.init_scope(), pytest.raises(RuntimeError, match="functions"), given.device(lambda op: ""):
+        pass

@@ -1,10 +1,19 @@
 """Functions whose arguments changed in TensorFlow 1.0. Here they take the old order and the new one.
 
 They are `tf.concat(axis, values)`, `tf.split(axis, number, value)`, the cross entropies by position, the sampled losses
-with the inputs before the labels, and the summaries that had a tag of their own.
+with the inputs before the labels, and the summaries that had a tag of their own. TensorFlow 2 changed tf.device.
 """
 
+import tensorflow as tf
 import tensorflow.compat.v1 as v1
+
+
+def device(device_name):
+    """tf.device, which in a graph also takes a function of the op, such as tf.train.replica_device_setter's.
+
+    Raises RuntimeError for a function in eager execution.
+    """
+    return v1.device(device_name) if callable(device_name) else tf.device(device_name)
 
 
 def concat(values, axis, name="concat"):

@@ -92,6 +92,9 @@ def _exact(path):
 
 def _second(path):
     first = path.partition(".")[0]
+    if path in table.SECOND:
+        module, _, function = table.SECOND[path].rpartition(".")
+        return Origin(f"tf1ref.legacy.{module}", function)
     if first == "keras" or within(path, "python.keras"):
         return keras(path.removeprefix("python.").removeprefix("keras").removeprefix("."), 2)
     if first in KERAS_MODULES:

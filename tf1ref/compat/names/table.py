@@ -226,6 +226,8 @@ CELLS = (
 )
 ATTENTION = "contrib.seq2seq.python.ops.attention_wrapper"
 
+# The same for programs of TensorFlow 2: those of 1.14 that say tf.compat.v1 and use Keras look like them.
+SECOND = {"device": "_old_names.device"}
 # {old function: function of tf1ref.legacy that takes the old arguments, too, and answers as it did}.
 FUNCTIONS = {
     **{f"{file}._linear": "nn.rnn_cell._linear_map.linear" for file in CELLS},
