@@ -139,7 +139,6 @@ def model_fn(features, labels, mode):
 inputs = tf.estimator.inputs.numpy_input_fn({"x": data}, labels, batch_size=8, num_epochs=None, shuffle=True)
 tf.estimator.Estimator(model_fn).train(inputs, steps=30)
 """
-
 TWICE = """
 import numpy as np
 import tensorflow as tf

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from tf1ref.port import calls, literals, names, raw
-from tf1ref.port.expressions import Expression, Writer
+from tf1ref.port.expressions import CROSS_ENTROPY, SPARSE, Expression, Writer
 from tf1ref.port.flow import functions
 
 DEEPEST = 2  # the most calls inside calls
 LONGEST = 84  # a value may be written into a statement of at most this many characters
+# Results of one call that get a name each. The rows of an array stay a list earlier.
+MOST_TARGETS, MOST_ROWS = 8, 3
 HOLE = re.compile("\ue000(\\d+)\ue001")
 HOLE_WIDTH = 6
 
@@ -110,7 +112,7 @@ class Body:
             part = parts[read[0]]
             whole = Expression(expression.inside(9) + part, 9, expression.depth) if part else expression
             self.keep(sources[read[0]], whole, once=not _stateful(node))
-        elif read and raw.unpacks(node) and len(sources) <= 8:
+        elif read and raw.unpacks(node) and len(sources) <= (MOST_ROWS if node.op == "Unpack" else MOST_TARGETS):
             targets = [self.local(source) if self.used.get(source) else "_" for source in sources]
             self.statements.append(Statement(f"{', '.join(targets)} = {expression.text}"))
         else:
@@ -174,6 +176,7 @@ class Body:
         node = self.every[source[0]]
         word = calls.output(node.op, source[1]) or names.local(source[0])
         word = "tensor_array" if node.op.startswith("tf.TensorArray") else word
+        word = "cross_entropy" if node.op in (CROSS_ENTROPY, SPARSE) else word
         given = self.words.get(source, word)
         name = names.free(word if given in self.taken | names.RESERVED else given, self.taken)
         self.given[source] = name

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf1ref.port import literals, loops, names
 from tf1ref.port.bodies import HOLE, Body, Holes, Statement, length
 from tf1ref.port.expressions import Expression
+from tf1ref.port.flow import unrolled
 from tf1ref.port.nodes import Node
 
 # npz has no other small types. Values of such types are stored as these, bit for bit.
@@ -104,7 +105,9 @@ def classes(root, program, root_names):
 
 
 def _levels(module, levels):
-    height = 1 + max((_levels(child, levels) for child in module.children), default=-1)
+    # Of a scope that is called several times one call is written.
+    children = [child for child in module.children if child.rep is None or child.rep is child]
+    height = 1 + max((_levels(child, levels) for child in children), default=-1)
     levels.setdefault(height, []).append(module)
     return height
 
@@ -196,9 +199,12 @@ class _Made:
         if common:
             body.words.update((source, word) for word, source in common.items())
             body.say(f"{', '.join(body.local(source) for source in common.values())} = {call}")
-        for item in loops.planned(items, self.of, uses) if planned else items:
+        items = loops.planned(items, self.of, uses) if planned else items
+        for item in unrolled.planned(items, self.program):
             if isinstance(item, Node):
                 body.add(item)
+            elif isinstance(item, unrolled.Turns):
+                unrolled.write(item, [self._attribute(child) for child in item.turn(0)], body)
             elif isinstance(item, loops.Run):
                 made, attributes = loops.construct(item, self.of, self.prefix, self.root, self.taken, self.holes)
                 self.init += made
@@ -208,6 +214,7 @@ class _Made:
         return body
 
     def _attribute(self, child):
+        child = child.rep or child
         if id(child) not in self.attributes:
             attribute = self.attributes[id(child)] = names.free_attribute(child.scope, self.taken)
             made = _construction(*self.of[id(child)], self.prefix, self.root, self.holes)
@@ -233,7 +240,7 @@ def _call(body, child, attribute):
     if len(child.outputs) == 1:
         body.keep(child.outputs[0], Expression(text, depth=depth))
         return
-    targets = [body.local(source) for source in child.outputs]
+    targets = [body.local(source) if body.used.get(source) else "_" for source in child.outputs]
     body.statements.append(Statement(f"{', '.join(targets)} = {text}"))
 
 

@@ -48,6 +48,18 @@ class Writer:
 
     def __init__(self, value, constant, hole, shape):
         self.value, self.constant, self.hole, self.shape = value, constant, hole, shape
+        # {name of a list: its length} of lists that the code makes.
+        self.lists = {}
+
+    def listed(self, texts):
+        """Returns the text of a list of `texts`, or the name of the list whose elements they are.
+
+        Of a name that lists does not have, the elements are all.
+        """
+        name = texts[0].removesuffix("[0]") if texts else ""
+        if name.isidentifier() and len(texts) > 1 and texts == [f"{name}[{i}]" for i in range(len(texts))]:
+            return name if self.lists.get(name, len(texts)) == len(texts) else f"{name}[:{len(texts)}]"
+        return f"[{', '.join(texts)}]"
 
     def expression(self, node):
         """Returns the Expression of a Node. Raises InputError for an op without a call."""
@@ -83,6 +95,11 @@ class Writer:
         if kind not in literals.DEFAULTS or not np.size(array):
             return self.tensor(source, keyword)
         return Expression(self.hole(keyword, literals.plain(array)))
+
+    def _list(self, found):
+        texts = [e.text for e in found]
+        name = texts[0].removesuffix("[0]") if texts else ""
+        return self.listed(texts) if name in self.lists else f"[{', '.join(texts)}]"
 
     def _kind(self, source):
         return self.shape(source)[0]
@@ -149,7 +166,7 @@ class Writer:
                 continue
             found = [self._input(source, marker, name) for source in inputs[name]]
             depth = max([depth, *(e.depth for e in found)])
-            text = "[" + ", ".join(e.text for e in found) + "]" if marker == "[" else found[0].text
+            text = self._list(found) if marker == "[" else found[0].text
             words.append((keyword, text))
         text = ", ".join(f"{keyword}={word}" if keyword else word for keyword, word in words)
         return Expression(f"{function}({text})", depth=depth + 1)
@@ -211,7 +228,7 @@ class Writer:
         for name, sources in inputs.items():
             found = [self.written(source, name) for source in sources]
             depth = max([depth, *(e.depth for e in found)])
-            text = "[" + ", ".join(e.text for e in found) + "]" if name in lists else found[0].text
+            text = self._list(found) if name in lists else found[0].text
             words.append(f"{renamed[name]}={text}")
         for keyword, text in raw.attributes(node):
             words.append(f"{keyword}={text if text == raw.UNSEEDED else self.hole(keyword, text)}")

@@ -1,5 +1,6 @@
 """Several ops that one function of TensorFlow makes become one node: batch normalization, cross entropy of logits."""
 
+import numpy as np
 import tensorflow as tf
 
 from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, SPARSE
@@ -59,7 +60,29 @@ def sparse_cross_entropies(program):
         ranks = [nodes[name].shapes[index].rank for name, index in (logits, labels)]
         # A half is computed as a float there.
         if ranks == [2, 1] and node.dtypes[0] in (tf.float32, tf.float64):
-            nodes[node.name] = Node(node.name, SPARSE, [labels, logits], dtypes=node.dtypes[:1], shapes=node.shapes[:1])
+            made = Node(node.name, SPARSE, [labels, logits], dtypes=node.dtypes[:1], shapes=node.shapes[:1])
+            nodes[node.name] = made
+    for node in list(nodes.values()):
+        inputs = node.op == "Reshape" and node.inputs[0] not in ends and _of_rows(nodes, readers, node)
+        if inputs:
+            nodes[node.name] = Node(node.name, SPARSE, inputs, dtypes=node.dtypes, shapes=node.shapes)
+    program.prune()
+
+
+def _of_rows(nodes, readers, node):
+    """Returns [labels, logits] of more dimensions, of which a Reshape gives the cross entropies, or None."""
+    core, shape = nodes[node.inputs[0][0]], nodes[node.inputs[1][0]]
+    if core.op != SPARSE or shape.op != "Shape" or len(readers[core.name, 0]) != 1:
+        return None
+    labels, logits = (nodes[name] for name, _ in core.inputs)
+    if labels.op != "Reshape" or logits.op != "Reshape" or shape.inputs[0] != labels.inputs[0]:
+        return None
+    rows = nodes[logits.inputs[1][0]]
+    first = nodes[rows.inputs[0][0]].value if rows.op == "Pack" else rows.value
+    found = [labels.inputs[0], logits.inputs[0]]
+    ranks = [nodes[name].shapes[index].rank for name, index in found]
+    known = None not in ranks and ranks[1] == ranks[0] + 1
+    return found if known and first is not None and np.ravel(first)[0] == -1 else None
 
 
 def _is_rows(nodes, node):

@@ -20,6 +20,9 @@ WHOLE = {
     "Pack": lambda node, v: np.stack(v, node.attrs["axis"].i),
     "ExpandDims": lambda node, v: np.expand_dims(*v),
     "Cast": lambda node, v: v[0].astype(node.dtypes[0].as_numpy_dtype),
+    "Add": lambda node, v: np.add(*v),
+    "AddV2": lambda node, v: np.add(*v),
+    "Sub": lambda node, v: np.subtract(*v),
     "Equal": lambda node, v: v[0] == v[1],
     "Fill": lambda node, v: v[1],
 }

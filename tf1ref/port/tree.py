@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tf1ref.port.flow import unrolled
 from tf1ref.port.names import COUNTER
 from tf1ref.port.nodes import Node
 
@@ -11,7 +12,8 @@ class Module:
     """A scope that becomes a tf.Module. `items`: Nodes and Modules in the order of computation.
 
     weights: Nodes of its own variables and large constants. inputs, outputs: the tensors that its call takes and
-    returns.
+    returns. rep: where a scope is called several times, the Module that stands for all calls; aligned: its nodes in the
+    order that all calls have.
     """
 
     scope: str
@@ -21,6 +23,8 @@ class Module:
     items: list = field(default_factory=list)
     inputs: list = field(default_factory=list)
     outputs: list = field(default_factory=list)
+    rep: object = None
+    aligned: list = field(default_factory=list)
 
     def everything(self):
         """Returns the computing Nodes of this scope and of the scopes inside."""
@@ -39,7 +43,7 @@ def tree(program):
     owners = _owners(program, computing)
     scopes = sorted({s for owner in owners.values() for s in _above(owner)} - {""})
     places = {node.name: _place(node.name, set(scopes)) for node in computing}
-    following = _Following(_following(program, order), _methods(program))
+    following = _Following(_following(program, order), _methods(program), program)
     root = _grown(Module("", nodes=computing), [s for s in scopes if s], places, following)
     if not root.nodes and len(root.children) == 1:
         root.nodes, root.children = root.children[0].nodes, root.children[0].children
@@ -94,11 +98,11 @@ def _place(name, scopes):
 
 
 class _Following(dict):
-    """{node: what reads it}. `methods`: {node: names of the methods that compute it}."""
+    """{node: what reads it}. `methods`: {node: names of the methods that compute it}. `program`: the Program."""
 
-    def __init__(self, found, methods):
+    def __init__(self, found, methods, program):
         super().__init__(found)
-        self.methods = methods
+        self.methods, self.program = methods, program
 
 
 def _methods(program):
@@ -123,23 +127,57 @@ def _grown(module, scopes, places, following):
     names = {node.name for node in module.nodes}
     groups = {name: (name,) for name in names}
     candidates = [s for s in scopes if not any(s != o and s.startswith(o + "/") for o in scopes)]
-    accepted, rest = [], set(scopes)
+    accepted, calls, rest = [], [], set(scopes)
     while candidates:
         scope = candidates.pop(0)
         rest.discard(scope)
         inner = [s for s in rest if s.startswith(scope + "/")]
         nodes = [n for n in module.nodes if places[n.name] == scope or places[n.name] in inner]
         own = [n for n in nodes if places[n.name] == scope]
-        if not nodes or (not own and len(_top(inner)) == 1) or not _is_one_step(nodes, groups, following, names):
+        several = [] if inner else _several(own, groups, following, names)
+        if several:
+            calls.append((scope, several))
+            groups.update((n.name, tuple(n.name for n in call)) for call in several for n in call)
+            continue
+        only = not own and len(_top(inner)) == 1
+        if not nodes or only or _reads_lists(nodes, following) or not _is_one_step(nodes, groups, following, names):
             candidates += sorted(_top(inner))
             continue
         accepted.append((scope, nodes, inner))
         group = tuple(n.name for n in nodes)
         groups.update(dict.fromkeys(group, group))
     taken = {n.name for _, nodes, _ in accepted for n in nodes}
+    taken |= {n.name for _, several in calls for call in several for n in call}
     module.nodes = [n for n in module.nodes if n.name not in taken]
     module.children = [_grown(Module(s, nodes=n), sorted(i), places, following) for s, n, i in accepted]
+    for scope, several in calls:
+        module.children += _calls(scope, several, following.program)
     return module
+
+
+def _several(nodes, groups, following, names):
+    """Returns the calls that the nodes of one scope are, each of which is one step, or an empty list."""
+    found = unrolled.divided(nodes, following.program)
+    mine = {**groups, **{n.name: tuple(n.name for n in call) for call in found for n in call}}
+    steps = all(_is_one_step(call, mine, following, names) for call in found)
+    return found if steps and found and unrolled.representative(found, following.program) >= 0 else []
+
+
+def _calls(scope, several, program):
+    """Returns a Module for each call of a scope."""
+    made = [Module(scope, nodes=call, aligned=call) for call in several]
+    rep = made[unrolled.representative(several, program)]
+    for module in made:
+        module.rep = rep
+    return made
+
+
+def _reads_lists(nodes, following):
+    """Returns whether `nodes` read the elements of a list from outside: a module takes whole tensors."""
+    mine = {n.name for n in nodes}
+    read = [name for name, _ in {s for n in nodes for s in n.inputs} if name not in mine]
+    lists = [name for name in read if following.program.nodes[name].op in unrolled.LISTS]
+    return any(lists.count(name) >= unrolled.FEWEST for name in lists)
 
 
 def _top(scopes):
@@ -167,7 +205,8 @@ def _is_one_step(nodes, groups, following, names):
 
 
 def _index(module, found):
-    found[module.scope] = module
+    if module.rep is None or module.rep is module:
+        found[module.scope] = module
     for child in module.children:
         _index(child, found)
 
@@ -183,7 +222,17 @@ def _ends(module, program, order):
     outside = {s for n in program.nodes.values() if n.name not in everything for s in n.inputs}
     outside |= set(program.outputs.values())
     module.outputs = sorted((s for s in outside if s[0] in everything), key=lambda s: (order[s[0]], s[1]))
+    _same_ends(module.children, program)
     module.items = _ordered(module, order)
+
+
+def _same_ends(children, program):
+    """Gives the calls of a scope the same inputs and outputs."""
+    for rep in {id(c.rep): c.rep for c in children if c.rep}.values():
+        calls = [rep, *(c for c in children if c.rep is rep and c is not rep)]
+        inside = {n.name: call for call in calls for n in call.nodes}
+        outside = {s for n in program.nodes.values() for s in n.inputs if inside.get(s[0]) is not inside.get(n.name)}
+        unrolled.ends(calls, outside | set(program.outputs.values()))
 
 
 def _passed(node):
