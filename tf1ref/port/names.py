@@ -11,7 +11,7 @@ RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "s
 # tf.Module has these attributes. A variable of the same name would replace them.
 MODULE = {name for name in dir(tf.Module) if not name.startswith("__")} | {"arrays"}
 MOST = 40  # the most characters of a name
-EXIT = re.compile(r"(^|/)(while(_\d+)?/)?Exit(_\d+)?$")
+EXIT = re.compile(r"(^|/)(while(_\d+)?/Exit(_\d+)?|Exit(_\d+)?|while(_\d+)?)$")
 COUNTER = re.compile(r"_\d+$")
 
 
@@ -50,8 +50,8 @@ def local(text):
 
     The result of a loop is called as the scope of the loop.
 
-    >>> local("conv1/Conv2D_3"), local("rnn/while/Exit_2")
-    ('conv2d', 'rnn')
+    >>> local("conv1/Conv2D_3"), local("rnn/while/Exit_2"), local("while")
+    ('conv2d', 'rnn', 'result')
     """
     if EXIT.search(text):
         text = EXIT.sub("", text) or "result"
