@@ -23,6 +23,9 @@ WHOLE = {
     "Add": lambda node, v: np.add(*v),
     "AddV2": lambda node, v: np.add(*v),
     "Sub": lambda node, v: np.subtract(*v),
+    "Maximum": lambda node, v: np.maximum(*v),
+    "Minimum": lambda node, v: np.minimum(*v),
+    "StridedSlice": lambda node, v: _element(node, *v),
     "Equal": lambda node, v: v[0] == v[1],
     "Fill": lambda node, v: v[1],
 }
@@ -78,6 +81,14 @@ def _clean(nodes, fed):
             aliases[node.name, 0] = passed
     arrays.plain(nodes)
     return aliases
+
+
+def _element(node, array, begin, end, step):
+    """Returns array[begin], of which a StridedSlice asks. Raises ValueError for other slices."""
+    masks = {name: value.i for name, value in node.attrs.items() if name.endswith("_mask") and value.i}
+    if masks != {"shrink_axis_mask": 1} or len(begin) != 1 or array.ndim != 1:
+        raise ValueError(masks)
+    return array[begin[0]]
 
 
 def _passed(nodes, node):

@@ -49,7 +49,11 @@ def tree(program):
         root.nodes, root.children = root.children[0].nodes, root.children[0].children
     modules = {}
     _index(root, modules)
+    called = {name: c.rep for c in root.children if c.rep for n in c.nodes for name, _ in n.inputs}
     for weight, owner in owners.items():
+        if weight in called:
+            called[weight].weights.append(program.nodes[weight])
+            continue
         module = next(modules[s] for s in [*_above(owner)[::-1], ""] if s in modules)
         module.weights.append(program.nodes[weight])
     _ends(root, program, order)
@@ -127,17 +131,19 @@ def _grown(module, scopes, places, following):
     names = {node.name for node in module.nodes}
     groups = {name: (name,) for name in names}
     candidates = [s for s in scopes if not any(s != o and s.startswith(o + "/") for o in scopes)]
-    accepted, calls, rest = [], [], set(scopes)
+    accepted, rest = [], set(scopes)
+    calls = [] if module.scope else _shared(module.nodes, groups, following, names)
+    called = {n.name for _, several in calls for call in several for n in call}
     while candidates:
         scope = candidates.pop(0)
         rest.discard(scope)
         inner = [s for s in rest if s.startswith(scope + "/")]
-        nodes = [n for n in module.nodes if places[n.name] == scope or places[n.name] in inner]
+        nodes = [n for n in module.nodes if places[n.name] in (scope, *inner) and n.name not in called]
         own = [n for n in nodes if places[n.name] == scope]
         several = [] if inner else _several(own, groups, following, names)
         if several:
             calls.append((scope, several))
-            groups.update((n.name, tuple(n.name for n in call)) for call in several for n in call)
+            groups.update(_grouped(several))
             continue
         only = not own and len(_top(inner)) == 1
         if not nodes or only or _reads_lists(nodes, following) or not _is_one_step(nodes, groups, following, names):
@@ -158,9 +164,29 @@ def _grown(module, scopes, places, following):
 def _several(nodes, groups, following, names):
     """Returns the calls that the nodes of one scope are, each of which is one step, or an empty list."""
     found = unrolled.divided(nodes, following.program)
-    mine = {**groups, **{n.name: tuple(n.name for n in call) for call in found for n in call}}
-    steps = all(_is_one_step(call, mine, following, names) for call in found)
-    return found if steps and found and unrolled.representative(found, following.program) >= 0 else []
+    return found if found and _are_steps(found, groups, following, names) else []
+
+
+def _are_steps(calls, groups, following, names):
+    mine = {**groups, **_grouped(calls)}
+    steps = all(_is_one_step(call, mine, following, names) for call in calls)
+    return steps and unrolled.representative(calls, following.program) >= 0
+
+
+def _grouped(calls):
+    return {n.name: tuple(n.name for n in call) for call in calls for n in call}
+
+
+def _shared(nodes, groups, following, names):
+    """Returns [(scope, calls)] of scopes with the same weights, each call of which is one step."""
+    accepted, taken = [], set()
+    for scope, calls in unrolled.shared(nodes, following.program):
+        found = _grouped(calls)
+        if not taken & found.keys() and _are_steps(calls, groups, following, names):
+            accepted.append((scope, calls))
+            groups.update(found)
+            taken |= found.keys()
+    return accepted
 
 
 def _calls(scope, several, program):

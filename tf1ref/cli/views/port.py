@@ -28,12 +28,13 @@ def show_port(source, folder, as_json=False, **options):
 def show_program(script, folder, as_json=False, beside=False, **options):
     """Ports a program as programs.port_program does and prints the report; `beside`: and both programs in halves."""
     report = programs.port_program(script, folder, **options)
+    files = [name for name in ("model.py", "train.py") if (Path(report.path) / name).exists()]
     if beside:
         with open(script, encoding="utf-8", errors="replace") as file:
             old = file.read()
-        texts = [(Path(report.path) / name).read_text() for name in ("model.py", "train.py")]
-        halves.show([(script, old), (f"{report.path}/model.py, train.py", "\n\n".join(texts))])
-    if not _show(report, "model.py and train.py", as_json):
+        texts = [(Path(report.path) / name).read_text() for name in files]
+        halves.show([(script, old), (f"{report.path}/{', '.join(files)}", "\n\n".join(texts))])
+    if not _show(report, " and ".join(files), as_json):
         console.say(
             f"proven: in a process of its own it trains as {report.source}, to the bit: {report.compared:,} elements "
             f"after {report.cases} steps, 0 differ; test_port.py repeats it"

@@ -35,6 +35,34 @@ def divided(nodes, program):
     return []
 
 
+def shared(nodes, program):
+    """Returns [(scope, calls)] of scopes that differ in a counter and read the same weights, as with reuse=True."""
+    readers = {}
+    for node in nodes:
+        for source in node.inputs:
+            if _weight(source, program):
+                readers.setdefault(source[0], set()).add(node.name.rpartition("/")[0])
+    tops = dict.fromkeys(_tops(scopes) for scopes in readers.values())
+    found = []
+    for scopes in filter(None, tops):
+        calls = [[n for n in nodes if n.name.startswith(scope + "/")] for scope in scopes]
+        for call, scope in zip(calls, scopes):
+            call.sort(key=lambda node, scope=scope: node.name[len(scope) :])
+        plain = len(calls[0]) > 1 and not any(node.parts for call in calls for node in call)
+        if plain and len({_said(call, program) for call in calls}) == 1:
+            found.append((scopes[0], calls))
+    return found
+
+
+def _tops(scopes):
+    """Returns the scopes up to the part in which they differ, when that is a counter, or None."""
+    parts = [scope.split("/") for scope in scopes]
+    at = next((i for i, column in enumerate(zip(*parts)) if len(set(column)) > 1), None)
+    if at is None or len({names.COUNTER.sub("", p[at]) for p in parts}) > 1:
+        return None
+    return tuple(sorted({"/".join(p[: at + 1]) for p in parts}, key=lambda scope: (len(scope), scope)))
+
+
 def representative(calls, program):
     """Returns the index of the call whose inputs differ most: the first may start from one tensor twice.
 
