@@ -75,9 +75,13 @@ def given(ops, graph):
 
 def called(graph):
     """Returns {name of a tensor or op of `graph`: the program's own variable for it}."""
-    found = {}
-    for word, value in list(vars(sys.modules["__main__"]).items()):
-        if getattr(value, "graph", None) is graph and isinstance(getattr(value, "name", None), str) and word[:1] != "_":
+    found, words = {}, [(word, value) for word, value in vars(sys.modules["__main__"]).items() if word[:1] != "_"]
+    for word, value in list(words):
+        if isinstance(value, dict):
+            # Scripts keep weights and biases in dicts.
+            words += [(f"{word}_{key}", inner) for key, inner in value.items() if isinstance(key, str)]
+    for word, value in words:
+        if getattr(value, "graph", None) is graph and isinstance(getattr(value, "name", None), str):
             found.setdefault(value.name, word)
     return found
 

@@ -65,8 +65,11 @@ def _comprehension(text):
 
 
 def _one_line(head):
-    """Returns True for the brackets of a call, whose arguments may share a line. A list has a line for each element."""
-    return not head.endswith("[")
+    """Returns True for the brackets of a call, whose arguments may share a line.
+
+    A list or a dict has a line for each element.
+    """
+    return not head.endswith(("[", "{"))
 
 
 def split(text, at=","):

@@ -12,6 +12,8 @@ RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "s
 MODULE = {name for name in dir(tf.Module) if not name.startswith("__")} | {"arrays"}
 MOST = 40  # the most characters of a name
 EXIT = re.compile(r"(^|/)(while(_\d+)?/Exit(_\d+)?|Exit(_\d+)?|while(_\d+)?)$")
+# TensorFlow's own name of a variable that the script did not name.
+UNNAMED = re.compile(r"(.*/)?Variable(_\d+)?")
 COUNTER = re.compile(r"_\d+$")
 
 
@@ -63,6 +65,11 @@ def attribute(text):
     """Returns the name of an attribute of a tf.Module for the last part of the scope or variable `text`."""
     word = identifier(text.rsplit("/", 1)[-1])
     return word + "_" if word in MODULE or keyword.iskeyword(word) or word == "scope" else word
+
+
+def of_variable(name, words):
+    """Returns what to call the variable `name`: as the script does, by `words` {variable: word}, if it has no name."""
+    return words.get(name, name) if UNNAMED.fullmatch(name) else name
 
 
 def free_attribute(text, taken):

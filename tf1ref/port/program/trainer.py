@@ -51,7 +51,8 @@ LOGS = 'with tf.summary.create_file_writer("logs").as_default():\n'
 
 def text(made, tape=True):
     """Returns the text of train.py for a programs.Made. tape: uses GradientTape; otherwise tf.gradients."""
-    attributes = updates.Attributes()
+    called = made.recording.names[made.recording.steps[0].graph]
+    attributes = updates.Attributes(words={n.removesuffix(":0"): names.identifier(w) for n, w in called.items()})
     attributes.taken |= {"save", "saved", "restore", "summarize", *(step.name for step in made.training.steps)}
     calls = [(step, gradient) for step in made.training.steps for gradient in step.gradients]
     for step, gradient in calls:

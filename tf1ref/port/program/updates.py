@@ -29,17 +29,20 @@ class Attributes:
     """What the Trainer has. `variables`: {name: attribute} of those that statements name; `lists`: {names: attribute}.
 
     `trained`: {names of variables: attribute} of the lists that gradients are taken of.
+    words: {variable: how the script calls it}.
     """
 
     variables: dict = field(default_factory=dict)
     lists: dict = field(default_factory=dict)
     trained: dict = field(default_factory=dict)
     taken: set = field(default_factory=lambda: {"model"})
+    words: dict = field(default_factory=dict)
 
     def attribute(self, name):
         """Returns "self.<attribute>" of the variable `name`."""
         if name not in self.variables:
-            self.variables[name] = names.free_attribute(names.identifier(name), self.taken)
+            word = names.of_variable(name, self.words)
+            self.variables[name] = names.free_attribute(names.identifier(word), self.taken)
         return f"self.{self.variables[name]}"
 
     def list(self, variables, word):
