@@ -9,7 +9,7 @@ COUNTER = """
 import tensorflow as tf
 
 count = tf.Variable(0, name="count")
-value = tf.Variable([1.0, 2.0], name="value")
+value = tf.Variable([1.0, 2.0])
 given = tf.placeholder(tf.float32, [2], name="given")
 count_up = tf.assign_add(count, 2)
 twice = count_up * 2
@@ -62,7 +62,8 @@ def test_a_program_that_only_assigns_is_one_class(ported, loaded, formatted):
     assert {k: int(v) for k, v in model.count_up().items()} == {"count_up": 2, "twice": 4}
     model.set_value(np.float32([5, 3]))
     model.update()
-    averages = {v.name: v.numpy() for v in model.variables}["value/ExponentialMovingAverage:0"]
+    assert model.value.name == "Variable:0" and model.value.numpy().tolist() == [5, 3]
+    averages = {v.name: v.numpy() for v in model.variables}["Variable/ExponentialMovingAverage:0"]
     decay = np.float32(3 / 12)  # of a count of 2
     np.testing.assert_allclose(averages, decay * np.float32([1, 2]) + (1 - decay) * np.float32([5, 3]), rtol=1e-6)
     assert set(report.outputs.values()) == {"AssignAdd:0", "mul:0", "Assign:0"}

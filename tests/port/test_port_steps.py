@@ -186,6 +186,7 @@ def ported(quick_program, tmp_path):
 
 @pytest.mark.slow
 def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
+    """The discriminator is built twice with the same weights: it is one object that is called twice."""
     report, model, train = ported(GAN)
     arrays = np.load(tmp_path / "out/recording.npz")
     steps = [str(arrays[f"{i}/step"]) for i in range(20)]
@@ -197,6 +198,8 @@ def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
         ("forward_train_disc", "real, noise"), ("forward_train_gen", "noise")
     ]  # fmt: skip
     assert 'tape.gradient(values["disc_loss"], self.trained_train_disc)' in train
+    assert all(model.count(f"self.disc_hidden({x})") for x in ("real", "fake"))
+    assert model.count("self.disc_hidden = ") == 1 and model.count("tf.matmul(") == 1
     formatted(tmp_path / "out")
 
 

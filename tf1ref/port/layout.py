@@ -11,6 +11,8 @@ def statement(text, indent=0, comment=""):
 
     >>> statement("y = x + 1", 1, comment="[2]")
     ['    y = x + 1  # [2]']
+    >>> len(statement(f'return {{"a": {"x" * 50}, "b": {"y" * 50}}}'))
+    4
     """
     space = "    " * indent
     line = (space + text).rstrip()
