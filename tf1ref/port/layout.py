@@ -69,9 +69,9 @@ def _comprehension(text):
 def _one_line(head):
     """Returns True for the brackets of a call, whose arguments may share a line.
 
-    A list or a dict has a line for each element.
+    A list, a dict or a tuple has a line for each element.
     """
-    return not head.endswith(("[", "{"))
+    return head.endswith("(") and (head[-2:-1].isalnum() or head[-2:-1] in tuple("_])"))
 
 
 def split(text, at=","):

@@ -56,7 +56,7 @@ def _run(items, at, period, of, used):
     """Returns the longest Run of whole turns that begins at `at`."""
     children = []
     for item in items[at:]:
-        if isinstance(item, Node) or len(item.inputs) != 1 or len(item.outputs) != 1:
+        if isinstance(item, Node) or item.rep or len(item.inputs) != 1 or len(item.outputs) != 1:
             break
         if children and (item.inputs != children[-1].outputs or used.get(item.inputs[0]) != 1):
             break

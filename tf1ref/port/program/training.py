@@ -139,7 +139,8 @@ class Parts:
         writes = [name for name in reached if reach.WRITES.fullmatch(self.ops[name].type)]
         variables = [self.ops[name].inputs[0].op.name for name in writes]
         races = [name for name, variable in zip(writes, variables) if variables.count(variable) > 1]
-        after = reach.descendants({*self.known, *writes}, self.ops) - reach.descendants(races, self.ops)
+        starts = {*self.known, *writes, *self._waiting(reached, writes)}
+        after = reach.descendants(starts, self.ops) - reach.descendants(races, self.ops)
         found = dict.fromkeys(name for run in runs for name in run.fetches)
         ops = {name: self.ops.get(name.partition(":")[0]) for name in found}
         return {
@@ -147,6 +148,23 @@ class Parts:
             for name, op in ops.items()
             if op is not None and op.name in after and op.outputs[0].dtype != tf.string and op.type not in FLOW
         }
+
+    def _waiting(self, reached, writes):
+        """Returns the names of the ops that read a variable after one of `writes`, for which they wait.
+
+        An Identity of a reference copies nothing: what reads it reads the variable.
+        """
+        written = {}
+        for name in writes:
+            written.setdefault(self.ops[name].inputs[0].op.name, set()).add(name)
+        readers = [self.ops[name] for name in reached if name not in writes and self.ops[name].control_inputs]
+        found = []
+        for op in readers:
+            read = {t.op.inputs[0].op.name if reach.is_read(t.op) else t.op.name for t in op.inputs} & written.keys()
+            ancestors = reach.ancestors([op.name], self.ops) if read else set()
+            if any(written[variable] & ancestors for variable in read):
+                found.append(op.name)
+        return found
 
     def _gradients(self, reached):
         found = []
@@ -166,9 +184,9 @@ class Parts:
         draws = {n for n, op in ops.items() if op.type in FED or {"seed", "seed2"} <= set(op.node_def.attr)}
         starts = {name for name, _ in fed}
         model = before | reach.descendants(starts | draws, ops)
-        late = set(self.known) | {name for name in reached if reach.WRITES.fullmatch(ops[name].type)}
-        model -= reach.descendants(late, ops)
         writes = [name for name in reached if reach.WRITES.fullmatch(ops[name].type)]
+        late = {*self.known, *writes}
+        model -= reach.descendants(late | (set(self._waiting(reached, writes)) - before), ops)
         self._check_branches(writes)
         fetched = [n for run in runs for n in run.fetches]
         fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
