@@ -16,11 +16,13 @@ twice = count_up * 2
 average = tf.train.ExponentialMovingAverage(0.9, count)
 update = average.apply([value])
 set_value = tf.assign(value, given)
+with tf.control_dependencies([set_value]):
+    shown = value * given
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     for i in range(5):
         sess.run([count_up, twice])
-        sess.run(set_value, {given: [i, 3.0]})
+        sess.run([set_value, shown], {given: [i, 3.0]})
         sess.run(update)
 """
 NORMS = """
@@ -60,13 +62,14 @@ def test_a_program_that_only_assigns_is_one_class(ported, loaded, formatted):
     formatted(folder)
     model = loaded(folder, "model").Model()
     assert {k: int(v) for k, v in model.count_up().items()} == {"count_up": 2, "twice": 4}
-    model.set_value(np.float32([5, 3]))
+    # The read waits for the write.
+    assert model.set_value(np.float32([5, 3]))["shown"].numpy().tolist() == [25, 9]
     model.update()
     assert model.value.name == "Variable:0" and model.value.numpy().tolist() == [5, 3]
     averages = {v.name: v.numpy() for v in model.variables}["Variable/ExponentialMovingAverage:0"]
     decay = np.float32(3 / 12)  # of a count of 2
     np.testing.assert_allclose(averages, decay * np.float32([1, 2]) + (1 - decay) * np.float32([5, 3]), rtol=1e-6)
-    assert set(report.outputs.values()) == {"AssignAdd:0", "mul:0", "Assign:0"}
+    assert set(report.outputs.values()) == {"AssignAdd:0", "mul:0", "Assign:0", "mul_1:0"}
 
 
 @pytest.mark.slow
