@@ -12,8 +12,10 @@ class Module:
     """A scope that becomes a tf.Module. `items`: Nodes and Modules in the order of computation.
 
     weights: Nodes of its own variables and large constants. inputs, outputs: the tensors that its call takes and
-    returns. rep: where a scope is called several times, the Module that stands for all calls; aligned: its nodes in the
-    order that all calls have.
+    returns.
+
+    rep: the Module that stands for all calls of a scope that is called several times. aligned: the nodes in the order
+    that all these calls have.
     """
 
     scope: str
