@@ -53,13 +53,17 @@ try:
     float(v)
 except TypeError:
     print("graph", "%s" % tf.Session().run(tf.constant([7])), tf.Session().run([tf.constant(2.5), tf.constant(3)]))
+import numpy as np, threading
+np.set_printoptions(precision=1)
+thread = threading.Thread(target=lambda: print([np.float32(2.5)], np.array([0.25])))
+thread.start(), thread.join()
 """
 
 
 def test_tensors_of_one_element(run):
     done = run(TENSORS)
     assert done.stdout.splitlines() == ["1 2.5 1 2.5 1.5 4", "two elements"], done.stderr
-    assert run(IN_A_GRAPH).stdout == "graph [7] [2.5, 3]\n"
+    assert run(IN_A_GRAPH).stdout == "graph [7] [2.5, 3]\n[2.5] [0.2]\n"
 
 
 def test_installed_packages_see_their_modules_as_they_are(run, tmp_path):

@@ -1,6 +1,8 @@
 """What NumPy removed in 1.24, 2.0 and later."""
 
+import contextlib
 import functools
+import importlib
 import sys
 
 import numpy as np
@@ -67,16 +69,20 @@ def sum(a, *args, **kwargs):
 
 @functools.wraps(np.set_printoptions)
 def set_printoptions(precision=None, threshold=None, *args, **kwargs):
-    """np.set_printoptions as it was: a threshold of NaN prints every element."""
+    """np.set_printoptions as it was: a threshold of NaN prints every element, and threads print alike."""
     if threshold is not None and str(threshold) == "nan":
         threshold = sys.maxsize
     np.set_printoptions(precision, threshold, *args, **kwargs)
+    # Since 2.2 a thread starts with the options of the import. There is no public way to set those.
+    with contextlib.suppress(ImportError, AttributeError):
+        inner = importlib.import_module("numpy._core.printoptions")
+        inner.default_format_options_dict.update(inner.format_options.get())
 
 
 def print_plain_numbers():
     """Makes NumPy print numbers in lists without their type, as before 2.0: [3.0], not [np.float64(3.0)]."""
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
-        np.set_printoptions(legacy="1.25")
+        set_printoptions(legacy="1.25")
 
 
 @functools.wraps(np.linspace)
