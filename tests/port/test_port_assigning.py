@@ -39,7 +39,7 @@ train = optimizer.apply_gradients(pairs)
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
     for i in range(5):
-        sess.run([train, loss, norm], {x: np.full([4, 3], i, np.float32)})
+        sess.run([train, loss, norm, pairs[0][0]], {x: np.full([4, 3], i, np.float32)})
 """
 
 
@@ -80,4 +80,4 @@ def test_what_is_computed_of_gradients_is_answered(ported, loaded, formatted):
     x, w = np.ones([4, 3], np.float32), trainer.model.w.numpy()
     np.testing.assert_allclose(trainer.step(x)["norm"], np.linalg.norm(2 * x.T @ (x @ w) / (x @ w).size), rtol=1e-5)
     arrays = np.load(folder / "recording.npz")
-    assert sum(name.endswith("outputs/norm") for name in arrays.files) == 5
+    assert sum(name.endswith(("outputs/norm", "outputs/gradient_w")) for name in arrays.files) == 10

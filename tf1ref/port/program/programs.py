@@ -202,13 +202,17 @@ def made_of(recording, whole=True):
     if len(set(losses)) == 1:
         taken, keys = {"loss"}, {losses[0]: "loss"}
     called = recording.names[recording.steps[0].graph]
+    of_steps = [gradient.tensors for step in found.steps for gradient in step.gradients]
+    gradients = {source: variable for tensors in of_steps for source, (variable, _) in tensors.items()}
     for name in [*found.forward, *found.late]:
         if name not in keys:
             node, _, index = name.partition(":")
             if reach.WRITES.fullmatch(found.nodes[node].op):
                 node = found.nodes[node].inputs[0][0]
             word = called.get(name) or calls.output(found.nodes[node].op, int(index)) or node
-            keys[name] = names.free(names.local(word), taken)
+            variable = gradients.get((node, int(index)))
+            word = f"gradient_{names.local(variable)}" if variable and name not in called else names.local(word)
+            keys[name] = names.free(word, taken)
     taken = set()
     words = {n: names.free(names.identifier(called.get(n) or n.partition(":")[0]), taken) for n in found.inputs}
     program = _program(found, recording, keys, words)
