@@ -13,7 +13,7 @@ from tf1ref.artifacts.convert import weights as convert_weights
 from tf1ref.artifacts.formats import weights
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import training as freeze_training
-from tf1ref.artifacts.graph import constants
+from tf1ref.artifacts.graph import constants, memory
 from tf1ref.artifacts.verify import pairs as verify_pairs
 from tf1ref.artifacts.verify import verifying
 from tf1ref.errors import InputError
@@ -102,7 +102,8 @@ def convert(
         raise InputError(f"{artifact.path}: weights without a graph: a {kind} needs one; convert to npz, text, objects")
     if chosen.maps or chosen.like:
         raise InputError(f"--map and --like are for weights: npz, text, checkpoint, objects, not {kind}")
-    return _convert_model(artifact, path, kind, chosen)
+    with memory.uncollected():
+        return _convert_model(artifact, path, kind, chosen)
 
 
 def kind_of(destination: str | os.PathLike[str], to: str = "") -> str:

@@ -22,7 +22,7 @@ from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.formats import messages, weights
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
-from tf1ref.artifacts.graph import answers, constants, graphs, held, memory
+from tf1ref.artifacts.graph import answers, constants, graphs, held
 from tf1ref.artifacts.graph.shapes import shape_of
 from tf1ref.artifacts.models import Ready
 from tf1ref.data.formats import records
@@ -124,10 +124,10 @@ def _without_paths(path, names):
 def check_loads(folder, where):
     """Loads the SavedModel `folder` in a session and by tf.saved_model.load. Raises CheckFailed when that fails."""
     try:
-        with v1.Graph().as_default() as graph, v1.Session(graph=graph) as sess, memory.uncollected():
+        with v1.Graph().as_default() as graph, v1.Session(graph=graph) as sess:
             v1.saved_model.load(sess, [v1.saved_model.SERVING], str(folder))
         del sess
-        with context.eager_mode(), memory.uncollected():
+        with context.eager_mode():
             tf.saved_model.load(str(folder))
     except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as e:
         raise CheckFailed(f"{where}: what was written does not load: {one_line(e)}: convert to pb") from e
