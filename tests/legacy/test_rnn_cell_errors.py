@@ -50,7 +50,7 @@ ERRORS = {
         lambda: rnn_cell.MultiRNNCell([LSTM(4)], state_is_tuple=False), ValueError, "return tuples of states",
     ),
     "a state that is no tuple": (
-        lambda: step(rnn_cell.MultiRNNCell([GRU(4)]), state=v1.zeros([4, 5])), ValueError, "tuple of length 1",
+        lambda: step(rnn_cell.MultiRNNCell([GRU(4)]), state=v1.zeros([4, 4])), ValueError, "tuple of length 1",
     ),
     "a probability": (lambda: rnn_cell.DropoutWrapper(LSTM(4), 1.5), ValueError, "input_keep_prob.*between 0 and 1"),
     "a wrapped nothing": (lambda: rnn_cell.DropoutWrapper(4), TypeError, "not an RNNCell: it has no output_size"),

@@ -16,7 +16,7 @@ class MultiRNNCell(RNNCell):
     """Stacks cells: the output of each one is the input of the next. Their scopes are cell_0, cell_1 and so on.
 
     The state is a tuple of the cells' states; with state_is_tuple=False it is one tensor of them all. As before
-    TensorFlow 0.12, a cell that is given such a tensor returns one, too. Each layer needs its own cell object:
+    TensorFlow 0.12, layers of LSTMs that are given such a tensor return one, too. Each layer needs its own cell object:
     [cell] * 2 is one cell with one set of variables.
 
     >>> from tf1ref.legacy.nn.rnn_cell import GRUCell
@@ -77,8 +77,10 @@ class MultiRNNCell(RNNCell):
         return [sum(nest.flatten(cell.state_size)) for cell in self._cells]
 
     def _holds_all(self, state):
-        """Returns whether one tensor is as wide as the states of all cells together."""
-        return tensor_util.is_tf_type(state) and state.shape.rank == 2 and state.shape[1] == sum(self._widths())
+        """Returns whether one tensor is as wide as the states of all cells together, which are LSTMs."""
+        lstms = any(nest.is_nested(cell.state_size) for cell in self._cells)
+        one = lstms and tensor_util.is_tf_type(state) and state.shape.rank == 2
+        return one and state.shape[1] == sum(self._widths())
 
 
 class Wrapper(RNNCell):
