@@ -25,6 +25,19 @@ with tf.Session() as sess:
         sess.run([set_value, shown], {given: [i, 3.0]})
         sess.run(update)
 """
+EVALUATED = """
+import tensorflow as tf
+
+value = tf.get_variable("value", initializer=[1.0, 2.0])
+count = tf.Variable(0, name="count", trainable=False)
+total = tf.reduce_sum(value)
+count_up = tf.assign_add(count, 2)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for i in range(5):
+        sess.run(count_up)
+        sess.run(total)
+"""
 NORMS = """
 import numpy as np
 import tensorflow as tf
@@ -70,6 +83,14 @@ def test_a_program_that_only_assigns_is_one_class(ported, loaded, formatted):
     decay = np.float32(3 / 12)  # of a count of 2
     np.testing.assert_allclose(averages, decay * np.float32([1, 2]) + (1 - decay) * np.float32([5, 3]), rtol=1e-6)
     assert set(report.outputs.values()) == {"AssignAdd:0", "mul:0", "Assign:0", "mul_1:0"}
+
+
+@pytest.mark.slow
+def test_a_step_needs_nothing_of_a_model_that_is_evaluated(ported, loaded, formatted):
+    folder, _ = ported(EVALUATED)
+    formatted(folder)
+    trainer = loaded(folder, "test_port").train.Trainer()
+    assert int(trainer.count_up()["count_up"]) == 2 and float(trainer.model.total()) == 3
 
 
 @pytest.mark.slow

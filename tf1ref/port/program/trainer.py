@@ -107,7 +107,7 @@ def _method(made, step, attributes, tape):
     lines = ["", *writing.signature(specs)]
     lines += layout.statement(f"def {step.name}({', '.join(['self', *specs])}):", 1)
     lines += [f"        {_said(step)}"]
-    call = f"values = self.model{made.call(step)}"
+    call = f"values = self.model{made.call(step)}" if step.forward else ""
     if not step.forward:
         pass
     elif tape and step.gradients:
@@ -166,11 +166,15 @@ def _docstring(made):
 
 
 def _variables(made, attributes):
-    """Returns the statements of __init__: the trained variables, slots, counters."""
+    """Returns the statements of __init__: the model, the trained variables, slots, counters."""
+    found = list(_state_of(made, attributes))
+    if any("variables[" in statement for statement in found):
+        found.insert(0, 'variables = {v.name.removesuffix(":0"): v for v in self.model.variables}')
+    return ["self.model = Model() if model is None else model"] * (not made.alone) + found
+
+
+def _state_of(made, attributes):
     model = {n.name for n in made.program.nodes.values() if n.weight}
-    if not made.alone:
-        yield "self.model = Model() if model is None else model"
-        yield 'variables = {v.name.removesuffix(":0"): v for v in self.model.variables}'
     for trained, attribute in attributes.trained.items():
         found = ", ".join(literals.quoted(name) for name in trained)
         yield f"self.{attribute} = [variables[name] for name in [{found}]]"
