@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tf1ref.errors import InputError
 from tf1ref.port.program import programs
 
 COUNTER = """
@@ -83,6 +84,14 @@ def test_a_program_that_only_assigns_is_one_class(ported, loaded, formatted):
     decay = np.float32(3 / 12)  # of a count of 2
     np.testing.assert_allclose(averages, decay * np.float32([1, 2]) + (1 - decay) * np.float32([5, 3]), rtol=1e-6)
     assert set(report.outputs.values()) == {"AssignAdd:0", "mul:0", "Assign:0", "mul_1:0"}
+
+
+@pytest.mark.slow
+def test_a_variable_without_a_first_value_is_named(ported):
+    text = 'import tensorflow as tf\nv = tf.Variable(0.0, name="v")\nset_v = tf.assign(v, 2.0)\n'
+    text += "with tf.Session() as sess:\n    for _ in range(3):\n        sess.run(set_v)\n"
+    with pytest.raises(InputError, match="program.py: v has no value before the first step: initialize it"):
+        ported(text)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.formats import weights
-from tf1ref.artifacts.graph import effects, graphs
+from tf1ref.artifacts.graph import constants, effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
@@ -197,6 +197,7 @@ def made_of(recording, whole=True):
     whole: with what it computes besides its steps.
     """
     found = training.training(recording, whole)
+    _check_values(found, recording)
     taken, keys = set(), {}
     losses = [loss for step in found.steps for gradient in step.gradients for loss in gradient.losses]
     if len(set(losses)) == 1:
@@ -221,6 +222,14 @@ def made_of(recording, whole=True):
     names_ = [node.name for node in program.nodes.values() if node.weight]
     start = initializers.start(recording, names_, porting.plain(recording.program))
     return Made(recording, found, program, keys, words, start, initializers.copies(recording, names_))
+
+
+def _check_values(found, recording):
+    """Raises InputError for a variable that a step uses and that had no value before the first one."""
+    used = {name for step in found.steps for node in step.updates for name, _ in node.inputs}
+    for name in sorted(used - recording.initial.keys()):
+        if name in found.nodes and found.nodes[name].op in constants.VARIABLES:
+            raise InputError(f"{recording.program}: {name} has no value before the first step: initialize it")
 
 
 def _method(step):
