@@ -18,6 +18,17 @@ TIMEOUT = 900  # in seconds
 # The most sets of inputs: each is kept beside the code.
 MOST = 4
 COUNTED = re.compile(r"(\d+) elements compared, 0 differ$")
+# How each test file ends: the assertion of its test, and the same for who runs it.
+END = """\
+    elements, wrong, first = compare()
+    assert elements and not wrong, f"{wrong} of {elements} elements differ, first in {first}"
+
+
+if __name__ == "__main__":
+    elements, wrong, first = compare()
+    print(f"{elements} elements compared, {wrong} differ" + f", first in {first}" * bool(first))
+    sys.exit(1 if wrong or not elements else 0)
+"""
 TEST = '''"""The proof that model.py answers as the graph that it was ported from, to the bit.
 
 Run it, or call pytest. answers.npz holds the inputs, and what a session of the graph answered,
@@ -86,21 +97,13 @@ def compare():
 
 
 def test_answers_to_the_bit():
-    elements, wrong, first = compare()
-    assert elements and not wrong, f"{wrong} of {elements} elements differ, first in {first}"
-
-
-if __name__ == "__main__":
-    elements, wrong, first = compare()
-    print(f"{elements} elements compared, {wrong} differ" + f", first in {first}" * bool(first))
-    sys.exit(1 if wrong or not elements else 0)
 '''
 
 
 def test_text(keys):
     """Returns the text of test_model.py for a model with the outputs `keys`."""
     lines = layout.statement(f"KEYS = [{', '.join(literals.quoted(key) for key in keys)}]")
-    return TEST.replace("KEYS = __KEYS__", "\n".join(lines))
+    return (TEST + END).replace("KEYS = __KEYS__", "\n".join(lines))
 
 
 def cases(ready, words, feeds):

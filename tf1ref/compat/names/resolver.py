@@ -77,8 +77,7 @@ def _exact(path):
         public = ".".join(filter(None, (table.INNER[module], name)))
         path = public if public in table.FUNCTIONS or public in table.RENAMED else path
     if path in table.FUNCTIONS:
-        module, _, function = table.FUNCTIONS[path].rpartition(".")
-        return Origin(f"tf1ref.legacy.{module}", function)
+        return _function(table.FUNCTIONS[path])
     if path in table.MODULES and not (within(path, "keras") and has_keras()):
         return Origin(f"tf1ref.legacy.{table.MODULES[path]}")
     if path in table.PACKAGES:
@@ -90,11 +89,16 @@ def _exact(path):
     return None
 
 
+def _function(place):
+    """Returns the Origin of a function of tf1ref.legacy, as the table has it."""
+    module, _, name = place.rpartition(".")
+    return Origin(f"tf1ref.legacy.{module}", name)
+
+
 def _second(path):
     first = path.partition(".")[0]
     if path in table.SECOND:
-        module, _, function = table.SECOND[path].rpartition(".")
-        return Origin(f"tf1ref.legacy.{module}", function)
+        return _function(table.SECOND[path])
     if first == "keras" or within(path, "python.keras"):
         return keras(path.removeprefix("python.").removeprefix("keras").removeprefix("."), 2)
     if first in KERAS_MODULES:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf1ref.port import layout, literals, names, porting, writing
-from tf1ref.port.program import checkpoints, summaries, updates
+from tf1ref.port.program import checkpoints, summaries, training, updates
 
 # The types of numbers that stand in the code.
 SCALARS = (np.float32, np.float64, np.int32, np.int64, np.bool_)
@@ -53,7 +53,7 @@ def text(made, tape=True):
     """Returns the text of train.py for a programs.Made. tape: uses GradientTape; otherwise tf.gradients."""
     called = made.recording.names[made.recording.steps[0].graph]
     attributes = updates.Attributes(words={n.removesuffix(":0"): names.identifier(w) for n, w in called.items()})
-    attributes.taken |= {"save", "saved", "restore", "summarize", *(step.name for step in made.training.steps)}
+    attributes.taken |= {*training.OWN, *(step.name for step in made.training.steps)}
     calls = [(step, gradient) for step in made.training.steps for gradient in step.gradients]
     for step, gradient in calls:
         word = "trained" if len(calls) == 1 else f"trained_{step.name.removeprefix('step_')}"
@@ -107,14 +107,12 @@ def _method(made, step, attributes, tape):
     lines = ["", *writing.signature(specs)]
     lines += layout.statement(f"def {step.name}({', '.join(['self', *specs])}):", 1)
     lines += [f"        {_said(step)}"]
-    call = f"values = self.model{made.call(step)}" if step.forward else ""
-    if not step.forward:
-        pass
-    elif tape and step.gradients:
+    taped = tape and step.gradients
+    if taped:
         persistent = "persistent=True" if len(step.gradients) > 1 else ""
-        lines += [f"        with tf.GradientTape({persistent}) as tape:", *layout.statement(call, 3)]
-    else:
-        lines += layout.statement(call, 2)
+        lines.append(f"        with tf.GradientTape({persistent}) as tape:")
+    if step.forward:
+        lines += layout.statement(f"values = self.model{made.call(step)}", 3 if taped else 2)
     if step.gradients and not tape:
         lines += ["        # A GradientTape would sum in another order, and round otherwise."]
     for number, gradient in enumerate(step.gradients):
