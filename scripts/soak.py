@@ -1,7 +1,8 @@
 """Repeats the examples while every core is kept busy: what a race decides shows as bits that differ now and then.
 
-scripts/soak.py [NAME ...] [--times N] [--steps N]. Without names: all examples. Each half runs N times, and every trace
-is compared with the graph's first one. Exit code 1 when anything differed.
+scripts/soak.py [NAME ...] [--times N] [--steps N] [--busy N]. Without names: all examples. Each half runs N times, and
+every trace is compared with the graph's first one. Exit code 1 when anything differed. `--busy 0` is for a machine that
+other work keeps busy, such as another part of the examples.
 """
 
 import argparse
@@ -47,12 +48,13 @@ def main(arguments=None):
     parser.add_argument("names", nargs="*", metavar="NAME", help="examples (default: all)")
     parser.add_argument("--times", type=int, default=20, help="runs of each half (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=parity.STEPS, help="steps of a run (default: %(default)s)")
+    parser.add_argument("--busy", type=int, default=os.cpu_count() or 1, help="processes that compute beside it")
     given = parser.parse_args(arguments)
     names = [catalog.find(name).name for name in given.names] or [example.name for example in catalog.examples()]
     parity.without_onednn()
     console.import_tensorflow()
     failed = 0
-    with load(os.cpu_count() or 1):
+    with load(given.busy):
         for name in names:
             wrong = 0
             for half, repetition, report in soak(name, given.times, given.steps):
