@@ -111,3 +111,46 @@ def test_what_is_computed_of_gradients_is_answered(ported, loaded, formatted):
     np.testing.assert_allclose(trainer.step(x)["norm"], np.linalg.norm(2 * x.T @ (x @ w) / (x @ w).size), rtol=1e-5)
     arrays = np.load(folder / "recording.npz")
     assert sum(name.endswith(("outputs/norm", "outputs/gradient_w")) for name in arrays.files) == 10
+
+
+@pytest.mark.slow
+def test_a_variable_of_no_collection_is_one(ported):
+    """Its first value is no step, and the steps write to it as to any other."""
+    text = (
+        "import tensorflow as tf\nv = tf.Variable(2.0, collections=[], name='v')\ndouble = tf.assign(v, 2.0 * v)\n"
+        "with tf.Session() as sess:\n    sess.run(v.initializer)\n    for _ in range(5):\n        sess.run(double)\n"
+    )
+    folder, _ = ported(text, "program.py", 3)
+    arrays = np.load(folder / "recording.npz")
+    assert int(arrays["steps"]) == 3 and arrays["final/v"] == 16
+
+
+THREADS = """
+import threading
+
+import tensorflow as tf
+
+v = tf.Variable(0.0, name="v")
+add = tf.assign_add(v, 1.0)
+turn = threading.Barrier(2, timeout=30)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+
+    def work():
+        for _ in range(9):
+            sess.run(add)
+            turn.wait()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_train_at_once_are_named(ported):
+    with pytest.raises(InputError, match="program.py: trains in several threads at once"):
+        ported(THREADS, "program.py", 5)
+    # One after the other they are one order.
+    text = THREADS.replace("Barrier(2", "Barrier(1").replace("[thread.start() for thread in threads]\n    ", "")
+    ported(text.replace("[thread.join()", "[thread.start() or thread.join()"), "program.py", 12)

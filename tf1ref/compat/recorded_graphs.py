@@ -86,7 +86,37 @@ def called(graph):
     return found
 
 
-def restores(op):
+def writes_of(ops, graph):
+    """Returns the writes that `ops` need and that train: all but first values, checkpoints and local counters."""
+    import tensorflow.compat.v1 as v1
+
+    first = {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)}
+    # Local variables are counters of metrics and epochs: what writes to them alone trains nothing.
+    counters = {v.op.name for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)}
+    found = [(op, op.inputs[0].op.name) for op in before(ops) if WRITES.fullmatch(op.type)]
+    return [
+        op
+        for op, variable in found
+        # A variable of no collection has its first value from the op of this name.
+        if not (op.name in {*first, f"{variable}/Assign"} or _restores(op) or variable in counters)
+    ]
+
+
+def uncollected(graph, known):
+    """Returns {name: tensor of its value} of the variables of `graph` that are not among the names `known`."""
+    found = {}
+    for op in graph.get_operations():
+        if op.name in known or not graph.is_fetchable(op):
+            continue
+        if op.type in ("Variable", "VariableV2"):
+            found[op.name] = op.outputs[0]
+        elif op.type == "VarHandleOp":
+            reads = [o for o in op.outputs[0].consumers() if o.type == "ReadVariableOp" and not o.control_inputs]
+            found.update({op.name: read.outputs[0] for read in reads[:1]})
+    return found
+
+
+def _restores(op):
     """Returns whether `op` assigns what a checkpoint holds."""
     return any(t.op.type.startswith("Restore") or t.op.name.startswith("save") for t in op.inputs)
 

@@ -7,13 +7,14 @@ import hashlib
 import io
 import json
 import os
+import threading
 import weakref
 import zipfile
 
 import numpy as np
 
 from tf1ref import console, files
-from tf1ref.compat.recorded_graphs import WRITES, Apart, Gradients, before, called, given, restores
+from tf1ref.compat.recorded_graphs import Apart, Gradients, before, called, given, uncollected, writes_of
 from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
@@ -38,6 +39,7 @@ class Recorder:
         self.kinds, self.sources, self.done, self.inside = {}, {}, False, False
         self.trained_graph, self.last, self.unwritten = 0, None, False
         self.apart, self.gradients, self.sessions = Apart(), Gradients(), weakref.WeakKeyDictionary()
+        self.threads, self.parallel = set(), False
 
     def install(self):
         """Records every session from now on."""
@@ -85,6 +87,7 @@ class Recorder:
             "final": self.final,
             "trainable": self.trainable,
             "left_out": [f"{what}: {count}" for what, count in self.left_out.items()],
+            "parallel": self.parallel,
         }
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
@@ -102,6 +105,8 @@ class Recorder:
 
     def _run(self, run, sess, targets, fetches, feeds):
         trains = self._trains(sess.graph, targets, fetches)
+        if trains:
+            self._note_thread()
         if trains and not self.trained:
             self.initial = self._variables(sess)
         taken = [t for t in self._taken(sess, targets, fetches) if t.ref() not in feeds] if trains else []
@@ -132,6 +137,13 @@ class Recorder:
                     raise Stopped
         return results
 
+    def _note_thread(self):
+        """Notes whether another thread that trained is still there: the main one may only wait for this one."""
+        here = threading.current_thread()
+        others = self.threads - {here, threading.main_thread()}
+        self.parallel = self.parallel or any(thread.is_alive() for thread in others)
+        self.threads.add(here)
+
     def _evaluated(self, *args):
         self.inside = True
         try:
@@ -150,14 +162,7 @@ class Recorder:
         """Returns whether a run updates variables: by an optimizer, or by assignments that initialize nothing."""
         key = id(graph), graph.version, tuple(op.name for op in targets), tuple(t.name for t in fetches)
         if key not in self.kinds:
-            import tensorflow.compat.v1 as v1
-
-            first = {getattr(v.initializer, "name", "") for v in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)}
-            # Local variables are counters of metrics and epochs: what writes to them alone trains nothing.
-            counters = {v.op.name for v in graph.get_collection(v1.GraphKeys.LOCAL_VARIABLES)}
-            ops = [op for op in before([*targets, *(t.op for t in fetches)]) if WRITES.fullmatch(op.type)]
-            known = [op for op in ops if op.name in first or restores(op) or op.inputs[0].op.name in counters]
-            self.kinds[key] = len(ops) > len(known)
+            self.kinds[key] = bool(writes_of([*targets, *(t.op for t in fetches)], graph))
         return self.kinds[key]
 
     def _variables(self, sess):
@@ -167,11 +172,12 @@ class Recorder:
 
         variables = [v for kind in ("variables", "local_variables") for v in sess.graph.get_collection(kind)]
         self.trainable = [v.op.name for v in sess.graph.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)]
+        named = {v.op.name: v for v in variables}
         found, self.inside = {}, True
         try:
-            for variable in variables:
+            for name, value in {**named, **uncollected(sess.graph, named)}.items():
                 try:
-                    found[variable.op.name] = sess.run(variable)
+                    found[name] = sess.run(value)
                 except tf.errors.FailedPreconditionError:
                     self._leave_out("variables without a value")
         finally:

@@ -51,6 +51,7 @@ class Recording:
     gradients: for each graph the calls of tf.gradients, {"ys": tensors, "xs": ops, "gradients": [tensors of each x]}.
     names: for each graph {tensor or op: the program's variable for it}.
     left_out: sentences that say what was not recorded.
+    parallel: several threads trained at once, and the order of their runs was a race.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Recording:
     names: list = field(default_factory=list)
     trainable: list = field(default_factory=list)
     left_out: list = field(default_factory=list)
+    parallel: bool = False
 
     @property
     def steps(self) -> list:
@@ -189,4 +191,5 @@ def _recording(path, index, z):
         [g["names"] for g in index["graphs"]],
         index["trainable"],
         index["left_out"],
+        index.get("parallel", False),
     )

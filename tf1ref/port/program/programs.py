@@ -136,6 +136,9 @@ def record(script, path, arguments, steps, seed):
     found = recorded.load(path)
     if not found.steps:
         raise InputError(f"{script}: never trains: port its model, such as a checkpoint that it writes")
+    if found.parallel:
+        why = "the order of their runs is a race, and the next time another one"
+        raise InputError(f"{script}: trains in several threads at once: {why}: let one thread train")
     return found
 
 
