@@ -112,7 +112,8 @@ def uncollected(graph, known):
             found[op.name] = op.outputs[0]
         elif op.type == "VarHandleOp":
             reads = [o for o in op.outputs[0].consumers() if o.type == "ReadVariableOp" and not o.control_inputs]
-            found.update({op.name: read.outputs[0] for read in reads[:1]})
+            if reads:
+                found[op.name] = reads[0].outputs[0]
     return found
 
 

@@ -14,7 +14,7 @@ import zipfile
 import numpy as np
 
 from tf1ref import console, files
-from tf1ref.compat.recorded_graphs import Apart, Gradients, before, called, given, uncollected, writes_of
+from tf1ref.compat.recorded_graphs import Apart, Gradients, called, given, uncollected, writes_of
 from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
