@@ -154,3 +154,32 @@ def test_threads_that_train_at_once_are_named(ported):
     # One after the other they are one order.
     text = THREADS.replace("Barrier(2", "Barrier(1").replace("[thread.start() for thread in threads]\n    ", "")
     ported(text.replace("[thread.join()", "[thread.start() or thread.join()"), "program.py", 12)
+
+
+TASKS = """
+import socket
+
+import tensorflow as tf
+
+ports = [socket.create_server(("localhost", 0)) for _ in range(2)]
+hosts = [f"localhost:{port.getsockname()[1]}" for port in ports]
+[port.close() for port in ports]
+cluster = tf.train.ClusterSpec({"ps": hosts[:1], "worker": hosts[1:]})
+ps, worker = [tf.train.Server(cluster, job_name=job, task_index=0) for job in ("ps", "worker")]
+with tf.device("/job:ps"):
+    v = tf.Variable([1.0, 2.0], name="v")
+with tf.device("/job:worker"):
+    double = tf.assign(v, v + v)
+    with tf.control_dependencies([double]):
+        shown = v * 1.0
+with tf.Session(worker.target) as sess:
+    sess.run(tf.global_variables_initializer())
+    for _ in range(5):
+        sess.run(shown)
+"""
+
+
+@pytest.mark.slow
+def test_a_read_of_another_task_after_a_write_is_named(ported):
+    with pytest.raises(InputError, match=r"program.py:16: mul \(Mul\): reads v from another task after a write"):
+        ported(TASKS, "program.py", 3)

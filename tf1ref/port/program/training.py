@@ -33,7 +33,7 @@ def training(recording, whole=True):
     repaired = repairs.repaired(meta.graph_def, [name for name in wanted if name in there], recording.path)
     graph = _shaped(repaired.imported(), meta.graph_def)
     branches.brought_out(graph)
-    where = Where(recording, number)
+    where = Where(recording, number, {node.name: _task(node.device) for node in meta.graph_def.node})
     ops = {op.name: op for op in graph.get_operations()}
     parts = Parts(ops, calls, where)
     kinds = {}
@@ -77,11 +77,17 @@ def _shaped(graph, recorded):
     return graph
 
 
-class Where:
-    """Tells where in the program an op was made."""
+def _task(device):
+    """Returns (job, task) of a device, of which a program that is no cluster has one."""
+    spec = tf.DeviceSpec.from_string(device)
+    return (spec.job or "localhost", spec.task or 0)
 
-    def __init__(self, recording, graph):
-        self.recording, self.lines = recording, recording.lines[graph]
+
+class Where:
+    """Tells where in the program an op was made, and where it runs. `tasks`: {op name: (job, task)}."""
+
+    def __init__(self, recording, graph, tasks):
+        self.recording, self.lines, self.tasks = recording, recording.lines[graph], tasks
 
     def refused(self, op, reason):
         """Returns the InputError that names `op` (its name and type) and its line."""
@@ -188,6 +194,7 @@ class Parts:
         late = {*self.known, *writes}
         model -= reach.descendants(late | (set(self._waiting(reached, writes)) - before), ops)
         self._check_branches(writes)
+        self._check_tasks(reached, writes)
         fetched = [n for run in runs for n in run.fetches]
         fetched += [s.tensor for s in summaries.of(ops, fetched) if s.kind and not s.variable]
         chains = averages.chains(ops, reached, writes, before | {n.partition(":")[0] for n in fetched})
@@ -217,6 +224,23 @@ class Parts:
             raise self.where.refused(python, "calls Python, which no graph holds: not ported")
         reading.fold(nodes)
         return forward, self._ordered(nodes, chains)
+
+    def _check_tasks(self, reached, writes):
+        """Raises InputError for an op that reads a variable of another task after a write.
+
+        What is sent to it may be a copy of before.
+        """
+        tasks = self.where.tasks
+        for name in reached if len(set(tasks.values())) > 1 else ():
+            op, apart = self.ops[name], {}
+            for t in op.inputs if name not in writes else ():
+                variable = t.op.inputs[0].op.name if reach.is_read(t.op) else t.op.name
+                if tasks.get(variable) != tasks.get(name):
+                    apart |= {w: variable for w in writes if self.ops[w].inputs[0].op.name == variable}
+            late = apart and apart.keys() & reach.ancestors([name], self.ops)
+            if late and op.type != "ReadVariableOp":
+                reason = f"reads {apart[min(late)]} from another task after a write: what arrives there is a race"
+                raise self.where.refused(op, reason)
 
     def _check_branches(self, writes):
         for name in writes:
