@@ -17,6 +17,21 @@ def version_1():
     v1.enable_control_flow_v2()
 
 
+class Cell:
+    """A recurrent cell as scripts write their own: tanh(concat(x, state) @ kernel + bias)."""
+
+    state_size = output_size = 4
+
+    def zero_state(self, count, dtype):
+        return tf.zeros([count, 4], dtype)
+
+    def __call__(self, x, state, scope=None):
+        with v1.variable_scope("cell"):
+            kernel = v1.get_variable("kernel", [x.shape[-1] + 4, 4], initializer=v1.random_normal_initializer(seed=1))
+        state = tf.tanh(tf.concat([x, state], 1) @ kernel)
+        return state, state
+
+
 def counted(x, training):
     w = v1.get_variable("w", [3, 3], initializer=v1.random_normal_initializer(seed=1))
     return v1.while_loop(lambda i, v: i < 4, lambda i, v: (i + 1, tf.tanh(v @ w) + tf.cast(i, tf.float32)), [0, x])[1]
@@ -62,7 +77,32 @@ def written(x, training):
     return out.gather([4, 1, 3]) + out.read(0)
 
 
+def counted_twice(x, training):
+    """Variables that count alike, one that counts by two, and one that starts at 1: all are read at the end."""
+
+    def step(i, j, twice, later, v):
+        return i + 1, j + 1, twice + 2, later + 1, tf.sin(v) + tf.cast(j + later, tf.float32)
+
+    test = lambda i, j, twice, later, v: tf.logical_and(i < 4, j < 4)  # noqa: E731
+    i, j, twice, later, v = v1.while_loop(test, step, [0, 0, 0, 1, x])
+    return v * tf.cast(i + 10 * j + 100 * twice + 1000 * later, tf.float32)
+
+
+def recurrent(x, training):
+    """The loop of dynamic_rnn, which counts its turns and its time steps."""
+    return v1.nn.dynamic_rnn(Cell(), x[tf.newaxis], dtype=tf.float32)[0]
+
+
+def sized(x, training):
+    """Sizes that are known, and one that depends on the values."""
+    chosen = tf.boolean_mask(x, x[:, 0] > 0)
+    return tf.concat([chosen, tf.ones([tf.shape(chosen)[0], tf.shape(x)[0]])], 1)
+
+
 CASES = {
+    counted_twice: ("lambda i, *_: i < 4, body, [0, 0, 1, x]", "return i + 1, i_2 + 2, "),
+    recurrent: ("lambda i, *_: i < 2, body, [0, ", "return i + 1, ", "tf.TensorArray(tf.float32, 2"),
+    sized: ("tf.reshape(x, [2, 3])", "tf.ones([tf.shape(gather)[0], 2])"),
     counted: ("tf.while_loop(lambda i, *_: i < 4, body, [0, x])", "return i + 1, tf.tanh(tf.matmul("),
     branched: ("tf.cond(training, lambda: tf.nn.relu(tf.matmul(x, self.w)) + 1.0, lambda: x * 2.0)",),
     nested: ("lambda: tf.cond(training, lambda: ", "tf.sin("),
@@ -94,7 +134,7 @@ def test_version_1(build, version_1, frozen, tmp_path, quick, formatted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("build", [counted, branched, nested, two_conditions, growing, written])
+@pytest.mark.parametrize("build", [counted, branched, nested, two_conditions, growing, written, counted_twice])
 def test_version_2(build, frozen, tmp_path, quick, formatted):
     """The same as While, If and calls of functions: read from a file, and no frames in it."""
 
@@ -113,21 +153,6 @@ def test_version_2(build, frozen, tmp_path, quick, formatted):
     assert report.compared > 0 and ("tf.while_loop(" in text or "tf.cond(" in text)
     assert "growing" in build.__name__ or "shape_invariants" not in text
     formatted(tmp_path / "out")
-
-
-class Cell:
-    """A recurrent cell as scripts write their own: tanh(concat(x, state) @ kernel + bias)."""
-
-    state_size = output_size = 4
-
-    def zero_state(self, count, dtype):
-        return tf.zeros([count, 4], dtype)
-
-    def __call__(self, x, state, scope=None):
-        with v1.variable_scope("cell"):
-            kernel = v1.get_variable("kernel", [x.shape[-1] + 4, 4], initializer=v1.random_normal_initializer(seed=1))
-        state = tf.tanh(tf.concat([x, state], 1) @ kernel)
-        return state, state
 
 
 def test_dynamic_rnn_is_what_its_formula_says(version_1, frozen, tmp_path, quick, loaded, formatted):

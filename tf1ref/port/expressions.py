@@ -28,12 +28,13 @@ DRAWS = {
 class Expression:
     """An expression. `text`: Python. `level`: how tightly its outermost operator binds.
 
-    `depth`: the depth of its calls.
+    `depth`: the depth of its calls. `plain`: its text in a place that takes a list, or "" when that is the same.
     """
 
     text: str
     level: int = calls.ATOM
     depth: int = 0
+    plain: str = ""
 
     def inside(self, level, right=False):
         """Returns the text as an operand of an operator that binds at `level`."""
@@ -90,7 +91,8 @@ class Writer:
         """Returns the Expression of `source` in a place that takes Python's numbers and lists."""
         array = self.constant(source)
         if array is None:
-            return self.value(source)
+            found = self.value(source)
+            return Expression(found.plain, depth=found.depth - 1) if found.plain else found
         kind = tf.as_dtype(self._kind(source))
         if kind not in literals.DEFAULTS or not np.size(array):
             return self.tensor(source, keyword)
@@ -169,7 +171,15 @@ class Writer:
             text = self._list(found) if marker == "[" else found[0].text
             words.append((keyword, text))
         text = ", ".join(f"{keyword}={word}" if keyword else word for keyword, word in words)
-        return Expression(f"{function}({text})", depth=depth + 1)
+        return Expression(f"{function}({text})", depth=depth + 1, plain=self._sizes(node))
+
+    def _sizes(self, node):
+        """Returns the text of a list of numbers, some of them tensors, which a shape may be, or ""."""
+        if node.op != "Pack" or self._kind(node.inputs[0]) != tf.int32 or node.attrs["axis"].i:
+            return ""
+        if any(self.shape(source)[1].rank != 0 for source in node.inputs):
+            return ""
+        return self._list([self.written(source, "size") for source in node.inputs])
 
     def _is_all(self, source, axes):
         """Returns whether the constant `axes` are all dimensions of `source`, in their order."""

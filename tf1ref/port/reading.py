@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf1ref.artifacts.formats.weights import READ
 from tf1ref.artifacts.graph import constants, graphs
 from tf1ref.errors import InputError
-from tf1ref.port.flow import arrays, folding, parts, shapes
+from tf1ref.port.flow import arrays, counters, folding, parts, shapes
 from tf1ref.port.flow.library import Library
 from tf1ref.port.nodes import Node, Program
 
@@ -25,7 +25,8 @@ WHOLE = {
     "Sub": lambda node, v: np.subtract(*v),
     "Maximum": lambda node, v: np.maximum(*v),
     "Minimum": lambda node, v: np.minimum(*v),
-    "StridedSlice": lambda node, v: _element(node, *v),
+    "StridedSlice": lambda node, v: _sliced(node, *v),
+    "Prod": lambda node, v: np.prod(v[0], tuple(np.ravel(v[1])), keepdims=node.attrs["keep_dims"].b),
     "Equal": lambda node, v: v[0] == v[1],
     "Fill": lambda node, v: v[1],
 }
@@ -65,6 +66,7 @@ def program(ready, short, known=None):
     nodes, now = folding.folded(nodes, outputs.values(), ready.where)
     found = Program(nodes, inputs, {key: now(source) for key, source in outputs.items()}, trained)
     found.prune()
+    counters.merged(found)
     return found
 
 
@@ -83,12 +85,14 @@ def _clean(nodes, fed):
     return aliases
 
 
-def _element(node, array, begin, end, step):
-    """Returns array[begin], of which a StridedSlice asks. Raises ValueError for other slices."""
-    masks = {name: value.i for name, value in node.attrs.items() if name.endswith("_mask") and value.i}
-    if masks != {"shrink_axis_mask": 1} or len(begin) != 1 or array.ndim != 1:
-        raise ValueError(masks)
-    return array[begin[0]]
+def _sliced(node, array, begin, end, step):
+    """Returns the element or the part of a vector of which a StridedSlice asks. Raises ValueError for other slices."""
+    first, last, one, *other = (
+        node.attrs[f"{name}_mask"].i for name in ("begin", "end", "shrink_axis", "ellipsis", "new_axis")
+    )
+    if any(other) or array.ndim != 1 or not len(begin) == len(end) == len(step) == 1:
+        raise ValueError(node.name)
+    return array[begin[0]] if one else array[None if first else begin[0] : None if last else end[0] : step[0]]
 
 
 def _passed(nodes, node):
@@ -101,6 +105,11 @@ def _passed(nodes, node):
         chosen = node.inputs[1 if values[0] else 2]
         shapes = nodes[chosen[0]].shapes[chosen[1]], node.shapes[0]
         return chosen if shapes[0].is_fully_defined() and shapes[0] == shapes[1] else None
+    if node.op == "Minimum" and node.dtypes[0].is_integer:  # min(x, max(x, y)) bounds the loop of dynamic_rnn
+        for x, other in (node.inputs, node.inputs[::-1]):
+            most = nodes.get(other[0])
+            if most and most.op == "Maximum" and x in most.inputs:
+                return x
     if node.op == "Mul":
         ones = [v is not None and not v.ndim and v.dtype.kind == "f" and v == 1 for v in values]
         return node.inputs[0] if ones[1] else node.inputs[1] if ones[0] else None
@@ -112,6 +121,10 @@ def fold(nodes):
     """Computes what {name: Node} makes of constant whole numbers, such as shapes, which a person would write out."""
     known = {node.name: node.value for node in nodes.values() if not node.weight}
     for node in nodes.values():
+        size = _size(nodes, node)
+        if size is not None:
+            node.value, node.op, node.inputs = np.asarray(size, node.dtypes[0].as_numpy_dtype), "Const", []
+            known[node.name] = node.value
         values = [None if index else known.get(name) for name, index in node.inputs]
         if node.op not in WHOLE or not values or any(v is None for v in values):
             continue
@@ -123,6 +136,20 @@ def fold(nodes):
             value = WHOLE[node.op](node, values)
             node.value, node.op, node.inputs = np.asarray(value, node.dtypes[0].as_numpy_dtype), "Const", []
             known[node.name] = node.value
+
+
+def _size(nodes, node):
+    """Returns the size that a Node takes from a shape, where it is always the same, or None."""
+    shape = nodes.get(node.inputs[0][0]) if node.op == "StridedSlice" else None
+    begin = [n and n.value for n in map(nodes.get, (name for name, _ in node.inputs[1:]))] if shape else [None]
+    if shape is None or shape.op != "Shape" or any(b is None for b in begin):
+        return None
+    source, index = shape.inputs[0]
+    found = nodes[source].shapes[index] if source in nodes else tf.TensorShape(None)
+    with contextlib.suppress(ValueError, IndexError):
+        size = None if found.rank is None else _sliced(node, np.array(found.as_list(), object), *begin)
+        return None if None in np.ravel(size) else size
+    return None
 
 
 def of_op(op, where, prefix=""):

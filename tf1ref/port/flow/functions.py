@@ -39,7 +39,9 @@ def _loop(body, node):
         test = f"lambda {', '.join(words[: last + 1] + ['*_'] * (last + 1 < len(words)))}: {test}"
     name = names.free("body", body.taken)
     _function(body, name, words, *_inside(body, run, words, taken | {name}))
-    found = [body.writer.written(source, "start").text for source in starts]
+    # A list would be several variables of the loop.
+    written, tensor = body.writer.written, body.writer.tensor
+    found = [(tensor if body.kind(source)[1].rank else written)(source, "start").text for source in starts]
     body.consume(starts)
     arguments = [test, name, f"[{', '.join(found)}]", *_more(body, node)]
     _targets(body, node, words, f"tf.while_loop({', '.join(arguments)})", whole=False)
