@@ -6,7 +6,7 @@ from tf1ref.port.names import COUNTER
 from tf1ref.port.nodes import LOOP
 
 PARALLEL = 10  # iterations at once, unless a loop says how many
-# With at most this many variables, the condition of a loop is a lambda.
+# When it reads at most this many variables, the condition of a loop is a lambda.
 MOST = 4
 # A start value of at most this many characters stands inside the call.
 LONGEST = 24
@@ -29,14 +29,13 @@ def _loop(body, node):
     condition, run = node.parts
     name = names.free("cond", body.taken)
     lines, (test,) = _inside(body, condition, words, taken | {name})
-    if lines or node.own > MOST:
+    count = max([i + 1 for i in range(node.own) if _reads(condition, i)], default=0)
+    if lines or count > MOST:
         _function(body, name, words, lines, [test])
         test = name
     else:
         body.taken.discard(name)
-        read = [word for i, word in enumerate(words) if _reads(condition, i)]
-        last = max([words.index(word) for word in read], default=-1)
-        test = f"lambda {', '.join(words[: last + 1] + ['*_'] * (last + 1 < len(words)))}: {test}"
+        test = f"lambda {', '.join(words[:count] + ['*_'] * (count < node.own))}: {test}"
     name = names.free("body", body.taken)
     _function(body, name, words, *_inside(body, run, words, taken | {name}))
     # A list would be several variables of the loop.
