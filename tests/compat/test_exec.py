@@ -86,6 +86,14 @@ def test_the_seed_fixes_every_source_of_chance(run):
 
 
 @pytest.mark.slow
+def test_the_seed_comes_before_eager_execution(run):
+    """The seed makes no graph: enable_eager_execution refuses to come after one."""
+    text = HEAD + "tf.enable_eager_execution()\nprint(tf.random_normal([]).numpy())\n"
+    first, second, other = (run(text, options=["--seed", s]).stdout for s in ("5", "5", "6"))
+    assert first == second != other and float(first)
+
+
+@pytest.mark.slow
 def test_plots_go_to_files_where_there_is_no_display(run, tmp_path):
     pytest.importorskip("matplotlib")
     text = (

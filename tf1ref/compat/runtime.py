@@ -113,7 +113,7 @@ def _free_log_dir():
 
 
 def _seed_everything(seed):
-    import tensorflow as tf
+    from tensorflow.python.eager import context
     from tensorflow.python.framework import ops
 
     random.seed(seed)
@@ -125,4 +125,5 @@ def _seed_everything(seed):
         self.seed = seed
 
     ops.Graph.__init__ = init
-    tf.compat.v1.set_random_seed(seed)
+    # Not tf.random.set_seed: it makes the default graph, and enable_eager_execution refuses to come after a graph.
+    context.set_global_seed(seed)
