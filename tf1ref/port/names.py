@@ -6,6 +6,8 @@ import re
 
 import tensorflow as tf
 
+from tf1ref.artifacts.graph.layouts import INNER
+
 # These names are used in the written file, or would hide something there.
 RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "tf", "np", "self", "cls", "scope", "weights_file"}
 # tf.Module has these attributes. A variable of the same name would replace them.
@@ -55,6 +57,7 @@ def local(text):
     >>> local("conv1/Conv2D_3"), local("rnn/while/Exit_2"), local("while")
     ('conv2d', 'rnn', 'result')
     """
+    text = text.removesuffix(INNER)
     if EXIT.search(text):
         text = EXIT.sub("", text) or "result"
     last = re.sub(r"V\d$", "", COUNTER.sub("", text.rsplit("/", 1)[-1]))

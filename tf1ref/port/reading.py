@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf1ref.artifacts.formats.weights import READ
-from tf1ref.artifacts.graph import constants, graphs
+from tf1ref.artifacts.graph import constants, graphs, layouts
 from tf1ref.errors import InputError
-from tf1ref.port.flow import arrays, counters, folding, parts, shapes
+from tf1ref.port.flow import arrays, channels, counters, folding, parts, shapes
 from tf1ref.port.flow.library import Library
 from tf1ref.port.nodes import Node, Program
 
@@ -39,7 +39,7 @@ def program(ready, short, known=None):
 
     known: {op name: shapes of its outputs} that were recorded.
     """
-    frozen = constants.frozen(ready, ready.values)
+    frozen, moved = layouts.channels_last(constants.frozen(ready, ready.values))
     graph = ready.but(frozen).imported()
     were = _variables(frozen) | set(ready.values)
 
@@ -59,7 +59,11 @@ def program(ready, short, known=None):
     library = Library(frozen, graph, read, lambda nodes: _clean(nodes, fed), ready.where)
     nodes, called = library.expanded(nodes)
     aliases = _clean(nodes, fed)
-    outputs = {key: called.get(s, s) for key, s in ((key, graphs.tensor(name)) for key, name in ready.outputs.items())}
+    if layouts.first(ready.graph_def):
+        nodes = channels.last(nodes)
+        aliases.update(_clean(nodes, fed))
+    ends = ((key, graphs.tensor(moved.get(name, name))) for key, name in ready.outputs.items())
+    outputs = {key: called.get(s, s) for key, s in ends}
     outputs = {key: aliases.get(source, source) for key, source in outputs.items()}
     nodes.update(library.weights)
     trained = {n.name for n in nodes.values() if n.weight and (n.name in were or n.value.dtype.kind == "f")}
@@ -99,6 +103,8 @@ def _passed(nodes, node):
     """Returns the input that a Node gives on as it is, or None."""
     if node.op in PASSES or node.op == "PlaceholderWithDefault":
         return node.inputs[0]
+    if node.op == "Transpose":
+        return channels.inverse(nodes, node)
     read = [nodes.get(name) for name, _ in node.inputs]
     values = [None if n is None or n.weight else n.value for n in read]
     if node.op in ("Select", "SelectV2") and values[0] is not None and not values[0].ndim:

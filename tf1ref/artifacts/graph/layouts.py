@@ -25,6 +25,7 @@ OPS = {
 }
 SIZES = {"Conv2DBackpropInput": 0, "Conv3DBackpropInputV2": 0}  # {op: the input that is the size of a picture}
 LISTS = ("strides", "dilations", "ksize")  # attributes with a number for each dimension
+INNER = "/channels_last"  # what the name of a rewritten op ends with
 NUMBER = tf.int32.as_datatype_enum
 
 
@@ -50,7 +51,7 @@ def channels_last(graph_def: v1.GraphDef) -> tuple[v1.GraphDef, dict[str, str]]:
     result = v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
     for node in graph_def.node:
         if node.name in changed:
-            inner = graphs.free(f"{node.name}/channels_last", there)
+            inner = graphs.free(node.name + INNER, there)
             there.add(inner)
             names[node.name] = inner
             result.node.extend(_turned(node, inner, there))
