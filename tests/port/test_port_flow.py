@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
+from tf1ref.artifacts import models
 from tf1ref.errors import InputError
 from tf1ref.port import port
 
@@ -99,6 +100,12 @@ def sized(x, training):
     return tf.concat([chosen, tf.ones([tf.shape(chosen)[0], tf.shape(x)[0]])], 1)
 
 
+def constant(x, training):
+    """Branches that read nothing: only control inputs lead from them to the predicates."""
+    inner = lambda: v1.cond(tf.reduce_max(x) > 9.0, lambda: tf.constant(3.0), lambda: tf.constant(4.0))  # noqa: E731
+    return v1.cond(tf.reduce_sum(x) > 0.0, lambda: tf.constant(2.0), inner) * x
+
+
 CASES = {
     counted_twice: ("lambda i, *_: i < 4, body, [0, 0, 1, x]", "return i + 1, i_2 + 2, "),
     recurrent: ("lambda i, *_: i < 2, body, [0, ", "return i + 1, ", "tf.TensorArray(tf.float32, 2"),
@@ -107,6 +114,7 @@ CASES = {
     branched: ("tf.cond(training, lambda: tf.nn.relu(tf.matmul(x, self.w)) + 1.0, lambda: x * 2.0)",),
     nested: ("lambda: tf.cond(training, lambda: ", "tf.sin("),
     two_conditions: ("tf.cond(training,",),
+    constant: ("lambda: tf.constant(2.0),", "lambda: tf.cond(", "lambda: tf.constant(4.0),"),
     growing: ("shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, 3])]",),
     written: ("tf.TensorArray(tf.float32, 2", ".unstack(x)", ".gather([4, 1, 3])", "dynamic_size=True"),
 }
@@ -155,6 +163,26 @@ def test_version_2(build, frozen, tmp_path, quick, formatted):
     formatted(tmp_path / "out")
 
 
+def test_turns_that_draw_come_one_after_the_other(version_1, frozen, tmp_path, quick):
+    """Turns that run at once race for the numbers of a seeded op, in the session, too."""
+
+    def build():
+        rows = tf.TensorArray(tf.float32, 50)
+        _, rows = v1.while_loop(
+            lambda i, _: i < 50,
+            lambda i, rows: (i + 1, rows.write(i, tf.random.uniform([40], seed=3))),
+            [0, rows],
+            parallel_iterations=32,
+        )
+        return [tf.identity(rows.stack(), name="y").op.name]
+
+    path = frozen(build)
+    assert port(path, tmp_path / "out").compared == 50 * 40
+    # Who wins the race depends on the machine. That there is none does not.
+    graph = models.ready(models.load(path), {"y": "y:0"}, {}).model().graph
+    assert {op.get_attr("parallel_iterations") for op in graph.get_operations() if op.type == "Enter"} == {1}
+
+
 def test_dynamic_rnn_is_what_its_formula_says(version_1, frozen, tmp_path, quick, loaded, formatted):
     """The sequences are computed again by numpy, of the lengths that they have."""
 
@@ -178,6 +206,22 @@ def test_dynamic_rnn_is_what_its_formula_says(version_1, frozen, tmp_path, quick
     text = (tmp_path / "out/model.py").read_text()
     assert "tf.raw_ops.TensorArray" not in text and ".stack()" in text and "tf.transpose(x, [1, 0, 2])" in text
     formatted(tmp_path / "out")
+
+
+def test_a_graph_that_ends_with_a_condition_answers_its_value(version_1, frozen, tmp_path, quick):
+    """Which branch was taken, the other output of a Merge, is no answer, and is refused where it is asked for."""
+
+    def build():
+        x = v1.placeholder(tf.float32, [3], name="x")
+        y = v1.cond(tf.reduce_sum(x) > 0.0, lambda: x * 2.0, lambda: x)
+        assert y.op.type == "Merge"
+        return [y.op.name]
+
+    path = frozen(build)
+    report = port(path, tmp_path / "out")
+    assert report.compared and report.outputs == {"cond/Merge": "cond/Merge:0"}
+    with pytest.raises(InputError, match="cond/Merge"):
+        port(path, tmp_path / "other", outputs=["cond/Merge:1"])
 
 
 def test_a_merge_without_switches_is_named(tmp_path):

@@ -110,7 +110,8 @@ class Model:
 
     fetches: tensor names. values: {variable: array} to assign first. inputs: the tensors to feed.
     seen: `graph` as it was imported before, which serves when nothing has to be changed in it.
-    Random ops without a seed get one, the same in every model, so that dropout can be compared.
+    Random ops without a seed get one, the same in every model, so that dropout can be compared. Where there are random
+    ops, loops run one turn after the other.
     Raises InputError when the graphs.Graph `graph` cannot be imported.
     """
 
@@ -246,9 +247,15 @@ def _of_sparse(part, shape, sides):
 
 def _seeded(graph_def):
     graph_def = copy(graph_def)
-    for node in all_nodes(graph_def):
-        if {"seed", "seed2"} <= node.attr.keys() and not node.attr["seed"].i | node.attr["seed2"].i:
+    nodes = list(all_nodes(graph_def))
+    draws = [node for node in nodes if {"seed", "seed2"} <= node.attr.keys()]
+    for node in draws:
+        if not node.attr["seed"].i | node.attr["seed2"].i:
             node.attr["seed"].i = SEED
+    for node in nodes if draws else ():
+        # Turns of a loop that run at once race for the numbers of a random op, and its seed determines nothing.
+        if "parallel_iterations" in node.attr:
+            node.attr["parallel_iterations"].i = 1
     return graph_def
 
 

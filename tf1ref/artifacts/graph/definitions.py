@@ -8,6 +8,8 @@ from tf1ref.artifacts.graph import registry
 from tf1ref.data.formats import protos
 
 BATCH_NORM = re.compile(r"_?FusedBatchNorm(V2|V3|Ex)?")
+# The second output of these says which input arrived: it belongs to the branches, not to the answer.
+MERGES = ("Merge", "RefMerge")
 HANDLES = ("resource", "variant")
 # The most outputs: a foreign file may claim any number.
 MOST = 1 << 16
@@ -45,11 +47,11 @@ def answers(node: protos.NodeDef, graph_def: protos.GraphDef) -> dict[str, str]:
     """Returns {key: tensor name} of all outputs of a NodeDef: "best/values", "best/indices" for a TopKV2 best.
 
     An op with one output has its own name as key. For a batch norm the moments are left out, and so are handles that a
-    loop passes on.
+    loop passes on. Of a condition only the value is included.
     """
     known = registry.definition(node.op) is not None
     found = outputs(node, {} if known else {f.signature.name: f for f in graph_def.library.function})
-    if len(found) < 2 or BATCH_NORM.fullmatch(node.op):
+    if len(found) < 2 or node.op in MERGES or BATCH_NORM.fullmatch(node.op):
         return {node.name: f"{node.name}:0"}
     kept = [(i, o) for i, o in enumerate(found) if o.dtype is None or o.dtype.name not in HANDLES] or [(0, found[0])]
     return {f"{node.name}/{output.name}": f"{node.name}:{i}" for i, output in kept}

@@ -27,15 +27,28 @@ def folded(nodes, outputs, where=""):
 class _Fold:
     def __init__(self, nodes, outputs, where):
         self.where, self.places = where, Places(dict(nodes), where)
-        self.nodes = parts.needed(nodes, outputs)
+        self.nodes = self._needed(nodes, list(outputs))
         self.now = {}
+
+    def _needed(self, nodes, outputs):
+        """Returns what `outputs` need. Where the branches are constants, only control inputs lead to a predicate."""
+        found, before = parts.needed(nodes, outputs), 0
+        while len(found) > before:
+            before = len(found)
+            merges = [n for n in found.values() if kind(n) == "Merge" and not self.places.is_loop_variable(n)]
+            found = parts.needed(nodes, outputs + [self._decided(merge)[0] for merge in merges])
+        return found
 
     def result(self, outputs):
         """Returns what `outputs` need at the end. No op of a loop or condition is among it."""
         for node in self.nodes.values():
             self._settle(node)
-        found = parts.ordered(parts.needed(self.nodes, [self.source(s) for s in outputs]), self.where)
-        for node in found.values():
+        sources = [self.source(s) for s in outputs]
+        found = parts.ordered(parts.needed(self.nodes, sources), self.where)
+        read = [*sources, *(s for node in parts.everything(found).values() for s in node.inputs)]
+        # Nothing stands for the second output of a Merge, which says which branch was taken.
+        taken = [self.places.nodes[name] for name, index in read if index and name in self.places.nodes]
+        for node in [*(n for n in taken if kind(n) == "Merge"), *found.values()]:
             if kind(node) in FLOW:
                 raise self._odd(node)
         return found
