@@ -130,6 +130,14 @@ def test_strides_that_differ_are_an_argument(frozen, tmp_path, quick, formatted)
         (lambda x: x + tf.constant(1e-5), "x + 1e-5"),
         (lambda x: tf.cast(x, tf.float64) * 0.1, "tf.cast(x, tf.float64) * 0.1"),
         (lambda x: tf.cast(x, tf.int32) // 2, "tf.cast(x, tf.int32) // 2"),
+        (
+            lambda x: tf.nn.conv3d(tf.reshape(x, [1, 3, 2, 2, 1]), tf.ones([2, 1, 1, 1, 2]), [1, 2, 1, 1, 1], "SAME"),
+            "strides=[1, 2, 1, 1, 1],",
+        ),
+        (
+            lambda x: tf.nn.max_pool3d(tf.reshape(x, [1, 3, 2, 2, 1]), [2, 1, 1], 1, "SAME"),
+            'ksize=[2, 1, 1], strides=1, padding="SAME")',
+        ),
     ],
 )
 def test_ops_as_one_writes_them(frozen, tmp_path, quick, formatted, build, written):
@@ -225,7 +233,29 @@ def test_an_answer_without_elements_is_compared(frozen, tmp_path, quick, loaded)
         tf.identity(x * 2.0, name="y")
         return ["none", "y"]
 
-    assert port(frozen(build), tmp_path / "out").compared == 6
+    assert port(frozen(build), tmp_path / "out").compared == 7
     test = loaded(tmp_path / "out", "test_model")
     none = np.zeros([2, 0], np.float32)
     assert not test.differing(none, none) and test.differing(none, none.T)
+
+
+def test_a_graph_without_inputs_has_one_answer(frozen, tmp_path, quick):
+    """It proves the port also where it is empty or NaN: no other inputs would say more."""
+
+    def build():
+        w = v1.get_variable("w", initializer=np.zeros([0, 3], np.float32))
+        return [tf.reduce_mean(w, 0, name="mean").op.name, tf.negative(w, name="none").op.name]
+
+    report = port(frozen(build), tmp_path / "out", outputs=["mean", "none"])
+    assert (report.compared, report.not_compared) == (4, "")
+
+
+def test_answers_and_variables_of_types_that_numpy_lacks(frozen, tmp_path, quick, loaded):
+    def build():
+        x = v1.placeholder(tf.float32, [2, 3], name="x")
+        w = v1.get_variable("w", initializer=tf.constant([0.5, 3.0, -1.25], tf.bfloat16))
+        return [tf.multiply(tf.cast(x, tf.bfloat16), w, name="y").op.name]
+
+    assert port(frozen(build), tmp_path / "out").compared == 6
+    found = loaded(tmp_path / "out", "model").Model()(np.ones([2, 3], np.float32))
+    assert found.dtype == tf.bfloat16 and tf.cast(found, tf.float32).numpy().tolist() == [[0.5, 3.0, -1.25]] * 2

@@ -93,7 +93,8 @@ DepthwiseConv2dNative tf.nn.depthwise_conv2d(input, filter, strides=@strides, pa
 data_format=@data_format:"NHWC")
 Conv2DBackpropInput tf.nn.conv2d_transpose(out_backprop, filter, $input_sizes, strides=@strides, padding=@padding, \
 data_format=@data_format:"NHWC")
-Conv3D tf.nn.conv3d(input, filter, strides=@strides, padding=@padding)
+Conv3D tf.nn.conv3d(input, filter, strides=@strides, padding=@padding, data_format=@data_format:"NDHWC", \
+dilations=@dilations:[1, 1, 1, 1, 1])
 MaxPool tf.nn.max_pool2d(input, ksize=@ksize, strides=@strides, padding=@padding, data_format=@data_format:"NHWC")
 AvgPool tf.nn.avg_pool2d(value, ksize=@ksize, strides=@strides, padding=@padding, data_format=@data_format:"NHWC")
 MaxPool3D tf.nn.max_pool3d(input, ksize=@ksize, strides=@strides, padding=@padding, data_format=@data_format:"NDHWC")

@@ -264,12 +264,10 @@ def _name(name, prefix, root):
 
 def _weight(weight, program, prefix, root):
     name, kind = _name(weight.name, prefix, root), weight.dtypes[0]
-    if weight.name in program.trained:
-        return f"variable(arrays, {name})"
-    array = f"arrays[{name}]"
     if kind in ODD:
-        return f"tf.bitcast({array}, {literals.dtype(kind)})"
-    return f"tf.constant({array})"
+        value = f"tf.bitcast(arrays[{name}], {literals.dtype(kind)})"
+        return f"tf.Variable({value}, name={name})" if weight.name in program.trained else value
+    return f"variable(arrays, {name})" if weight.name in program.trained else f"tf.constant(arrays[{name}])"
 
 
 def _construction(made, written, prefix, root, holes):

@@ -16,6 +16,8 @@ SPARSE = "tf.nn.sparse_softmax_cross_entropy_with_logits"
 # program/clipping.py makes these of several ops.
 CLIP_NORM, CLIP_VALUE = "tf.clip_by_norm", "tf.clip_by_value"
 WINDOWS = ("strides", "ksize")
+# Calls of these take a size for each dimension, and no shorter form.
+WHOLE_WINDOWS = ("DepthwiseConv2dNative", "Conv3D")
 # program/initializers.py makes these of a draw, its scale and its shift.
 DRAWS = {
     "TruncatedNormal": "tf.random.truncated_normal",
@@ -198,7 +200,7 @@ class Writer:
         if name not in node.attrs:
             return None
         text = literals.attribute(node.attrs[name])
-        if name in WINDOWS and node.op != "DepthwiseConv2dNative":
+        if name in WINDOWS and node.op not in WHOLE_WINDOWS:
             sizes, last = list(node.attrs[name].list.i), node.attrs["data_format"].s not in (b"NCHW", b"NCDHW")
             inner = sizes[1:-1] if last else sizes[2:]
             if [sizes[0], sizes[-1] if last else sizes[1]] == [1, 1] and inner:
