@@ -33,6 +33,18 @@ with tf.Session() as sess:
         print(i, repr(float(value)), score.eval({"x:0": data}))
 """
 
+TEXTS = """
+import tensorflow as tf
+
+x = tf.placeholder(tf.string, [], name="x")
+one, row, word = tf.identity(x, name="one"), tf.stack([x, "c"], name="row"), tf.constant(["ab", "c"], name="word")
+v = tf.Variable(1.0)
+train = tf.train.GradientDescentOptimizer(0.1).minimize(v * v)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    sess.run([train, one, row, word], {x: b"ab\\0\\0"})
+"""
+
 PORT = """
 import numpy as np
 import tensorflow as tf
@@ -123,6 +135,17 @@ def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder, tf1ref_in):
     (folder / "wrong.py").write_text(PORT.replace("RATE = 0.1", "RATE = 0.1001"))
     done = tf1ref_in(folder, "parity", "--recorded", "r.rec", "wrong.py")
     assert done.returncode == 1 and "first divergence: steps/loss: step 1" in done.stdout
+
+
+def test_zeros_at_the_end_of_a_text_are_kept(tf1ref, tmp_path):
+    """A summary may end in zeros. NumPy takes them for padding where texts stand in a row: those are left out."""
+    (tmp_path / "program.py").write_text(TEXTS)
+    assert not tf1ref("exec", "--record", "r.rec", "program.py").returncode
+    found = recorded.load(tmp_path / "r.rec")
+    (step,) = found.steps
+    assert [step.feeds["x:0"].tobytes(), step.fetches["one:0"].tobytes()] == [b"ab\0\0"] * 2
+    assert step.fetches["word:0"].tolist() == [b"ab", b"c"] and "row:0" not in step.fetches
+    assert len(found.left_out) == 1 and found.left_out[0].endswith(": 1")
 
 
 def test_a_program_that_fails_leaves_no_recording(tf1ref, tmp_path):

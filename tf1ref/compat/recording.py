@@ -187,11 +187,11 @@ class Recorder:
     def _kept(self, named):
         found = {}
         for name, value in named.items():
-            array = np.asarray(value)
+            array = np.array(value, object) if isinstance(value, (bytes, str)) else np.asarray(value)
             if array.dtype.kind in "OSU":
                 array = _text(array)
             if array is None or array.dtype.hasobject or array.dtype.names:
-                self._leave_out("values that are not arrays")
+                self._leave_out("values that are no arrays, or texts in a row that end in zeros")
                 continue
             key = hashlib.blake2b(
                 array.tobytes() + str((array.dtype, array.shape)).encode(), digest_size=16
@@ -284,8 +284,13 @@ def _as_written(base):
 
 
 def _text(array):
-    """Returns texts as bytes of one length. Returns None for other objects and for texts that end in zeros."""
+    """Returns texts as an array of bytes. Returns None for other objects, and where zeros at an end would be lost.
+
+    NumPy takes zeros at the end of a text for padding. A text alone is as long as its type: `tobytes` has all of it.
+    """
     if not all(isinstance(x, (bytes, str)) for x in array.flat):
         return None
-    array = np.array([x.encode() if isinstance(x, str) else x for x in array.flat], dtype="S").reshape(array.shape)
-    return array
+    texts = [x.encode() if isinstance(x, str) else x for x in array.flat]
+    if any(x.endswith(b"\0") for x in texts) and (len(texts) > 1 or texts == [b"\0"]):
+        return None
+    return np.array(texts, dtype="S").reshape(array.shape)

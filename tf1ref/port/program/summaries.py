@@ -82,9 +82,9 @@ def recorded(step, run, keys):
     shown = {}
     for value in run.fetches.values():
         if value.dtype.kind == "S" and not value.ndim:
-            # An array of bytes loses zeros at its end, and then nothing is read.
             try:
-                shown.update((v.tag, v) for v in v1.Summary.FromString(value.item()).value)
+                # Not item(): NumPy would take zeros at the end for padding.
+                shown.update((v.tag, v) for v in v1.Summary.FromString(value.tobytes()).value)
             except DecodeError:
                 continue
     scalars, ranges = {}, {}
