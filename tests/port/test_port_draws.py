@@ -35,6 +35,7 @@ def test_an_evaluation_draws_other_numbers_in_a_loop(count, quick_program, tmp_p
     """Ten iterations at once draw in order where each waits for the state of the one before."""
     (tmp_path / "program.py").write_text(PROGRAM.replace("@COUNT", str(count)))
     assert programs.port_program(str(tmp_path / "program.py"), tmp_path / "out", steps=3).compared > 6
+    assert "tf.nn.dropout(tf.tanh(" in (tmp_path / "out/model.py").read_text()
 
 
 @pytest.mark.slow

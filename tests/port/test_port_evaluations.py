@@ -15,7 +15,7 @@ data, labels = rng.rand(64, 4).astype(np.float32), rng.randint(0, 3, 64)
 x = tf.placeholder(tf.float32, [None, 4], name="x")
 y_ = tf.placeholder(tf.int64, [None])
 keep_prob = tf.placeholder(tf.float32)
-hidden = x
+hidden = tf.nn.dropout(x, keep_prob)
 for i in range(3):
     hidden = tf.layers.dense(hidden, 8, tf.nn.relu, name="hidden_%d" % i)
 logits = tf.layers.dense(tf.nn.dropout(hidden, keep_prob), 3, name="out")
@@ -39,7 +39,10 @@ with tf.Session() as sess:
 
 @pytest.fixture
 def ported(quick_program, tmp_path):
-    """Returns a function that ports PROGRAM with a dropout at its evaluations; returns (the folder, the Report)."""
+    """Returns a function that ports PROGRAM with dropouts at its evaluations; returns (the folder, the Report).
+
+    The shape of the second dropout depends on what the first one draws.
+    """
 
     def port(keep):
         (tmp_path / "program.py").write_text(PROGRAM.replace("KEEP", keep))

@@ -135,23 +135,30 @@ class Apart:
         reached = before([*targets, *(t.op for t in fetches)])
         draws = [op for op in reached if op.type in DRAWS]
         outer = [op for op in draws if _is_outside(op)]
-        drawn = self._drawn(sess, outer, feeds)
         if len(outer) < len(draws) and not _leaves_traces(reached, sess.graph):
             try:
-                return run(feeds={**feeds, **drawn}, sess=self._other(sess))
+                other = self._other(sess)
+                return run(feeds=self._drawn(other, outer, feeds), sess=other)
             # What has no value there, such as a table, has one in the program's own session.
             except tf.errors.OpError:
                 pass
-        return run(feeds={**feeds, **drawn})
+        return run(feeds=self._drawn(sess, outer, feeds))
 
     def _drawn(self, sess, draws, feeds):
-        shapes = sess.run([op.inputs[0] for op in draws], {ref.deref(): value for ref, value in feeds.items()})
-        return {
-            op.outputs[0].ref(): getattr(self.random, DRAWS[op.type])(size=shape).astype(
-                op.outputs[0].dtype.as_numpy_dtype
-            )
-            for op, shape in zip(draws, shapes)
-        }
+        """Returns `feeds` and numbers for `draws`.
+
+        The shape of one may depend on what another one draws: that one must be fed by then, and not drawn.
+        """
+        feeds = dict(feeds)
+        needs = {op: {o for o in before([op.inputs[0].op]) if o in draws} for op in draws}
+        while draws:
+            free = [op for op in draws if not needs[op].intersection(draws)]
+            shapes = sess.run([op.inputs[0] for op in free], {ref.deref(): value for ref, value in feeds.items()})
+            for op, shape in zip(free, shapes):
+                numbers = getattr(self.random, DRAWS[op.type])(size=shape)
+                feeds[op.outputs[0].ref()] = numbers.astype(op.outputs[0].dtype.as_numpy_dtype)
+            draws = [op for op in draws if op not in free]
+        return feeds
 
     def _other(self, sess):
         """Returns a session of the same graph, whose variables have the values of those of `sess`."""

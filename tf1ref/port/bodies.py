@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from tf1ref.port import calls, literals, names, raw
-from tf1ref.port.expressions import CROSS_ENTROPY, SPARSE, Expression, Writer
+from tf1ref.port.expressions import CROSS_ENTROPY, DROPOUT, SPARSE, Expression, Writer
 from tf1ref.port.flow import functions
 
 DEEPEST = 2  # the most calls inside calls
@@ -176,7 +176,7 @@ class Body:
         node = self.every[source[0]]
         word = calls.output(node.op, source[1]) or names.local(source[0])
         word = "tensor_array" if node.op.startswith("tf.TensorArray") else word
-        word = "cross_entropy" if node.op in (CROSS_ENTROPY, SPARSE) else word
+        word = {CROSS_ENTROPY: "cross_entropy", SPARSE: "cross_entropy", DROPOUT: "dropout"}.get(node.op, word)
         given = self.words.get(source, word)
         name = names.free(word if given in self.taken | names.RESERVED else given, self.taken)
         self.given[source] = name

@@ -11,6 +11,7 @@ from tf1ref.port.flow import arrays
 
 # These are not ops: patterns.py makes each of them from several ops.
 BATCH_NORM = "tf.nn.batch_normalization"
+DROPOUT = "tf.nn.dropout"
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 SPARSE = "tf.nn.sparse_softmax_cross_entropy_with_logits"
 # program/clipping.py makes these of several ops.
@@ -72,6 +73,10 @@ class Writer:
             labels, logits = (self.tensor(source) for source in node.inputs)
             depth = max(labels.depth, logits.depth) + 1
             return Expression(f"{node.op}(labels={labels.text}, logits={logits.text})", depth=depth)
+        if node.op == DROPOUT:
+            x, rate = self.tensor(node.inputs[0]), self.written(node.inputs[1], "rate")
+            seed = self.hole("seed", str(node.attrs["seed2"].i))
+            return Expression(f"{DROPOUT}({x.text}, {rate.text}, seed={seed})", depth=max(x.depth, rate.depth) + 1)
         if node.op in (CLIP_NORM, CLIP_VALUE):
             found = [self.tensor(node.inputs[0]), *(self.written(s, "limit") for s in node.inputs[1:])]
             return Expression(f"{node.op}({', '.join(e.text for e in found)})", depth=max(e.depth for e in found) + 1)
@@ -219,10 +224,12 @@ class Writer:
 
     def _draw(self, node):
         """Writes a draw of tf.random. Numbers that a draw has without being told are left out."""
-        shape, *ends = (literals.plain(self.constant(source)) for source in node.inputs)
+        shape, *ends = (self.written(source, "value") for source in node.inputs)
         names = ("minval", "maxval") if node.op.endswith("uniform") else ("mean", "stddev")
-        words = [f"{n}={text}" for n, text, plain in zip(names, ends, ("0.0", "1.0")) if text != plain]
-        return Expression(f"{node.op}({', '.join([shape, *words])}, seed={node.attrs['seed'].i})", depth=1)
+        left_out = [self.constant(source) == plain for source, plain in zip(node.inputs[1:], (0, 1))]
+        words = [f"{n}={e.text}" for n, e, usual in zip(names, ends, left_out) if not usual]
+        depth = 1 + max(e.depth for e in ends)
+        return Expression(f"{node.op}({', '.join([shape.text, *words])}, seed={node.attrs['seed'].i})", depth=depth)
 
     def _filled(self, node):
         """Writes a tf.fill of zeros or ones as these."""

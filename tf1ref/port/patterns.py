@@ -1,9 +1,10 @@
-"""Several ops that one function of TensorFlow makes become one node: batch normalization, cross entropy of logits."""
+"""Several ops that one function of TensorFlow makes become one node: batch norms, dropouts, cross entropies."""
 
 import numpy as np
 import tensorflow as tf
 
-from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, SPARSE
+from tf1ref.port import literals
+from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, DROPOUT, SPARSE
 from tf1ref.port.nodes import Node
 
 ADDS = ("Add", "AddV2")
@@ -17,6 +18,17 @@ def found(program):
     batch_norms(program)
     cross_entropies(program)
     sparse_cross_entropies(program)
+
+
+def stops(program):
+    """Leaves out each StopGradient of an input of a Program: a training step has no gradient of its inputs."""
+    stops = [node for node in program.nodes.values() if node.op == "StopGradient" and node.inputs[0][0] in program.fed]
+    inner = {source for node in program.nodes.values() if node.parts for source in node.inputs}
+    stopped = {(node.name, 0): node.inputs[0] for node in stops if (node.name, 0) not in inner}
+    for node in program.nodes.values():
+        node.inputs = [stopped.get(source, source) for source in node.inputs]
+    program.outputs = {key: stopped.get(source, source) for key, source in program.outputs.items()}
+    program.prune()
 
 
 def batch_norms(program):
@@ -92,6 +104,64 @@ def _is_rows(nodes, node):
     shape = nodes[node.inputs[1][0]]
     first = nodes[shape.inputs[0][0]] if shape.op == "ConcatV2" else None
     return first is not None and first.value is not None and first.value.tolist() == [-1]
+
+
+def dropouts(program, seed):
+    """Makes one node of each tf.nn.dropout, in `program` and in the functions inside. `seed`: that of the graph.
+
+    The source is nn_ops.py: where(uniform >= rate, x / (1 - rate), 0), or x times a number for a rate that is one.
+    """
+    every = program.every()
+    _dropouts(program, every, seed)
+
+
+def _dropouts(program, every, seed):
+    for node in list(program.nodes.values()):
+        for part in node.parts:
+            _dropouts(part, every, seed)
+        found = node.op in ("Select", "SelectV2") and _dropout(node, every, seed)
+        if found:
+            inputs, attrs = found
+            made = Node(node.name, DROPOUT, inputs, attrs=attrs, dtypes=node.dtypes, shapes=node.shapes)
+            program.nodes[node.name] = every[node.name] = made
+    program.prune()
+
+
+def _dropout(node, every, seed):
+    """Returns ([x, rate], attributes of the draw) of a dropout that ends in `node`, or None."""
+    kept, scaled, zero = (every[name] for name, _ in node.inputs)
+    if kept.op != "GreaterEqual" or zero.value is None or zero.value.any() or scaled.op not in ("Mul", "RealDiv"):
+        return None
+    draw, (x, scale), rate = every[kept.inputs[0][0]], scaled.inputs, kept.inputs[1]
+    if draw.op != "RandomUniform" or draw.attrs["seed"].i != seed or not _is_shape(every, draw.inputs[0], x):
+        return None
+    known = every[rate[0]].value
+    if scaled.op == "Mul":
+        fits = known is not None and every[scale[0]].value is not None and _scale(known) == every[scale[0]].value
+    else:
+        keep = every[scale[0]]
+        fits = known is None and keep.op == "Sub" and keep.inputs[1] == rate and _is_one(every[keep.inputs[0][0]])
+    return ([x, rate], {name: draw.attrs[name] for name in ("seed", "seed2")}) if fits else None
+
+
+def _scale(rate):
+    """Returns what tf.nn.dropout multiplies with, for a rate as it stands in the code."""
+    if rate.ndim or rate.dtype not in (np.float16, np.float32, np.float64) or not 0 < rate < 1:
+        return None
+    return rate.dtype.type(1 / (1 - float(literals.plain(rate))))
+
+
+def _is_one(node):
+    return node.value is not None and not node.value.ndim and node.value == 1
+
+
+def _is_shape(every, source, x):
+    """Returns whether the tensor `source` is the shape of `x`."""
+    node, shape = every[source[0]], every[x[0]].shapes[x[1]]
+    if node.op == "Shape":
+        return node.inputs[0] == x
+    known = node.value is not None and shape.is_fully_defined()
+    return known and tf.TensorShape(node.value.tolist()) == shape
 
 
 class _Match:

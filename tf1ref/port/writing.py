@@ -6,6 +6,7 @@ import numpy as np
 
 from tf1ref.port import layout, literals, names, patterns, raw
 from tf1ref.port.classes import BITS, ODD, classes
+from tf1ref.port.expressions import DROPOUT
 from tf1ref.port.tree import tree
 
 HEAD = '''"""{title}{more}"""
@@ -67,7 +68,8 @@ def model(program, title, inside=False, start=None):
     lines = list(start.lines)
     for made in shared:
         lines += ["", "", *_class(made)]
-    lines += ["", "", *_model(program, model_class, given, inside, _arrays(start, kept))]
+    seed = next((n.attrs["seed"].i for n in program.every().values() if n.op == DROPOUT), None)
+    lines += ["", "", *_model(program, model_class, given, inside, _arrays(start, kept, seed))]
     head = HEAD.format(title=title, more=MORE if kept else "", imports=IMPORTS if kept else "") + FILE * bool(kept)
     if any(raw.unseeded(node) for node in program.every().values()):
         head += SEEDED.format(name=raw.UNSEEDED)
@@ -88,14 +90,16 @@ def arrays(program):
     return found
 
 
-def _arrays(start, kept):
-    """Returns the statements by which a Model gets its arrays."""
+def _arrays(start, kept, seed):
+    """Returns the statements by which a Model gets its arrays. seed: that of its dropouts, or None."""
+    lines = [] if seed is None else ["        # Dropout draws with this seed.", f"        tf.random.set_seed({seed})"]
     if not start.names:
-        return ["        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
+        return [*lines, "        arrays = np.load(WEIGHTS) if arrays is None else arrays"]
     values = "initial_values()" if start.seed is None else "tf.function(initial_values)()"
-    lines = ["        if arrays is None:"]
+    lines += ["        if arrays is None:"]
     if start.seed is not None:
-        lines += [f"            tf.random.set_seed({start.seed})", "            # A new function draws from the start."]
+        lines += [f"            tf.random.set_seed({start.seed})"] * (seed is None)
+        lines += ["            # A new function draws from the start."]
     return [*lines, "            arrays = " + (f"{{**np.load(WEIGHTS), **{values}}}" if kept else values)]
 
 

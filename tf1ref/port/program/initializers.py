@@ -211,7 +211,9 @@ def _draws(program, seed):
         else:
             ends = [shift, scale]
         shape = nodes[draw.inputs[0][0]]
-        if all(n is not None and n.value is not None and not n.weight for n in (shape, *ends)):
+        # A deviation may be computed. A range is the difference of its ends.
+        known = (shape, *ends) if draw.op == "RandomUniform" else (shape, shift)
+        if all(n is not None and n.value is not None and not n.weight for n in known):
             inputs = [(n.name, 0) for n in (shape, *ends)]
             nodes[node.name] = Node(
                 node.name, DRAWS[draw.op], inputs, [], {"seed": draw.attrs["seed2"]}, node.dtypes, node.shapes

@@ -13,7 +13,7 @@ from tf1ref.artifacts.graph import constants, effects, graphs
 from tf1ref.artifacts.models import Ready
 from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
-from tf1ref.port import calls, literals, names, nodes, porting, proof, reading, sharing, writing
+from tf1ref.port import calls, literals, names, nodes, patterns, porting, proof, reading, sharing, writing
 from tf1ref.port.flow import parts
 from tf1ref.port.program import evaluations, initializers, packing, proving, reach, trainer, training
 from tf1ref.port.program.steps import Training
@@ -220,6 +220,10 @@ def made_of(recording, whole=True):
     taken = set()
     words = {n: names.free(names.identifier(called.get(n) or n.partition(":")[0]), taken) for n in found.inputs}
     program = _program(found, recording, keys, words)
+    patterns.stops(program)
+    patterns.found(program)
+    seed = recording.seeds[recording.steps[0].graph]
+    patterns.dropouts(program, initializers.DEFAULT if seed is None else seed)
     program.words = {graphs.tensor(n): names.identifier(word) for n, word in called.items() if ":" in n}
     _methods(program, found, keys)
     names_ = [node.name for node in program.nodes.values() if node.weight]
