@@ -153,7 +153,7 @@ def quoted(text):
     >>> print(quoted("a 'name'"))
     "a 'name'"
     """
-    found = ascii(text)
+    found = ascii(bytes(text) if isinstance(text, bytes) else str(text))  # NumPy's own say their type
     prefix, body = ("b", found[2:-1]) if isinstance(text, bytes) else ("", found[1:-1])
     if '"' in body:
         return found

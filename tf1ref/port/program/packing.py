@@ -9,6 +9,9 @@ from tf1ref.errors import InputError, one_line
 from tf1ref.port.flow import frames
 from tf1ref.port.program import summaries
 
+# Bytes of what pipelines are given. Of more, the proof is done once, and the test does not repeat it.
+MOST_BYTES = 1 << 26
+
 
 def packed(made):
     """Returns {name: array} of recording.npz."""
@@ -27,12 +30,19 @@ def packed(made):
         scalars, ranges = summaries.recorded(step, run, made.keys)
         arrays.update((f"{i}/outputs/{key}", value) for key, value in {**scalars, **found}.items())
         arrays.update((f"{i}/ranges/{key}", value) for key, value in ranges.items())
+        places = {p.name: p.positions[id(run)] for p in made.pipelines if id(run) in p.positions}
+        arrays.update((f"{i}/element/{name}", np.array(place)) for name, place in places.items())
     drawn = made.start.names | made.copies.keys()
     arrays.update((f"initial/{name}", value) for name, value in recording.initial.items() if name in drawn)
     arrays.update((f"final/{name}", value) for name, value in recording.final.items())
     if not any("/outputs/" in name or name.startswith("final/") for name in arrays):
         raise CheckFailed(f"{recording.program}: nothing of its training was recorded to compare with")
     return arrays
+
+
+def given(made):
+    """Returns {name: array} of what recording.npz has for the pipelines: the arguments of each."""
+    return {f"data/{p.name}/{word}": np.asarray(a) for p in made.pipelines for word, a in p.arguments.items()}
 
 
 def without_order(graph_def, forward, recording):

@@ -15,7 +15,7 @@ from tf1ref.errors import InputError, one_line
 from tf1ref.parity import recorded
 from tf1ref.port import calls, literals, names, nodes, patterns, porting, proof, reading, sharing, writing
 from tf1ref.port.flow import parts
-from tf1ref.port.program import evaluations, initializers, packing, proving, reach, trainer, training
+from tf1ref.port.program import evaluations, initializers, packing, pipelines, proving, reach, trainer, training
 from tf1ref.port.program.steps import Training
 
 STEPS = 20
@@ -89,13 +89,26 @@ def _proven(path, script, made):
 
 
 def _either(path, script, made):
-    """Writes and proves a port, with GradientTape or else tf.gradients."""
+    """Writes and proves a port, with GradientTape or else tf.gradients, then the same with its input pipelines."""
     title = f"The model of {porting.plain(script)}, ported from TensorFlow 1."
     text, arrays = ("", {}) if made.alone else writing.model(made.program, title, True, made.start)
+    tape = True
     try:
-        return _write(path, script, made, text, arrays, tape=True)
+        report = _write(path, script, made, text, arrays, tape)
     except CheckFailed:  # the gradients' sums may have another order than a tape's
-        return _write(path, script, made, text, arrays, tape=False)
+        tape = False
+        report = _write(path, script, made, text, arrays, tape)
+    made.pipelines, notes = pipelines.found(made)
+    if made.pipelines:
+        try:
+            whole = _write(path, script, made, text, arrays, tape)
+            why = "its files are gone, so it is not proven" if whole.compared == report.compared else ""
+            report = whole
+        except CheckFailed as e:
+            why = f"not ported: {e}"
+        notes += [f"its input pipeline: {why}"] * bool(why)
+    report.notes += notes
+    return report
 
 
 def _write(path, script, made, text, arrays, tape):
@@ -110,8 +123,11 @@ def _write(path, script, made, text, arrays, tape):
             (beside / "weights.npz").write_bytes(weights.npz_bytes(arrays))
         if "state.npz" in train:
             (beside / "state.npz").write_bytes(weights.npz_bytes(trainer.state(made, train)))
-        (beside / "recording.npz").write_bytes(weights.npz_bytes(packing.packed(made)))
+        packed, given = packing.packed(made), packing.given(made)
+        (beside / "recording.npz").write_bytes(weights.npz_bytes({**packed, **given}))
         report.compared = proof.run(beside, "test_port.py")
+        if sum(array.nbytes for array in given.values()) > packing.MOST_BYTES:
+            (beside / "recording.npz").write_bytes(weights.npz_bytes(packed))
     return report
 
 
@@ -156,6 +172,7 @@ class Made:
     """A program on its way to code. `keys`: {tensor: key} of the model's outputs. `words`: {tensor: argument}.
 
     start: the writing.Start of the model's variables. copies: {variable: the model's that it starts as}.
+    pipelines: the Pipelines that are written.
     """
 
     recording: recorded.Recording
@@ -165,6 +182,7 @@ class Made:
     words: dict
     start: writing.Start = field(default_factory=writing.Start)
     copies: dict = field(default_factory=dict)
+    pipelines: list = field(default_factory=list)
 
     @property
     def alone(self):

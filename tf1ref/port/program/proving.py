@@ -1,6 +1,6 @@
 """Writes test_port.py: the proof that a port of a program computes as the program, to the bit."""
 
-from tf1ref.port import proof
+from tf1ref.port import layout, literals, proof
 
 TEST = '''"""The proof that @FILE.py computes as the program that it was ported from, to the bit.
 
@@ -47,7 +47,7 @@ def of_variables(trainer, arrays, kind, when):
         if f"{kind}/{name}" in arrays.files
     ]
 
-
+@PIPES
 def compare():
     """Returns (elements compared, elements that differ, the first that differs)."""
     trainer, arrays = @FILE.@CLASS(), np.load(HERE / "recording.npz")
@@ -62,7 +62,7 @@ def compare():
         for key in [n.removeprefix(start) for n in arrays.files if n.startswith(start)]:
             ends = np.float64([np.min(values[key]), np.max(values[key])])
             rows.append((arrays[start + key], ends, f"the range of {key} of step {i}"))
-    rows += of_variables(trainer, arrays, "final", "after the last step")
+@ROWS    rows += of_variables(trainer, arrays, "final", "after the last step")
     with tempfile.TemporaryDirectory() as folder:
         trainer.save(Path(folder) / "model")
         for variable in trainer.variables:
@@ -78,6 +78,47 @@ def test_trains_to_the_bit():
 '''
 
 
+PIPES = '''
+def of_pipelines(arrays):
+    """Returns [(recorded batch, what the pipeline gives, what they are)].
+
+    A pipeline whose files are missing, or whose data were too large to keep, is left out.
+    """
+    rows = []
+    for name, (words, arguments) in PIPELINES.items():
+        data = {a: f"data/{name}/{a}" for a in arguments}
+        given = {a: arrays[key] for a, key in data.items() if key in arrays.files}
+        places = {i: f"{i}/element/{name}" for i in range(int(arrays["steps"]))}
+        steps = {int(arrays[place]): i for i, place in places.items() if place in arrays.files}
+        if len(given) < len(arguments) or not steps:
+            continue
+        try:
+            elements = list(getattr(@FILE, name)(**given).take(max(steps) + 1))
+        except tf.errors.NotFoundError:
+            continue
+        for at in sorted(steps):
+            element = elements[at] if isinstance(elements[at], tuple) else (elements[at],)
+            for word, value in zip(words, element):
+                expected = arrays.get(f"{steps[at]}/inputs/{word}")
+                rows += [(expected, value, f"{word} of batch {at}")] * (expected is not None)
+    return rows
+
+'''
+
+
 def text(made):
     """Returns the text of test_port.py for a programs.Made."""
-    return (TEST + proof.END).replace("@FILE", made.module).replace("@CLASS", made.class_name)
+    known = {p.name: ([made.words.get(t, t) for t in p.elements], list(p.arguments)) for p in made.pipelines}
+    pipes, rows = "", ""
+    if known:
+        words = {literals.quoted(name): f"({_list(a)}, {_list(b)})" for name, (a, b) in known.items()}
+        table = ", ".join(f"{name}: {text}" for name, text in words.items())
+        comment = "# {pipeline: (what its elements are, what it is given)}"
+        pipes = "\n".join(["", comment, *layout.statement(f"PIPELINES = {{{table}}}"), "", PIPES])
+        rows = "    rows += of_pipelines(arrays)\n"
+    test = TEST.replace("@PIPES", pipes).replace("@ROWS", rows)
+    return (test + proof.END).replace("@FILE", made.module).replace("@CLASS", made.class_name)
+
+
+def _list(words):
+    return f"[{', '.join(map(literals.quoted, words))}]"

@@ -70,7 +70,8 @@ def text(made, tape=True):
         lines.append(f"        self.{step.name} = self.{step.name}.get_concrete_function()")
     saved, saving = checkpoints.text(porting.plain(made.recording.program), checkpoints.renamed(made.recording))
     tail = _tail(shown, made.training.evaluations).replace("@CLASS", made.class_name)
-    return _head(made) + "\n".join([*saved, *lines, *methods, *shown, *saving]) + "\n" + tail
+    pipes = [line for pipeline in made.pipelines for line in pipeline.lines]
+    return _head(made) + "\n".join([*saved, *lines, *methods, *shown, *saving, *pipes]) + "\n" + tail
 
 
 def _head(made):
@@ -78,11 +79,13 @@ def _head(made):
     if made.alone:
         title = f"The variables of {program}, ported from TensorFlow 1."
         return HEAD.format(title=title, file=made.module, steps="", operator="", model="")
+    pipes = " and ".join(f"{pipeline.name}()" for pipeline in made.pipelines)
+    pipes = f".\nThe original's batches come from {pipes}" if pipes else ""
     steps = "Trainer.step takes" if len(made.training.steps) == 1 else "the steps of Trainer take"
     return HEAD.format(
         title=f"{'Trains' if made.training.trains else 'Runs'} model.py as {program} does.",
         file=made.module,
-        steps=f"; {steps} any batch",
+        steps=f"; {steps} any batch{pipes}",
         operator="from operator import attrgetter\n" if made.training.evaluations else "",
         model="\nfrom model import Model\n",
     )
