@@ -194,6 +194,7 @@ def test_a_gan_has_a_step_for_each_loss(ported, tmp_path, formatted):
     sizes = {kind: sum(arrays[n].size for n in arrays.files if n.startswith(kind)) for kind in ("initial/", "final/")}
     assert report.compared == 20 + sizes["initial/"] + 2 * sizes["final/"]
     assert set(re.findall(r"def (\w+)\(", train)) >= {"step_train_disc", "step_train_gen"}
+    assert model.count("def disc_fake(self, noise):") == 1 and model.count("disc_fake = self.disc_fake(noise)") == 2
     assert re.findall(r"def (forward_\w+)\(self, (.*)\):", model) == [
         ("forward_train_disc", "real, noise"), ("forward_train_gen", "noise")
     ]  # fmt: skip

@@ -6,9 +6,12 @@ draw from one generator, and in TensorFlow 2 an evaluation has its own.
 
 import re
 import sys
+import types
 import weakref
 
 import numpy as np
+
+from tf1ref.compat import importer
 
 WRITES = re.compile(r"(Resource)?(Sparse)?(Apply\w+|Scatter\w+)|Assign(Add|Sub)?|Assign(Add|Sub)?VariableOp")
 # These bring the next examples into a run. A recording has their values beside the feeds.
@@ -74,16 +77,42 @@ def given(ops, graph):
 
 
 def called(graph):
-    """Returns {name of a tensor or op of `graph`: the program's own variable for it}."""
-    found, words = {}, [(word, value) for word, value in vars(sys.modules["__main__"]).items() if word[:1] != "_"]
-    for word, value in list(words):
-        if isinstance(value, dict):
-            # Scripts keep weights and biases in dicts.
+    """Returns {name of a tensor or op of `graph`: the program's own word for it}.
+
+    Words are globals of the script, then variables of the functions that run now, from the outermost on. Attributes of
+    the program's own objects and what its dicts hold have words, too.
+    """
+    import tensorflow as tf
+
+    found = {}
+    for scope in [vars(sys.modules["__main__"]), *_locals(sys._getframe())]:
+        words = [(word, value) for word, value in scope.items() if word[:1] != "_"]
+        # A word for its module or object would be longer than an expert's.
+        words += [entry for _, value in words if _is_own(value) for entry in vars(value).items()]
+        # Scripts keep weights and biases in dicts.
+        for word, value in [(word, value) for word, value in words if isinstance(value, dict)]:
             words += [(f"{word}_{key}", inner) for key, inner in value.items() if isinstance(key, str)]
-    for word, value in words:
-        if getattr(value, "graph", None) is graph and isinstance(getattr(value, "name", None), str):
-            found.setdefault(value.name, word)
+        for word, value in words:
+            if isinstance(value, (tf.Tensor, tf.Operation, tf.Variable)) and getattr(value, "graph", None) is graph:
+                found.setdefault(value.name, word)
     return found
+
+
+def _locals(frame):
+    """Returns the variables of the program's functions that have called `frame`, the outermost first."""
+    found = []
+    while frame is not None:
+        if importer.is_own_file(frame.f_code.co_filename) and frame.f_locals is not frame.f_globals:
+            found.insert(0, dict(frame.f_locals))
+        frame = frame.f_back
+    return found
+
+
+def _is_own(value):
+    """Returns whether `value` is a module of the program, or an object of one of its classes."""
+    module = value if isinstance(value, types.ModuleType) else sys.modules.get(type(value).__module__)
+    own = module is sys.modules["__main__"] or importer.is_own_file(getattr(module, "__file__", None) or "")
+    return own and hasattr(value, "__dict__")
 
 
 def writes_of(ops, graph):

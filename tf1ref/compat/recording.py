@@ -39,7 +39,7 @@ class Recorder:
         self.kinds, self.sources, self.done, self.inside = {}, {}, False, False
         self.trained_graph, self.last, self.unwritten = 0, None, False
         self.apart, self.gradients, self.sessions = Apart(), Gradients(), weakref.WeakKeyDictionary()
-        self.threads, self.parallel = set(), False
+        self.threads, self.parallel, self.called = set(), False, {}
 
     def install(self):
         """Records every session from now on."""
@@ -90,7 +90,7 @@ class Recorder:
             "parallel": self.parallel,
         }
         packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:  # weights hardly get smaller
             z.writestr(INDEX, json.dumps(index))
             for i, (data, _) in enumerate(graphs):
                 z.writestr(f"graphs/{i}.pb", data)
@@ -109,6 +109,8 @@ class Recorder:
             self._note_thread()
         if trains and not self.trained:
             self.initial = self._variables(sess)
+            # A function's variables are there while it runs.
+            self.called = {id(sess.graph): called(sess.graph)}
         taken = [t for t in self._taken(sess, targets, fetches) if t.ref() not in feeds] if trains else []
         if self.stop and fetches and not trains:
             results = self._evaluated(run, sess, targets, fetches, feeds)
@@ -223,7 +225,8 @@ class Recorder:
             graph_def = graph.as_graph_def(add_shapes=True)
             data = v1.train.export_meta_graph(graph_def=graph_def, graph=graph).SerializeToString()
         gradients = self.gradients.calls.get(id(graph), [])
-        return data, {"seed": graph.seed, "lines": lines, "gradients": gradients, "names": called(graph)}
+        names = {**self.called.get(id(graph), {}), **called(graph)}
+        return data, {"seed": graph.seed, "lines": lines, "gradients": gradients, "names": names}
 
 
 class Stopped(BaseException):

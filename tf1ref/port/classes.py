@@ -143,8 +143,10 @@ def _written(module, program, given, of):
     holes, taken, prefix = Holes(), {"arrays", "scope", *methods}, _prefix(module)
     init, values = [], dict(given)
     words_ = {name: word for (name, index), word in program.words.items() if not index} if root else {}
+    called = {weight.name: names.of_variable(weight.name, words_) for weight in module.weights}
+    distinct = names.distinct(list(called.values()))
     for weight in module.weights:
-        attribute = names.free_attribute(names.of_variable(weight.name, words_), taken)
+        attribute = names.free_attribute(distinct[called[weight.name]], taken)
         init.append(Statement(f"self.{attribute} = {_weight(weight, program, prefix, root)}"))
         values[weight.name, 0] = f"self.{attribute}"
     made = _Made(program, values, holes, of, prefix, root, taken, init, {})

@@ -75,6 +75,25 @@ def of_variable(name, words):
     return words.get(name, name) if UNNAMED.fullmatch(name) else name
 
 
+def distinct(paths):
+    """Returns {path of a variable: its last part, after the part that tells it from others with the same last part}.
+
+    >>> distinct(["cell_0/lstm/kernel", "cell_1/lstm/kernel", "cell_0/lstm/bias"])
+    {'cell_0/lstm/kernel': 'cell_0_kernel', 'cell_1/lstm/kernel': 'cell_1_kernel', 'cell_0/lstm/bias': 'bias'}
+    """
+    groups = {}
+    for path in paths:
+        groups.setdefault(attribute(path), []).append(path.split("/"))
+    found = {path: path.rpartition("/")[2] for path in paths}
+    for group in groups.values():
+        for depth in range(2, 1 + min(len(parts) for parts in group)):
+            column = [parts[-depth] for parts in group]
+            if len(group) > 1 and len(set(column)) == len(column):
+                found.update(("/".join(parts), f"{parts[-depth]}_{parts[-1]}") for parts in group)
+                break
+    return found
+
+
 def free_attribute(text, taken):
     """Returns attribute(text), with a number when it is in `taken`, and adds it there."""
     word = attribute(text)

@@ -77,10 +77,11 @@ def _proven(path, script, made):
         return _either(path, script, made)
     except CheckFailed:
         plain = made_of(made.recording, whole=False)
-        if plain.keys == made.keys:
+        if plain.keys == made.keys and not made.program.shared:
             raise
         report = _either(path, script, plain)
-        report.notes.append("what the program computes besides its steps is not ported: it differs each time")
+        if plain.keys != made.keys:
+            report.notes.append("what the program computes besides its steps is not ported: it differs each time")
         return report
 
 
@@ -175,7 +176,7 @@ class Made:
 def made_of(recording, whole=True):
     """Returns the Made of a recording. Raises InputError for what cannot be ported.
 
-    whole: with what it computes besides its steps.
+    whole: with what it computes besides its steps, and with what its steps share as a method.
     """
     found = training.training(recording, whole)
     _check_values(found, recording)
@@ -203,7 +204,7 @@ def made_of(recording, whole=True):
     seed = recording.seeds[recording.steps[0].graph]
     patterns.dropouts(program, initializers.DEFAULT if seed is None else seed)
     program.words = {graphs.tensor(n): names.identifier(word) for n, word in called.items() if ":" in n}
-    _methods(program, found, keys)
+    _methods(program, found, keys, whole)
     names_ = [node.name for node in program.nodes.values() if node.weight]
     start = initializers.start(recording, names_, porting.plain(recording.program))
     return Made(recording, found, program, keys, words, start, initializers.copies(recording, names_))
@@ -221,8 +222,11 @@ def _method(step):
     return f"forward_{step.name.removeprefix('step_')}"
 
 
-def _methods(program, found, keys):
-    """Gives a Program its methods: one for each step, and one for each evaluation."""
+def _methods(program, found, keys, whole):
+    """Gives a Program its methods: one for each step, one for each evaluation, and what they share.
+
+    whole: False leaves the order of the graph's ops as it is, so that sums of gradients have the same order.
+    """
     computing = [step for step in found.steps if step.forward]
     named = {"__call__" if len(computing) == 1 else _method(step): step for step in computing}
     evaluations.name_all(found.evaluations, keys, {*names.MODULE, *named})
@@ -230,7 +234,7 @@ def _methods(program, found, keys):
     named |= {evaluation.name: evaluation for evaluation in found.evaluations}
     if len(named) > 1 or program.public:
         program.methods = {name: [keys[tensor] for tensor in step.forward] for name, step in named.items()}
-    if program.public:
+    if program.methods and whole:
         program.shared = sharing.shared(program)
 
 
