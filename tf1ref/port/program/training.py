@@ -231,7 +231,7 @@ class Parts:
         What is sent to it may be a copy of before.
         """
         tasks = self.where.tasks
-        for name in reached if len(set(tasks.values())) > 1 else ():
+        for name in [n for n in self.ops if n in reached] if len(set(tasks.values())) > 1 else ():
             op, apart = self.ops[name], {}
             for t in op.inputs if name not in writes else ():
                 variable = t.op.inputs[0].op.name if reach.is_read(t.op) else t.op.name
