@@ -8,6 +8,7 @@ from tf1ref.port.program import programs
 MODEL = """
 logits = tf.layers.dense(x, 3)
 loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+noisy = tf.reduce_mean(tf.nn.dropout(logits, 0.5))
 train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
@@ -15,7 +16,7 @@ with tf.Session() as sess:
     for i in range(30):
         sess.run(train)
         if i % 3 == 0:
-            sess.run(loss)
+            sess.run(noisy)
         if i % 4 == 0:
             sess.run(loss, {x: rows[:8], y: labels[:8]})
 """

@@ -174,7 +174,7 @@ class Apart:
         return run(feeds=self._drawn(sess, outer, feeds))
 
     def _drawn(self, sess, draws, feeds):
-        """Returns `feeds` and numbers for `draws`.
+        """Returns `feeds`, numbers for `draws`, and the examples that their shapes have taken.
 
         The shape of one may depend on what another one draws: that one must be fed by then, and not drawn.
         """
@@ -182,8 +182,12 @@ class Apart:
         needs = {op: {o for o in before([op.inputs[0].op]) if o in draws} for op in draws}
         while draws:
             free = [op for op in draws if not needs[op].intersection(draws)]
-            shapes = sess.run([op.inputs[0] for op in free], {ref.deref(): value for ref, value in feeds.items()})
-            for op, shape in zip(free, shapes):
+            sizes = [op.inputs[0] for op in free]
+            # Sizes of what a queue or an iterator gives: the run itself must not take another example.
+            taken = [t for t in given([t.op for t in sizes], sess.graph) if t.ref() not in feeds]
+            found = sess.run([*sizes, *taken], {ref.deref(): value for ref, value in feeds.items()})
+            feeds.update((t.ref(), value) for t, value in zip(taken, found[len(sizes) :]))
+            for op, shape in zip(free, found):
                 numbers = getattr(self.random, DRAWS[op.type])(size=shape)
                 feeds[op.outputs[0].ref()] = numbers.astype(op.outputs[0].dtype.as_numpy_dtype)
             draws = [op for op in draws if op not in free]
