@@ -106,7 +106,18 @@ def constant(x, training):
     return v1.cond(tf.reduce_sum(x) > 0.0, lambda: tf.constant(2.0), inner) * x
 
 
+def reshaped(x, training):
+    """Patterns are sought in branches and loops, too, and what these read may be outside."""
+    labels, outer = tf.nn.softmax(x), x * 2.0
+    loss = lambda logits: tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # noqa: E731
+    rows = lambda: loss(tf.reshape(outer, [2, 3]))  # noqa: E731
+    deep = lambda: loss(outer[tf.newaxis] * 3.0)[0]  # noqa: E731
+    total = v1.while_loop(lambda i, t: i < 2, lambda i, t: (i + 1, t + tf.reshape(outer, [6])[:2]), [0, rows()])[1]
+    return v1.cond(training, rows, deep) + total
+
+
 CASES = {
+    reshaped: ("(labels=softmax, logits=reshape_2)", "(labels=softmax, logits=mul_2)[0]", "tf.reshape(mul, [6])[:2]"),
     counted_twice: ("lambda i, *_: i < 4, body, [0, 0, 1, x]", "return i + 1, i_2 + 2, "),
     recurrent: ("lambda i, *_: i < 2, body, [0, ", "return i + 1, ", "tf.TensorArray(tf.float32, 2"),
     sized: ("tf.reshape(x, [2, 3])", "tf.ones([tf.shape(gather)[0], 2])"),
@@ -161,6 +172,16 @@ def test_version_2(build, frozen, tmp_path, quick, formatted):
     assert report.compared > 0 and ("tf.while_loop(" in text or "tf.cond(" in text)
     assert "growing" in build.__name__ or "shape_invariants" not in text
     formatted(tmp_path / "out")
+
+
+def test_pictures_with_channels_first_in_a_loop_and_a_branch(version_1, frozen, tmp_path, quick):
+    def build():
+        x = v1.placeholder(tf.float32, [2, 3, 4, 5], name="x")
+        pooled = lambda x: tf.nn.avg_pool2d(x, 2, 1, "SAME", "NCHW")  # noqa: E731
+        y = v1.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.nn.relu(pooled(v)) + x), [0, x])[1]
+        return [tf.identity(v1.cond(x[0, 0, 0, 0] > 0, lambda: pooled(y), lambda: y), name="y").op.name]
+
+    assert port(frozen(build), tmp_path / "out").compared == 120
 
 
 def test_turns_that_draw_come_one_after_the_other(version_1, frozen, tmp_path, quick):

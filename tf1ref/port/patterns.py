@@ -1,5 +1,7 @@
 """Several ops that one function of TensorFlow makes become one node: batch norms, dropouts, cross entropies."""
 
+from collections import ChainMap
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,14 +12,20 @@ from tf1ref.port.nodes import Node
 ADDS = ("Add", "AddV2")
 
 
-def found(program):
-    """Makes one node of each pattern, in `program` and in the functions inside."""
+def found(program, outside=()):
+    """Makes one node of each pattern, in `program` and in the functions inside.
+
+    outside: Nodes around a function, which it may read. They are no part of a pattern in it.
+    """
+    around = {node.name: node for node in outside}
     for node in program.nodes.values():
         for part in node.parts:
-            found(part)
-    batch_norms(program)
-    cross_entropies(program)
-    sparse_cross_entropies(program)
+            found(part, [*around.values(), *program.nodes.values(), *part.parameters])
+    read = {name for node in program.nodes.values() for name, _ in node.inputs}.difference(program.nodes)
+    others = {name: Node(name, "Outside", dtypes=around[name].dtypes, shapes=around[name].shapes) for name in read}
+    for make in (batch_norms, cross_entropies, sparse_cross_entropies):
+        make(program, ChainMap(program.nodes, others))
+        program.prune()
 
 
 def stops(program):
@@ -31,25 +39,25 @@ def stops(program):
     program.prune()
 
 
-def batch_norms(program):
+def batch_norms(program, nodes):
     """Makes one node of x * m + (offset - mean * m), m = rsqrt(variance + epsilon) * scale, as in tf.nn.
 
+    nodes: those of `program`, and what stands for those outside, here as below.
     The sum or product of two terms has the same bits in either order.
     """
     readers = program.readers()
     ends = set(program.outputs.values())
     for node in list(program.nodes.values()):
-        inputs = node.op in ADDS and _Match(program.nodes, readers, ends).match(node)
+        inputs = node.op in ADDS and _Match(nodes, readers, ends).match(node)
         if inputs:
             program.nodes[node.name] = Node(node.name, BATCH_NORM, inputs, dtypes=node.dtypes, shapes=node.shapes)
-    program.prune()
 
 
-def cross_entropies(program):
+def cross_entropies(program, nodes):
     """Makes one node of a SoftmaxCrossEntropyWithLogits and the reshapes by which tf.nn takes more dimensions."""
-    readers, nodes = program.readers(), program.nodes
+    readers = program.readers()
     ends = set(program.outputs.values())
-    for node in list(nodes.values()):
+    for node in list(program.nodes.values()):
         core = node.op == "Reshape" and nodes[node.inputs[0][0]]
         if not core or core.op != "SoftmaxCrossEntropyWithLogits" or node.inputs[0][1]:
             continue
@@ -58,14 +66,13 @@ def cross_entropies(program):
             continue
         logits, labels = (row.inputs[0] for row in rows)
         nodes[node.name] = Node(node.name, CROSS_ENTROPY, [labels, logits], dtypes=node.dtypes, shapes=node.shapes)
-    program.prune()
 
 
-def sparse_cross_entropies(program):
+def sparse_cross_entropies(program, nodes):
     """Renames each SparseSoftmaxCrossEntropyWithLogits of a matrix for which tf.nn makes this op and no other."""
-    readers, nodes = program.readers(), program.nodes
+    readers = program.readers()
     ends = set(program.outputs.values())
-    for node in list(nodes.values()):
+    for node in list(program.nodes.values()):
         if node.op != "SparseSoftmaxCrossEntropyWithLogits" or (node.name, 1) in ends | readers.keys():
             continue
         logits, labels = node.inputs
@@ -74,11 +81,10 @@ def sparse_cross_entropies(program):
         if ranks == [2, 1] and node.dtypes[0] in (tf.float32, tf.float64):
             made = Node(node.name, SPARSE, [labels, logits], dtypes=node.dtypes[:1], shapes=node.shapes[:1])
             nodes[node.name] = made
-    for node in list(nodes.values()):
+    for node in list(program.nodes.values()):
         inputs = node.op == "Reshape" and node.inputs[0] not in ends and _of_rows(nodes, readers, node)
         if inputs:
             nodes[node.name] = Node(node.name, SPARSE, inputs, dtypes=node.dtypes, shapes=node.shapes)
-    program.prune()
 
 
 def _of_rows(nodes, readers, node):

@@ -75,9 +75,11 @@ def _turned(node, inner, there):
     to_last, to_first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
     kind, made = attr(node, "T").type or tf.float32.as_datatype_enum, []
 
-    def add(suffix, value):
+    def add(suffix, value, beside):
         number = made.append(v1.NodeDef()) or made[-1]
         constant(number, graphs.free(f"{inner}/{suffix}", there), value, NUMBER)
+        # In the frame of a loop a constant must wait for something there.
+        number.input.append(f"^{tensor(beside)[0]}")
         return number.name
 
     turned = v1.NodeDef()
@@ -91,17 +93,18 @@ def _turned(node, inner, there):
     if len(pads) == 2 * rank:
         turned.attr["explicit_paddings"].list.i[:] = [pads[2 * i + side] for i in to_last for side in (0, 1)]
     for i in OPS[node.op]:
-        turned.input[i] = _transpose(made, f"{inner}/in_{i}", node.input[i], add(f"in_{i}/order", to_last), kind)
+        order = add(f"in_{i}/order", to_last, node.input[i])
+        turned.input[i] = _transpose(made, f"{inner}/in_{i}", node.input[i], order, kind)
     if node.op in SIZES:
         i = SIZES[node.op]
-        gathered = v1.NodeDef(name=f"{inner}/size", op="GatherV2")
-        gathered.input.extend([node.input[i], add("size/order", to_last), add("size/axis", 0)])
+        order, axis = (add(f"size/{word}", v, node.input[i]) for word, v in (("order", to_last), ("axis", 0)))
+        gathered = v1.NodeDef(name=f"{inner}/size", op="GatherV2", input=[node.input[i], order, axis])
         for name in ("Tparams", "Tindices", "Taxis"):
             gathered.attr[name].type = NUMBER
         made.append(gathered)
         turned.input[i] = gathered.name
     made.append(turned)
-    _transpose(made, node.name, inner, add("out/order", to_first), kind)
+    _transpose(made, node.name, inner, add("out/order", to_first, inner), kind)
     return made
 
 
