@@ -259,3 +259,14 @@ def test_answers_and_variables_of_types_that_numpy_lacks(frozen, tmp_path, quick
     assert port(frozen(build), tmp_path / "out").compared == 6
     found = loaded(tmp_path / "out", "model").Model()(np.ones([2, 3], np.float32))
     assert found.dtype == tf.bfloat16 and tf.cast(found, tf.float32).numpy().tolist() == [[0.5, 3.0, -1.25]] * 2
+
+
+def test_a_variable_of_a_long_name(frozen, tmp_path, quick):
+    """Its call takes two lines, and needs its function none the less."""
+
+    def build():
+        with v1.variable_scope("a_scope_of_a_long_name/" * 4):
+            w = v1.get_variable("w", [3], initializer=v1.random_normal_initializer(seed=1))
+        return [tf.multiply(v1.placeholder(tf.float32, [2, 3], name="x"), w, name="y").op.name]
+
+    assert port(frozen(build), tmp_path / "out").compared == 6

@@ -116,7 +116,28 @@ def reshaped(x, training):
     return v1.cond(training, rows, deep) + total
 
 
+def decided(x, training):
+    """A predicate within a branch that is a constant, since sizes are."""
+
+    def inner():
+        return v1.cond(tf.equal(tf.shape(x)[0], 2), lambda: tf.constant([[3.0], [4.0]]), lambda: x[:, :1])
+
+    return v1.cond(training, lambda: x[:, 1:2], inner) * x
+
+
+def forgotten(x, training):
+    """A loop whose variable is known better than its start: set_shape is in no graph."""
+    start = tf.boolean_mask(x, x[:, 0] > -9.0)
+    known = tf.identity(start)
+    known.set_shape([2, 3])
+    turn = lambda i, v: (i + 1, tf.reshape(tf.tanh(v), [2, 3]))  # noqa: E731
+    a = v1.while_loop(lambda i, v: i < 2, turn, [0, known])[1]
+    return v1.while_loop(lambda i, v: i < 2, lambda i, v: (i + 1, v + start), [0, known])[1] + a
+
+
 CASES = {
+    decided: ("tf.constant(True),", "lambda: tf.constant([[3.0], [4.0]]),"),
+    forgotten: ("tf.while_loop(",),
     reshaped: ("(labels=softmax, logits=reshape_2)", "(labels=softmax, logits=mul_2)[0]", "tf.reshape(mul, [6])[:2]"),
     counted_twice: ("lambda i, *_: i < 4, body, [0, 0, 1, x]", "return i + 1, i_2 + 2, "),
     recurrent: ("lambda i, *_: i < 2, body, [0, ", "return i + 1, ", "tf.TensorArray(tf.float32, 2"),
@@ -153,7 +174,9 @@ def test_version_1(build, version_1, frozen, tmp_path, quick, formatted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("build", [counted, branched, nested, two_conditions, growing, written, counted_twice])
+@pytest.mark.parametrize(
+    "build", [forgotten, counted, branched, nested, two_conditions, growing, written, counted_twice]
+)
 def test_version_2(build, frozen, tmp_path, quick, formatted):
     """The same as While, If and calls of functions: read from a file, and no frames in it."""
 

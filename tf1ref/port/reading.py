@@ -129,8 +129,7 @@ def fold(nodes):
     for node in nodes.values():
         size = _size(nodes, node)
         if size is not None:
-            node.value, node.op, node.inputs = np.asarray(size, node.dtypes[0].as_numpy_dtype), "Const", []
-            known[node.name] = node.value
+            known[node.name] = _folded(node, size)
         values = [None if index else known.get(name) for name, index in node.inputs]
         if node.op not in WHOLE or not values or any(v is None for v in values):
             continue
@@ -139,9 +138,14 @@ def fold(nodes):
         if node.op not in SCALARS and any(v.dtype.kind != "i" for v in values):
             continue
         with contextlib.suppress(ValueError, IndexError, TypeError):
-            value = WHOLE[node.op](node, values)
-            node.value, node.op, node.inputs = np.asarray(value, node.dtypes[0].as_numpy_dtype), "Const", []
-            known[node.name] = node.value
+            known[node.name] = _folded(node, WHOLE[node.op](node, values))
+
+
+def _folded(node, value):
+    """Makes a Node a constant; returns its array. It stays in the branch that its inputs were in."""
+    node.value, node.op = np.asarray(value, node.dtypes[0].as_numpy_dtype), "Const"
+    node.control, node.inputs = [*node.control, *(name for name, _ in node.inputs)], []
+    return node.value
 
 
 def _size(nodes, node):

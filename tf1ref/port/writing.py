@@ -1,5 +1,6 @@
 """Writes model.py: the text of a Program as TensorFlow 2 code, and the arrays that lie beside it."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +28,8 @@ WEIGHTS = Path(__file__).with_name("weights.npz")
 SEEDED = """
 {name} = 0  # seed of random ops; 0 draws other numbers in each process
 """
+# The arguments may be in the next line.
+CALLED = re.compile(r"(?<![\w.])variable\(")
 VARIABLE = '''
 
 def variable(arrays, name):
@@ -73,7 +76,7 @@ def model(program, title, inside=False, start=None):
     head = HEAD.format(title=title, more=MORE if kept else "", imports=IMPORTS if kept else "") + FILE * bool(kept)
     if any(raw.unseeded(node) for node in program.every().values()):
         head += SEEDED.format(name=raw.UNSEEDED)
-    if any("variable(arrays" in line for line in lines):
+    if any(CALLED.search(line) for line in lines):
         head += VARIABLE
     return head + "\n".join(lines) + "\n", kept
 

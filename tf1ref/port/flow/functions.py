@@ -49,9 +49,11 @@ def _loop(body, node):
 def _more(body, node):
     """Returns the arguments of tf.while_loop that are not its defaults."""
     found, kinds = [], [body.kind(source)[1] for source in node.inputs[: node.own]]
-    if any(_shape(shape) != _shape(kind) for shape, kind in zip(node.shapes, kinds)):
-        shapes = [f"tf.TensorShape({_shape(shape)})" for shape in node.shapes]
-        found.append(f"shape_invariants=[{', '.join(shapes)}]")
+    # A graph forgets what set_shape said. tf.while_loop would then know more of a start than of what follows it.
+    shapes = [shape.most_specific_compatible_shape(kind) for shape, kind in zip(node.shapes, kinds)]
+    if any(_shape(shape) != _shape(kind) for shape, kind in zip(shapes, kinds)):
+        texts = [f"tf.TensorShape({_shape(shape)})" for shape in shapes]
+        found.append(f"shape_invariants=[{', '.join(texts)}]")
     # Turns that run at once would race for random numbers.
     inner = [one for part in node.parts for one in parts.everything(part.nodes).values()]
     draws = any({"seed", "seed2"} <= one.attrs.keys() for one in inner)
