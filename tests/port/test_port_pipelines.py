@@ -59,8 +59,10 @@ for number in range(2):
 
 def parsed(record):
     features = {"row": tf.FixedLenFeature([], tf.string), "label": tf.FixedLenFeature([], tf.int64)}
+    features["weight"] = tf.FixedLenFeature([2], tf.float32, default_value=[0.5, 0.25])  # which the files lack
     found = tf.parse_single_example(record, features)
-    return tf.reshape(tf.decode_raw(found["row"], tf.float32), [8]), found["label"]
+    row = tf.reshape(tf.decode_raw(found["row"], tf.float32), [8])
+    return row * found["weight"][0] + found["weight"][1], found["label"]
 
 
 iterator = tf.data.TFRecordDataset(["rows_0", "rows_1"]).map(parsed).batch(7).repeat(3).make_initializable_iterator()
@@ -77,7 +79,8 @@ CASES = {
     ),
     "files": (
         DATA + FILES + MODEL.replace("START", START),
-        ["def batches():", 'tf.data.TFRecordDataset([b"rows_0", b"rows_1"])', "def parsed(x):", ".map(parsed)"],
+        ["def batches():", 'tf.data.TFRecordDataset([b"rows_0", b"rows_1"])', "def parsed(x):", "tf.io.decode_raw("]
+        + ["tf.io.parse_single_example(", "tf.io.FixedLenFeature([2], tf.float32, default_value=[0.5, 0.25])"],
     ),
 }  # fmt: skip
 

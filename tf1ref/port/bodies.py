@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from tf1ref.port import calls, literals, names, raw
-from tf1ref.port.expressions import CROSS_ENTROPY, DROPOUT, SPARSE, Expression, Writer
+from tf1ref.port.expressions import CROSS_ENTROPY, DROPOUT, PARSES, SPARSE, Expression, Writer
 from tf1ref.port.flow import functions
 
 DEEPEST = 2  # the most calls inside calls
@@ -106,13 +106,15 @@ class Body:
     def result(self, node, expression):
         """Names the result of `expression`, or keeps the expression for its only reader."""
         sources = [(node.name, i) for i in range(len(node.dtypes))]
-        parts = [""] if node.op.startswith("tf.") else raw.parts(node)
+        flat = not node.op.startswith("tf.") and raw.unpacks(node)
+        parts = [f"[{key}]" for key in node.attrs["features"]] if node.op in PARSES else [""]
+        parts = parts if node.op.startswith("tf.") else raw.parts(node)
         read = [i for i, source in enumerate(sources) if self.used.get(source)]
         if len(read) == 1:
             part = parts[read[0]]
             whole = Expression(expression.inside(9) + part, 9, expression.depth) if part else expression
             self.keep(sources[read[0]], whole, once=not _stateful(node))
-        elif read and raw.unpacks(node) and len(sources) <= (MOST_ROWS if node.op == "Unpack" else MOST_TARGETS):
+        elif read and flat and len(sources) <= (MOST_ROWS if node.op == "Unpack" else MOST_TARGETS):
             targets = [self.local(source) if self.used.get(source) else "_" for source in sources]
             self.statements.append(Statement(f"{', '.join(targets)} = {expression.text}"))
         else:

@@ -125,6 +125,11 @@ ReverseV2 tf.reverse(tensor, $axis)
 InvertPermutation tf.math.invert_permutation(x)
 Equal tf.equal(x, y)
 NotEqual tf.not_equal(x, y)
+DecodeRaw tf.io.decode_raw(bytes, @out_type, little_endian=@little_endian:True)
+DecodeJpeg tf.io.decode_jpeg(contents, channels=@channels:0)
+DecodePng tf.io.decode_png(contents, channels=@channels:0, dtype=@dtype:tf.uint8)
+ReadFile tf.io.read_file(filename)
+StringToNumber tf.strings.to_number(string_tensor, out_type=@out_type:tf.float32)
 BatchMatMulV2 tf.matmul(x, y, adjoint_a=@adj_x:False, adjoint_b=@adj_y:False)
 """
 

@@ -12,6 +12,7 @@ from tf1ref.port.flow import arrays
 # These are not ops: patterns.py makes each of them from several ops.
 BATCH_NORM = "tf.nn.batch_normalization"
 DROPOUT = "tf.nn.dropout"
+PARSES = ("tf.io.parse_single_example", "tf.io.parse_example")  # of a text, and of a vector of texts
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 SPARSE = "tf.nn.sparse_softmax_cross_entropy_with_logits"
 # program/clipping.py makes these of several ops.
@@ -77,6 +78,10 @@ class Writer:
             x, rate = self.tensor(node.inputs[0]), self.written(node.inputs[1], "rate")
             seed = self.hole("seed", str(node.attrs["seed2"].i))
             return Expression(f"{DROPOUT}({x.text}, {rate.text}, seed={seed})", depth=max(x.depth, rate.depth) + 1)
+        if node.op in PARSES:
+            examples, features = self.tensor(node.inputs[0]), node.attrs["features"]
+            text = ", ".join(f"{key}: {feature}" for key, feature in features.items())
+            return Expression(f"{node.op}({examples.text}, {{{text}}})", depth=examples.depth + 1)
         if node.op in (CLIP_NORM, CLIP_VALUE):
             found = [self.tensor(node.inputs[0]), *(self.written(s, "limit") for s in node.inputs[1:])]
             return Expression(f"{node.op}({', '.join(e.text for e in found)})", depth=max(e.depth for e in found) + 1)

@@ -1,12 +1,12 @@
-"""Several ops that one function of TensorFlow makes become one node: batch norms, dropouts, cross entropies."""
+"""Several ops that one function of TensorFlow makes become one node: such as batch norms, dropouts, cross entropies."""
 
 from collections import ChainMap
 
 import numpy as np
 import tensorflow as tf
 
-from tf1ref.port import literals
-from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, DROPOUT, SPARSE
+from tf1ref.port import calls, literals
+from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, DROPOUT, PARSES, SPARSE
 from tf1ref.port.nodes import Node
 
 ADDS = ("Add", "AddV2")
@@ -23,7 +23,7 @@ def found(program, outside=()):
             found(part, [*around.values(), *program.nodes.values(), *part.parameters])
     read = {name for node in program.nodes.values() for name, _ in node.inputs}.difference(program.nodes)
     others = {name: Node(name, "Outside", dtypes=around[name].dtypes, shapes=around[name].shapes) for name in read}
-    for make in (batch_norms, cross_entropies, sparse_cross_entropies):
+    for make in (batch_norms, cross_entropies, sparse_cross_entropies, parsed_examples):
         make(program, ChainMap(program.nodes, others))
         program.prune()
 
@@ -85,6 +85,35 @@ def sparse_cross_entropies(program, nodes):
         inputs = node.op == "Reshape" and node.inputs[0] not in ends and _of_rows(nodes, readers, node)
         if inputs:
             nodes[node.name] = Node(node.name, SPARSE, inputs, dtypes=node.dtypes, shapes=node.shapes)
+
+
+def parsed_examples(program, nodes):
+    """Makes one node of each op that parses tf.Examples whose features all have a fixed length."""
+    for node in list(program.nodes.values()):
+        features = _features(node, nodes) if node.op == "ParseExampleV2" else None
+        if features:
+            (source, *_), rank = node.inputs, nodes[node.inputs[0][0]].shapes[node.inputs[0][1]].rank
+            made = Node(node.name, PARSES[rank], [source], [], {"features": features}, node.dtypes, node.shapes)
+            program.nodes[node.name] = made
+
+
+def _features(node, nodes):
+    """Returns {key: feature}, both as text, of what a ParseExampleV2 reads, or None."""
+    inputs, _ = calls.grouped(node)
+    named = {name: nodes[inputs[name][0][0]].value for name in ("names", "sparse_keys", "ragged_keys", "dense_keys")}
+    (name, index), keys = inputs["serialized"][0], named.pop("dense_keys")
+    defaults = [nodes[name].value for name, _ in inputs["dense_defaults"]]
+    empty = all(value is not None and not value.size for value in named.values())
+    if not empty or keys is None or nodes[name].shapes[index].rank not in (0, 1):
+        return None
+    found = {}
+    for key, value, kind, shape in zip(keys, defaults, node.dtypes, node.attrs["dense_shapes"].list.shape):
+        if value is None or not literals.short(value):
+            return None
+        default = f", default_value={literals.plain(value)}" if value.size else ""
+        shape = literals.shape(tf.TensorShape(shape))
+        found[literals.string(key)] = f"tf.io.FixedLenFeature({shape}, {literals.dtype(kind)}{default})"
+    return found
 
 
 def _of_rows(nodes, readers, node):
