@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from tf1ref.port import calls, literals, names, raw
-from tf1ref.port.expressions import CROSS_ENTROPY, DROPOUT, PARSES, SPARSE, Expression, Writer
+from tf1ref.port.expressions import DROPOUT, LOSSES, PARSES, Expression, Writer
 from tf1ref.port.flow import functions
 
 DEEPEST = 2  # the most calls inside calls
@@ -178,7 +178,7 @@ class Body:
         node = self.every[source[0]]
         word = calls.output(node.op, source[1]) or names.local(source[0])
         word = "tensor_array" if node.op.startswith("tf.TensorArray") else word
-        word = {CROSS_ENTROPY: "cross_entropy", SPARSE: "cross_entropy", DROPOUT: "dropout"}.get(node.op, word)
+        word = {**dict.fromkeys(LOSSES, "cross_entropy"), DROPOUT: "dropout"}.get(node.op, word)
         given = self.words.get(source, word)
         name = names.free(word if given in self.taken | names.RESERVED else given, self.taken)
         self.given[source] = name

@@ -15,6 +15,8 @@ DROPOUT = "tf.nn.dropout"
 PARSES = ("tf.io.parse_single_example", "tf.io.parse_example")  # of a text, and of a vector of texts
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 SPARSE = "tf.nn.sparse_softmax_cross_entropy_with_logits"
+SIGMOID = "tf.nn.sigmoid_cross_entropy_with_logits"
+LOSSES = (CROSS_ENTROPY, SPARSE, SIGMOID)
 # program/clipping.py makes these of several ops.
 CLIP_NORM, CLIP_VALUE = "tf.clip_by_norm", "tf.clip_by_value"
 WINDOWS = ("strides", "ksize")
@@ -70,7 +72,7 @@ class Writer:
         """Returns the Expression of a Node. Raises InputError for an op without a call."""
         if node.op == BATCH_NORM:
             return self._batch_norm(node)
-        if node.op in (CROSS_ENTROPY, SPARSE):
+        if node.op in LOSSES:
             labels, logits = (self.tensor(source) for source in node.inputs)
             depth = max(labels.depth, logits.depth) + 1
             return Expression(f"{node.op}(labels={labels.text}, logits={logits.text})", depth=depth)

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf1ref.port import calls, literals
-from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, DROPOUT, PARSES, SPARSE
+from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, DROPOUT, PARSES, SIGMOID, SPARSE
 from tf1ref.port.nodes import Node
 
-ADDS = ("Add", "AddV2")
+ADDS, SELECTS = ("Add", "AddV2"), ("Select", "SelectV2")
 
 
 def found(program, outside=()):
@@ -23,7 +23,7 @@ def found(program, outside=()):
             found(part, [*around.values(), *program.nodes.values(), *part.parameters])
     read = {name for node in program.nodes.values() for name, _ in node.inputs}.difference(program.nodes)
     others = {name: Node(name, "Outside", dtypes=around[name].dtypes, shapes=around[name].shapes) for name in read}
-    for make in (batch_norms, cross_entropies, sparse_cross_entropies, parsed_examples):
+    for make in (batch_norms, cross_entropies, sparse_cross_entropies, sigmoid_cross_entropies, parsed_examples):
         make(program, ChainMap(program.nodes, others))
         program.prune()
 
@@ -85,6 +85,35 @@ def sparse_cross_entropies(program, nodes):
         inputs = node.op == "Reshape" and node.inputs[0] not in ends and _of_rows(nodes, readers, node)
         if inputs:
             nodes[node.name] = Node(node.name, SPARSE, inputs, dtypes=node.dtypes, shapes=node.shapes)
+
+
+def sigmoid_cross_entropies(program, nodes):
+    """Makes one node of max(x, 0) - x * labels + log1p(exp(-abs(x))), with the choices of tf.nn."""
+    for node in list(program.nodes.values()):
+        inputs = _logistic(node, nodes) if node.op in ADDS else None
+        if inputs:
+            program.nodes[node.name] = Node(node.name, SIGMOID, inputs, dtypes=node.dtypes, shapes=node.shapes)
+
+
+def _logistic(node, nodes):
+    """Returns [labels, logits] of a sum that is a sigmoid cross entropy, or None."""
+
+    def of(ops, source):
+        return [*nodes[source[0]].inputs, None] if nodes[source[0]].op in ops else [None] * 4
+
+    positive, product, *_ = of(("Sub",), node.inputs[0])
+    exponential = of(("Log1p",), node.inputs[1])[0]
+    below = exponential and of(("Exp",), exponential)[0]
+    if not (positive and below):
+        return None
+    (chosen, x, zeros, _), (again, minus, other, _) = of(SELECTS, positive), of(SELECTS, below)
+    if None in (x, minus) or chosen != again or other != x or of(("Neg",), minus)[0] != x:
+        return None
+    factors, compared = of(("Mul",), product), of(("GreaterEqual",), chosen)
+    zero = nodes[zeros[0]]
+    is_zero = zero.inputs == [x] if zero.op == "ZerosLike" else zero.value is not None and not zero.value.any()
+    fits = is_zero and factors[0] == x and compared[:2] == [x, zeros]
+    return [factors[1], x] if fits else None
 
 
 def parsed_examples(program, nodes):
@@ -154,7 +183,7 @@ def _dropouts(program, every, seed):
     for node in list(program.nodes.values()):
         for part in node.parts:
             _dropouts(part, every, seed)
-        found = node.op in ("Select", "SelectV2") and _dropout(node, every, seed)
+        found = node.op in SELECTS and _dropout(node, every, seed)
         if found:
             inputs, attrs = found
             made = Node(node.name, DROPOUT, inputs, attrs=attrs, dtypes=node.dtypes, shapes=node.shapes)
