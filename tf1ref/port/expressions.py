@@ -12,7 +12,8 @@ from tf1ref.port.flow import arrays
 # These are not ops: patterns.py makes each of them from several ops.
 BATCH_NORM = "tf.nn.batch_normalization"
 DROPOUT = "tf.nn.dropout"
-PARSES = ("tf.io.parse_single_example", "tf.io.parse_example")  # of a text, and of a vector of texts
+# The first takes a text, the second a vector of texts.
+PARSES = ("tf.io.parse_single_example", "tf.io.parse_example")
 CROSS_ENTROPY = "tf.nn.softmax_cross_entropy_with_logits"
 SPARSE = "tf.nn.sparse_softmax_cross_entropy_with_logits"
 SIGMOID = "tf.nn.sigmoid_cross_entropy_with_logits"

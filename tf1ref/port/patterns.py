@@ -131,7 +131,8 @@ def _features(node, nodes):
     inputs, _ = calls.grouped(node)
     named = {name: nodes[inputs[name][0][0]].value for name in ("names", "sparse_keys", "ragged_keys", "dense_keys")}
     (name, index), keys = inputs["serialized"][0], named.pop("dense_keys")
-    defaults = [nodes[name].value for name, _ in inputs["dense_defaults"]]
+    defaults = [nodes[name] for name, _ in inputs["dense_defaults"]]
+    defaults = [nodes[d.inputs[0][0]].value if d.op == "Reshape" else d.value for d in defaults]
     empty = all(value is not None and not value.size for value in named.values())
     if not empty or keys is None or nodes[name].shapes[index].rank not in (0, 1):
         return None
