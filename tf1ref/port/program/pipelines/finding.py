@@ -35,10 +35,11 @@ def found(made):
     gets = [n for n in sorted(wanted) if n in made.training.nodes and made.training.nodes[n].op in NEXT]
     if not gets:
         return [], []
-    pipelines, notes, taken = [], [], set(OWN)
+    pipelines, notes, taken, source = [], [], set(OWN), None
     for name in gets:
         try:
-            pipelines.append(_Source(made).pipeline(name, taken))
+            source = source or _Source(made)
+            pipelines.append(source.pipeline(name, taken))
         except (Unknown, InputError) as e:
             why = f"the pipeline before {porting.plain(name)} is not ported: {one_line(e)}"
             notes.append(f"{why}: a step takes its batches as arguments")
@@ -69,8 +70,8 @@ class _Source:
             dataset, feeds, since = self._initialized(iterator)
         else:
             raise Unknown(f"{iterator.name} ({iterator.type})")
-        elements = [t.name for t in get.outputs]
-        words = [self.made.words.get(t) or f"x{i + 1}" for i, t in enumerate(elements)]
+        elements, own = [t.name for t in get.outputs], set(self.made.words.values())
+        words = [self.made.words.get(t) or names.free(f"x{i + 1}", own) for i, t in enumerate(elements)]
         writer = Writer(self, feeds, words, taken)
         writer.write(dataset)
         made = Pipeline(names.free("batches", taken), [], writer.arguments, elements, self._positions(name, since))
@@ -101,7 +102,7 @@ class _Source:
 
     def _reached(self, run):
         """Returns the names of the ops that a Run needs. What a step took is recorded beside what it was fed."""
-        fed = {self.ops[n.partition(":")[0]] for n in run.feeds}
+        fed = {self.ops[name] for name in {n.partition(":")[0] for n in run.feeds} & self.ops.keys()}
         whole = {op.name for op in fed if all(t.name in run.feeds for t in op.outputs)}
         ends = {name for name in whole if not (run.trains and self.ops[name].type in NEXT)}
         asked = {n.partition(":")[0] for n in [*run.targets, *run.fetches]}
