@@ -29,13 +29,13 @@ random = np.random.RandomState(0)
 rows, labels = random.rand(100, 8).astype(np.float32), random.randint(0, 3, 100)
 """
 ONE_SHOT = """
-def scaled(row, label):
-    return row * 2.0 - 1.0, tf.cast(label, tf.int64)
+def scaled(row, label, number):
+    return row * 2.0 - 1.0, tf.cast(label, tf.int64), number
 
 
-dataset = tf.data.Dataset.from_tensor_slices((rows, labels)).map(scaled, num_parallel_calls=2)
-dataset = dataset.filter(lambda row, label: row[0] > -0.5).shuffle(50, seed=3).repeat().batch(16).prefetch(1)
-x, y = dataset.make_one_shot_iterator().get_next()
+dataset = tf.data.Dataset.from_tensor_slices((rows, labels, np.arange(100))).map(scaled, num_parallel_calls=2)
+dataset = dataset.filter(lambda row, label, number: row[0] > -0.5).shuffle(50, seed=3).repeat().batch(16).prefetch(1)
+x, y, _ = dataset.make_one_shot_iterator().get_next()
 """
 FED = """
 given, classes = tf.placeholder(tf.float32, rows.shape), tf.placeholder(tf.int64, labels.shape)
@@ -71,7 +71,7 @@ x, y = iterator.get_next()
 CASES = {
     "one_shot": (
         DATA + ONE_SHOT + MODEL.replace("START", ""),
-        ["def batches(x, y):", "def scaled(x, y):", ".map(scaled, num_parallel_calls=2)", ".shuffle(50, seed=3)"],
+        ["def batches(x, y, x3):", "scaled(x, y, x3):", ".map(scaled, num_parallel_calls=2)", "def step(self, x, y):"],
     ),
     "fed": (
         DATA + FED + MODEL.replace("START", "sess.run(iterator.initializer, {given: rows, classes: labels})"),
@@ -115,7 +115,7 @@ def test_a_pipeline_gives_the_recorded_batches(case, ported, loaded, formatted):
     train = loaded(folder, "test_port").train
     elements = list(train.batches(**given).take(16).as_numpy_iterator())
     # The loss of the first step, by numpy, of what the pipeline gives.
-    row, label = elements[0][::-1] if case == "fed" else elements[0]
+    row, label = elements[0][::-1] if case == "fed" else elements[0][:2]
     values = row @ arrays["initial/dense/kernel"]
     odds = np.exp(values) / np.exp(values).sum(1, keepdims=True)
     trainer = train.Trainer()

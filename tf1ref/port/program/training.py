@@ -278,5 +278,12 @@ class Parts:
         return {name for name in reach.ancestors([op.name], self.ops, ends=self.known) if name in nodes}
 
     def _inputs(self, runs, reached):
-        found = dict.fromkeys(name for run in runs for name in run.feeds)
-        return [name for name in found if name.partition(":")[0] in reached]
+        """Returns the names of the fed tensors that `runs` read. They may not read all that an iterator gives."""
+        found = {name: graphs.tensor(name) for run in runs for name in run.feeds}
+        fetched = {name for run in runs for name in run.fetches}
+
+        def is_read(name, op, index):
+            readers = self.ops[op].outputs[index].consumers() if op in reached else ()
+            return name in fetched or any(reader.name in reached for reader in readers)
+
+        return [name for name, (op, index) in found.items() if is_read(name, op, index)]

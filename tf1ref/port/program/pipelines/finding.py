@@ -8,7 +8,6 @@ from tensorflow.python.framework.function_def_to_graph import function_def_to_gr
 from tf1ref.artifacts.graph import graphs
 from tf1ref.errors import InputError, one_line
 from tf1ref.port import names, porting
-from tf1ref.port.program import reach
 from tf1ref.port.program.pipelines.datasets import Unknown, Writer
 
 OWN = ("Model", "Trainer", "dataset", "main", "recorded")  # names that train.py has of its own
@@ -102,11 +101,16 @@ class _Source:
 
     def _reached(self, run):
         """Returns the names of the ops that a Run needs. What a step took is recorded beside what it was fed."""
-        fed = {self.ops[name] for name in {n.partition(":")[0] for n in run.feeds} & self.ops.keys()}
-        whole = {op.name for op in fed if all(t.name in run.feeds for t in op.outputs)}
-        ends = {name for name in whole if not (run.trains and self.ops[name].type in NEXT)}
-        asked = {n.partition(":")[0] for n in [*run.targets, *run.fetches]}
-        return reach.ancestors(asked & self.ops.keys(), self.ops, ends=ends) - ends
+        ops = self.ops
+        fed = {n for n in run.feeds if not (run.trains and ops[n.partition(":")[0]].type in NEXT)}
+        found, stack = set(), [n.partition(":")[0] for n in [*run.targets, *run.fetches] if n not in fed]
+        while stack:
+            name = stack.pop()
+            if name in ops and name not in found:
+                found.add(name)
+                stack += [t.op.name for t in ops[name].inputs if t.name not in fed]
+                stack += [o.name for o in ops[name].control_inputs]
+        return found
 
     def function(self, name, shapes):
         """Returns the graph of a function. Raises Unknown when it reads tensors from outside."""
