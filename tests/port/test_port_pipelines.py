@@ -68,7 +68,33 @@ def parsed(record):
 iterator = tf.data.TFRecordDataset(["rows_0", "rows_1"]).map(parsed).batch(7).repeat(3).make_initializable_iterator()
 x, y = iterator.get_next()
 """
+LINES = """
+for number in range(2):
+    np.savetxt("lines_%d" % number, np.column_stack([labels, rows])[number::2], delimiter=",")
+
+
+def parsed(line):
+    fields = tf.decode_csv(line, [[0.0]] * 9)
+    return tf.stack(fields[1:]), tf.cast(fields[0], tf.int64)
+
+
+files = tf.data.Dataset.from_tensor_slices(["lines_0", "lines_1"])
+dataset = files.interleave(tf.data.TextLineDataset, cycle_length=2, block_length=3).map(parsed).repeat().batch(8)
+x, y = dataset.make_one_shot_iterator().get_next()
+"""
+RANGE = """
+def made(number):
+    return tf.sin(tf.cast(number, tf.float32) * tf.range(1.0, 9.0)), number % 3
+
+
+x, y = tf.data.Dataset.range(3, 200, 2).map(made).repeat().batch(8).make_one_shot_iterator().get_next()
+"""
 CASES = {
+    "lines": (
+        DATA + LINES + MODEL.replace("START", ""),
+        [".interleave(tf.data.TextLineDataset, cycle_length=2, block_length=3)", "def parsed(x):"],
+    ),
+    "range": (DATA + RANGE + MODEL.replace("START", ""), ["tf.data.Dataset.range(3, 200, 2)", "def made(x):"]),
     "one_shot": (
         DATA + ONE_SHOT + MODEL.replace("START", ""),
         ["def batches(x, y, x3):", "scaled(x, y, x3):", ".map(scaled, num_parallel_calls=2)", "def step(self, x, y):"],

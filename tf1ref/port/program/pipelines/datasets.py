@@ -24,7 +24,6 @@ MADE = {
 FILES = {
     "TextLineDataset": ("tf.data.TextLineDataset", [("compression_type", "compression_type", b"")]),
     "TFRecordDataset": ("tf.data.TFRecordDataset", [("compression_type", "compression_type", b"")]),
-    "TFRecordDatasetV2": ("tf.data.TFRecordDataset", [("compression_type", "compression_type", b"")]),
 }
 OPENS = {
     "FlatMapDataset": ("flat_map", []),
@@ -35,12 +34,10 @@ OPENS = {
 }
 METHODS = {
     "MapDataset": ("map", []),
-    "ParallelMapDataset": ("map", [("num_parallel_calls", "num_parallel_calls", None)]),
     "ParallelMapDatasetV2": ("map", [("num_parallel_calls", "num_parallel_calls", None)]),
     "FilterDataset": ("filter", []),
     "ShuffleDataset": ("shuffle", [("buffer_size", "", None)]),
     "RepeatDataset": ("repeat", [("count", "", -1)]),
-    "BatchDataset": ("batch", [("batch_size", "", None)]),
     "BatchDatasetV2": ("batch", [("batch_size", "", None), ("drop_remainder", "drop_remainder", False)]),
     "PrefetchDataset": ("prefetch", [("buffer_size", "", None)]),
     "TakeDataset": ("take", [("count", "", None)]),
@@ -48,7 +45,7 @@ METHODS = {
     "CacheDataset": ("cache", [("filename", "", b"")]),
 }
 PASSES = ("OptionsDataset", "ModelDataset")
-FUNCTIONS = {"MapDataset": "f", "ParallelMapDataset": "f", "ParallelMapDatasetV2": "f", "FilterDataset": "predicate"}
+FUNCTIONS = {"MapDataset": "f", "ParallelMapDatasetV2": "f", "FilterDataset": "predicate"}
 AUTOTUNED = ("num_parallel_calls", "buffer_size")  # where -1 stands for tf.data.AUTOTUNE
 CALLED = re.compile(r"__inference_Dataset_[a-z_]+?_(\w+?)_\d+")  # how TensorFlow names the function of a dataset
 
@@ -96,15 +93,7 @@ class Writer:
 
     def _opened(self, op):
         """Writes a dataset of what is in files, each opened by the function of `op`."""
-        graph = self.source.function(op.get_attr("f").name, [tf.TensorShape([])])
-        inner = graph.outputs[0].op
-        while inner.type in ("Identity", *PASSES):
-            inner = inner.inputs[0].op
-        name = inner.inputs[0] if inner.type in FILES else None
-        while name is not None and name.op.type == "Identity":
-            name = name.op.inputs[0]
-        if name is not graph.inputs[0]:
-            raise Unknown(f"{op.name} ({op.type}) of something else than files")
+        inner = self._opening(op)
         function, inputs = FILES[inner.type]
         words, source = self._inputs(inner, inputs), op.inputs[0].op
         if op.type == "FlatMapDataset" and source.type == "TensorSliceDataset":
@@ -114,6 +103,24 @@ class Writer:
         method, inputs = OPENS[op.type]
         opened = f"lambda file: {function}({', '.join(['file', *words])})" if words else function
         self.statements.append(f"dataset = dataset.{method}({', '.join([opened, *self._inputs(op, inputs)])})")
+
+    def _opening(self, op):
+        """Returns the op by which the function of `op` opens the file that it is given. Raises Unknown for others."""
+        graph = self.source.function(op.get_attr("f").name, [tf.TensorShape([])])
+        inner = graph.outputs[0].op
+        while inner.type in ("Identity", *PASSES):
+            inner = inner.inputs[0].op
+        if not inner.inputs:
+            raise Unknown(f"{op.name} ({op.type}) of {inner.type}")
+        name, found = inner.inputs[0], inner
+        # tf.data.TextLineDataset itself is a flat_map over one name.
+        if inner.type == "FlatMapDataset" and name.op.type == "TensorSliceDataset":
+            name, found = name.op.inputs[0], self._opening(inner)
+        while name.op.type in ("Identity", "Reshape"):
+            name = name.op.inputs[0]
+        if found.type not in FILES or name is not graph.inputs[0]:
+            raise Unknown(f"{op.name} ({op.type}) of something else than files")
+        return found
 
     def _files(self, op):
         text = self._component(op.inputs[0], "filenames")
