@@ -59,7 +59,8 @@ for number in range(2):
 
 def parsed(record):
     features = {"row": tf.FixedLenFeature([], tf.string), "label": tf.FixedLenFeature([], tf.int64)}
-    features["weight"] = tf.FixedLenFeature([2], tf.float32, default_value=[0.5, 0.25])  # which the files lack
+    # The files lack this one.
+    features["weight"] = tf.FixedLenFeature([2], tf.float32, default_value=[0.5, 0.25])
     found = tf.parse_single_example(record, features)
     row = tf.reshape(tf.decode_raw(found["row"], tf.float32), [8])
     return row * found["weight"][0] + found["weight"][1], found["label"]

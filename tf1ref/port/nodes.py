@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tf1ref.port.flow import parts
 
+ADDS = ("Add", "AddV2")
 LOOP, COND = "tf.while_loop", "tf.cond"  # Nodes of these ops hold functions
 
 

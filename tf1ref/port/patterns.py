@@ -1,4 +1,4 @@
-"""Several ops that one function of TensorFlow makes become one node: such as batch norms, dropouts, cross entropies."""
+"""Several ops that one function of TensorFlow makes become one node, such as a batch norm or a loss."""
 
 from collections import ChainMap
 
@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tf1ref.port import calls, literals
 from tf1ref.port.expressions import BATCH_NORM, CROSS_ENTROPY, DROPOUT, PARSES, SIGMOID, SPARSE
-from tf1ref.port.nodes import Node
+from tf1ref.port.nodes import ADDS, Node
 
-ADDS, SELECTS = ("Add", "AddV2"), ("Select", "SelectV2")
+SELECTS = ("Select", "SelectV2")
 
 
 def found(program, outside=()):

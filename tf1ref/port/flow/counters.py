@@ -6,28 +6,23 @@ tf.nn.dynamic_rnn makes such a loop: tf.while_loop counts its turns, and the pro
 import numpy as np
 
 from tf1ref.port.flow import parts
-from tf1ref.port.nodes import LOOP
-
-ADDS = ("Add", "AddV2")
+from tf1ref.port.nodes import ADDS, LOOP
 
 
 def merged(program):
     """Leaves superfluous variables out of each loop of a Program, also inside functions."""
     every = program.every()
-    new = _scope(program.nodes, [], every)
+    new = _scope(program.nodes, every)
     program.outputs = {key: new.get(source, source) for key, source in program.outputs.items()}
     program.nodes = parts.needed(program.nodes, program.outputs.values())
 
 
-def _scope(nodes, results, every):
-    """Merges the loops among {name: Node} and within; returns {source: what it is now}.
-
-    results: the sources that a function has, which the caller changes by what is returned.
-    """
+def _scope(nodes, every):
+    """Merges the loops among {name: Node} and within; returns {source: what it is now}, also for results."""
     new = {}
     for node in nodes.values():
         for part in node.parts:
-            inner = _scope(part.nodes, part.results, every)
+            inner = _scope(part.nodes, every)
             part.results = [inner.get(source, source) for source in part.results]
         if node.op == LOOP:
             new.update(_loop(node, every))

@@ -1,5 +1,6 @@
 """A dataset of a graph as statements of tf.data, and the functions that it maps and filters by."""
 
+import functools
 import re
 
 import numpy as np
@@ -59,16 +60,16 @@ class Writer:
 
     def __init__(self, source, feeds, words, taken):
         self.source, self.feeds, self.words, self.taken = source, feeds, words, taken
-        self.functions, self.statements, self.arguments, self.seeded = [], [], {}, False
+        self.functions, self.statements, self.arguments, self.seed = [], [], {}, None
 
-    def text(self, pipeline):
-        """Returns the lines of the functions of a dataset, and of the one that makes it."""
+    def text(self, name):
+        """Returns the lines of the functions of a dataset, and of the one called `name` that makes it."""
         step = self.words[0] if len(self.words) == 1 else f"({', '.join(self.words)})"
         lines = [line for function in self.functions for line in ["", "", *function]]
-        lines += ["", "", *layout.statement(f"def {pipeline.name}({', '.join(self.arguments)}):")]
+        lines += ["", "", *layout.statement(f"def {name}({', '.join(self.arguments)}):")]
         lines += [f'    """Returns the dataset from which the program took its batches: {step} for a step."""']
-        if self.seeded:
-            lines.append(f"    tf.random.set_seed({self.seeded})")
+        if self.seed is not None:
+            lines.append(f"    tf.random.set_seed({self.seed})")
         for statement in self.statements:
             lines += layout.statement(statement, 1)
         return [*lines, "    return dataset"]
@@ -97,7 +98,8 @@ class Writer:
         function, inputs = FILES[inner.type]
         words, source = self._inputs(inner, inputs), op.inputs[0].op
         if op.type == "FlatMapDataset" and source.type == "TensorSliceDataset":
-            self.statements.append(f"dataset = {function}({', '.join([self._files(source), *words])})")
+            files = self._component(source.inputs[0], "filenames", literals.plain)
+            self.statements.append(f"dataset = {function}({', '.join([files, *words])})")
             return
         self.write(source)
         method, inputs = OPENS[op.type]
@@ -122,10 +124,6 @@ class Writer:
             raise Unknown(f"{op.name} ({op.type}) of something else than files")
         return found
 
-    def _files(self, op):
-        text = self._component(op.inputs[0], "filenames")
-        return text.removeprefix("tf.constant(").removesuffix(")") if text.startswith("tf.constant(") else text
-
     def _made(self, op):
         function, inputs = MADE[op.type]
         if inputs:
@@ -135,15 +133,16 @@ class Writer:
         found = []
         for i, tensor in enumerate(op.inputs):
             word = called.get(tensor.name) or (self.words[i] if same else f"component_{i}")
-            found.append(self._component(tensor, names.identifier(word)))
+            write = functools.partial(literals.constant, kind=tensor.dtype)
+            found.append(self._component(tensor, names.identifier(word), write))
         text = ", ".join(found)
         return f"{function}({text})" if len(found) == 1 else f"{function}(({text}))"
 
-    def _component(self, tensor, word):
-        """Returns the text of a tensor that a dataset holds: an argument, unless it is short."""
+    def _component(self, tensor, word, write):
+        """Returns the text of a tensor that a dataset holds: what `write` makes of a short one, else an argument."""
         value = self.feeds[tensor.name] if tensor.name in self.feeds else self._value(tensor)
         if tensor.op.type != "Placeholder" and literals.short(value):
-            return literals.constant(value, tensor.dtype)
+            return write(value)
         word = names.free(word, set(self.arguments))
         self.arguments[word] = value
         return word
@@ -179,9 +178,9 @@ class Writer:
     def _seeds(self, op):
         """Returns the arguments by which a shuffle draws as it did: of the graph and of the op."""
         seed, own = (int(self._value(t)) for t in op.inputs[2:4])
-        if self.seeded not in (False, seed):
+        if self.seed not in (None, seed):
             raise Unknown(f"{op.name} has another seed of its graph")
-        self.seeded = seed
+        self.seed = seed
         once = [] if op.get_attr("reshuffle_each_iteration") else ["reshuffle_each_iteration=False"]
         return [f"seed={own}", *once]
 

@@ -1,6 +1,6 @@
 """Writes the input pipeline of a program: a function that makes the tf.data.Dataset from which its batches came."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import tensorflow.compat.v1 as v1
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
@@ -25,7 +25,7 @@ class Pipeline:
     lines: list
     arguments: dict
     elements: list
-    positions: dict = field(default_factory=dict)
+    positions: dict
 
 
 def found(made):
@@ -73,9 +73,8 @@ class _Source:
         words = [self.made.words.get(t) or names.free(f"x{i + 1}", own) for i, t in enumerate(elements)]
         writer = Writer(self, feeds, words, taken)
         writer.write(dataset)
-        made = Pipeline(names.free("batches", taken), [], writer.arguments, elements, self._positions(name, since))
-        made.lines = writer.text(made)
-        return made
+        word = names.free("batches", taken)
+        return Pipeline(word, writer.text(word), writer.arguments, elements, self._positions(name, since))
 
     def _initialized(self, iterator):
         """Returns (the op of the dataset that an iterator had in the first step, its feeds, since which run)."""
