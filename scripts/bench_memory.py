@@ -23,6 +23,7 @@ SUBJECT = f"""\
 weights, then with these. A row says by how much its resident memory rises, the files that it maps included."""
 TINY = 1000
 MOST_SECONDS = 600  # one way may take so long
+ENVIRONMENT = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}  # the verbs run without oneDNN
 
 
 def contests():
@@ -48,7 +49,8 @@ def build(parameters):
 
 def sources(folder):
     """Writes one source of each kind into `folder`/large and `folder`/small, in a process of its own."""
-    subprocess.run([sys.executable, __file__, "make", folder, str(PARAMETERS)], check=True, timeout=900)
+    command = [sys.executable, __file__, "make", folder, str(PARAMETERS)]
+    subprocess.run(command, check=True, timeout=900, env=ENVIRONMENT)
 
 
 def make(folder, parameters):
@@ -127,7 +129,7 @@ WAYS = {
 def alone(ways, folder):
     """Runs those of WAYS in a process of their own, one after the other; returns {way: by how many MB it rises}."""
     command = [sys.executable, __file__, "peak", folder, *ways]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1500)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, env=ENVIRONMENT)
     if done.returncode:
         raise RuntimeError(done.stderr[-500:])
     return json.loads(done.stdout)

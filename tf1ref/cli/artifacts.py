@@ -48,13 +48,11 @@ def _add_verify(verbs):
 
 
 def _verify(arguments):
-    from tf1ref import console, parity
     from tf1ref.parity import recorded
 
     if recorded.is_recording(arguments.a) or recorded.is_recording(arguments.b):
         return _verify_recordings(arguments)
-    parity.without_onednn()
-    console.import_tensorflow()
+    _import_tensorflow()
     from tf1ref.catalog import programs
     from tf1ref.cli.views import verify as view
 
@@ -108,10 +106,7 @@ def _add_convert(verbs):
 
 
 def _convert(arguments):
-    from tf1ref import console, parity
-
-    parity.without_onednn()
-    console.import_tensorflow()
+    _import_tensorflow()
     from tf1ref.catalog import programs
     from tf1ref.cli.views import verify as view
 
@@ -191,9 +186,7 @@ def _add_freeze(verbs):
 
 
 def _freeze(arguments):
-    from tf1ref import console
-
-    console.import_tensorflow()
+    _import_tensorflow()
     from tf1ref.artifacts.freeze import freeze
     from tf1ref.catalog import programs
     from tf1ref.cli.views.freeze import show_freeze
@@ -214,3 +207,11 @@ def _freeze(arguments):
         checkpoint=arguments.checkpoint,
     )
     show_freeze(report, arguments.json)
+
+
+def _import_tensorflow():
+    """Imports TensorFlow without oneDNN: its last bits differ, and its allocator keeps the memory that is freed."""
+    from tf1ref import console, parity
+
+    parity.without_onednn()
+    console.import_tensorflow()

@@ -202,6 +202,8 @@ def _session(ready, trained):
         except tf.errors.OpError as e:
             raise InputError(f"{ready.where}: the graph does not run here: {one_line(e)}") from e
         yield sess, graph
+        nodes = constants.variables(ready.graph_def)
+        answers.drop(sess, [answers.assignment(graph, node.name, node) for node in nodes])
 
 
 def _with_held(ready):

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
+import tensorflow.compat.v1 as v1
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from tf1ref.artifacts.convert import files as convert_files
 from tf1ref.artifacts.convert.models import NAME, STATE
 from tf1ref.artifacts.formats import recognise, weights
 from tf1ref.artifacts.formats.indexes import OBJECTS
+from tf1ref.artifacts.graph import memory
 from tf1ref.errors import InputError, nearest
 
 COUNTER = "save_counter"  # tf.train.Checkpoint.restore expects one
@@ -160,8 +162,12 @@ def _save(arrays, folder):
     names = sorted(arrays)
     with convert_files.writing(folder):
         folder.mkdir()
-        tensors = [tf.constant(arrays[name]) for name in names]
-        tf.raw_ops.SaveV2(
-            prefix=str(folder / NAME), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
-        )
+        # tf.constant would copy each array twice.
+        found = [memory.as_aligned(arrays[name]) for name in names]
+        with v1.Graph().as_default(), v1.Session() as sess:
+            tensors = [v1.placeholder(tf.as_dtype(array.dtype), array.shape) for array in found]
+            saved = tf.raw_ops.SaveV2(
+                prefix=str(folder / NAME), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
+            )
+            sess.run(saved, dict(zip(tensors, found)))
         (folder / "checkpoint").write_text(STATE)

@@ -127,7 +127,7 @@ class Model:
             self.fetched = {name: _readable(self.graph, renamed.get(name, name)) for name in fetches}
             reads = [(v.name, v, functools.partial(operator.getitem, values, v.name)) for v in given]
             reads += [(name, node, functools.partial(held.array, node)) for name, node in large.items()]
-            self.assigned = [(*_assign(self.graph, name, node), read) for name, node, read in reads]
+            self.assigned = [(*assignment(self.graph, name, node), read) for name, node, read in reads]
 
     def answers(self, feed):
         """Returns {tensor name: array} for `feed` {tensor name: array}.
@@ -146,6 +146,18 @@ class Model:
                 raise Refused(one_line(e)) from e
             finally:
                 drop(sess, (pair for *pair, _ in self.assigned))
+
+
+def assignment(graph, name, node):
+    """Adds an assignment to a variable, of the type of `node`. Returns (op, placeholder of the value).
+
+    A constant would count towards 2 GB.
+    """
+    tensor = graph.get_tensor_by_name(f"{name}:0")
+    placeholder = v1.placeholder(tf.as_dtype(node.attr["dtype"].type))
+    if tensor.dtype == tf.resource:
+        return tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder), placeholder
+    return tf.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op, placeholder
 
 
 def assign(sess, found):
@@ -272,18 +284,6 @@ def _readable(graph, name):
     if tensor.dtype != tf.resource or tensor.op.type != "VarHandleOp":
         return tensor
     return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=tensor.op.get_attr("dtype"))
-
-
-def _assign(graph, name, node):
-    """Adds an assignment to a variable, of the type of `node`. Returns (op, placeholder of the value).
-
-    A constant would count towards 2 GB.
-    """
-    tensor = graph.get_tensor_by_name(f"{name}:0")
-    placeholder = v1.placeholder(tf.as_dtype(node.attr["dtype"].type))
-    if tensor.dtype == tf.resource:
-        return tf.raw_ops.AssignVariableOp(resource=tensor, value=placeholder), placeholder
-    return tf.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op, placeholder
 
 
 def _bytes(a):

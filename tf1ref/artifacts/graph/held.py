@@ -9,7 +9,7 @@ import ml_dtypes  # noqa: F401  (numpy learns bfloat16 from it)
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from tf1ref.artifacts.graph import graphs
+from tf1ref.artifacts.graph import graphs, memory
 from tf1ref.artifacts.graph.shapes import attr, dtype_name, elements, shape_of, width
 from tf1ref.data.formats import protos
 from tf1ref.errors import InputError
@@ -49,9 +49,12 @@ def array(node: protos.NodeDef) -> np.ndarray:
     proto = node.attr["value"].tensor
     shape = shape_of(proto.tensor_shape)
     try:
-        # TensorFlow takes over aligned memory, and copies this. So what an earlier session freed serves again.
-        found = np.fromfile(path, np.dtype(dtype_name(proto.dtype)), elements(shape), offset=int(offset))
-        return found.reshape(shape)
+        found = memory.aligned(shape, np.dtype(dtype_name(proto.dtype)))
+        with open(path, "rb") as f:
+            f.seek(int(offset))
+            if f.readinto(found.reshape(-1).view(np.uint8)) < found.nbytes:
+                raise ValueError("cut off")
+        return found
     except (OSError, ValueError) as e:
         raise InputError(f"{os.fsdecode(path)}: changed while it was read: try again") from e
 

@@ -1,18 +1,40 @@
-"""Bounds the memory that the import and the run of a foreign graph may take, and spares the search for garbage.
+"""Bounds the memory that the import and the run of a foreign graph may take, and spares copies and the garbage search.
 
 A file of a hundred bytes may say Fill of 10^12. Without a bound the kernel would end some process of the machine.
 """
 
 import contextlib
 import gc
+import math
 import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 # A share of the free memory, since other processes need some, too.
 SHARE = 0.75
 PAGE = resource.getpagesize()
+ALIGNMENT = 64  # in bytes: a session takes over a fed array that lies so, and copies any other
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Returns an array whose memory a session takes over. Its elements are not set."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def as_aligned(array: np.ndarray) -> np.ndarray:
+    """Returns `array`, or a copy of it whose memory a session takes over."""
+    array = np.asarray(array)
+    if array.dtype.hasobject or (array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0):
+        return array
+    copy = aligned(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def available() -> int:
