@@ -52,7 +52,7 @@ def array(node: protos.NodeDef) -> np.ndarray:
         found = memory.aligned(shape, np.dtype(dtype_name(proto.dtype)))
         with open(path, "rb") as f:
             f.seek(int(offset))
-            if f.readinto(found.reshape(-1).view(np.uint8)) < found.nbytes:
+            if f.readinto(found.reshape(-1).view(np.uint8).data) < found.nbytes:
                 raise ValueError("cut off")
         return found
     except (OSError, ValueError) as e:
