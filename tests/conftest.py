@@ -26,7 +26,7 @@ if threading.current_thread() is threading.main_thread():
 
 CHECKOUT = Path(__file__).parent.parent
 # Of the files that go through the whole catalog, the chapters that `scripts/test --fast` has time for.
-QUICK = ("basics", "saving")
+QUICK = ("basics",)
 # Their groups take longest. They come first, so that no process has one alone at the end.
 LONGEST = ("test_chaos.py", "test_parity.py", "test_expected.py")
 

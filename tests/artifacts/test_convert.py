@@ -58,6 +58,7 @@ def test_every_kind_of_model_into_every_other(prefix, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_what_was_written_answers_in_tensorflow_alone(prefix, tmp_path, answer):
     """The mobile network of test_convert_real.py is asked in a process that never imports tf1ref, too."""
     report = convert(prefix, tmp_path / "model", "saved_model", outputs=["y"])
@@ -68,6 +69,7 @@ def test_what_was_written_answers_in_tensorflow_alone(prefix, tmp_path, answer):
     np.testing.assert_allclose(answer(tmp_path / "y.pb", "y:0", {"x:0": X}), Y, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_out_of_constants_can_be_trained(prefix, tmp_path):
     convert(prefix, tmp_path / "m", "saved_model", outputs=["y"])
     convert(prefix, tmp_path / "m.pb", outputs=["y"])

@@ -82,6 +82,7 @@ def test_targets_that_cannot_be(prefix, refuses, tmp_path):
     refuses("is a folder with other things in it", prefix, ".", to="objects", force=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NAMES)
 def test_force_replaces_the_whole_target(prefix, tmp_path, kind):
     path = tmp_path / NAMES[kind]

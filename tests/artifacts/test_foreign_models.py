@@ -175,6 +175,7 @@ def test_what_is_written_loads_as_promised(saved, graph, tmp_path):
     assert not (tmp_path / "old").exists()
 
 
+@pytest.mark.slow
 def test_a_prefix_without_a_name(saved, tmp_path):
     """TF 1.1's Saver.save("folder/") wrote .meta, .index and .data-*, which no listing of the folder shows."""
 

@@ -43,6 +43,7 @@ def test_a_node_that_is_named_gives_all_its_outputs(graph, tmp_path, refused):
     assert f"best:0, best:1 in {path} and best:0 in {other}: name tensors" in line
 
 
+@pytest.mark.slow
 def test_tags(tmp_path, saved, refused):
     builder = v1.saved_model.Builder(str(tmp_path / "hub"))
     with v1.Graph().as_default(), v1.Session() as sess:

@@ -58,6 +58,7 @@ def test_tables_of_an_asset_become_constants(classifier, tmp_path, answer):
     assert own[0].tolist() == [[4, -1, 5], [-1, 3, -1]], "the table's own answer, in a session"
 
 
+@pytest.mark.slow
 def test_a_saved_model_keeps_its_tables_and_assets(classifier, tmp_path):
     folder, feed, own = classifier
     report = convert(folder, tmp_path / "again", "saved_model")
@@ -144,6 +145,7 @@ def module(tmp_path):
     return tmp_path / "two", made
 
 
+@pytest.mark.slow
 def test_tables_that_functions_of_tensorflow_2_fill(module, tmp_path, answer):
     folder, made = module
     x = np.array([b"a", b"red", b"blue", b"c"], object)

@@ -102,6 +102,7 @@ def test_a_corpus_for_inspect(originals, judged, tmp_path):
     assert most_resident() - before < MOST_GROWTH
 
 
+@pytest.mark.slow
 def test_a_corpus_for_freeze(originals, frozen, tmp_path):
     reset_peak()
     before, tried, refused = most_resident(), 0, 0

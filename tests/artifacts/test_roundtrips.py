@@ -153,6 +153,7 @@ def test_enough_examples_are_models():
     assert len(names) >= FEWEST and set(QUICK) <= set(names)
 
 
+@pytest.mark.slow
 def test_a_twin_takes_a_converted_checkpoint_and_gives_it_back(tmp_path):
     """Names into objects, objects restored by tf.train.Checkpoint, saved by it, and into names again."""
     module = catalog.load("mnist.lenet5")

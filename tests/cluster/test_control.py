@@ -128,6 +128,7 @@ def test_json_is_one_event_a_line(job):
     assert (found[-1]["event"], found[-1]["code"]) == ("end", 0) and len(by_kind["end"]) == 1
 
 
+@pytest.mark.slow
 def test_json_of_a_failure_names_the_culprit(job):
     program = TELL + "if index: print('out of data'); sys.exit(3)\ntime.sleep(60)\n"
     code, out, err = job.start(program, "--json", "--log-dir", "logs").end()

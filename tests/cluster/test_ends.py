@@ -42,6 +42,7 @@ def test_the_whole_job_may_have_a_time(job):
     failed(job, 4, "worker 0 was not done 2 s after the job's start (--timeout)")
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_step_in_a_job_that_trained_is_a_failure(job):
     tell = "from tf1ref.cluster import contract\nif job == 'ps': time.sleep(60)\n"
     tell += "contract.report(contract.RUNNING, 200, 0 if index else 200)\ntime.sleep(.5)\n"
@@ -49,6 +50,7 @@ def test_a_worker_without_a_step_in_a_job_that_trained_is_a_failure(job):
     failed(job, 1, "worker 1 made no step of the training (worker 0 made 200)")
 
 
+@pytest.mark.slow
 def test_a_killed_keeper_takes_along_what_has_left_its_tasks_session(job):
     leave = f"child = subprocess.Popen({LINGER}, start_new_session=True)\n"
     leave += "if (job, index) == ('worker', 1): open(f'{folder}/pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
@@ -59,6 +61,7 @@ def test_a_killed_keeper_takes_along_what_has_left_its_tasks_session(job):
     failed(job, 1, "worker 1 was killed by SIGKILL")
 
 
+@pytest.mark.slow
 def test_nohup_stays_nohup(job):
     job.prefix = ("nohup",)
     wait = "open(f'{folder}/{job}-{index}', 'w').write('x')\n"
@@ -170,6 +173,7 @@ def test_processors_and_variables_are_those_of_the_job(job):
     assert [worker[2] for worker in workers] == ["", ""]
 
 
+@pytest.mark.slow
 def test_a_cluster_of_counts_with_placeholders(job):
     echo = "import sys, time; print(sys.argv[1:], flush=True); time.sleep(60 if sys.argv[1] == 'ps' else 1)"
     words = ["{job}", "{index}", "{task}", "{ps_hosts}", "{worker_hosts}", "{{job}}", "${job}"]

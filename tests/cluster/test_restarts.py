@@ -79,6 +79,7 @@ def test_no_restart_without_the_policy_or_beyond_its_budget(job):
     assert job.start(fail, *KEEP, "--max-restarts", "0").end()[0] == 1 and starts(job, "worker-1") == 2
 
 
+@pytest.mark.slow
 def test_bad_usage_of_a_task_is_not_tried_again(job):
     code, out, err = job.start(COUNTED + "if index == 1: sys.exit(2)\ntime.sleep(60)\n", *KEEP).end()
     assert code == 1 and starts(job, "worker-1") == 1 and "worker 1 exited with code 2" in err

@@ -111,6 +111,7 @@ def test_a_ps_that_ignores_sigterm_is_killed_after_the_grace(job):
     assert_nothing_left(job)
 
 
+@pytest.mark.slow
 def test_the_chief_decides_success(job):
     # Worker 1 fails when the launcher knows that the chief is done.
     done = "json.load(open('job.json'))['tasks'][1]['returncode'] == 0"
@@ -120,6 +121,7 @@ def test_the_chief_decides_success(job):
     assert "[cluster] worker 1 exited with code 1" in out
 
 
+@pytest.mark.slow
 def test_all_workers_are_waited_for(job):
     code, out, err = job.start(SERVE_PS + "time.sleep(.5 * index)\nprint('done', index)\n").end()
     assert code == 0 and "[worker 1] done 1" in out
@@ -170,6 +172,7 @@ def test_nothing_survives_a_killed_launcher(job):
     job.wait_for(lambda: not job.pids())
 
 
+@pytest.mark.slow
 def test_a_killed_keeper_takes_its_task_along(job):
     job.start(WAIT)
     wait_until_all_wait(job)
@@ -244,6 +247,7 @@ def test_a_command_that_exists_and_does_not_start(job):
     assert code == 1 and "exited with code 126" in err and "No such file" in err
 
 
+@pytest.mark.slow
 def test_a_task_that_says_it_is_starting_for_too_long(job):
     path = job.folder / "pair.yml"
     path.write_text("ps_hosts: [localhost:0]\nworker_hosts: [localhost:0]\n")

@@ -174,6 +174,7 @@ except ImportError:
 """
 
 
+@pytest.mark.slow
 def test_scipy_and_pillow(run):
     pytest.importorskip("scipy")
     done = run(SCIENCE)
@@ -192,6 +193,7 @@ def test_scipy_and_pillow(run):
     assert run(text).stdout == "(2, 3) True True\n"
 
 
+@pytest.mark.slow
 def test_pandas_and_matplotlib(run, tmp_path):
     pytest.importorskip("pandas")
     text = (

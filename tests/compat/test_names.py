@@ -85,6 +85,7 @@ GONE = [
 ]
 
 
+@pytest.mark.slow
 def test_imports_from_the_inside(run, tmp_path):
     (tmp_path / "lines.json").write_text(json.dumps(THERE + GONE))
     done = run(IMPORTS)

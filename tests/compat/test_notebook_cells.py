@@ -10,6 +10,7 @@ def notebook(*cells, **metadata):
     return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 2})
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_cell_by_cell(run, tmp_path):
     cells = (
         "%matplotlib inline\nimport tensorflow as tf\n!echo shell\nx = tf.placeholder(tf.float32)\n",

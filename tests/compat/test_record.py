@@ -128,6 +128,7 @@ def test_recorded_losses_are_the_printed_ones(outcome, recording):
     assert printed == [float(x) for x in recording.trace()["steps/loss"]]
 
 
+@pytest.mark.slow
 def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder, tf1ref_in):
     (folder / "port.py").write_text(PORT)
     done = tf1ref_in(folder, "parity", "--recorded", "r.rec", "port.py")
@@ -137,6 +138,7 @@ def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder, tf1ref_in):
     assert done.returncode == 1 and "first divergence: steps/loss: step 1" in done.stdout
 
 
+@pytest.mark.slow
 def test_zeros_at_the_end_of_a_text_are_kept(tf1ref, tmp_path):
     """A summary may end in zeros. NumPy takes them for padding where texts stand in a row: those are left out."""
     (tmp_path / "program.py").write_text(TEXTS)

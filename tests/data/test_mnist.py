@@ -256,6 +256,7 @@ def test_without_files_generated_digits_stand_in_and_say_so(home, capsys):
     assert sets.train.next_batch(100)[0].shape == (100, 784)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not os.path.isdir(os.path.join(os.environ.get("TF1REF_DATA") or "none", "mnist")), reason="no $TF1REF_DATA/mnist"
 )

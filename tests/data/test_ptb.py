@@ -98,6 +98,7 @@ def test_epochs():
         ptb.epoch_size(11, 2, 5)
 
 
+@pytest.mark.slow
 def test_the_stand_in_can_be_learned():
     corpus = ptb.generate()
     assert [len(part) for part in corpus[:3]] == [929589, 73760, 82430]

@@ -156,6 +156,7 @@ def _input(params):
     return v1.data.Dataset.from_tensors((1.0, 2.0)).repeat(6).batch(params["batch_size"])
 
 
+@pytest.mark.slow
 def test_a_tpu_estimator_without_a_tpu(tmp_path):
     config = tpu.RunConfig(model_dir=str(tmp_path), tpu_config=tpu.TPUConfig(iterations_per_loop=5))
     sizes = {"train_batch_size": 2, "eval_batch_size": 3, "predict_batch_size": 6}

@@ -56,6 +56,7 @@ def test_a_loop_draws_in_order(flow, lengths):
     np.testing.assert_array_equal(last, np.tile(np.reshape(lengths or [STEPS] * ROWS, [-1, 1]), SIZE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
 def test_the_modules_loop_draws_in_order(lengths):
     tf.random.set_seed(1)

@@ -61,6 +61,7 @@ def _events(folder):
     return str(path)
 
 
+@pytest.mark.slow
 def test_the_input_ends_the_training(tmp_path):
     made = estimator.Estimator(model_fn, tmp_path, params={"units": 2})
     made.train(numpy_input_fn({"x": X}, Y, batch_size=40, num_epochs=3, shuffle=False))

@@ -144,6 +144,7 @@ def test_shards_cut_the_kernels(graph):
     assert shapes == {**whole, **{f"lstm_cell/projection/kernel/part_{i}": [2 - (i > 0), 3] for i in range(3)}}
 
 
+@pytest.mark.slow
 def test_penalties_follow_the_variables_when_code_runs_eagerly():
     layer = layers.Layer(name="penalized")
     v = layer.add_weight("v", [2], initializer=v1.ones_initializer(), regularizer=tf.reduce_sum)

@@ -62,6 +62,7 @@ def tied(feed_previous, reuse=None, steps=3):
         return legacy_seq2seq.embedding_tied_rnn_seq2seq(ids, ids, rnn.GRUCell(4), 4, 3, feed_previous=feed_previous)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [attended, tied])
 def test_a_tensor_chooses_the_decoder(model):
     with v1.Graph().as_default(), v1.Session() as sess:

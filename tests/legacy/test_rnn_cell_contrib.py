@@ -137,6 +137,7 @@ def test_attention_refuses(arguments, options, error):
         rnn.AttentionCellWrapper(rnn.LSTMCell(3), 2, state_is_tuple=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamic", [True, False])
 def test_fused_cells_are_loops(dynamic):
     x, lengths = RANDOM.randn(5, 2, 3).astype("float32"), np.int32([5, 2])
@@ -162,6 +163,7 @@ def test_fused_cells_are_loops(dynamic):
     np.testing.assert_allclose(turned_list[0][0][0], turned[0][0, 0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_cells_are_saved_under_the_names_of_tensorflow_1(tmp_path):
     with v1.Graph().as_default(), v1.Session() as sess:
         cell = rnn.MultiRNNCell([rnn.ResidualWrapper(rnn.BasicRNNCell(3)), rnn.GRUCell(3)])

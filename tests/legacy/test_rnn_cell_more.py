@@ -104,6 +104,7 @@ def test_cells_are_made_again_from_their_config():
     assert (config["input_keep_prob"], config["state_keep_prob"]) == (0.5, 0.75)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projected", [None, 2])
 def test_one_tensor_as_the_state_is_that_of_cells_without_tuples(projected):
     """Before TensorFlow 0.12 state_is_tuple=False was the default."""

@@ -181,6 +181,7 @@ def test_time_frequency_lstm():
     np.testing.assert_allclose(next_state, join(*states), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_bidirectional_grid_is_two_grids():
     with v1.Graph().as_default(), v1.Session() as sess:
         with v1.variable_scope("both"):

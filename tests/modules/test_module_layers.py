@@ -168,6 +168,7 @@ def test_batch_normalization_in_numpy(fused):
     assert all((one == variable.numpy()).all() for one, variable in zip(before, layer.variables))
 
 
+@pytest.mark.slow
 def test_training_may_be_a_tensor():
     drop, norm = layers.Dropout(0.5, seed=1), layers_norm.BatchNormalization().create(8)
     run = tf.function(lambda training: norm(drop(tf.constant(ROWS[0]), training), training))

@@ -69,6 +69,7 @@ def test_scopes_of_one_structure_are_one_class(frozen, tmp_path, quick):
     assert len(classes) == report.classes == 2 and classes[-1] == "Model"
 
 
+@pytest.mark.slow
 def test_layers_in_a_row_are_a_loop(frozen, tmp_path, quick, formatted):
     """Pairs of two kinds after a first layer that looks like one of them: a list for each kind, by number."""
 

@@ -1,6 +1,7 @@
 """Graphs with channels first become code that a CPU runs: channels last, and transposed at the ends alone."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
@@ -36,6 +37,7 @@ def residual(first):
     return build
 
 
+@pytest.mark.slow
 def test_a_network_with_channels_first(frozen, tmp_path, quick, loaded, formatted):
     """It answers as the same network with channels last, which TensorFlow runs itself."""
     report = port(frozen(residual(True)), tmp_path / "out")

@@ -227,6 +227,7 @@ def test_turns_that_draw_come_one_after_the_other(version_1, frozen, tmp_path, q
     assert {op.get_attr("parallel_iterations") for op in graph.get_operations() if op.type == "Enter"} == {1}
 
 
+@pytest.mark.slow
 def test_dynamic_rnn_is_what_its_formula_says(version_1, frozen, tmp_path, quick, loaded, formatted):
     """The sequences are computed again by numpy, of the lengths that they have."""
 

@@ -1,6 +1,7 @@
 """tf1ref port SCRIPT.py: a training script becomes model.py and train.py, which train the same, to the bit."""
 
 import re
+import textwrap
 
 import numpy as np
 import pytest
@@ -119,6 +120,7 @@ def test_another_learning_rate_is_found_out(ported, loaded):
         path.write_text(right)
 
 
+@pytest.mark.slow
 def test_programs_that_cannot_be_ported(refused, quick_program, tmp_path):
     programs = {
         "fails": ("1 / 0", "ZeroDivisionError"),
@@ -137,3 +139,24 @@ def test_programs_that_cannot_be_ported(refused, quick_program, tmp_path):
     assert "--args" in refused("port", "model.pb", "-o", "out", "--args", "-x 1")
     assert "no such script" in refused("port", "nowhere.py", "-o", "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["asks.py", "fails.py", "idle.py", "nan.py", "never.py"]
+
+
+@pytest.mark.slow
+def test_sessions_with_variables_of_their_own_are_named(quick_program, tmp_path, refused):
+    """A recording has the weights of one session: that a second one trains from the start again is found out."""
+    two = """
+        import tensorflow as tf
+
+        w = tf.Variable(1.0, name="w")
+        loss = tf.square(w - 3.0)
+        train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        with tf.Session() as a, tf.Session() as b:
+            for sess in (a, b):
+                sess.run(tf.global_variables_initializer())
+            for _ in range(3):
+                for sess in (a, b):
+                    sess.run([train, loss])
+        """
+    (tmp_path / "two.py").write_text(textwrap.dedent(two))
+    assert "trains in several sessions, each with its variables" in refused("port", "two.py", "-o", "out")
+    assert not (tmp_path / "out").exists()

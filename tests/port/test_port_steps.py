@@ -1,7 +1,6 @@
 """tf1ref port of programs with loops, several losses, and inputs that are not fed: 20 steps to the bit."""
 
 import re
-import textwrap
 
 import numpy as np
 import pytest
@@ -246,6 +245,7 @@ def test_what_an_iterator_gave_is_an_argument(ported, tmp_path, formatted):
     formatted(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_a_queue_gave_is_an_argument(quick_program, tmp_path, monkeypatch, capsys, refused):
     """By the command, which shows the script and its port beside each other."""
     (tmp_path / "program.py").write_text(QUEUE)
@@ -289,23 +289,3 @@ def test_two_updates_of_one_average_in_a_step(ported, tmp_path, formatted):
     moved = arrays["final/judge/bn/moving_mean"]
     assert report.compared and np.abs(moved).max() > 0
     formatted(tmp_path / "out")
-
-
-def test_sessions_with_variables_of_their_own_are_named(quick_program, tmp_path, refused):
-    """A recording has the weights of one session: that a second one trains from the start again is found out."""
-    two = """
-        import tensorflow as tf
-
-        w = tf.Variable(1.0, name="w")
-        loss = tf.square(w - 3.0)
-        train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
-        with tf.Session() as a, tf.Session() as b:
-            for sess in (a, b):
-                sess.run(tf.global_variables_initializer())
-            for _ in range(3):
-                for sess in (a, b):
-                    sess.run([train, loss])
-        """
-    (tmp_path / "two.py").write_text(textwrap.dedent(two))
-    assert "trains in several sessions, each with its variables" in refused("port", "two.py", "-o", "out")
-    assert not (tmp_path / "out").exists()

@@ -37,6 +37,7 @@ def decoded():
     return forward("jpeg_and_png", "decoded").astype(np.float32)
 
 
+@pytest.mark.slow
 def test_codecs_give_pillows_pixels():
     pixels = picture()[0]
     assert np.array_equal(forward("jpeg_and_png", "png"), pixels)
@@ -81,6 +82,7 @@ def interpolated(image, places, axis):
     return a + (b - a) * share
 
 
+@pytest.mark.slow
 def test_bilinear_is_the_formula_of_both_worlds():
     image = picture()[1].astype(np.float64)
     for key, rows, columns in (
@@ -180,6 +182,7 @@ def test_random_colours_are_one_number_a_draw():
         np.testing.assert_allclose(drawn, mean + factor * (image - mean), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_boxes_are_drawn_where_they_are_said_to_be():
     plain = picture()[1][np.arange(300) * 400 // 300][:, ::2]
     rows, columns = np.nonzero(np.abs(forward("boxes", "drawn") - plain).max(2) > 1e-6)

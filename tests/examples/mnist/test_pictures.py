@@ -231,6 +231,7 @@ def test_npy_files_are_read_until_a_picture_changes(tmp_path, monkeypatch):
         labelled_images.load(folder, text, tmp_path / "kept")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_own_images_trains_on_ones_own(half, tmp_path):
     folder, text = labelled(tmp_path, "a.png 1\nb.png 2\nsub/c.png 3")

@@ -260,6 +260,7 @@ def test_dense128_takes_adams_first_step(trace_of_dense128, half):
         np.testing.assert_allclose(moved, -rate * m / (np.sqrt(v) + 1e-7), rtol=1e-4, atol=2e-8)
 
 
+@pytest.mark.slow
 @each_half
 def test_dense128_means_over_epochs_and_tests_after_each(trace_of_dense128, pictures, half):
     trace = trace_of_dense128(half, 5, EPOCH_STEPS=2)

@@ -29,6 +29,7 @@ def test_tensorboard_scalars(half, ran):
     assert trace["steps/cross_entropy/loss"][-1] < trace["steps/cross_entropy/loss"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_statistics_are_those_before_the_step(half, ran):
     _, trace, _ = ran("mnist.summaries", half)

@@ -211,6 +211,7 @@ def test_no_graph(changes, tmp_path):
     (tmp_path / "net.pb").write_bytes(b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", ["graph", "function"])
 def test_damaged_and_other_pictures(half, changes, flowers, tmp_path):
     run = getattr(catalog.load("transfer.bottleneck", changes), f"run_{half}")
@@ -239,6 +240,7 @@ def test_mobilenet_tells_flowers_apart(tmp_path):
     assert trace["final/file_differs"] == 0
 
 
+@pytest.mark.slow
 def test_inception_features_by_numpy(changes):
     graph = changes.pop("MODEL_FILE")
     changes |= {"INCEPTION_V3_PB_FILE": graph, "IMG_FILE": changes.pop("INPUT_DATA")}

@@ -87,6 +87,7 @@ def test_the_second_one_learns_the_code_of_the_first_and_leaves_it_alone(stacked
         np.testing.assert_allclose(stacked[f"final/stacked/{name}"], w[name], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_through_the_stack_and_to_the_answers(stacked, data):
     x, labels = data.test.images.astype(np.float64), data.test.labels.argmax(1)
     w = weights(stacked, "initial/random/")
@@ -121,6 +122,7 @@ def certain(w, x):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_directions_of_all_phases_where_chance_has_no_say():
     trace = trace_of("rbm", WEIGHT_DEVIATION=1e6, LEARNING_RATE=1e-9)
     batches = mnist.read_data_sets(seed=1).train
@@ -148,6 +150,7 @@ def test_directions_of_all_phases_where_chance_has_no_say():
     check("wake_sleep", "rbm1", upward)
 
 
+@pytest.mark.slow
 def test_a_step_is_the_rate_times_the_mean_direction():
     trace = trace_of("rbm")
     for name in ("rbm2/weights", "rbm2/visible", "rbm2/hidden"):
