@@ -140,6 +140,9 @@ def peak(folder, *ways):
 
     The processes are forks of this one, which has imported TensorFlow and has not used it.
     """
+    from tf1ref.artifacts.graph import memory
+
+    memory.returned()  # as the verbs do
     found = {}
     for way in ways or WAYS:
         with multiprocessing.get_context("fork").Pool(1) as pool:

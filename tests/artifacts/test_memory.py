@@ -17,8 +17,8 @@ BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench_memory.py"
 PARAMETERS, LAYERS = 50_000_000, 5
 WEIGHTS = PARAMETERS * 4 / 1e6  # MB
 # {what: its bound, in times the weights}. The first ones read a weight at a time. A session holds all of them, once.
-WAYS = {"inspect pb": 0.5, "checkpoint to npz": 1.2}
-WAYS |= dict.fromkeys(("freeze", "verify checkpoint and pb", "checkpoint to SavedModel", "pb to checkpoint"), 2.2)
+WAYS = {"inspect pb": 0.1, "checkpoint to npz": 0.8}
+WAYS |= dict.fromkeys(("freeze", "verify checkpoint and pb", "pb to SavedModel", "pb to checkpoint"), 1.4)
 
 
 @pytest.mark.slow

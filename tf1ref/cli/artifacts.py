@@ -215,3 +215,6 @@ def _import_tensorflow():
 
     parity.without_onednn()
     console.import_tensorflow()
+    from tf1ref.artifacts.graph import memory
+
+    memory.returned()

@@ -4,6 +4,7 @@ A file of a hundred bytes may say Fill of 10^12. Without a bound the kernel woul
 """
 
 import contextlib
+import ctypes
 import gc
 import math
 import re
@@ -16,7 +17,15 @@ import numpy as np
 # A share of the free memory, since other processes need some, too.
 SHARE = 0.75
 PAGE = resource.getpagesize()
+M_MMAP_THRESHOLD = -3  # malloc.h
 ALIGNMENT = 64  # in bytes: a session takes over a fed array that lies so, and copies any other
+
+
+def returned() -> None:
+    """Makes the C library give freed blocks of 1 MB or more back at once. It would keep those below 32 MB for later."""
+    # Other systems than Linux have no mallopt.
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
