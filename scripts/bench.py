@@ -29,6 +29,7 @@ class Contest:
     """Ways to do the same work. `ways`: {name: function}, a call returns the rate of one round, in `unit`.
 
     `baseline`: the way that the others are compared with. `remark`: takes the rows of measure(), returns a line more.
+    `warm`: runs every way once before the rounds.
     """
 
     name: str
@@ -36,15 +37,16 @@ class Contest:
     baseline: str
     ways: dict
     remark: Callable[[list], str] | None = None
+    warm: bool = True
 
 
 def measure(contest, rounds):
-    """Runs every way once a round, after a warm-up; returns a dict for each way: rates and ratios, and medians.
+    """Runs every way once a round; returns a dict for each way: rates and ratios, and medians.
 
     A ratio compares a way with the baseline of the same round, so that what slows a whole round cancels out.
     """
     rates = {name: [] for name in contest.ways}
-    for way in contest.ways.values():
+    for way in contest.ways.values() if contest.warm else ():
         way()
     for number in range(rounds):
         console.note(f"{contest.name}: round {number + 1}/{rounds}")
