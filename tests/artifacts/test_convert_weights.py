@@ -179,3 +179,10 @@ def test_what_cannot_be_text_or_npz(tmp_path, refuses):
     convert(strings, tmp_path / "s.npz")
     with np.load(tmp_path / "s.npz", allow_pickle=False) as found:
         assert found["s"] == b"word"
+
+
+@pytest.mark.parametrize("kind", ["objects", "checkpoint"])
+def test_types_that_tensorflow_does_not_have(tmp_path, refuses, kind):
+    for array in (np.array(["2020-01-01"], "M8[D]"), np.zeros([2], [("re", np.float32)]), np.zeros(2, np.longdouble)):
+        np.savez(tmp_path / "w.npz", w=array)
+        refuses("^w: cannot be written: TensorFlow has no .*: convert to npz", tmp_path / "w.npz", kind)

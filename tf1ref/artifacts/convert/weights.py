@@ -165,9 +165,18 @@ def _save(arrays, folder):
         # tf.constant would copy each array twice.
         found = [memory.as_aligned(arrays[name]) for name in names]
         with v1.Graph().as_default(), v1.Session() as sess:
-            tensors = [v1.placeholder(tf.as_dtype(array.dtype), array.shape) for array in found]
+            tensors = [v1.placeholder(_tensor_type(array, name), array.shape) for name, array in zip(names, found)]
             saved = tf.raw_ops.SaveV2(
                 prefix=str(folder / NAME), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
             )
             sess.run(saved, dict(zip(tensors, found)))
         (folder / "checkpoint").write_text(STATE)
+
+
+def _tensor_type(array, name):
+    """Returns the type of TensorFlow for an array. Raises InputError when it has none, such as for dates."""
+    try:
+        return tf.as_dtype(array.dtype)
+    except TypeError as e:
+        name = name.removesuffix(weights.VALUE)
+        raise InputError(f"{name}: cannot be written: TensorFlow has no {array.dtype}: convert to npz") from e

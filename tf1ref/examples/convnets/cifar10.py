@@ -4,10 +4,10 @@ Source: S1 743-872
 TF1: inference -> loss -> train; losses gather in a collection; files reach conv2d through queues, without feeding; an
     evaluator of its own follows the checkpoints and restores the averages in place of the weights.
 Now: the same steps as methods; tf.data reads, a queue shuffles, the penalties are a list that is returned.
-Errata: S1 counts 19.5M multiply-adds; there are 18.5M, of which conv2 alone has 14.7M. S1's 86 % take hours on a GPU,
-    as TensorFlow's program needed 100,000 steps. 10,000 lead to .8151 on the real files (2026-11-30, 36 minutes of one
-    core). S1's 16 threads made every run different (see _cifar10_input.py). Its evaluator took 79 whole batches, and so
-    112 pictures of 10,000 twice. Here every picture counts once. The standardization undoes the random brightness, and
+Errata: S1 counts 19.5M multiply-adds; there are 18.5M, of which conv2 alone has 14.7M. S1's 86 % take hours on a GPU:
+    TensorFlow's program needed 100,000 steps. STEPS takes a CPU minutes, and 10,000 lead to .8151 on the real files
+    (2026-11-30). S1's 16 threads made every run different (see _cifar10_input.py). Its evaluator took 79 whole batches,
+    and so 112 pictures of 10,000 twice; here each counts once. The standardization undoes the random brightness, and
     the random contrast except for the channels' means. So crop and flip are the distortions that have an effect.
 See: https://www.cs.toronto.edu/~kriz/cifar.html
 """
