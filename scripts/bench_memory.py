@@ -16,10 +16,11 @@ import tensorflow.compat.v1 as v1
 
 PARAMETERS = int(os.environ.get("TF1REF_BENCH_PARAMETERS", 100_000_000))
 LAYERS = int(os.environ.get("TF1REF_BENCH_LAYERS", 10))
+DTYPE = tf.as_dtype(os.environ.get("TF1REF_BENCH_DTYPE", "float32"))
 ROWS = 100  # in a layer: a made input is small
-WEIGHTS = PARAMETERS * 4 / 1e6
+WEIGHTS = PARAMETERS * DTYPE.size / 1e6
 SUBJECT = f"""\
-{PARAMETERS:,} float32 parameters in {LAYERS} variables, {WEIGHTS:.0f} MB. A process of its own does the work with tiny
+{PARAMETERS:,} {DTYPE.name} parameters in {LAYERS} variables, {WEIGHTS:.0f} MB. A process of its own does the work with tiny
 weights, then with these. A row says by how much its resident memory rises, the files that it maps included."""
 TINY = 1000
 MOST_SECONDS = 600  # one way may take so long
@@ -39,10 +40,10 @@ def contests():
 
 def build(parameters):
     """x [?, ROWS] -> y [?]: each layer's products are summed, so that the answers are small."""
-    y = x = v1.placeholder(v1.float32, [None, ROWS], name="x")
+    y = x = v1.placeholder(DTYPE, [None, ROWS], name="x")
     for number in range(LAYERS):
-        start = v1.random_normal_initializer(seed=number + 1)
-        w = v1.get_variable(f"layer{number}/w", [ROWS, parameters // LAYERS // ROWS], initializer=start)
+        start = v1.random_normal_initializer(seed=number + 1, dtype=DTYPE)
+        w = v1.get_variable(f"layer{number}/w", [ROWS, parameters // LAYERS // ROWS], DTYPE, start)
         y = y + v1.reduce_mean(v1.matmul(x, w), axis=1, keepdims=True)
     v1.identity(y, name="y")
 
@@ -69,7 +70,7 @@ def write(folder, parameters):
         build(parameters)
         sess.run(v1.global_variables_initializer())
         prefix = v1.train.Saver().save(sess, f"{folder}/model")
-    if parameters * 4 < 2**31:
+    if parameters * DTYPE.size < 2**31:
         freeze(prefix, ["y"], f"{folder}/model.pb", verify=False)
     convert(prefix, f"{folder}/saved", "saved_model", outputs=["y"], verify=False)
     convert(prefix, f"{folder}/w.npz", verify=False)

@@ -14,7 +14,7 @@ from tf1ref.artifacts import Program
 from tf1ref.artifacts import sources as freeze_sources
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
 from tf1ref.artifacts.freeze import freeze
-from tf1ref.artifacts.graph import constants
+from tf1ref.artifacts.graph import constants, held
 from tf1ref.artifacts.graph.graphs import Graph, bare
 from tf1ref.catalog.programs import source_named
 from tf1ref.errors import InputError
@@ -205,7 +205,7 @@ def test_the_bytes_are_those_of_the_whole_message(monkeypatch):
     monkeypatch.setattr(freeze_bytes, "LARGE", 64)
     rng, arrays = np.random.default_rng(1), {}
     with v1.Graph().as_default() as graph:
-        for i, kind in enumerate(freeze_bytes.AS_CONTENT * 2 + ("float16", "bool", "complex64")):
+        for i, kind in enumerate(held.TYPES * 2 + ("bool", "complex64")):
             arrays[f"v{i}"] = rng.integers(0, 2, (i, 3, 50)[: 1 + i % 3] if i else ()).astype(kind)
             v1.get_variable(f"v{i}", initializer=arrays[f"v{i}"])
         arrays["words"] = np.array([b"a", b"bc"], object)
@@ -218,6 +218,24 @@ def test_the_bytes_are_those_of_the_whole_message(monkeypatch):
     written = b"".join(freeze_bytes.pieces(source.but(constants.without_values(source, arrays)), arrays))
     assert written == whole.SerializeToString(deterministic=True)
     assert len(whole.library.function) >= 1 and v1.GraphDef.FromString(written) == whole
+
+
+@pytest.mark.parametrize("kind", constants.SHORT_FLOATS)
+def test_a_short_float_takes_two_bytes_in_the_file(saved, tmp_path, kind):
+    def build():
+        rows = np.arange(-600, 600).reshape(3, 400) / 7
+        w = v1.get_variable("w", initializer=tf.cast(rows, kind))
+        b = v1.get_variable("b", initializer=tf.constant(0.1, kind))
+        tf.add(w, b, name="y")
+
+    freeze(saved(build), ["y"], tmp_path / "y.pb")
+    assert 2400 < (tmp_path / "y.pb").stat().st_size < 3000  # 2,400 bytes of w
+    frozen = v1.GraphDef.FromString((tmp_path / "y.pb").read_bytes())
+    w = tf.make_ndarray(next(node for node in frozen.node if node.name == "w").attr["value"].tensor)
+    with v1.Graph().as_default(), v1.Session() as sess:
+        found = sess.run(*tf.import_graph_def(frozen, return_elements=["y:0"], name=""))
+    expected = (np.arange(-600, 600).reshape(3, 400) / 7).astype(w.dtype)
+    assert np.array_equal(w, expected) and np.array_equal(found, expected + np.array(0.1, w.dtype))
 
 
 def test_more_than_one_file_holds(monkeypatch, saved, tmp_path):

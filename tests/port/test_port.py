@@ -251,15 +251,17 @@ def test_a_graph_without_inputs_has_one_answer(frozen, tmp_path, quick):
     assert (report.compared, report.not_compared) == (4, "")
 
 
-def test_answers_and_variables_of_types_that_numpy_lacks(frozen, tmp_path, quick, loaded):
+def test_inputs_answers_and_variables_of_types_that_numpy_lacks(frozen, tmp_path, quick, loaded):
     def build():
-        x = v1.placeholder(tf.float32, [2, 3], name="x")
+        x = v1.placeholder(tf.bfloat16, [2, 3], name="x")
         w = v1.get_variable("w", initializer=tf.constant([0.5, 3.0, -1.25], tf.bfloat16))
-        return [tf.multiply(tf.cast(x, tf.bfloat16), w, name="y").op.name]
+        y = tf.multiply(x, w, name="y")
+        return [y.op.name, tf.reduce_sum(y * tf.constant(2, tf.bfloat16), name="sum").op.name]
 
-    assert port(frozen(build), tmp_path / "out").compared == 6
-    found = loaded(tmp_path / "out", "model").Model()(np.ones([2, 3], np.float32))
-    assert found.dtype == tf.bfloat16 and tf.cast(found, tf.float32).numpy().tolist() == [[0.5, 3.0, -1.25]] * 2
+    assert port(frozen(build), tmp_path / "out", outputs=["y", "sum"]).compared == 7
+    found = loaded(tmp_path / "out", "model").Model()(tf.ones([2, 3], tf.bfloat16))
+    assert found["y"].dtype == found["sum"].dtype == tf.bfloat16 and float(found["sum"]) == 9
+    assert tf.cast(found["y"], tf.float32).numpy().tolist() == [[0.5, 3.0, -1.25]] * 2
 
 
 def test_a_variable_of_a_long_name(frozen, tmp_path, quick):

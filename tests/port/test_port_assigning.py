@@ -95,6 +95,17 @@ def test_a_variable_without_a_first_value_is_named(ported):
 
 
 @pytest.mark.slow
+def test_values_of_bfloat16_are_not_recorded(ported):
+    text = "import tensorflow as tf\nx = tf.placeholder(tf.bfloat16, [3])\n"
+    text += 'w = tf.get_variable("w", [3], tf.bfloat16, tf.ones_initializer())\n'
+    text += "step = tf.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(w * x))\n"
+    text += "with tf.Session() as sess:\n    sess.run(tf.global_variables_initializer())\n"
+    text += "    for _ in range(3):\n        sess.run(step, {x: [1, 2, 3]})\n"
+    with pytest.raises(InputError, match=r"w has no value before .* \(values of bfloat16 are not recorded\)"):
+        ported(text)
+
+
+@pytest.mark.slow
 def test_a_step_needs_nothing_of_a_model_that_is_evaluated(ported, loaded, formatted):
     folder, _ = ported(EVALUATED)
     formatted(folder)

@@ -64,7 +64,9 @@ def cases():
             case, _, rest = name.partition("/")
             if case == str(i):
                 kind, _, key = rest.partition("/")
-                found[kind][key] = arrays[name]
+                key, _, dtype = key.partition(":")
+                # numpy's files lack types such as bfloat16: they hold the bits.
+                found[kind][key] = arrays[name].view(tf.as_dtype(dtype).as_numpy_dtype) if dtype else arrays[name]
         yield found["inputs"], found["outputs"]
 
 
@@ -72,8 +74,6 @@ def differing(expected, reached):
     """Returns how many elements differ in their bits."""
     if expected.dtype.kind == "S":
         return int(np.sum(expected != reached.astype("S")))
-    if reached.dtype.kind == "V":  # numpy lacks types such as bfloat16: the file holds the bits
-        reached = reached.view(f"u{reached.dtype.itemsize}")
     if (expected.dtype, expected.shape) != (reached.dtype, reached.shape):
         return max(expected.size, 1)
     if not expected.size:
@@ -95,7 +95,7 @@ def compare():
         found = found if isinstance(found, dict) else {KEYS[0]: found}
         for number, key in enumerate(KEYS):
             expected = outputs[str(number)]
-            count = differing(expected, np.asarray(found[key]))
+            count = differing(expected, np.asarray(found[key].numpy()))
             elements, wrong = elements + max(expected.size, 1), wrong + count
             first = first or (key if count else "")
     return elements, wrong, first
@@ -138,19 +138,19 @@ def cases(ready, words, feeds):
 
 
 def packed(found):
-    """Returns {name: array} of answers.npz for `cases`: "0/inputs/x", "0/outputs/0"."""
+    """Returns {name: array} of answers.npz for `cases`: "0/inputs/x", "0/outputs/0", "0/outputs/1:bfloat16"."""
     arrays = {"cases": np.array(len(found))}
     for i, (inputs, outputs) in enumerate(found):
-        arrays.update((f"{i}/inputs/{word}", _storable(a)) for word, a in inputs.items())
-        arrays.update((f"{i}/outputs/{number}", _storable(a)) for number, a in enumerate(outputs))
+        arrays.update(_storable(f"{i}/inputs/{word}", a) for word, a in inputs.items())
+        arrays.update(_storable(f"{i}/outputs/{number}", a) for number, a in enumerate(outputs))
     return arrays
 
 
-def _storable(array):
-    """Returns `array` in a type that an npz holds: text as bytes, and the bits of types that numpy lacks."""
+def _storable(key, array):
+    """Returns (key, array) as an npz holds it: text as bytes, bits with ":" and the type where numpy lacks the type."""
     if array.dtype.kind == "V":
-        return array.view(f"u{array.dtype.itemsize}")
-    return array.astype("S") if array.dtype == object else array
+        return f"{key}:{array.dtype.name}", array.view(f"u{array.dtype.itemsize}")
+    return key, array.astype("S") if array.dtype == object else array
 
 
 def run(folder, test="test_model.py"):

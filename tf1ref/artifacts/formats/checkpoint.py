@@ -107,7 +107,8 @@ class Values(Mapping):
                 )
             except tf.errors.OpError as e:
                 raise InputError(f"{self.prefix}: damaged or incomplete: {one_line(e)}") from e
-        array = np.asarray(tensor_)  # numpy() would copy it
+        # numpy() would copy it. asarray(...) fails for a scalar of bfloat16.
+        array = np.asarray(tensor_ if tensor_.ndim else tensor_.numpy())
         # Saver(reshape=True) allows another shape.
         return array.reshape(self._shape(v, array.shape))
 

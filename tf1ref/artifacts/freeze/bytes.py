@@ -17,8 +17,6 @@ from tf1ref.errors import InputError
 # A variable of this many bytes or more is not copied into a message.
 LARGE = 1 << 20
 MOST_BYTES = 2**31 - 1  # the most bytes in one protocol buffer
-# TensorFlow writes these types as bytes
-AS_CONTENT = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8")
 # These tags are a field's number and "bytes follow": GraphDef.node, NodeDef.attr, its value, its tensor, the numbers.
 NODE, ATTR, VALUE, TENSOR, CONTENT = (number << 3 | 2 for number in (1, 5, 2, 8, 4))
 
@@ -52,7 +50,7 @@ def pieces(graph, values):
             node = copy(node)
             for name in ("value", held.HELD):
                 node.attr.pop(name, None)
-        if array is not None and array.nbytes >= LARGE and array.dtype in AS_CONTENT:
+        if array is not None and array.nbytes >= LARGE and array.dtype.name in held.TYPES:
             found = _node_pieces(node, array)
         else:
             if array is not None:

@@ -11,6 +11,7 @@ that takes one is rewritten for the value.
 import re
 from dataclasses import dataclass, field
 
+import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
@@ -26,6 +27,8 @@ IS_INITIALIZED = ("VarIsInitializedOp", "IsVariableInitialized")
 LOOPS = ("While", "StatelessWhile")
 BRANCHES = ("If", "StatelessIf", "Case", "StatelessCase")
 CALLS = (*LOOPS, *BRANCHES, "PartitionedCall", "StatefulPartitionedCall")
+# make_tensor_proto makes a number of up to three bytes of each element. TensorFlow reads plain bytes of them, too.
+SHORT_FLOATS = ("float16", "bfloat16")
 
 # {op that reads a resource: (the op for a value, its attribute for the dtype, the attributes that both have)}.
 READERS = {
@@ -271,4 +274,10 @@ def constant(node, name, value, dtype):
     """Turns the new NodeDef `node` into a Const, in place. A copy would copy the weights once more."""
     node.name, node.op = name, "Const"
     node.attr["dtype"].type = dtype
-    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype))
+    array = np.asarray(value)
+    if array.size > 1 and array.dtype.name in SHORT_FLOATS:
+        proto = node.attr["value"].tensor
+        proto.dtype, proto.tensor_content = dtype, array.tobytes()
+        proto.tensor_shape.CopyFrom(tf.TensorShape(array.shape).as_proto())
+    else:
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype))

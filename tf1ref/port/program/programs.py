@@ -215,7 +215,10 @@ def _check_values(found, recording):
     used = {name for step in found.steps for node in step.updates for name, _ in node.inputs}
     for name in sorted(used - recording.initial.keys()):
         if name in found.nodes and found.nodes[name].op in constants.VARIABLES:
-            raise InputError(f"{recording.program}: {name} has no value before the first step: initialize it")
+            raise InputError(
+                f"{recording.program}: {name} has no value before the first step: initialize it "
+                "(values of bfloat16 are not recorded)"
+            )
 
 
 def _method(step):
