@@ -206,7 +206,7 @@ def test_the_bytes_are_those_of_the_whole_message(monkeypatch):
     rng, arrays = np.random.default_rng(1), {}
     with v1.Graph().as_default() as graph:
         for i, kind in enumerate(held.TYPES * 2 + ("bool", "complex64")):
-            arrays[f"v{i}"] = rng.integers(0, 2, (i, 3, 50)[: 1 + i % 3] if i else ()).astype(kind)
+            arrays[f"v{i}"] = rng.integers(0, 2, (i + 80, 3, 5)[: 1 + i % 3] if i else ()).astype(kind)
             v1.get_variable(f"v{i}", initializer=arrays[f"v{i}"])
         arrays["words"] = np.array([b"a", b"bc"], object)
         v1.get_variable("words", initializer=tf.constant(["a", "bc"]))

@@ -192,8 +192,8 @@ class Recorder:
             array = np.array(value, object) if isinstance(value, (bytes, str)) else np.asarray(value)
             if array.dtype.kind in "OSU":
                 array = _text(array)
-            if array is None or array.dtype.hasobject or array.dtype.kind == "V":
-                self._leave_out("values that are no arrays, of bfloat16 and its like, or texts in a row that end in zeros")
+            if array is None or array.dtype.hasobject or array.dtype.names or array.dtype.isbuiltin == 2:
+                self._leave_out("values that are no arrays, bfloat16 and its like, or texts in a row that end in zeros")
                 continue
             key = hashlib.blake2b(
                 array.tobytes() + str((array.dtype, array.shape)).encode(), digest_size=16

@@ -148,7 +148,7 @@ def packed(found):
 
 def _storable(key, array):
     """Returns (key, array) as an npz holds it: text as bytes, bits with ":" and the type where numpy lacks the type."""
-    if array.dtype.kind == "V":
+    if array.dtype.isbuiltin == 2:
         return f"{key}:{array.dtype.name}", array.view(f"u{array.dtype.itemsize}")
     return key, array.astype("S") if array.dtype == object else array
 

@@ -65,7 +65,7 @@ def pieces(graph, values):
 
 def _node_pieces(node, array):
     """Yields the Const `node`, with `array` as its value, as a GraphDef's field (tensorflow/core/framework)."""
-    data = memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b""
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data  # bfloat16 has no buffer of its own
     proto = TensorProto(dtype=node.attr["dtype"].type, tensor_shape=tf.TensorShape(array.shape).as_proto())
     head = proto.SerializeToString(deterministic=True) + bytes([CONTENT]) + _varint(len(data))
     for field, before in ((TENSOR, b""), (VALUE, b"\x0a\x05value"), (ATTR, b"")):
