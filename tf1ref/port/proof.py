@@ -65,8 +65,10 @@ def cases():
             if case == str(i):
                 kind, _, key = rest.partition("/")
                 key, _, dtype = key.partition(":")
-                # numpy's files lack types such as bfloat16: they hold the bits.
-                found[kind][key] = arrays[name].view(tf.as_dtype(dtype).as_numpy_dtype) if dtype else arrays[name]
+                array = arrays[name]
+                if dtype:  # numpy's files lack types such as bfloat16: they hold the bits
+                    array = array.view(tf.as_dtype(dtype).as_numpy_dtype)
+                found[kind][key] = array
         yield found["inputs"], found["outputs"]
 
 
