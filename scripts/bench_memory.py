@@ -20,8 +20,8 @@ DTYPE = tf.as_dtype(os.environ.get("TF1REF_BENCH_DTYPE", "float32"))
 ROWS = 100  # in a layer: a made input is small
 WEIGHTS = PARAMETERS * DTYPE.size / 1e6
 SUBJECT = f"""\
-{PARAMETERS:,} {DTYPE.name} parameters in {LAYERS} variables, {WEIGHTS:.0f} MB. A process of its own does the work with tiny
-weights, then with these. A row says by how much its resident memory rises, the files that it maps included."""
+{PARAMETERS:,} {DTYPE.name} parameters in {LAYERS} variables, {WEIGHTS:.0f} MB. A process of its own does the work with
+tiny weights, then with these. A row says by how much its resident memory rises, the files that it maps included."""
 TINY = 1000
 MOST_SECONDS = 600  # one way may take so long
 ENVIRONMENT = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}  # the verbs run without oneDNN

@@ -239,7 +239,7 @@ def _plain(array, name):
     array = np.asarray(array)
     if array.dtype.hasobject:
         array = array.astype(bytes)
-    if array.dtype.isbuiltin == 2 or array.dtype.names:
+    if array.dtype.kind == "V" or array.dtype.isbuiltin == 2:
         raise InputError(f"{name}: numpy has no {array.dtype}: convert to a checkpoint")
     return array
 
