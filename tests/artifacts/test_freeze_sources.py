@@ -176,8 +176,8 @@ def test_an_example_with_its_first_and_with_trained_weights(tmp_path, answer):
         sess.run(save)
     freeze(program, [], tmp_path / "ones.pb", checkpoint=prefix)
     frozen = {n.name: n for n in v1.GraphDef.FromString((tmp_path / "ones.pb").read_bytes()).node}
-    for held in report.variables:
-        assert set(tf.make_ndarray(frozen[held].attr["value"].tensor).ravel()) == {1.0}
+    for name in report.variables:
+        assert set(tf.make_ndarray(frozen[name].attr["value"].tensor).ravel()) == {1.0}
 
 
 def test_examples_that_build_no_graph_alone(tmp_path):
