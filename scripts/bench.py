@@ -1,9 +1,9 @@
 """Benchmarks: several ways to do the same work, measured in turns within one run, as ratios with their spread.
 
-scripts/bench.py NAME [--rounds N] [--json FILE]; `all` runs every benchmark, which takes hours. A benchmark is a file
-bench_NAME.py beside this one with `SUBJECT`, a line of text, and `contests()`, which yields a Contest each. Absolute
-numbers are this machine's; what compares between machines is a ratio. The file has the date, what the machine is, and
-a row for each way.
+scripts/bench.py NAME ... [--rounds N] [--json FILE]; `all` runs every benchmark, which takes hours. A benchmark is a
+file bench_NAME.py beside this one with `SUBJECT`, a line of text, and `contests()`, which yields a Contest each.
+Absolute numbers are this machine's; what compares between machines is a ratio. The file has the date, what the machine
+is, and a row for each way.
 """
 
 import argparse
@@ -101,16 +101,16 @@ def machine():
 
 
 def main(argv=None):
-    """Runs one benchmark, or all; returns the exit code."""
+    """Runs benchmarks in the order given, or all; returns the exit code."""
     names = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("name", choices=[*names, "all"])
+    parser.add_argument("names", nargs="+", choices=[*names, "all"], metavar="NAME", help=", ".join([*names, "all"]))
     parser.add_argument("--rounds", type=int, default=5, choices=range(1, 101), metavar="N", help="1 to 100 (5)")
     parser.add_argument("--json", metavar="FILE", help="write the results there too; - for standard output alone")
     arguments = parser.parse_args(argv)
     console.import_tensorflow()
     found = {"date": str(datetime.date.today()), "machine": machine() if arguments.json else {}, "rows": []}
-    for name in names if arguments.name == "all" else [arguments.name]:
+    for name in names if "all" in arguments.names else arguments.names:
         found["rows"] += run(name, arguments.rounds, arguments.json != "-")
         if arguments.json and arguments.json != "-":  # after each, since all of them take hours
             Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")

@@ -1,5 +1,6 @@
 """Training steps of an LSTM along a series: TF1's graph, legacy's cells; the modules; Keras 3's LSTM."""
 
+import statistics
 import time
 
 import numpy as np
@@ -15,6 +16,7 @@ from tf1ref.modules.rnn_unroll import RNN
 BATCH, LENGTH, DEPTH, UNITS, RATE = 64, 28, 28, 128, 0.01
 SUBJECT = f"One LSTM of {UNITS} units over {LENGTH} steps, batch {BATCH}, mean square of the last output, descent."
 STEPS = 20  # short rounds: what slows the machine down then slows all ways of a round
+COPIES = 3  # of each way: copies of the same graph differ by up to a tenth, and keep their difference
 SERIES = np.random.RandomState(1).randn(BATCH, LENGTH, DEPTH).astype(np.float32)
 MAJOR = np.ascontiguousarray(SERIES.transpose(1, 0, 2))
 
@@ -22,19 +24,29 @@ MAJOR = np.ascontiguousarray(SERIES.transpose(1, 0, 2))
 def contests():
     """Yields the one Contest."""
     ways = {
-        "Keras LSTM, unroll=False": keras_way(False),
-        "Keras LSTM, unroll=True": keras_way(True),
-        "dynamic_rnn, BasicLSTMCell": graph_way(dynamic(rnn_cell.BasicLSTMCell)),
-        "BasicLSTMCell, today's control flow": graph_way(dynamic(rnn_cell.BasicLSTMCell), control_flow_v2=True),
-        "dynamic_rnn, BasicLSTMCell, time_major": graph_way(dynamic(rnn_cell.BasicLSTMCell, time_major=True), MAJOR),
-        "dynamic_rnn, LSTMBlockCell": graph_way(dynamic(LSTMBlockCell)),
-        "static_rnn, BasicLSTMCell": graph_way(static),
-        "LSTMBlockFusedCell": graph_way(fused, MAJOR),
-        "module: RNN(BasicLSTMCell)": module_way(lambda: RNN(rnn.BasicLSTMCell(UNITS))),
-        "module: RNN(BasicLSTMCell), unroll=True": module_way(lambda: RNN(rnn.BasicLSTMCell(UNITS), unroll=True)),
-        "module: LSTMBlockFusedCell": module_way(lambda: rnn_block.LSTMBlockFusedCell(UNITS), MAJOR),
+        "Keras LSTM, unroll=False": copies(keras_way, False),
+        "Keras LSTM, unroll=True": copies(keras_way, True),
+        "dynamic_rnn, BasicLSTMCell": copies(graph_way, dynamic(rnn_cell.BasicLSTMCell)),
+        "BasicLSTMCell, today's control flow": copies(graph_way, dynamic(rnn_cell.BasicLSTMCell), control_flow_v2=True),
+        "dynamic_rnn, BasicLSTMCell, time_major": copies(
+            graph_way, dynamic(rnn_cell.BasicLSTMCell, time_major=True), MAJOR
+        ),
+        "dynamic_rnn, LSTMBlockCell": copies(graph_way, dynamic(LSTMBlockCell)),
+        "static_rnn, BasicLSTMCell": copies(graph_way, static),
+        "LSTMBlockFusedCell": copies(graph_way, fused, MAJOR),
+        "module: RNN(BasicLSTMCell)": copies(module_way, lambda: RNN(rnn.BasicLSTMCell(UNITS))),
+        "module: RNN(BasicLSTMCell), unroll=True": copies(
+            module_way, lambda: RNN(rnn.BasicLSTMCell(UNITS), unroll=True)
+        ),
+        "module: LSTMBlockFusedCell": copies(module_way, lambda: rnn_block.LSTMBlockFusedCell(UNITS), MAJOR),
     }
     yield Contest("cells", "steps/s", "Keras LSTM, unroll=False", ways)
+
+
+def copies(make, *arguments, **options):
+    """Makes a way COPIES times; returns one that calls them in turn, at the rate of all their steps together."""
+    ways = [make(*arguments, **options) for _ in range(COPIES)]
+    return lambda: statistics.harmonic_mean([way() for way in ways])
 
 
 def rate(step):
