@@ -3,6 +3,8 @@
 conftest.py sorts these tests by example, so that what a half of an example computed is computed once for all of them.
 """
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +26,7 @@ def cost(name, long=False):
     return pytest.mark.slow if "conv2d" in text or "cifar10" in text else ()
 
 
+@functools.cache
 def floats(name):
     """The float constants of an example. `scripts/test` asks for the first whether 1 % shows, `--all` for every one.
 

@@ -4,6 +4,7 @@ CONTRIBUTING.md and docs/glossary.md state them. NOT_YET names what is not held 
 """
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -34,6 +35,7 @@ def methods(tree):
             yield node, bases, [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
 
 
+@functools.cache
 def classes():
     """Returns {class of tf1ref: (the names of its bases, the names of its methods that have a docstring)}."""
     # TensorFlow's own, which documents these.
@@ -52,7 +54,6 @@ def inherits(bases, name, found):
     return any(name in documents or inherits(above, name, found) for above, documents in known)
 
 
-CLASSES = classes()
 SOURCES = held("tf1ref/**/*.py")
 PAGES = held("*.md", "docs/**/*.md")
 
@@ -68,7 +69,7 @@ def documented(tree):
             yield node.name, ast.get_docstring(node)
     for node, bases, functions in methods(tree):
         for inner in functions:
-            overrides = ast.get_docstring(inner) is None and inherits(bases, inner.name, dict(CLASSES))
+            overrides = ast.get_docstring(inner) is None and inherits(bases, inner.name, dict(classes()))
             if not inner.name.startswith("_") and not node.name.startswith("_") and not overrides:
                 yield f"{node.name}.{inner.name}", ast.get_docstring(inner)
 

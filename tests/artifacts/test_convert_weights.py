@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
 from tf1ref.artifacts.convert import convert
+from tf1ref.artifacts.convert import weights as convert_weights
 from tf1ref.artifacts.formats import weights
 from tf1ref.errors import InputError
 
@@ -45,6 +46,25 @@ def test_every_kind_of_weights_there_and_back(source, tmp_path, kind):
             assert bits(dict(found)) == bits(ODD)
     convert(tmp_path / "there", tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "end.npz").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "objects"])
+def test_what_many_weights_are_written_by_writes_the_same_bytes(tmp_path, monkeypatch, kind):
+    types = {name: np.ones([2, 3], tf.as_dtype(name).as_numpy_dtype) for name in ("bfloat16", "float8_e5m2", "int4")}
+    with v1.Graph().as_default(), v1.Session() as sess:
+        words = np.array([b"a\0", b""], object)
+        for name, value in {**ODD, **types, "words": words}.items():
+            v1.Variable(value, name=name)
+        sess.run(v1.global_variables_initializer())
+        source = v1.train.Saver().save(sess, str(tmp_path / "source"), write_meta_graph=False)
+    written = []
+    for most in (1000, 0):
+        monkeypatch.setattr(convert_weights, "MOST_FED", most)
+        convert(source, tmp_path / "to", kind, force=True)
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "to").iterdir()})
+    assert written[0] == written[1] and len(written[0]) == 3
+    with pytest.raises(InputError, match="TensorFlow has no datetime64"):
+        convert_weights.checkpoint({"w": np.array(["2020-01-01"], "M8[D]")}, tmp_path / "dates")
 
 
 def test_a_checkpoint_of_names_is_read_by_a_saver(source, tmp_path):

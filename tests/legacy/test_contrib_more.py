@@ -143,6 +143,7 @@ def test_the_tutorials_read_data_sets(tmp_path):
     assert fake.train.images.min() == 1.0 and fake.train.labels[0].tolist() == [1] + [0] * 9
 
 
+@pytest.mark.slow
 def test_the_graphs_seed_fixes_the_batches(tmp_path):
     def labels():
         return input_data.read_data_sets(str(tmp_path)).train.next_batch(20)[1].tolist()

@@ -34,7 +34,10 @@ def log_sum(values):
     return np.log(np.exp(np.float64(list(values))).sum())
 
 
-@pytest.fixture(scope="module", params=["all known", "sizes fed", "control flow 1"])
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("sizes fed", "control flow 1")]
+
+
+@pytest.fixture(scope="module", params=["all known", *OTHERS])
 def found(request):
     """All that the module computes, of tensors whose shapes are known, and of others."""
     allowed = RANDOM.rand(5, TIME, TAGS) < 0.6
@@ -66,7 +69,6 @@ def found(request):
     (v1.enable_control_flow_v2 if before else v1.disable_control_flow_v2)()
 
 
-@pytest.mark.slow
 def test_scores(found):
     expected = [score(row, TRUTH[row, :length]) for row, length in enumerate(LENGTHS)]
     np.testing.assert_allclose(found["score"], expected, rtol=1e-5, atol=1e-6)

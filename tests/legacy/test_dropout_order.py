@@ -67,6 +67,7 @@ def test_the_modules_loop_draws_in_order(lengths):
     np.testing.assert_array_equal(last, np.tile(np.reshape(lengths or [STEPS] * ROWS, [-1, 1]), SIZE))
 
 
+@pytest.mark.slow
 def test_layer_normalization_draws_in_order(flow):
     def trained(**options):
         with v1.Graph().as_default(), v1.Session() as sess:

@@ -97,6 +97,7 @@ def train_ops():
     return gan.gan_train_ops(made, loss, sgd, sgd), counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hooks", [None, gan.get_joint_train_hooks(gan.GANTrainSteps(1, 3))])
 def test_training_takes_turns_and_each_part_its_own_updates(tmp_path, hooks):
     with v1.Graph().as_default():

@@ -80,6 +80,7 @@ def test_a_tensor_chooses_the_decoder(model):
 
 
 @pytest.mark.parametrize("each", [False, True], ids="per_example_loss={}".format)
+@pytest.mark.slow
 def test_buckets_share_weights(each):
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(1)

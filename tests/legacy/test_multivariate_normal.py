@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+import scipy
 import tensorflow.compat.v1 as v1
-from scipy import stats
 
 from tf1ref.legacy.contrib import _multivariate_normal as normals
 
@@ -27,7 +27,7 @@ MADE = {
 def test_a_distribution_is_scipys(name):
     make, covariance = MADE[name]
     mean = np.zeros(3) if name == "no mean" else MEAN
-    known = [stats.multivariate_normal(mean, each) for each in covariance]
+    known = [scipy.stats.multivariate_normal(mean, each) for each in covariance]
     with v1.Graph().as_default(), v1.Session() as session:
         v1.set_random_seed(1)
         made = make()

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 import tensorflow.compat.v1 as v1
-from scipy import integrate, stats
 
 from tf1ref.legacy.contrib import _one_hot_categorical as categoricals
 
@@ -14,7 +14,7 @@ TEMPERATURE = 0.6
 
 
 def test_one_hot_vectors_are_scipys_multinomial_of_one_trial():
-    known = [stats.multinomial(1, each) for each in PROBS]
+    known = [scipy.stats.multinomial(1, each) for each in PROBS]
     with v1.Graph().as_default(), v1.Session() as session:
         v1.set_random_seed(1)
         made = categoricals.OneHotCategorical(probs=PROBS)
@@ -36,7 +36,9 @@ def test_one_hot_vectors_are_scipys_multinomial_of_one_trial():
     np.testing.assert_allclose(variance, np.diagonal(spread, axis1=1, axis2=2), rtol=1e-10)
     np.testing.assert_array_equal(mode, [[0, 0, 1], [1, 0, 0]])
     np.testing.assert_array_equal(drawn.sum(-1), 1)
-    np.testing.assert_allclose(divergence, [stats.entropy(PROBS[0], PROBS[1]), stats.entropy(PROBS[1], PROBS[0])])
+    np.testing.assert_allclose(
+        divergence, [scipy.stats.entropy(PROBS[0], PROBS[1]), scipy.stats.entropy(PROBS[1], PROBS[0])]
+    )
     np.testing.assert_array_equal(np.concatenate(sizes), [2, 3])
 
 
@@ -61,7 +63,7 @@ def test_relaxed_vectors_have_the_density_of_the_paper_and_a_gradient():
     largest = np.eye(3)[drawn.argmax(-1)].mean(0)
     np.testing.assert_allclose(largest, PROBS, atol=0.02)
     assert (gradient[:, 0] > 0).all() and (gradient[:, 1:] < 0).all()
-    np.testing.assert_allclose(integrate.simpson(likely, x=line), 1, atol=1e-3)
+    np.testing.assert_allclose(scipy.integrate.simpson(likely, x=line), 1, atol=1e-3)
 
 
 def test_a_temperature_is_positive():

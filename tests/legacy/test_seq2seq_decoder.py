@@ -172,6 +172,7 @@ def test_a_helper_of_ones_own_functions(flow):
         assert outputs.sample_id.reshape(3, 3).tolist() == outputs.rnn_output[..., 0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probability", [0.0, 1.0, 0.5])
 def test_scheduled_sampling_of_embeddings(flow, probability):
     cell = Markov(np.eye(WORDS, dtype="float32") * 50)  # says what it hears
@@ -189,6 +190,7 @@ def test_scheduled_sampling_of_embeddings(flow, probability):
     np.testing.assert_array_equal(said[:, 1:], following)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", ["plain", "layer", "auxiliary"])
 def test_scheduled_sampling_of_outputs(flow, parts):
     class Half(rnn_cell.RNNCell):

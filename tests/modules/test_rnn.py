@@ -144,7 +144,7 @@ def lstm_in_numpy(x, kernel, bias, lengths):
     return outputs, c, h
 
 
-@pytest.mark.parametrize("network", ["dynamic", "static", "fused"])
+@pytest.mark.parametrize("network", ["dynamic", pytest.param("static", marks=pytest.mark.slow), "fused"])
 def test_an_lstm_in_numpy(network):
     if network == "fused":
         cell = rnn_block.LSTMBlockFusedCell(4, seed=1).create(3)

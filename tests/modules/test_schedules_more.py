@@ -34,7 +34,7 @@ def called(function, arguments, options, at):
     return function(first, *rest, **options)
 
 
-@pytest.mark.parametrize("dtype", [tf.int32, tf.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("dtype", [tf.int32, pytest.param(tf.int64, marks=pytest.mark.slow)], ids=["int32", "int64"])
 @pytest.mark.parametrize(("name", "arguments", "options"), CASES, ids=IDS)
 def test_equals_v1_train_to_the_bit(name, arguments, options, dtype):
     with v1.Graph().as_default(), v1.Session() as sess:

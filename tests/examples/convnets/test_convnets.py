@@ -12,6 +12,8 @@ from tf1ref import catalog, parity
 from tf1ref.data import cifar10
 from tf1ref.examples.convnets import _fit
 
+pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+
 HALVES = ("graph", "function")
 CONV_VGG = (1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160, 2359808, 2359808, 2359808, 2359808, 2359808)
 DEPTHS_VGG = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
@@ -70,7 +72,6 @@ def baseline(trace, when, x, moments):
     return np.maximum(h @ p["f1/kernel"] + p["f1/bias"], 0) @ p["f2/kernel"] + p["f2/bias"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_training_normalises_by_the_batch(one_step, pictures, half):
     (x, labels), trace = pictures[0], one_step[half].trace
@@ -79,7 +80,6 @@ def test_training_normalises_by_the_batch(one_step, pictures, half):
     assert trace["steps/accuracy"][0] == np.float32(np.mean(logits.argmax(1) == labels))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_the_averages_move_by_a_hundredth(one_step, pictures, half):
     trace = one_step[half].trace
@@ -109,7 +109,6 @@ def test_adam_is_that_of_the_source(one_step, half):
         np.testing.assert_allclose(trace[f"final/{name}"], trace[f"initial/{name}"] - step, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), [HALVES, HALVES[::-1]])
 def test_a_run_goes_on_from_the_other_halfs_checkpoint(one_step, tmp_path, first, second):
     for path in one_step[first].folder.iterdir():
@@ -120,7 +119,6 @@ def test_a_run_goes_on_from_the_other_halfs_checkpoint(one_step, tmp_path, first
         np.testing.assert_array_equal(trace[f"initial/{name}"], one_step[first].trace[f"final/{name}"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_the_best_weights_are_kept(tmp_path, monkeypatch, half):
     # All it learns is label 0, all it is tested on is label 1: the loss rises from the first test on.
@@ -138,7 +136,6 @@ def test_the_best_weights_are_kept(tmp_path, monkeypatch, half):
         np.testing.assert_array_equal(kept.get_tensor(name), value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PRINTED)
 def test_parameters_of_each_layer(name):
     module = catalog.load(f"convnets.{name}")
@@ -157,7 +154,6 @@ def test_parameters_of_each_layer(name):
     assert all(figure.met(n) for figure, n in zip(promised, (total, trainable, total - trainable)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_any_number_of_pictures_is_answered(half):
     module = catalog.load("convnets.inception10")
@@ -174,7 +170,6 @@ def test_any_number_of_pictures_is_answered(half):
                 sess.run(graph["y"], {graph["x"]: x[:, :28, :28]})
 
 
-@pytest.mark.slow
 def test_inception10_normalises_by_the_batch_when_told_to():
     traces = {}
     for flag in (False, True):
@@ -193,7 +188,6 @@ def averages(trace):
     return [(key[6:], value) for key, value in trace.items() if key.startswith("final/") and "moving" in key]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_resnet18_counts_l2_of_the_last_kernel(half):
     small = controls.SMALL["convnets.resnet18"]
@@ -234,7 +228,6 @@ def test_the_picture_shows_the_means_between_the_tests():
     assert [line.get_ydata().tolist() for line in loss.lines] == [[3.0, 1.0], [3.0, 2.0]]
 
 
-@pytest.mark.slow
 def test_inception_v3_is_the_published_network():
     module = catalog.load("convnets.inception_v3", {"CLASSES": 1000})
     with v1.Graph().as_default() as graph:
@@ -253,7 +246,6 @@ def test_inception_v3_is_the_published_network():
     assert "InceptionV3/AuxLogits/Conv2d_2b_1x1/biases" in sizes
 
 
-@pytest.mark.slow
 def test_inception_v3_tells_pictures_apart():
     module = catalog.load("convnets.inception_v3")
     network = module.InceptionV3()

@@ -53,6 +53,7 @@ def test_codecs_give_pillows_pixels():
     assert np.array_equal(encoded_png, forward("jpeg_and_png", "decoded"))
 
 
+@pytest.mark.slow
 def test_codecs_lose_what_they_are_told_to():
     assert forward("jpeg_and_png", "half").shape == (200, 300, 3)
     assert forward("jpeg_and_png", "gray").shape == (400, 600, 1)
@@ -95,6 +96,7 @@ def test_bilinear_is_the_formula_of_both_worlds():
     assert np.abs(forward("resize_and_crop", "bilinear") - forward("resize_and_crop", "half_pixel_centers")).max() > 0.1
 
 
+@pytest.mark.slow
 def test_nearest_and_area():
     image = picture()[1]
     rows = np.arange(300) * 400 // 300
@@ -153,6 +155,7 @@ def test_flips_are_numpys():
         assert {draw.tobytes() for draw in draws} == kinds
 
 
+@pytest.mark.slow
 def test_brightness_contrast_and_standardization_by_their_formulas():
     image = picture()[1].astype(np.float64)
     np.testing.assert_allclose(forward("colors", "brightness"), image - 0.5, atol=1e-6)

@@ -11,6 +11,8 @@ from tf1ref.data import mnist
 from tf1ref.examples.mnist import lenet5
 from tf1ref.modules import checkpoints
 
+pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+
 STEPS = 3
 
 
@@ -44,7 +46,6 @@ def values(folder):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-@pytest.mark.slow
 def test_the_checkpoints_are_the_same(trained, assert_same):
     graph, function = (values(folder) for _, folder in trained.values())
     assert graph["global_step"] == STEPS
@@ -74,7 +75,6 @@ def graph_from(prefix, batch):
         return restored, loss, sess.run(named)
 
 
-@pytest.mark.slow
 def test_each_half_goes_on_from_the_others_checkpoint(trained, pictures, assert_same):
     batch = data_sets(pictures).train.next_batch(lenet5.BATCH_SIZE)
     (_, of_graph), (_, of_function) = trained["graph"], trained["function"]
@@ -88,7 +88,6 @@ def test_each_half_goes_on_from_the_others_checkpoint(trained, pictures, assert_
     assert_same(after, graph_after)
 
 
-@pytest.mark.slow
 def test_each_half_evaluates_the_others_averages(trained, pictures):
     validation = data_sets(pictures).validation
     (_, of_graph), (_, of_function) = trained["graph"], trained["function"]

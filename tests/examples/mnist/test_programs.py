@@ -14,6 +14,8 @@ from tf1ref.data import mnist
 from tf1ref.errors import InputError
 from tf1ref.examples.mnist._pixels import less_255
 
+pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+
 HALVES = ("graph", "function")
 each_half = pytest.mark.parametrize("half", HALVES)
 
@@ -96,7 +98,6 @@ def test_the_l2_collection_holds_both_penalties(pictures, half, relu6):
     assert penalty > 19 and loss == pytest.approx(cross_entropy + penalty, rel=1e-5)
 
 
-@pytest.mark.slow
 def test_the_functions_loss_is_no_add_n():
     """Its kernel begins with whichever buffer it may take first, and the optimizer makes an add_n of a + b + c."""
     network = catalog.load("mnist.mlp_l2", {"LAYER1_NODE": 3}).Network()
@@ -129,7 +130,6 @@ def mlp_accuracy(named, data, suffix=""):
     return (answers == data.labels.argmax(1)).mean()
 
 
-@pytest.mark.slow
 @each_half
 def test_the_evaluator_restores_the_averages_of_each_step(evaluated, pictures, half):
     folder, rows = evaluated[half]
@@ -260,7 +260,6 @@ def test_dense128_takes_adams_first_step(trace_of_dense128, half):
         np.testing.assert_allclose(moved, -rate * m / (np.sqrt(v) + 1e-7), rtol=1e-4, atol=2e-8)
 
 
-@pytest.mark.slow
 @each_half
 def test_dense128_means_over_epochs_and_tests_after_each(trace_of_dense128, pictures, half):
     trace = trace_of_dense128(half, 5, EPOCH_STEPS=2)
@@ -280,7 +279,6 @@ def test_dense128_means_over_epochs_and_tests_after_each(trace_of_dense128, pict
 # programs take minutes in both halves: test_expected.py runs one half of each, and scripts/full_length.py either.
 
 
-@pytest.mark.slow
 def test_both_halves_reach_the_same_figure_on_the_real_files():
     if mnist.read_data_sets().train.source != "files":
         pytest.skip("no MNIST in $TF1REF_DATA or the cache")

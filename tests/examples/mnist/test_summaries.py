@@ -10,10 +10,11 @@ from tests.examples.mnist.events import events_of, nodes, values
 from tests.examples.mnist.squares import HALVES, STEPS
 from tf1ref import catalog
 
+pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+
 BOXES = {"layer1", "layer2", "cross_entropy", "accuracy", "train"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_scalars(half, ran):
     _, trace, folder = ran("mnist.summaries", half)
@@ -29,7 +30,6 @@ def test_tensorboard_scalars(half, ran):
     assert trace["steps/cross_entropy/loss"][-1] < trace["steps/cross_entropy/loss"][0]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_tensorboard_statistics_are_those_before_the_step(half, ran):
     _, trace, _ = ran("mnist.summaries", half)

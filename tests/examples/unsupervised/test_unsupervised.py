@@ -14,6 +14,8 @@ from tf1ref import catalog, parity
 from tf1ref.data import mnist
 from tf1ref.examples.unsupervised import _pictures
 
+pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+
 
 def trace_of(name, steps=1, **changes):
     return parity.trace_of(catalog.load(f"unsupervised.{name}", changes).run_graph, steps, name)
@@ -62,7 +64,6 @@ def unit_loss(x, w, unit, sparsity=0.02):
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_an_autoencoders_loss_and_gradients(stacked, data):
     x, _ = mnist.read_data_sets(one_hot=True, seed=1).train.next_batch(100)
     loss, gradients = unit_loss(x.astype(np.float64), weights(stacked, "initial/stacked/"), "unit1")
@@ -73,7 +74,6 @@ def test_an_autoencoders_loss_and_gradients(stacked, data):
         np.testing.assert_allclose(found[name], gradient, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_the_second_one_learns_the_code_of_the_first_and_leaves_it_alone(stacked):
     batches = mnist.read_data_sets(one_hot=True, seed=1).train
     (_, _), (x, _) = batches.next_batch(100), batches.next_batch(100)
@@ -87,7 +87,6 @@ def test_the_second_one_learns_the_code_of_the_first_and_leaves_it_alone(stacked
         np.testing.assert_allclose(stacked[f"final/stacked/{name}"], w[name], atol=1e-6)
 
 
-@pytest.mark.slow
 def test_through_the_stack_and_to_the_answers(stacked, data):
     x, labels = data.test.images.astype(np.float64), data.test.labels.argmax(1)
     w = weights(stacked, "initial/random/")
@@ -122,7 +121,6 @@ def certain(w, x):
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_directions_of_all_phases_where_chance_has_no_say():
     trace = trace_of("rbm", WEIGHT_DEVIATION=1e6, LEARNING_RATE=1e-9)
     batches = mnist.read_data_sets(seed=1).train
@@ -150,7 +148,6 @@ def test_directions_of_all_phases_where_chance_has_no_say():
     check("wake_sleep", "rbm1", upward)
 
 
-@pytest.mark.slow
 def test_a_step_is_the_rate_times_the_mean_direction():
     trace = trace_of("rbm")
     for name in ("rbm2/weights", "rbm2/visible", "rbm2/hidden"):
@@ -180,7 +177,6 @@ def log_likelihood(x, w, visible, hidden):
     return np.mean(free) - z
 
 
-@pytest.mark.slow
 def test_contrastive_divergence_makes_digits_likelier(data):
     trace, x = trace_of("rbm", steps=60, SIZES=(784, 8, 4)), (data.test.images > 0.5).astype(np.float64)
 
