@@ -81,6 +81,8 @@ MINUTES = {
     "sequences.sine_dense",
     "sequences.sine_linear",
     "sequences.sine_lstm_estimator",
+    "towers.cifar10_towers",
+    "transfer.bottleneck",
     "unsupervised.autoencoder",
     "unsupervised.rbm",
 }
