@@ -8,6 +8,7 @@ from collections.abc import Iterable
 NOISE = re.compile(
     r"Graph execution error: (Detected at .*?Node: '[^']*' )*|Detected at node .*?\(most recent call last\): "
     r"|Node: '[^']*' | Original stack trace for .*"
+    r"|\{\{function_node [^}]*\}\} | \[Op:\w+\]( name:.*)?| Hint: If you want to see a list of allocated tensors .*"
 )
 
 

@@ -67,6 +67,15 @@ def test_what_many_weights_are_written_by_writes_the_same_bytes(tmp_path, monkey
         convert_weights.checkpoint({"w": np.array(["2020-01-01"], "M8[D]")}, tmp_path / "dates")
 
 
+@pytest.mark.parametrize("most", [1000, 0])
+def test_what_cannot_be_written_is_said_without_tensorflows_own_words(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(convert_weights, "MOST_FED", most)
+    monkeypatch.setattr(convert_weights, "NAME", "/dev/null/model.ckpt")  # no folder
+    with pytest.raises(InputError, match="cannot be written: /dev/null.*Not a directory") as found:
+        convert_weights.checkpoint({"w": np.ones(2)}, tmp_path / "to")
+    assert "function_node" not in str(found.value) and "Op:" not in str(found.value) and "Hint" not in str(found.value)
+
+
 def test_a_checkpoint_of_names_is_read_by_a_saver(source, tmp_path):
     convert(source, tmp_path / "c", "checkpoint", maps={"layer/w": "weights"})
     with v1.Graph().as_default(), v1.Session() as sess:
