@@ -1,7 +1,7 @@
 """Benchmarks: several ways to do the same work, measured in turns within one run, as ratios with their spread.
 
-scripts/bench.py NAME ... [--rounds N] [--json FILE]; `all` runs every benchmark, which takes hours. A benchmark is a
-file bench_NAME.py beside this one with `SUBJECT`, a line of text, and `contests()`, which yields a Contest each.
+scripts/bench.py NAME ... [--rounds N] [--json FILE]; `all` runs every benchmark, which takes 80 minutes. A benchmark is
+a file bench_NAME.py beside this one with `SUBJECT`, a line of text, and `contests()`, which yields a Contest each.
 Absolute numbers are this machine's; what compares between machines is a ratio. The file has the date, what the machine
 is, and a row for each way.
 """
@@ -112,7 +112,7 @@ def main(argv=None):
     found = {"date": str(datetime.date.today()), "machine": machine() if arguments.json else {}, "rows": []}
     for name in names if "all" in arguments.names else arguments.names:
         found["rows"] += run(name, arguments.rounds, arguments.json != "-")
-        if arguments.json and arguments.json != "-":  # after each, since all of them take hours
+        if arguments.json and arguments.json != "-":  # after each, since all of them take long
             Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
     if arguments.json == "-":
         json.dump(found, sys.stdout, indent=2)
