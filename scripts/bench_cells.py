@@ -16,7 +16,7 @@ from tf1ref.modules.rnn_unroll import RNN
 BATCH, LENGTH, DEPTH, UNITS, RATE = 64, 28, 28, 128, 0.01
 SUBJECT = f"One LSTM of {UNITS} units over {LENGTH} steps, batch {BATCH}, mean square of the last output, descent."
 STEPS = 20  # short rounds: what slows the machine down then slows all ways of a round
-COPIES = 3  # of each way: copies of the same graph differ by up to a tenth, and keep their difference
+COPIES = 3  # Two copies of one graph differ in speed by up to a tenth, and go on to do so.
 SERIES = np.random.RandomState(1).randn(BATCH, LENGTH, DEPTH).astype(np.float32)
 MAJOR = np.ascontiguousarray(SERIES.transpose(1, 0, 2))
 

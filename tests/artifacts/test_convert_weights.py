@@ -49,7 +49,7 @@ def test_every_kind_of_weights_there_and_back(source, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "objects"])
-def test_what_many_weights_are_written_by_writes_the_same_bytes(tmp_path, monkeypatch, kind):
+def test_many_weights_are_written_as_the_same_bytes(tmp_path, monkeypatch, kind):
     types = {name: np.ones([2, 3], tf.as_dtype(name).as_numpy_dtype) for name in ("bfloat16", "float8_e5m2", "int4")}
     with v1.Graph().as_default(), v1.Session() as sess:
         words = np.array([b"a\0", b""], object)

@@ -38,6 +38,7 @@ def test_an_evaluation_inside_a_training_sees_the_values_of_the_moment(tmp_path)
         experimental.InMemoryEvaluatorHook(made, numbers, every_n_iter=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "steps"),
     [
@@ -49,7 +50,6 @@ def test_an_evaluation_inside_a_training_sees_the_values_of_the_moment(tmp_path)
         (lambda made, **when: experimental.stop_if_no_increase_hook(made, "accuracy", 500, **when), 1),
     ],
 )
-@pytest.mark.slow
 def test_a_training_ends_by_its_evaluations(make, steps, tmp_path):
     with v1.Graph().as_default():
         writer = v1.summary.FileWriter(str(tmp_path / "eval"))

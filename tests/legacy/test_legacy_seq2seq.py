@@ -79,8 +79,8 @@ def test_a_tensor_chooses_the_decoder(model):
     assert len(embeddings) == (2 if model is attended else 1)
 
 
-@pytest.mark.parametrize("each", [False, True], ids="per_example_loss={}".format)
 @pytest.mark.slow
+@pytest.mark.parametrize("each", [False, True], ids="per_example_loss={}".format)
 def test_buckets_share_weights(each):
     with v1.Graph().as_default(), v1.Session() as sess:
         v1.set_random_seed(1)

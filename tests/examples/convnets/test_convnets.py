@@ -12,7 +12,7 @@ from tf1ref import catalog, parity
 from tf1ref.data import cifar10
 from tf1ref.examples.convnets import _fit
 
-pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+pytestmark = pytest.mark.slow  # the first test builds networks and trains them
 
 HALVES = ("graph", "function")
 CONV_VGG = (1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160, 2359808, 2359808, 2359808, 2359808, 2359808)

@@ -11,7 +11,7 @@ from tf1ref.data import mnist
 from tf1ref.examples.mnist import lenet5
 from tf1ref.modules import checkpoints
 
-pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+pytestmark = pytest.mark.slow  # the first test builds networks and trains them
 
 STEPS = 3
 

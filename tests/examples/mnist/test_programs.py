@@ -14,7 +14,7 @@ from tf1ref.data import mnist
 from tf1ref.errors import InputError
 from tf1ref.examples.mnist._pixels import less_255
 
-pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+pytestmark = pytest.mark.slow  # the first test builds networks and trains them
 
 HALVES = ("graph", "function")
 each_half = pytest.mark.parametrize("half", HALVES)

@@ -10,7 +10,7 @@ from tests.examples.mnist.events import events_of, nodes, values
 from tests.examples.mnist.squares import HALVES, STEPS
 from tf1ref import catalog
 
-pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+pytestmark = pytest.mark.slow  # the first test builds networks and trains them
 
 BOXES = {"layer1", "layer2", "cross_entropy", "accuracy", "train"}
 

@@ -14,7 +14,7 @@ from tf1ref import catalog, parity
 from tf1ref.data import mnist
 from tf1ref.examples.unsupervised import _pictures
 
-pytestmark = pytest.mark.slow  # networks are built and trained for the first test
+pytestmark = pytest.mark.slow  # the first test builds networks and trains them
 
 
 def trace_of(name, steps=1, **changes):
