@@ -148,9 +148,13 @@ with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
 
     def work():
-        for _ in range(9):
-            sess.run(add)
-            turn.wait()
+        try:
+            for _ in range(9):
+                sess.run(add)
+                turn.wait()
+        except BaseException:  # the other thread need not wait for this one
+            turn.abort()
+            raise
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     [thread.start() for thread in threads]
