@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -90,6 +91,25 @@ def tf1ref_in(started_python):
 def tf1ref(tmp_path, tf1ref_in):
     """The same in tmp_path."""
     return functools.partial(tf1ref_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small_network(tmp_path_factory):
+    """Has the network that stands in for Inception v3 trained once for all processes of this run: it takes 10 s."""
+    from tf1ref import files
+    from tf1ref.examples.transfer import _body
+
+    ours = tmp_path_factory.getbasetemp()
+    kept = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "small_network.pickle"
+    train = _body._trained
+
+    def trained():
+        if not kept.exists():
+            files.write(kept, pickle.dumps(train()))
+        return pickle.loads(kept.read_bytes())
+
+    with unittest.mock.patch.object(_body, "_trained", trained):
+        yield
 
 
 def pip(*arguments, cwd):

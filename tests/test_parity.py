@@ -14,6 +14,8 @@ from hypothesis.extra import numpy as hnp
 from tests import controls, traces
 from tf1ref import catalog, parity
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 FULL_SIZE_STEPS = 3  # of a whole network: building it costs more than its steps
 EXAMPLES = {example.name: example for example in catalog.examples()}
 

@@ -18,6 +18,8 @@ from tf1ref.catalog.programs import source_named
 from tf1ref.errors import InputError
 from tf1ref.modules import checkpoints
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 QUICK = ("basics.variables", "training.batch_norm", "mnist.lenet5", "sequences.lstm_cells")
 # Half a minute, and no op that inception_block and resnet18 have not; a graph that is on a cluster.
 LEFT_OUT = ("convnets.inception_v3", "distributed.in_graph")

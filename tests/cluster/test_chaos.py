@@ -12,7 +12,7 @@ import time
 import pytest
 
 SEED = 16
-SECONDS, PAUSE = map(float, os.environ.get("CHAOS", "12 0.6").split())
+SECONDS, PAUSE = map(float, os.environ.get("CHAOS", "8 0.4").split())
 STEPS, SAVE_EVERY = 400, 10
 STEP_SECONDS = SECONDS / STEPS / 2  # half of the chaos comes before a worker's last steps
 

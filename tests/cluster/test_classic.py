@@ -160,7 +160,7 @@ def test_a_monitored_sessions_chief_comes_back_to_the_live_model_and_keeps_the_l
 def test_a_worker_that_stands_still_is_seen(started_job):
     job = started_job
     stuck = MONITORED.replace("made += 1", "made += 1\n        if made == 20 and not chief: time.sleep(600)")
-    code, out, err = start(job, stuck, *ENDLESS[:1], options=("--stall-timeout", "20")).end(SECONDS)
+    code, out, err = start(job, stuck, *ENDLESS[:1], options=("--stall-timeout", "8")).end(SECONDS)
     assert code == 4 and "worker 1 has been at step" in err and "in its own code" in err, err
     assert job.pids() == []
 

@@ -14,7 +14,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
 SECONDS = 280
-TOGETHER = 2  # jobs at a time: they wait for each other's processor, and then for their time-outs
+TOGETHER = 3  # jobs at a time: they wait for each other's processor, and then for their time-outs
 
 PROGRAM = """
 TASK, WHERE, SIGNAL, IN_STEP = CELL
@@ -115,7 +115,7 @@ def wrong(job, mode, task, where, how):
     cell = f"{task!r}, {where!r}, signal.{how}, {mode == 'sync'}"
     # Stopped at its start, a task keeps the others from theirs: that is the start time-out's.
     late = how == "SIGSTOP" and where == "start"
-    options = ("--stall-timeout", "15", "--start-timeout", "60" if late else "200", "--grace", "2")
+    options = ("--stall-timeout", "8", "--start-timeout", "60" if late else "200", "--grace", "2")
     # At its end a chief saves: it needs the ps once more.
     options += ("--checkpoint-dir", "kept")
     if mode == "classic":

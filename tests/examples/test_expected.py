@@ -10,6 +10,8 @@ from tests import controls
 from tf1ref import catalog, parity
 from tf1ref.data import folders
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 QUICK_STEPS = 1000
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from tf1ref.data import features
 from tf1ref.errors import InputError
+from tf1ref.examples.transfer import _inputs
 
 
 def test_vectors_are_computed_once(tmp_path):
@@ -66,3 +67,11 @@ def test_lists_stay():
     assert [len(features.lists(["0.jpg"], 10, testing)["testing"]) for testing in (21, 22)] == [0, 1]
     variants = features.lists([f"rose_nohash_{i}.jpg" for i in range(50)], 30, 30)
     assert sorted(map(len, variants.values())) == [0, 0, 50]
+
+
+def test_a_batch_draws_a_class_and_then_a_picture_of_it():
+    labels, indices = np.random.RandomState(1).randint(0, 3, 50), np.arange(0, 50, 2)
+    found = _inputs.batch(np.random.RandomState(7), labels, indices, 400)
+    random = np.random.RandomState(7)  # NumPy's own choice, of the lists that S3 keeps
+    lists = [[i for i in indices if labels[i] == label] for label in range(3)]
+    assert found.tolist() == [random.choice(lists[random.randint(3)]) for _ in range(400)]

@@ -12,6 +12,8 @@ from tf1ref.data import folders
 from tf1ref.errors import InputError
 from tf1ref.examples.transfer import _function, _inputs, _session
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 SIDE = 8
 
 

@@ -104,7 +104,8 @@ def lists(found, validation, testing):
 def batch(random, labels, indices, count):
     """Returns `count` of `indices`. For each one a class is drawn, then a picture of it, as S3 does."""
     classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
-    return np.array([random.choice(classes[random.randint(len(classes))]) for _ in range(count)])
+    drawn = (classes[random.randint(len(classes))] for _ in range(count))
+    return np.array([of_class[random.randint(len(of_class))] for of_class in drawn])  # choice() draws the same, slowly
 
 
 def write_features(path, vectors, found, chosen):
