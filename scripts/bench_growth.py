@@ -1,4 +1,4 @@
-"""How the time of freeze, convert and inspect grows with variables, nodes, functions and signatures."""
+"""How the time of freeze, convert, inspect and check grows with variables, nodes, functions, signatures and files."""
 
 import math
 import tempfile
@@ -73,6 +73,13 @@ def freeze(source, to):
     from tf1ref.artifacts.freeze import freeze
 
     freeze(source, ["y"], f"{to}.pb", force=True)
+
+
+def check(source, to):
+    """Checks a folder of programs."""
+    from tf1ref.compat.check import check
+
+    check([source])
 
 
 def variables(count, path):
@@ -153,6 +160,17 @@ def signatures(count, path):
     return path
 
 
+def programs(count, path):
+    """A folder of `count` programs, each of which imports the ten before it."""
+    layer = "def f{0}_{1}(x):\n    return tf.nn.relu(tf.layers.dense(x, 10, name='d{1}'))\n"
+    path.mkdir()
+    for number in range(count):
+        lines = [f"from m{other} import f{other}_0\n" for other in range(max(0, number - 10), number)]
+        lines += [layer.format(number, function) for function in range(10)]
+        (path / f"m{number}.py").write_text("import tensorflow as tf\n" + "".join(lines))
+    return path
+
+
 # {name: (what writes a source of a count, what is timed, counts)}.
 SIZES = {
     "variables to a SavedModel": (variables, saved_model, (200, 400, 800, 1600)),
@@ -164,4 +182,5 @@ SIZES = {
     "functions frozen": (functions, freeze, (500, 1_000, 2_000, 4_000)),
     "signatures inspected": (signatures, inspect, (1_000, 2_000, 4_000, 8_000)),
     "signatures to a SavedModel": (signatures, saved_model, (500, 1_000, 2_000, 4_000)),
+    "programs checked": (programs, check, (100, 200, 400, 800)),
 }

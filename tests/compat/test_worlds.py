@@ -53,6 +53,18 @@ def test_the_files_beside_a_program_say_its_world(tmp_path):
     assert worlds.of_file(tree, tmp_path / "main.py").number == 1
 
 
+def test_files_that_all_import_each_other_are_judged_once_each(tmp_path, monkeypatch):
+    count, judged = 12, []
+    for number in range(count):
+        others = "".join(f"from m{other} import f{other}\n" for other in range(count) if other != number)
+        (tmp_path / f"m{number}.py").write_text(f"import tensorflow as tf\n{others}f{number} = tf.placeholder\n")
+    judge = worlds.signs
+    monkeypatch.setattr(worlds, "signs", lambda program: judged.append(program) or judge(program))
+    found = checking.check([tmp_path])
+    assert [world.number for world in found.worlds.values()] == [1] * count
+    assert len(judged) == 2 * count  # as a program itself, and as a neighbour of all others
+
+
 KERAS_IN_A_GRAPH = """
 import tensorflow as tf, numpy as np
 x = tf.placeholder(tf.float32, [None, 3])

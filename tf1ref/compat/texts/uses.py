@@ -45,20 +45,37 @@ class Reader:
     """Reads the programs of a folder, and the files beside them that they import. Each file is read once."""
 
     def __init__(self):
-        self._programs = {}
+        self._programs, self._known, self._places = {}, {}, {}
 
     def program(self, file):
-        """Returns the Program of a Path.
+        """Returns the Program of a resolved Path.
 
         It is empty for a file that cannot be read, and while the file is being read.
         """
-        file = file.resolve()
         if file not in self._programs:
             # This stands while files that import each other are read.
             self._programs[file] = Program([], {}, [])
             with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError):
                 self._programs[file] = read(reading.parse(file.read_bytes(), str(file)).tree, file, self)
         return self._programs[file]
+
+    def known(self, file, function):
+        """Returns function(the Program of a resolved Path), which is called once for each file."""
+        if file not in self._known:
+            self._known[file] = function(self.program(file))
+        return self._known[file]
+
+    def neighbour(self, file, module, level):
+        """Returns the file beside a resolved `file` that `import module` (or from `level` folders up) reads, or None.
+
+        The result is resolved. It is None without a file, too.
+        """
+        if file is None:
+            return None
+        asked = file.parent, module, level
+        if asked not in self._places:
+            self._places[asked] = [found.resolve() for found in _places(*asked) if found.is_file()]
+        return next((found for found in self._places[asked] if found != file), None)
 
 
 def read(tree, file=None, reader=None):
@@ -70,12 +87,12 @@ def read(tree, file=None, reader=None):
     ['tf.log', 'tf.zeros']
     """
     aliases, imports, neighbours = {}, [], []
-    reader = reader or Reader()
+    reader, file = reader or Reader(), file and Path(file).resolve()
     nodes = list(ast.walk(tree))
     for node in nodes:
         if isinstance(node, ast.Import):
             imports += _plain_import(node, aliases)
-            neighbours += [f for a in node.names if (f := neighbour(file, a.name, 0))]
+            neighbours += [f for a in node.names if (f := reader.neighbour(file, a.name, 0))]
         elif isinstance(node, ast.ImportFrom):
             imports += _from_import(node, aliases)
             neighbours += _from_neighbour(node, aliases, file, reader)
@@ -111,30 +128,25 @@ def _from_import(node, aliases):
         yield node, root, path
 
 
-def neighbour(file, module, level):
-    """Returns the file beside `file` that `import module` (or from `level` folders up) reads, or None."""
-    if file is None:
-        return None
-    place = Path(file).parent
+def _places(folder, module, level):
+    """Yields the Paths where Python looks for a module that a file in `folder` imports, from `level` folders up."""
     for _ in range(level - 1):
-        place = place.parent
-    tried = [place]
+        folder = folder.parent
+    tried = [folder]
     while not level and (tried[-1] / "__init__.py").is_file() and tried[-1] != tried[-1].parent:
         # In a package, this is the folder in which it lies.
         tried.append(tried[-1].parent)
     for place in tried:
         place = place.joinpath(*module.split(".")) if module else place
-        for found in (place.with_suffix(".py"), place / "__init__.py"):
-            if found.is_file() and found.resolve() != Path(file).resolve():
-                return found
-    return None
+        yield place.with_suffix(".py")
+        yield place / "__init__.py"
 
 
 def _from_neighbour(node, aliases, file, reader):
     """Takes over the aliases of TensorFlow from a neighbour. Yields the neighbour's file and its submodules' files."""
-    found = neighbour(file, node.module or "", node.level)
+    found = reader.neighbour(file, node.module or "", node.level)
     for alias in node.names:
-        inner = neighbour(file, ".".join(filter(None, (node.module, alias.name))), node.level)
+        inner = reader.neighbour(file, ".".join(filter(None, (node.module, alias.name))), node.level)
         if inner:
             yield inner
     if found is None:

@@ -21,20 +21,44 @@ class World(NamedTuple):
     because: str = ""
 
 
+class Signs(NamedTuple):
+    """What a program's names say: how many only each world has, the first of them, and the first that only leans."""
+
+    first: int
+    second: int
+    first_name: str
+    second_name: str
+    leaning: str
+    eager: str
+
+
 def of(programs):
     """Returns the World of what uses.Programs use together. Names that only one of the two worlds has decide."""
+    return _decided([signs(program) for program in programs])
+
+
+def signs(program):
+    """Returns the Signs of a uses.Program."""
     first, second, leaning = [], [], []
-    for name in (n for program in programs for n in program.names if not n.guarded):
+    for name in (n for n in program.names if not n.guarded):
         if _only_first(name):
             first.append(name.shown)
         elif _only_second(name.path):
             second.append(name.shown)
         elif name.path.partition(".")[0] in LEANING:
             leaning.append(name.shown)
-    if first and len(first) >= len(second):
-        return World(1, first[0])
-    leaning += [program.eager for program in programs if program.eager]
-    return World(2, (second or leaning)[0]) if second or leaning else World(1)
+    names = (found[0] if found else "" for found in (first, second, leaning))
+    return Signs(len(first), len(second), *names, program.eager)
+
+
+def _decided(found):
+    """Returns the World that the Signs of several programs, the asked one first, decide together."""
+    first, second = sum(s.first for s in found), sum(s.second for s in found)
+    if first and first >= second:
+        return World(1, next(s.first_name for s in found if s.first))
+    because = [s.second_name for s in found] + [s.leaning for s in found] + [s.eager for s in found]
+    decided = next(filter(None, because), "")
+    return World(2, decided) if decided else World(1)
 
 
 def of_file(tree, file):
@@ -53,14 +77,15 @@ def of_program(program, file, reader):
 
     reader: the uses.Reader of the files beside it.
     """
-    programs, seen, todo = [program], {Path(file).resolve()}, list(program.neighbours)
+    found, seen, todo = [signs(program)], {Path(file).resolve()}, list(program.neighbours)
     while todo and len(seen) < MOST_FILES:
-        each = todo.pop().resolve()
+        each = todo.pop()
         if each not in seen:
             seen.add(each)
-            programs.append(reader.program(each))
-            todo += programs[-1].neighbours
-    return of(programs)
+            # Hundreds of files that import each other are all asked for each of them.
+            found.append(reader.known(each, signs))
+            todo += reader.program(each).neighbours
+    return _decided(found)
 
 
 def _only_first(name):
