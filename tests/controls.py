@@ -7,8 +7,8 @@ The negative controls change one float constant by 1 % and ask whether a few ste
 SMALL = {
     "convnets.alexnet8": {"UNITS": (64, 64)},
     "convnets.cifar10": {"BATCH_SIZE": 16, "MIN_FRACTION_IN_QUEUE": 0.002, "NUM_EXAMPLES": 32, "SUMMARY_EVERY": 0},
-    "convnets.inception10": {"BLOCKS": ((4, 2), (4, 1), (8, 2), (8, 1)), "INITIAL_CHANNELS": 4},
-    "convnets.resnet18": {"GROUPS": ((8, 2, 1), (8, 2, 2), (16, 2, 2), (16, 2, 2))},
+    "convnets.inception10": {"BLOCKS": ((4, 2), (4, 1), (8, 2)), "INITIAL_CHANNELS": 4},
+    "convnets.resnet18": {"GROUPS": ((8, 2, 1), (8, 1, 2), (16, 1, 2))},
     "convnets.vgg16": {"BLOCKS": ((8, 1), (8, 1), (16, 1), (16, 1), (16, 1)), "UNITS": (32, 32)},
     "distributed.async_mnist": {"BATCH_SIZE": 50, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "FC_SIZE": 32},
     "mnist.deep_cnn": {"BATCH_SIZE": 10, "CONV1_DEEP": 4, "CONV2_DEEP": 8, "DENSE": 32},

@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as v1
 from tf1ref.artifacts.graph import answers, memory
 
 BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench_memory.py"
-PARAMETERS, LAYERS = 50_000_000, 5
+PARAMETERS, LAYERS = 30_000_000, 5
 WEIGHTS = PARAMETERS * 4 / 1e6  # MB
 # {what: its bound, in times the weights}. The first ones read a weight at a time. A session holds all of them, once.
 WAYS = {"inspect pb": 0.1, "checkpoint to npz": 0.8}

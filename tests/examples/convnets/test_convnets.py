@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
-from tests import controls
 from tests.examples.convnets.numpy_layers import correlated
 from tf1ref import catalog, parity
 from tf1ref.data import cifar10
@@ -171,11 +170,9 @@ def test_any_number_of_pictures_is_answered(half):
 
 
 def test_inception10_normalises_by_the_batch_when_told_to():
-    traces = {}
+    traces, blocks = {}, {"BLOCKS": ((4, 2), (4, 1)), "INITIAL_CHANNELS": 4}
     for flag in (False, True):
-        module = catalog.load(
-            "convnets.inception10", {**controls.SMALL["convnets.inception10"], "NORMALIZE_BY_BATCH": flag}
-        )
+        module = catalog.load("convnets.inception10", {**blocks, "NORMALIZE_BY_BATCH": flag})
         traces[flag] = parity.trace_of(module.run_graph, 2, "inception10")
         moved = [not np.array_equal(traces[flag][f"initial/{name}"], value) for name, value in averages(traces[flag])]
         assert all(moved) if flag else not any(moved)
@@ -190,7 +187,7 @@ def averages(trace):
 
 @pytest.mark.parametrize("half", HALVES)
 def test_resnet18_counts_l2_of_the_last_kernel(half):
-    small = controls.SMALL["convnets.resnet18"]
+    small = {"GROUPS": ((8, 1, 1), (8, 1, 2))}
     with_l2, without = (
         getattr(catalog.load("convnets.resnet18", {**small, "L2": l2}), f"run_{half}")(steps=1) for l2 in (0.01, 0.0)
     )
