@@ -16,8 +16,9 @@ from tf1ref.artifacts.graph import answers, memory
 BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench_memory.py"
 PARAMETERS, LAYERS = 30_000_000, 5
 WEIGHTS = PARAMETERS * 4 / 1e6  # MB
-# {what: its bound, in times the weights}. The first ones read a weight at a time. A session holds all of them, once.
-WAYS = {"inspect pb": 0.1, "checkpoint to npz": 0.8}
+SPARE = 20  # MB that graphs and sessions take beside the weights, however many these are
+# {what: its bound beside SPARE, in times the weights}. The first ones read a weight at a time. A session holds all of them, once.
+WAYS = {"inspect pb": 0.0, "checkpoint to npz": 0.7}
 WAYS |= dict.fromkeys(("freeze", "verify checkpoint and pb", "pb to SavedModel", "pb to checkpoint"), 1.4)
 
 
@@ -35,7 +36,7 @@ def test_no_verb_holds_copies_of_the_weights(tmp_path):
 
     run("make", tmp_path, str(PARAMETERS))
     found = json.loads(run("peak", tmp_path, *WAYS))
-    assert {way: mb for way, mb in found.items() if mb > WAYS[way] * WEIGHTS} == {}
+    assert {way: mb for way, mb in found.items() if mb > WAYS[way] * WEIGHTS + SPARE} == {}
 
 
 def kept_by_a_session(array):
