@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as v1
 
+from tf1ref.compat import recorded_graphs
 from tf1ref.errors import InputError
 from tf1ref.parity import recorded
 
@@ -139,6 +140,19 @@ def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder, tf1ref_in):
 
 
 @pytest.mark.slow
+def test_all_variables_are_read_in_one_run_and_those_without_a_value_are_left_out():
+    with v1.Graph().as_default(), v1.Session() as sess:
+        variables = [v1.get_variable(f"w{n}", initializer=float(n), use_resource=n % 2 == 0) for n in range(40)]
+        named, runs, run = {v.op.name: v for v in variables}, [], sess.run
+        run([v.initializer for v in variables])
+        sess.run = lambda fetches: runs.append(len(fetches)) or run(fetches)
+        assert recorded_graphs.values_of(sess, named) == {f"w{n}": n for n in range(40)} and runs == [40]
+        late = [v1.get_variable(f"late{n}", [3]) for n in range(2)]
+        found = recorded_graphs.values_of(sess, {"late0": late[0], **named, "late1": late[1]})
+        assert found == {f"w{n}": n for n in range(40)} and len(runs) < 30
+        assert recorded_graphs.values_of(sess, {"late1": late[1]}) == recorded_graphs.values_of(sess, {}) == {}
+
+
 def test_zeros_at_the_end_of_a_text_are_kept(tf1ref, tmp_path):
     """A summary may end in zeros. NumPy takes them for padding where texts stand in a row: those are left out."""
     (tmp_path / "program.py").write_text(TEXTS)

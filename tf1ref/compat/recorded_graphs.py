@@ -146,6 +146,21 @@ def uncollected(graph, known):
     return found
 
 
+def values_of(sess, named):
+    """Returns {name: value} of those variables of `named` {name: tensor or variable} that have a value in a session.
+
+    One run reads them all, because TensorFlow prepares its whole graph anew for every list of fetches.
+    """
+    import tensorflow as tf
+
+    names = list(named)
+    try:
+        return dict(zip(names, sess.run(list(named.values()))))
+    except tf.errors.FailedPreconditionError:
+        halves = (names[: len(names) // 2], names[len(names) // 2 :]) if len(names) > 1 else ()
+        return {name: value for half in halves for name, value in values_of(sess, {n: named[n] for n in half}).items()}
+
+
 def _restores(op):
     """Returns whether `op` assigns what a checkpoint holds."""
     return any(t.op.type.startswith("Restore") or t.op.name.startswith("save") for t in op.inputs)

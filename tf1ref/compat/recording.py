@@ -14,7 +14,7 @@ import zipfile
 import numpy as np
 
 from tf1ref import console, files
-from tf1ref.compat.recorded_graphs import Apart, Gradients, called, given, uncollected, writes_of
+from tf1ref.compat.recorded_graphs import Apart, Gradients, called, given, uncollected, values_of, writes_of
 from tf1ref.errors import InputError
 from tf1ref.parity.recorded import FORMAT, INDEX
 
@@ -169,21 +169,19 @@ class Recorder:
 
     def _variables(self, sess):
         """Returns {name: hash} of the variables of the session's graph that have a value."""
-        import tensorflow as tf
         import tensorflow.compat.v1 as v1
 
         variables = [v for kind in ("variables", "local_variables") for v in sess.graph.get_collection(kind)]
         self.trainable = [v.op.name for v in sess.graph.get_collection(v1.GraphKeys.TRAINABLE_VARIABLES)]
         named = {v.op.name: v for v in variables}
-        found, self.inside = {}, True
+        named.update(uncollected(sess.graph, named))
+        self.inside = True
         try:
-            for name, value in {**named, **uncollected(sess.graph, named)}.items():
-                try:
-                    found[name] = sess.run(value)
-                except tf.errors.FailedPreconditionError:
-                    self._leave_out("variables without a value")
+            found = values_of(sess, named)
         finally:
             self.inside = False
+        for _ in named.keys() - found.keys():
+            self._leave_out("variables without a value")
         return self._kept(found)
 
     def _kept(self, named):

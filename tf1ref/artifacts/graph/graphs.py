@@ -108,7 +108,7 @@ class Graph:
         Functions that something calls are kept, sorted by name. Raises InputError for a missing input.
         """
         nodes = {node.name: node for node in self.graph_def.node}
-        wanted = _before(nodes, tensors)
+        wanted = before(nodes, tensors)
         missing = min(wanted - nodes.keys(), default=None)
         if missing is not None:
             raise InputError(f"{self.where}: damaged: a node reads {missing!r}, which is not in the graph")
@@ -183,7 +183,7 @@ def guessed_outputs(graph_def):
     variables = {node.name for node in graph_def.node if node.op.startswith("Var")}
     if variables:
         nodes = {node.name: node for node in graph_def.node}
-        needed = {name: _before(nodes, [name]) for name in likely_outputs(graph_def)}
+        needed = {name: before(nodes, [name]) for name in likely_outputs(graph_def)}
         writes = {n.name for n in graph_def.node if WRITES.fullmatch(n.op)}
         return sorted(needed, key=lambda name: (bool(writes & needed[name]), variables.isdisjoint(needed[name])))
     read = {tensor(i)[0] for node in graph_def.node for i in node.input}
@@ -214,7 +214,7 @@ def bare(graph_def):
     return graph_def
 
 
-def _before(nodes, tensors):
+def before(nodes, tensors):
     """Returns the names of the nodes that `tensors` need, also of missing ones."""
     wanted, stack = set(), [tensor(t)[0] for t in tensors]
     while stack:

@@ -122,7 +122,9 @@ def _decided(graph_def, starts):
 
 def _computed(graph_def, found, recording):
     """Returns those of `found` {variable: tensor} that the session computes to what was recorded, to the bit."""
-    tried = {name: source for name, source in found.items() if _alone(graph_def, source, recording.program)}
+    nodes = {node.name: node for node in graph_def.node}
+    library = {f.signature.name: f for f in graph_def.library.function}
+    tried = {name: source for name, source in found.items() if _alone(nodes, library, source)}
     if not tried:
         return {}
     ready = _ready(graph_def, tried, recording)
@@ -137,15 +139,18 @@ def _computed(graph_def, found, recording):
     }
 
 
-def _alone(graph_def, source, where):
-    """Returns True when `source` needs only ops that compute."""
+def _alone(nodes, library, source):
+    """Returns True when `source` needs only ops that compute. It takes as long as what `source` needs is large."""
+    wanted = graphs.before(nodes, [source])
+    if not wanted <= nodes.keys():
+        return False
+    part = v1.GraphDef(node=[nodes[name] for name in wanted])
+    part.library.function.extend(library[name] for name in graphs.called(part.node, library))
     try:
-        part = graphs.Graph(graph_def, where)
-        part = part.but(part.pruned([source]))
-        effects.check(part, trust=False)
+        effects.check(graphs.Graph(part), trust=False)
     except InputError:
         return False
-    return not any(n.op in (*PYTHON, *graphs.VARIABLES) or n.op.startswith("Placeholder") for n in part.graph_def.node)
+    return not any(n.op in (*PYTHON, *graphs.VARIABLES) or n.op.startswith("Placeholder") for n in part.node)
 
 
 def _ready(graph_def, found, recording):

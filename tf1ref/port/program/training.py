@@ -218,8 +218,8 @@ class Parts:
                         nodes.setdefault(t.op.name, reading.of_op(t.op, self.where.recording.path))
                     elif graphs.tensor(t.name) not in fed:
                         forward[t.name] = None
-        needed = reach.ancestors([n.partition(":")[0] for n in forward], ops, control=False)
-        python = next((ops[n] for n in ops if n in needed | set(nodes) and ops[n].type in PYTHON), None)
+        needed = reach.ancestors([n.partition(":")[0] for n in forward], ops, control=False) | nodes.keys()
+        python = next((ops[n] for n in ops if n in needed and ops[n].type in PYTHON), None)
         if python is not None and python.name not in starts:
             raise self.where.refused(python, "calls Python, which no graph holds: not ported")
         reading.fold(nodes)
