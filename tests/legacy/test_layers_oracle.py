@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 STEPS = 20
 RANDOM = np.random.RandomState(7)
 VECTORS = RANDOM.randn(6, 5).astype("float32")
-SERIES = RANDOM.randn(4, 9, 3).astype("float32")
+SERIES = RANDOM.randn(4, 6, 3).astype("float32")
 PICTURES = RANDOM.randn(4, 9, 8, 3).astype("float32")
 VOLUMES = RANDOM.randn(2, 5, 6, 5, 2).astype("float32")
-LENGTHS = [9, 4, 0, 7]
+LENGTHS = [6, 3, 0, 5]
 
 
 def half_squares(weights):
