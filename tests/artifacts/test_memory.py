@@ -17,7 +17,8 @@ BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench_memory.py"
 PARAMETERS, LAYERS = 30_000_000, 5
 WEIGHTS = PARAMETERS * 4 / 1e6  # MB
 SPARE = 20  # MB that graphs and sessions take beside the weights, however many these are
-# {what: its bound beside SPARE, in times the weights}. The first ones read a weight at a time. A session holds all of them, once.
+# {what: its bound beside SPARE, in times the weights}. The first ones read a weight at a time. A session holds all of
+# them, once.
 WAYS = {"inspect pb": 0.0, "checkpoint to npz": 0.7}
 WAYS |= dict.fromkeys(("freeze", "verify checkpoint and pb", "pb to SavedModel", "pb to checkpoint"), 1.4)
 
