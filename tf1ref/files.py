@@ -15,15 +15,23 @@ def target(path: str | os.PathLike, force: bool = False) -> Path:
     Raises InputError when it exists (without `force`), is a folder, or its folder is missing or read-only.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path}: is a folder: name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise InputError(f"{path}: there is no folder {path.parent}: make it first")
-    if path.exists() and not force:
+    if exists(path) and not force:
         raise InputError(f"{path}: exists already: choose another name or overwrite it with --force")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"{path}: the folder {path.parent} cannot be written to: choose another")
     return path
+
+
+def exists(path: str | os.PathLike) -> bool:
+    """Returns whether there is a file or folder `path`. Raises InputError for a name that none can have."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError) as e:
+        raise InputError(f"{path}: cannot be written: {getattr(e, 'strerror', None) or e}") from e
 
 
 def write(path: str | os.PathLike, data: bytes) -> None:

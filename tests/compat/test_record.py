@@ -139,7 +139,6 @@ def test_a_port_by_hand_is_proven_and_a_wrong_one_found(folder, tf1ref_in):
     assert done.returncode == 1 and "first divergence: steps/loss: step 1" in done.stdout
 
 
-@pytest.mark.slow
 def test_all_variables_are_read_in_one_run_and_those_without_a_value_are_left_out():
     with v1.Graph().as_default(), v1.Session() as sess:
         variables = [v1.get_variable(f"w{n}", initializer=float(n), use_resource=n % 2 == 0) for n in range(40)]
@@ -153,6 +152,7 @@ def test_all_variables_are_read_in_one_run_and_those_without_a_value_are_left_ou
         assert recorded_graphs.values_of(sess, {"late1": late[1]}) == recorded_graphs.values_of(sess, {}) == {}
 
 
+@pytest.mark.slow
 def test_zeros_at_the_end_of_a_text_are_kept(tf1ref, tmp_path):
     """A summary may end in zeros. NumPy takes them for padding where texts stand in a row: those are left out."""
     (tmp_path / "program.py").write_text(TEXTS)

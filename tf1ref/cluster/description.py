@@ -136,8 +136,13 @@ def change(description: Description, **changes: object) -> Description:
     if description.restart != "never" and folder is None:
         why = "a ps that is started again without one begins at step 0 without a word"
         raise InputError(f"restart {description.restart} needs a checkpoint folder (--checkpoint-dir): {why}")
-    if folder is not None and pathlib.Path(folder).exists() and not pathlib.Path(folder).is_dir():
-        raise InputError(f"{folder}: not a folder; give --checkpoint-dir another")
+    if folder is not None:
+        try:
+            wrong = "" if pathlib.Path(folder).is_dir() or not pathlib.Path(folder).exists() else "not a folder"
+        except OSError as error:  # such as a name that is too long
+            wrong = error.strerror
+        if wrong:
+            raise InputError(f"{folder}: {wrong}; give --checkpoint-dir another")
     return description
 
 

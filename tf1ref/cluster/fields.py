@@ -1,6 +1,7 @@
 """Reads a description file: its fields, each checked, with the line for messages."""
 
 import difflib
+import os
 import pathlib
 import reprlib
 from typing import Any, NamedTuple
@@ -48,10 +49,10 @@ class _Loader(yaml.SafeLoader):
 def find(path: str) -> pathlib.Path:
     """Returns the file meant by `path`: itself, or the shipped description of that bare name ("local")."""
     given = pathlib.Path(path)
-    if given.exists() or given.name != str(path):
+    if os.path.exists(given) or given.name != str(path):
         return given
     shipped = SHIPPED / f"{given.name.removesuffix('.yml')}.yml"
-    return shipped if shipped.exists() else given
+    return shipped if os.path.exists(shipped) else given
 
 
 def load(path: str) -> Description:

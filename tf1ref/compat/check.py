@@ -3,6 +3,7 @@ nothing.
 """
 
 import ast
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,11 +79,11 @@ def files_of(paths):
 
 
 def _files(path):
-    if path.is_file():
+    if os.path.isfile(path):
         if path.suffix not in SUFFIXES:
             raise InputError(f"check {path}: neither .py nor .ipynb")
         return [path]
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise InputError(f"check {path}: no such file or folder")
     inside = (p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
     found = sorted(p for p in inside if not SKIPPED & set(p.relative_to(path).parts))

@@ -92,13 +92,13 @@ def target(folder, force):
     Raises InputError when it exists, unless it holds only a port and `force` is given.
     """
     path = Path(os.path.normpath(folder))
-    if path.is_dir():
+    if os.path.isdir(path):
         others = sorted(p.name for p in path.iterdir() if p.name not in (*FILES, "__pycache__"))
         if others:
             raise InputError(f"{path}: is a folder with other things in it, such as {others[0]}: choose another name")
         if any(path.iterdir()) and not force:
             raise InputError(f"{path}: exists already: choose another name or overwrite it with --force")
-    elif path.exists():
+    elif files.exists(path):
         raise InputError(f"{path}: is a file: a port is a folder; choose another name")
     files.target(path.parent / f".{path.name}.{os.getpid()}.part")
     return path

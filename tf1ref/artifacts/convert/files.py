@@ -30,8 +30,8 @@ def target(path, kind, force=False):
     Raises InputError as files.target does, and for a folder that holds anything else.
     """
     path = Path(os.path.normpath(path))
-    if kind not in OWN or not path.is_dir():
-        if kind in OWN and path.exists():
+    if kind not in OWN or not os.path.isdir(path):
+        if kind in OWN and files.exists(path):
             raise InputError(f"{path}: is a file: a {kind} is a folder; choose another name")
         return files.target(path, force)
     if not force and any(path.iterdir()):

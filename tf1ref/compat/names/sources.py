@@ -6,6 +6,7 @@ TensorFlow's public API consists of generated files of imports (tensorflow/_api/
 import ast
 import functools
 import importlib.util
+import os
 import re
 from pathlib import Path
 
@@ -39,9 +40,9 @@ def file(module):
         return None
     place = place.joinpath(*rest)
     for each in (place / "__init__.py", place.with_name(f"{place.name}.py"), place.with_name(f"{place.name}.so")):
-        if each.is_file():
+        if os.path.isfile(each):  # False for a name that is too long for a file, too
             return each
-    return place if place.is_dir() and any(place.glob("*.py")) else None
+    return place if os.path.isdir(place) and any(place.glob("*.py")) else None
 
 
 def is_module(module):

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,10 +61,10 @@ class Reader:
         return self._programs[file]
 
     def known(self, file, function):
-        """Returns function(the Program of a resolved Path), which is called once for each file."""
-        if file not in self._known:
-            self._known[file] = function(self.program(file))
-        return self._known[file]
+        """Returns function(the Program of a resolved Path). A function is called once for each file."""
+        if (file, function) not in self._known:
+            self._known[file, function] = function(self.program(file))
+        return self._known[file, function]
 
     def neighbour(self, file, module, level):
         """Returns the file beside a resolved `file` that `import module` (or from `level` folders up) reads, or None.
@@ -74,7 +75,8 @@ class Reader:
             return None
         asked = file.parent, module, level
         if asked not in self._places:
-            self._places[asked] = [found.resolve() for found in _places(*asked) if found.is_file()]
+            # Unlike Path.is_file, this is False for a name that is too long for a file, too.
+            self._places[asked] = [found.resolve() for found in _places(*asked) if os.path.isfile(found)]
         return next((found for found in self._places[asked] if found != file), None)
 
 
@@ -138,7 +140,8 @@ def _places(folder, module, level):
         tried.append(tried[-1].parent)
     for place in tried:
         place = place.joinpath(*module.split(".")) if module else place
-        yield place.with_suffix(".py")
+        if place.name:  # more dots than folders lead to the root
+            yield place.with_suffix(".py")
         yield place / "__init__.py"
 
 
