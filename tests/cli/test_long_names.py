@@ -10,6 +10,7 @@ COMMANDS = [
     ("port", f"{LONG}.py", "-o", "out"), ("port", "basics.variables", "-o", LONG),
     ("freeze", "basics.variables", "-o", f"{LONG}.pb"), ("convert", "basics.variables", LONG, "--to", "checkpoint"),
     ("convert", "basics.variables", LONG, "--to", "npz"), ("launch", f"{LONG}.yml"), ENDLESS,
+    ("data", "ls", LONG), ("data", "verify", f"{LONG}.csv"),
     ("run", "basics.hello", "--out", LONG), ("run", "basics.hello", "--data", LONG), ("gallery", "--out", LONG),
 ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What is in TFRecord files, class folders and lists of pictures, and what is damaged."""
 
+import os
 from pathlib import Path
 
 from tf1ref.errors import InputError, nearest
@@ -37,7 +38,7 @@ def is_pictures(path):
 
     Anything else is taken for a TFRecord file.
     """
-    return Path(path).is_dir() or Path(path).suffix.lower() in LISTS
+    return os.path.isdir(path) or Path(path).suffix.lower() in LISTS
 
 
 def examples(path, skip_bad=False, features=None):
@@ -127,7 +128,7 @@ def pictures_of(path, skip_bad):
     """Returns the Pictures of a folder of class folders or of a list."""
     from tf1ref.data.formats import class_folders
 
-    return (class_folders.read if Path(path).is_dir() else class_folders.read_list)(path, skip_bad)
+    return (class_folders.read if os.path.isdir(path) else class_folders.read_list)(path, skip_bad)
 
 
 def _report_pictures(path, skip_bad, features, check):
@@ -144,7 +145,7 @@ def _report_pictures(path, skip_bad, features, check):
             bad.append({"where": str(file), "offset": None, "reason": problem})
         else:
             counts[pictures.classes[label]] += 1
-    kind = "class folders" if Path(path).is_dir() else "list of pictures"
+    kind = "class folders" if os.path.isdir(path) else "list of pictures"
     return {"file": str(path), "kind": kind, "records": sum(counts.values()), "classes": counts, "bad": bad}
 
 

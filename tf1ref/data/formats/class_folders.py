@@ -66,7 +66,7 @@ def read_list(path, skip_bad=False):
             _refuse(where, f"{line!r} is not a file and a label", skipped, skip_bad)
         elif file.suffix.lower() not in SUFFIXES:
             _refuse(where, f"{name} is no picture by its suffix ({' '.join(SUFFIXES)})", skipped, skip_bad)
-        elif not file.is_file():
+        elif not os.path.isfile(file):
             _refuse(where, f"label {label} without a file: there is no {file}", skipped, skip_bad)
         elif _usable(file, skipped, skip_bad, where):
             found.append((file, label))
