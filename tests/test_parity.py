@@ -16,7 +16,7 @@ from tf1ref import catalog, parity
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
-FULL_SIZE_STEPS = 3  # of a whole network: building it costs more than its steps
+FULL_SIZE_STEPS = 3  # a whole network takes longer to build than to train for these
 EXAMPLES = {example.name: example for example in catalog.examples()}
 
 
@@ -94,7 +94,7 @@ def float_constants():
 def test_one_percent_more_is_caught(name, constant, constants):
     value = {**catalog.constants(EXAMPLES[name].path), **constants}[constant]
     other = catalog.load(EXAMPLES[name], {**constants, constant: value * 1.01})
-    if name.startswith("distributed."):  # whose graph half starts servers
+    if name.startswith("distributed."):  # their graph half starts servers
         trace, kept = parity.trace_of(other.run_function, traces.STEPS, name), traces.graph(name, **constants)
     else:  # a graph is built in a fifth of the time that a tf.function is traced in
         trace, kept = parity.trace_of(other.run_graph, traces.STEPS, name), traces.function(name, **constants)

@@ -12,7 +12,8 @@ from tf1ref.errors import InputError
 def target(path: str | os.PathLike, force: bool = False) -> Path:
     """Returns `path` as a Path that can be written.
 
-    Raises InputError when it exists (without `force`), is a folder, or its folder is missing or read-only.
+    Raises InputError when it exists (without `force`), is a folder, has a name that is too long, or when its folder is
+    missing or read-only.
     """
     path = Path(path)
     if os.path.isdir(path):
@@ -23,7 +24,13 @@ def target(path: str | os.PathLike, force: bool = False) -> Path:
         raise InputError(f"{path}: exists already: choose another name or overwrite it with --force")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"{path}: the folder {path.parent} cannot be written to: choose another")
+    exists(_beside(path))  # a name may be too long for this one only
     return path
+
+
+def _beside(path: Path) -> Path:
+    """Returns where the content of `path` is written first."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def exists(path: str | os.PathLike) -> bool:
@@ -47,7 +54,7 @@ def replacing(path: Path, data: bytes | Iterable[bytes] | Callable[[BinaryIO], N
     data may also be a function that writes to the open file. When anything is raised, the file beside is removed and
     `path` is as it was. Raises InputError when writing fails.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         try:
             with open(beside, "wb") as f:
@@ -65,4 +72,5 @@ def replacing(path: Path, data: bytes | Iterable[bytes] | Callable[[BinaryIO], N
         except OSError as e:
             raise InputError(f"{path}: cannot be written: {e.strerror or e}") from e
     finally:
-        beside.unlink(missing_ok=True)
+        if os.path.lexists(beside):  # False for a name that is too long, which unlink would complain of
+            beside.unlink(missing_ok=True)

@@ -53,9 +53,8 @@ def frozen_outputs(source):
         nodes = {n.name: n for n in needed.node}
         node = nodes[name.partition(":")[0]]
         kept = node.op in ("Placeholder", *constants.VARIABLES) or effects.state(needed.node)
-        kept = kept or any(
-            n.op.startswith("Decode") for n in needed.node
-        )  # of a file's bytes, which no one can make up
+        # Ops that decode take a file's bytes, which nobody can make up.
+        kept = kept or any(n.op.startswith("Decode") for n in needed.node)
         writes = any(constants.WRITES.fullmatch(n.op) for n in graphs.all_nodes(needed))
         if not (kept or writes or effects.outside(graphs.all_nodes(needed))):
             found.append(name)

@@ -20,6 +20,18 @@ def test_a_name_that_no_file_can_have_is_bad_input(refused, words):
     assert LONG in refused(*words)
 
 
+NEARLY = "a" * 250  # a file can have it, and the one beside it that is written first cannot
+OUTPUTS = [
+    ("freeze", "basics.variables", "-o", f"{NEARLY}.pb"), ("convert", "basics.variables", NEARLY, "--to", "npz"),
+    ("convert", "basics.variables", NEARLY, "--to", "saved_model"), ("port", "basics.variables", "-o", NEARLY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", OUTPUTS, ids=[words[0] + words[-1].lstrip("a") for words in OUTPUTS])
+def test_a_name_that_leaves_no_room_for_the_file_beside_it_is_bad_input(refused, tmp_path, words):
+    assert NEARLY in refused(*words) and list(tmp_path.iterdir()) == []
+
+
 IMPORTS = [
     f"import {LONG}",
     f"from {LONG} import x",
