@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 from tests import started
+from tf1ref import console
 
 # A runner in the background (`nohup scripts/test &`) ignores SIGINT, and so would what the tests start: a test of
 # Ctrl-C would wait for its time-out. SIGHUP stays as it is, so that the runner outlives its terminal.
@@ -30,6 +31,13 @@ CHECKOUT = Path(__file__).parent.parent
 QUICK = ("basics",)
 # Their groups take longest. They come first, so that no process has one alone at the end.
 LONGEST = ("test_chaos.py", "test_parity.py", "test_expected.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Has TensorFlow imported in the shorter way that the command has."""
+    with console.light_imports():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)  # before xdist looks at the groups

@@ -177,6 +177,14 @@ def test_the_banner_of_an_import_that_fails_is_shown(tmp_path):
     assert done.stderr.split("\n")[:-1] == said
 
 
+@pytest.mark.parametrize("before", ["enable", "disable"])
+def test_no_garbage_is_searched_for_during_the_import_and_all_is_as_before_after_it(tmp_path, before):
+    (tmp_path / "tensorflow.py").write_text(f"{TALKATIVE}\nimport gc\nprint('inside', gc.isenabled())\n")
+    code = f"import gc\ngc.{before}()\n{IMPORT}\nprint('after', gc.isenabled(), gc.get_freeze_count() > 0)"
+    done = child(code, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert done.stdout == f"inside False\nlevel ERROR\nafter {before == 'enable'} True\n"
+
+
 @pytest.mark.slow
 def test_tensorflow_itself_is_imported_without_a_word():
     deprecated = "import tensorflow.compat.v1 as v1\nwith v1.Graph().as_default(): v1.to_float(v1.constant(1))\n"
