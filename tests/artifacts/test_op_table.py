@@ -4,7 +4,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 
 import pytest
 import tensorflow.compat.v1 as v1
@@ -73,12 +72,12 @@ def test_an_attribute_that_a_caller_says_is_not_believed():
 
 
 @pytest.mark.slow
-def test_no_op_that_is_said_to_compute_touches_a_path_it_is_given(watched, tmp_path):
+def test_no_op_that_is_said_to_compute_touches_a_path_it_is_given(watched, tmp_path, started_python):
     folder, _ = watched
     other = tmp_path / "other"
     shutil.copytree(folder, other)
     outside = {"ReadFile", "WriteFile", "Skipgram", "DecodeProtoV2"}
-    command = [sys.executable, RUN, folder, str(SEED), other, *sorted(outside)]
+    command = [started_python, RUN, folder, str(SEED), other, *sorted(outside)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     words = [line.split() for line in done.stdout.splitlines() if line.startswith(("ran ", "touched "))]
     ran, touched = ({op for what, op in words if what == wanted} for wanted in ("ran", "touched"))

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,11 +38,17 @@ if __name__ == "__main__":
 """
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, timeout=280,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
+@pytest.fixture
+def run(started_python):
+    """Runs the script, which starts a process for each of its files."""
+
+    def script(*arguments):
+        return subprocess.run(
+            [started_python, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True, timeout=280,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )  # fmt: skip
+
+    return script
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def checkout(tmp_path):
 
 
 @pytest.mark.slow
-def test_each_outcome_is_told_from_the_others(checkout):
+def test_each_outcome_is_told_from_the_others(run, checkout):
     done = run("--tensorflow", checkout, "--json", "contrib.losses")
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)["contrib.losses"]
@@ -76,7 +81,7 @@ def test_each_outcome_is_told_from_the_others(checkout):
 
 
 @pytest.mark.slow
-def test_files_that_the_checkout_lacks_are_named(checkout):
+def test_files_that_the_checkout_lacks_are_named(run, checkout):
     done = run("--tensorflow", checkout, "layers")
     assert done.returncode == 2 and "has none of the files of layers, such as" in done.stderr
     (checkout / "tensorflow/contrib/losses/python/metric_learning/metric_loss_ops_test.py").unlink()
@@ -95,7 +100,7 @@ def test_files_that_the_checkout_lacks_are_named(checkout):
         (["--tensorflow", "/nowhere"], "no checkout of it"),
     ],
 )
-def test_bad_usage_is_one_line(tmp_path, arguments, says):
+def test_bad_usage_is_one_line(run, tmp_path, arguments, says):
     done = run(*(str(tmp_path) if each == "HERE" else each for each in arguments))
     assert done.returncode == 2 and done.stdout == ""
     assert says in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,11 +26,11 @@ def number(cell):
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
+def outcome(tmp_path_factory, started_python):
     """(the rows, what people see) of the script, in a process of its own: Keras must not come into this one."""
     path = tmp_path_factory.mktemp("gap") / "table.md"
     environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, SCRIPT, "--markdown", path]
+    command = [started_python, SCRIPT, "--markdown", path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stderr
     return table(path.read_text()), done.stdout

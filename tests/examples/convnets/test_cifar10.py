@@ -23,7 +23,7 @@ from tf1ref.examples.convnets import cifar10
 pytestmark = pytest.mark.slow
 
 TRAIN, TEST = 300, 130  # 130: two batches, the second of 2
-SMALL = {"EXAMPLES_PER_EPOCH": 500, "CHECKPOINT_EVERY": 2, "SUMMARY_EVERY": 2}
+SMALL = {"EXAMPLES_PER_EPOCH": 500, "BATCH_SIZE": 32, "CHECKPOINT_EVERY": 2, "SUMMARY_EVERY": 2}
 DISTORTION = cifar10.DISTORTION._replace(batch=32, min_queue=200)
 
 
