@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
+from tensorflow.python.util import deprecation
 
 from tf1ref import cli
 from tf1ref.artifacts import CheckFailed
 from tf1ref.artifacts.convert import convert
 from tf1ref.artifacts.convert import models as convert_models
 from tf1ref.artifacts.freeze import bytes as freeze_bytes
+from tf1ref.artifacts.graph import graphs
 from tf1ref.artifacts.verify import verify
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
@@ -122,6 +124,26 @@ def test_what_answers_otherwise_is_not_left_behind(prefix, tmp_path, monkeypatch
         with pytest.raises(CheckFailed, match=r"what was written answers otherwise: y:0: \d of 6 elements differ"):
             convert(prefix, tmp_path / name, outputs=["y"], force=force)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("old.pb", b"old")]
+
+
+def test_each_graph_is_imported_once(tmp_path, monkeypatch):
+    with v1.Graph().as_default() as graph:
+        v1.tanh(v1.placeholder(tf.float32, [2], name="x"), name="y")
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    imported, found = graphs.Graph.imported, []
+    monkeypatch.setattr(graphs.Graph, "imported", lambda self: found.append(self) or imported(self))
+    assert convert(tmp_path / "m.pb", tmp_path / "m", "saved_model").compared == 1
+    assert len(found) == 2, "that of the source and that of the result"
+
+
+def test_deprecations_are_looked_for_again_after_a_model_that_does_not_load(prefix, tmp_path, monkeypatch):
+    def refuse(folder):
+        raise ValueError(f"looked for: {deprecation._PRINT_DEPRECATION_WARNINGS}")
+
+    monkeypatch.setattr(tf.saved_model, "load", refuse)
+    with pytest.raises(CheckFailed, match="does not load: looked for: False: convert to pb"):
+        convert(prefix, tmp_path / "m", "saved_model", outputs=["y"])
+    assert deprecation._PRINT_DEPRECATION_WARNINGS and not (tmp_path / "m").exists()
 
 
 def test_names_with_slashes_become_arguments():

@@ -50,7 +50,7 @@ class Ready(graphs.Graph):
 
     values: {variable: array}. notes: the repairs. tables: names of those that became constants, or that are kept.
     starts: {table: op that fills it}. files: {name of the Const of a path: asset}.
-    seen: the same as TensorFlow's Graph, to look at and not to change. Each import of 100,000 nodes takes seconds.
+    seen: the same as TensorFlow's Graph, whose ops stay as they are. Each import of 100,000 nodes takes seconds.
     """
 
     values: dict = field(default_factory=dict)
