@@ -101,7 +101,7 @@ def missing(path, world=1):
     'there is no replacement here; quantize the frozen graph with tf.lite'
     """
     of_keras_2 = world == 2 and path.partition(".")[0] in resolver.KERAS_MODULES
-    if of_keras_2 or any(resolver.within(path, start) for start in ("keras", "python.keras", "contrib.keras")):
+    if of_keras_2 or resolver.in_keras(path) is not None:
         return _of_keras(path, world)
     if world == 2 and resolver.resolve(path, 1):
         return f"it is TensorFlow 1's: write tf.compat.v1.{path}, or run it with exec --world 1"

@@ -57,8 +57,8 @@ def _first(path):
     exact = _exact(path)
     if exact:
         return exact
-    if within(path, "keras") or within(path, "python.keras"):
-        return keras(path.removeprefix("python.").removeprefix("keras").removeprefix("."), 1)
+    if (rest := in_keras(path)) is not None:
+        return keras(rest, 1) or _above_keras(path)
     parent, _, name = path.rpartition(".")
     above = resolve(parent, 1) if parent else None
     if above and above.is_value:
@@ -99,8 +99,8 @@ def _second(path):
     first = path.partition(".")[0]
     if path in table.SECOND:
         return _function(table.SECOND[path])
-    if first == "keras" or within(path, "python.keras"):
-        return keras(path.removeprefix("python.").removeprefix("keras").removeprefix("."), 2)
+    if (rest := in_keras(path)) is not None:
+        return keras(rest, 2) or _above_keras(path)
     if first in KERAS_MODULES:
         return keras(path, 2)
     found = plain(path, 2)
@@ -125,6 +125,11 @@ def keras(rest, world):
             if found := keras(".".join(filter(None, (place, rest[len(old) + 1 :]))), world):
                 return found
     return None
+
+
+def _above_keras(path):
+    """Returns the Origin of a module that only leads to a place of Keras, such as contrib.keras.python, or None."""
+    return Origin() if has_keras() and any(within(root, path) for root in table.KERAS) else None
 
 
 def has_keras():
@@ -165,7 +170,17 @@ def in_python(path, world):
     if first == "keras" or first in KERAS_MODULES:
         below = rest if first == "keras" else path
         return world == 2 and (not below or _walk("keras._tf_keras.keras", below) is not None)
-    return not within(path, "python.keras") and plain(path, 2) is not None
+    return in_keras(path) is None and plain(path, 2) is not None
+
+
+def in_keras(path):
+    """Returns what of `path` lies below Keras, at any of the places where TensorFlow had it, or None.
+
+    >>> in_keras("contrib.keras.layers.Dense"), in_keras("keras"), in_keras("layers.Dense")
+    ('layers.Dense', '', None)
+    """
+    root = next((root for root in table.KERAS if within(path, root)), None)
+    return None if root is None else path[len(root) + 1 :]
 
 
 def _walk(module, path):

@@ -90,6 +90,16 @@ PACKAGES = {
     "tensorboard.plugins.projector": "tensorboard.plugins.projector",
 }
 
+# Where TensorFlow had Keras in its versions. A place comes before the one that it lies in.
+KERAS = (
+    "contrib.keras.api.keras",
+    "contrib.keras.python.keras",
+    "contrib.keras",
+    "python.keras._impl.keras",
+    "python.keras",
+    "keras",
+)
+
 # The data sets of Keras are read from the files of this project, without a download, with or without tf_keras.
 DATA_SETS = {f"datasets.{name}": f"tf1ref.legacy.keras.datasets.{name}" for name in ("cifar10", "mnist")}
 
