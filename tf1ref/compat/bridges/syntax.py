@@ -1,18 +1,24 @@
 """Rewrites a program's calls and operators so that they go through helpers, where an object lost something.
 
 The cases are `int(a)`, `float(a)` and `"%f" % a` of an array or eager tensor with one element, which NumPy 2.4 refuses;
-methods that classes lost (methods.py); and Python 2's `/` of integers. Lines and columns do not change.
+methods that classes lost (methods.py); and Python 2's `/` of integers. Results of arithmetic have the types of
+NumPy 1 (promotion.py). Lines and columns do not change.
 """
 
 import ast
 import builtins
+import copy
 
 import numpy as np
 
-from tf1ref.compat.bridges import methods
+from tf1ref.compat.bridges import methods, promotion
 
 NUMBERS = {"int": "_tf1ref_int", "float": "_tf1ref_float"}
 PERCENT, DIVIDE, ATTRIBUTE = "_tf1ref_percent", "_tf1ref_divide", "_tf1ref_attribute"
+LEFT, RIGHT, KEPT = "_tf1ref_left", "_tf1ref_right", "_tf1ref_kept"
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+# No operand of NumPy's arithmetic is one of these.
+TEXTS_AND_LISTS = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp)
 
 
 def taught(tree, divides=False):
@@ -63,6 +69,11 @@ class _Change(ast.NodeTransformer):
             return _call(PERCENT, [node.left, node.right], node)
         if self.divides and isinstance(node.op, ast.Div):
             return _call(DIVIDE, [node.left, node.right], node)
+        if _may_promote(node.op, node.left, node.right):
+            if isinstance(node.left, (ast.Name, ast.Constant)):
+                node.right = _call(RIGHT, [node.left, node.right], node)
+            else:
+                node.left, node.right = _call(LEFT, [node.left, node.right], node), _call(KEPT, [], node)
         return node
 
     def visit_AugAssign(self, node):
@@ -70,7 +81,29 @@ class _Change(ast.NodeTransformer):
         if self.divides and isinstance(node.op, ast.Div) and isinstance(node.target, ast.Name):
             read = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
             return ast.copy_location(ast.Assign([node.target], _call(DIVIDE, [read, node.value], node)), node)
+        if _may_promote(node.op, node.value) and (read := _read(node.target)) is not None:
+            node.value = _call(RIGHT, [read, node.value], node)
         return node
+
+
+def _may_promote(op, *operands):
+    """Returns whether an operation of these nodes may be one of NumPy's. Between constants it is Python's."""
+    if not promotion.NEEDED or not isinstance(op, ARITHMETIC) or any(isinstance(n, TEXTS_AND_LISTS) for n in operands):
+        return False
+    constants = [n.value for n in operands if isinstance(n, ast.Constant)]
+    return not any(isinstance(value, (str, bytes)) for value in constants) and len(constants) < max(2, len(operands))
+
+
+def _read(target):
+    """Returns a target of an assignment as an expression, or None where to read it might do something."""
+    plain = (ast.Name, ast.Constant)
+    parts = [target.value] if isinstance(target, ast.Attribute) else []
+    parts = [target.value, target.slice] if isinstance(target, ast.Subscript) else parts
+    if not all(isinstance(part, plain) for part in parts):
+        return None
+    read = copy.copy(target)
+    read.ctx = ast.Load()
+    return read
 
 
 def _call(helper, arguments, node):
@@ -85,7 +118,9 @@ def _install():
     """Puts the helpers where every file of the program finds them."""
     for name, theirs in NUMBERS.items():
         setattr(builtins, theirs, _of_one(getattr(builtins, name)))
-    for name, helper in ((PERCENT, percent), (DIVIDE, divide), (ATTRIBUTE, methods.attribute)):
+    helpers = {PERCENT: percent, DIVIDE: divide, ATTRIBUTE: methods.attribute}
+    helpers |= {LEFT: promotion.left, RIGHT: promotion.right, KEPT: promotion.kept}
+    for name, helper in helpers.items():
         setattr(builtins, name, helper)
 
 
@@ -110,7 +145,7 @@ def _item(value):
 def percent(left, right):
     """Computes `left % right`, where `left` may be a text and `right` may hold arrays of one element."""
     if not isinstance(left, str):
-        return left % right
+        return left % (promotion.right(left, right) if promotion.NEEDED else right)
     try:
         return left % right
     except TypeError:
@@ -121,6 +156,7 @@ def percent(left, right):
 
 def divide(left, right):
     """Computes Python 2's `left / right`: for integers, also in arrays and tensors, the result is rounded down."""
+    left, right = promotion.as_before(left, right) if promotion.NEEDED else (left, right)
     if all(map(_is_whole, (left, right))):
         return left // right
     return left / right
