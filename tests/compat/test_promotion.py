@@ -83,6 +83,20 @@ def test_sums_of_a_training_are_kept_in_float64():
     assert found["whole"] == 600 and type(found["total"]) is np.float64
 
 
+def test_pythons_sum_adds_in_these_types():
+    found = taught(
+        "a = sum([f32(.1)] * 3); b = sum(u8(200) for _ in range(2)); c = sum([[1], [2]], []); d = sum([f32s])"
+    )
+    assert found["a"] == sum([float(np.float32(0.1))] * 3) and found["b"] == 400 and found["c"] == [1, 2]
+    assert found["d"].dtype == np.float32
+    assert (
+        taught("r = sum(start=1, *[(2, 3)])")["r"] == 6 and taught("def sum(x): return 'own'\nr = sum(2)")["r"] == "own"
+    )
+    assert taught("from numpy import *\nr = sum([[1, 2], [3, 4]])")["r"] == 10
+    with pytest.raises(TypeError, match="can't sum strings"):
+        taught("sum(['a'], '')")
+
+
 def test_what_changes_in_place_stays_the_same_object():
     text = "same = a; a += f64(1); a *= 2\nlist_ = l; l += more\nu8s += 300\ncopy = u8s"
     array, numbers = np.ones(2, np.float32), [1]

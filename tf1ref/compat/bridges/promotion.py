@@ -16,7 +16,7 @@ import numpy as np
 
 NEEDED = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 OF_NUMPY = (np.ndarray, np.generic)
-ARRAYS = (np.ndarray, np.matrix, np.memmap)  # a masked array promotes its data by itself
+ARRAYS = (np.ndarray, np.memmap)  # matrices and masked arrays have operators of their own
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}
 PYTHONS = {bool: np.bool_, int: np.int64, float: np.float64, complex: np.complex128}
 PYTHON_KINDS = {bool: 0, int: 1, float: 2, complex: 2}
@@ -48,6 +48,16 @@ def left(one, other):
 def kept():
     """Returns the right operand of the operation that `left` has begun."""
     return _right.operands.pop()
+
+
+def total(values, /, start=0):
+    """Returns what Python's sum returned with NumPy 1: float64 for scalars of float32, beside the start of 0."""
+    if isinstance(values, (list, tuple)) and PLAIN.issuperset(map(type, values)):
+        return sum(values, start)
+    result = sum([], start)  # it refuses a text to start with
+    for value in values:
+        result = result + right(result, value)
+    return result
 
 
 class _Turned:

@@ -14,6 +14,7 @@ import numpy as np
 from tf1ref.compat.bridges import methods, promotion
 
 NUMBERS = {"int": "_tf1ref_int", "float": "_tf1ref_float"}
+SUM = "_tf1ref_sum"
 PERCENT, DIVIDE, ATTRIBUTE = "_tf1ref_percent", "_tf1ref_divide", "_tf1ref_attribute"
 LEFT, RIGHT, KEPT = "_tf1ref_left", "_tf1ref_right", "_tf1ref_kept"
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -24,7 +25,10 @@ TEXTS_AND_LISTS = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Li
 def taught(tree, divides=False):
     """Changes an ast.Module in place and returns it. divides: `/` divides integers as in Python 2."""
     _install()
-    changed = _Change(NUMBERS.keys() - _bound(tree), methods.wanted(_imported(tree)), divides).visit(tree)
+    bound = _bound(tree)
+    sums = {"sum"} if promotion.NEEDED and "*" not in bound else set()  # numpy and pylab have a sum of their own
+    builtin = {*NUMBERS, *sums} - bound
+    changed = _Change(builtin, methods.wanted(_imported(tree)), divides).visit(tree)
     return ast.fix_missing_locations(changed)
 
 
@@ -47,14 +51,17 @@ def _imported(tree):
 
 
 class _Change(ast.NodeTransformer):
-    def __init__(self, numbers, attributes, divides):
-        self.numbers, self.attributes, self.divides = numbers, attributes, divides
+    def __init__(self, builtin, attributes, divides):
+        self.builtin, self.attributes, self.divides = builtin, attributes, divides
 
     def visit_Call(self, node):
         self.generic_visit(node)
-        one = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
-        if one and isinstance(node.func, ast.Name) and node.func.id in self.numbers:
-            node.func.id = NUMBERS[node.func.id]
+        if isinstance(node.func, ast.Name) and node.func.id in self.builtin:
+            one = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
+            if node.func.id == "sum":
+                node.func.id = SUM
+            elif one:
+                node.func.id = NUMBERS[node.func.id]
         return node
 
     def visit_Attribute(self, node):
@@ -119,7 +126,7 @@ def _install():
     for name, theirs in NUMBERS.items():
         setattr(builtins, theirs, _of_one(getattr(builtins, name)))
     helpers = {PERCENT: percent, DIVIDE: divide, ATTRIBUTE: methods.attribute}
-    helpers |= {LEFT: promotion.left, RIGHT: promotion.right, KEPT: promotion.kept}
+    helpers |= {LEFT: promotion.left, RIGHT: promotion.right, KEPT: promotion.kept, SUM: promotion.total}
     for name, helper in helpers.items():
         setattr(builtins, name, helper)
 
