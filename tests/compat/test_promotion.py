@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tf1ref.compat.bridges import promotion, syntax
+from tf1ref.compat.texts import reading
 
 pytestmark = pytest.mark.skipif(not promotion.NEEDED, reason="this NumPy promotes as NumPy 1 did")
 
@@ -157,6 +158,14 @@ def test_what_is_not_of_numpy_is_as_it_is():
     assert [found[name] for name in "abcdef"] == ["xy", [1, 2], "n3", "yy", (1, 2), 1027]
     assert found["g"].tolist() == ["ab"] and found["h"].tolist() == [2, None]
     assert str(found["i"]) == "2020-01-02"
+
+
+@pytest.mark.parametrize("terms", [400, 900, 2000])
+def test_a_sum_of_many_terms_is_compiled(terms):
+    text = f"x = 1\ny = {' + '.join(['x'] * terms)}\nz = {' + '.join(['str(x)'] * terms)}\n"
+    found = {}
+    exec(reading.code(text.encode(), "program.py"), found)
+    assert found["y"] == terms == len(found["z"])
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ SUM = "_tf1ref_sum"
 PERCENT, DIVIDE, ATTRIBUTE = "_tf1ref_percent", "_tf1ref_divide", "_tf1ref_attribute"
 LEFT, RIGHT, KEPT = "_tf1ref_left", "_tf1ref_right", "_tf1ref_kept"
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+LONG = 100  # operations in a row: a program wrote these, of texts mostly, and each helper makes them nest deeper
 # No operand of NumPy's arithmetic is one of these.
 TEXTS_AND_LISTS = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp)
 
@@ -28,8 +29,7 @@ def taught(tree, divides=False):
     bound = _bound(tree)
     sums = {"sum"} if promotion.NEEDED and "*" not in bound else set()  # numpy and pylab have a sum of their own
     builtin = {*NUMBERS, *sums} - bound
-    changed = _Change(builtin, methods.wanted(_imported(tree)), divides).visit(tree)
-    return ast.fix_missing_locations(changed)
+    return _Change(builtin, methods.wanted(_imported(tree)), divides).visit(tree)
 
 
 def _bound(tree):
@@ -68,15 +68,25 @@ class _Change(ast.NodeTransformer):
         self.generic_visit(node)
         if node.attr not in self.attributes or not isinstance(node.ctx, ast.Load):
             return node
-        return _call(ATTRIBUTE, [node.value, ast.Constant(node.attr)], node)
+        return _call(ATTRIBUTE, [node.value, ast.copy_location(ast.Constant(node.attr), node)], node)
 
     def visit_BinOp(self, node):
-        self.generic_visit(node)
+        # The first operand of a long sum is as deep as the sum has terms: deeper than Python's recursion.
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        found = self.visit(chain[-1].left)
+        for each in reversed(chain):
+            each.left, each.right = found, self.visit(each.right)
+            found = self._operation(each, len(chain) < LONG)
+        return found
+
+    def _operation(self, node, promotes):
         if isinstance(node.op, ast.Mod) and not _is_number(node.left):
             return _call(PERCENT, [node.left, node.right], node)
         if self.divides and isinstance(node.op, ast.Div):
             return _call(DIVIDE, [node.left, node.right], node)
-        if _may_promote(node.op, node.left, node.right):
+        if promotes and _may_promote(node.op, node.left, node.right):
             if isinstance(node.left, (ast.Name, ast.Constant)):
                 node.right = _call(RIGHT, [node.left, node.right], node)
             else:
@@ -114,7 +124,8 @@ def _read(target):
 
 
 def _call(helper, arguments, node):
-    return ast.copy_location(ast.Call(ast.Name(helper, ast.Load()), arguments, []), node)
+    name = ast.copy_location(ast.Name(helper, ast.Load()), node)
+    return ast.copy_location(ast.Call(name, arguments, []), node)
 
 
 def _is_number(node):

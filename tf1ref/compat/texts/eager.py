@@ -36,14 +36,18 @@ def _made(nodes, origin):
 
 def _source(node, made, origin):
     """Returns the path of the function of TensorFlow whose result an expression is computed from, or None."""
-    if isinstance(node, ast.Call):
-        path = origin(node.func)
-        # A method, such as batch of a data set, gives what its object is.
-        below = node.func.value if isinstance(node.func, ast.Attribute) else None
-        return path if path else _source(below, made, origin)
-    if isinstance(node, (ast.Subscript, ast.Attribute)):
-        return _source(node.value, made, origin)
-    if isinstance(node, ast.BinOp):
-        left = _source(node.left, made, origin)
-        return _source(node.right, made, origin) if left is None else left
-    return made.get(node.id) if isinstance(node, ast.Name) else None
+    todo = [node]  # the operands of a long sum nest deeper than Python's recursion
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Call):
+            if path := origin(node.func):
+                return path
+            # A method, such as batch of a data set, gives what its object is.
+            todo += [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        elif isinstance(node, (ast.Subscript, ast.Attribute)):
+            todo.append(node.value)
+        elif isinstance(node, ast.BinOp):
+            todo += [node.right, node.left]
+        elif isinstance(node, ast.Name) and (path := made.get(node.id)) is not None:
+            return path
+    return None

@@ -1,6 +1,7 @@
 """A program's file as a syntax tree. Python 2 is translated in memory, and lines keep their numbers."""
 
 import ast
+import contextlib
 from typing import NamedTuple
 
 from tf1ref.compat.texts import python2
@@ -45,8 +46,14 @@ def code(data, path, in_package=False):
     """
     from tf1ref.compat.bridges import syntax
 
-    text = parse(data, path, in_package)
-    return compile(syntax.taught(text.tree, text.divides), path, "exec", dont_inherit=True)
+    try:
+        text = parse(data, path, in_package)
+        return compile(syntax.taught(text.tree, text.divides), path, "exec", dont_inherit=True)
+    except RecursionError:
+        # Python compiles a sum of thousands of terms, and cannot do so from a tree. The file runs as it is.
+        with contextlib.suppress(SyntaxError):
+            return compile(data, path, "exec", dont_inherit=True)
+        raise
 
 
 def _tree(translated, path, error):
