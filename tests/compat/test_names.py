@@ -156,3 +156,9 @@ def test_a_graph_takes_a_function_for_a_device(world):
     assert (made.device, other.device) == ("/job:Const", "/device:CPU:0")
     with tf.init_scope(), pytest.raises(RuntimeError, match="functions"), given.device(lambda op: ""):
         pass
+
+
+def test_what_keras_lost_is_told_from_what_it_never_had_at_each_of_its_places():
+    lost = [f"{root}.wrappers{name}" for root in ("contrib.keras", "keras") for name in ("", ".scikit_learn")]
+    assert {advice.missing(path) for path in lost} == {"tf_keras no longer has it"}
+    assert advice.missing("contrib.keras.api.keras.layers.Nothing") == "Keras 2 had no such name"

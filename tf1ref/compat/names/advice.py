@@ -1,6 +1,6 @@
 """What to write for a missing name, and where new code finds the same arithmetic."""
 
-from tf1ref.compat.names import facts, resolver
+from tf1ref.compat.names import facts, resolver, table
 from tf1ref.errors import nearest
 
 # Names that are not given back, and what to use instead.
@@ -126,7 +126,9 @@ def lacks_extra(path, world=1):
 def _of_keras(path, world):
     if not resolver.has_keras():
         return WITHOUT_KERAS
-    return "Keras 2 had no such name" if world == 2 or not facts.is_known(path) else "tf_keras no longer has it"
+    rest = resolver.in_keras(path)
+    known = world == 1 and any(facts.is_known(f"{root}.{rest}" if rest else root) for root in table.KERAS)
+    return "tf_keras no longer has it" if known else "Keras 2 had no such name"
 
 
 def _longest(entries, path):
