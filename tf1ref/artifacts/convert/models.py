@@ -140,7 +140,10 @@ def check_loads(folder, where):
 
 @contextlib.contextmanager
 def _undeprecated():
-    """Keeps TensorFlow from looking for deprecated arguments, for each node a tenth of the time that loading takes."""
+    """Keeps TensorFlow from looking for deprecated arguments, which takes a tenth of the time of loading.
+
+    Its own deprecation.silence() stays in force when the block raises.
+    """
     before = deprecation._PRINT_DEPRECATION_WARNINGS
     deprecation._PRINT_DEPRECATION_WARNINGS = False
     try:

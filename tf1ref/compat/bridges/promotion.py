@@ -19,7 +19,7 @@ OF_NUMPY = (np.ndarray, np.generic)
 ARRAYS = (np.ndarray, np.memmap)  # matrices and masked arrays have operators of their own
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 2}
 PYTHONS = {bool: np.bool_, int: np.int64, float: np.float64, complex: np.complex128}
-PYTHON_KINDS = {bool: 0, int: 1, float: 2, complex: 2}
+PYTHON_KINDS = {number: KINDS[np.dtype(number).kind] for number in PYTHONS}
 # Nothing of NumPy: to see this first takes half of the time that isinstance takes.
 PLAIN = frozenset((*PYTHONS, str, list, tuple))
 SMALL = 32767  # up to here a number fits every float of 4 bytes or more, in NumPy 1's eyes too
@@ -100,7 +100,7 @@ def as_before(one, other):
     >>> as_before(np.ones(2, np.float32), np.float64(0.5))[1].dtype
     dtype('float32')
     """
-    if not (isinstance(one, OF_NUMPY) or isinstance(other, OF_NUMPY)):
+    if not (NEEDED and (isinstance(one, OF_NUMPY) or isinstance(other, OF_NUMPY))):
         return one, other
     kinds = _kind(one), _kind(other)
     if None in kinds:

@@ -13,8 +13,7 @@ import numpy as np
 
 from tf1ref.compat.bridges import methods, promotion
 
-NUMBERS = {"int": "_tf1ref_int", "float": "_tf1ref_float"}
-SUM = "_tf1ref_sum"
+NUMBERS, SUM = {"int": "_tf1ref_int", "float": "_tf1ref_float"}, {"sum": "_tf1ref_sum"}
 PERCENT, DIVIDE, ATTRIBUTE = "_tf1ref_percent", "_tf1ref_divide", "_tf1ref_attribute"
 LEFT, RIGHT, KEPT = "_tf1ref_left", "_tf1ref_right", "_tf1ref_kept"
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -27,7 +26,7 @@ def taught(tree, divides=False):
     """Changes an ast.Module in place and returns it. divides: `/` divides integers as in Python 2."""
     _install()
     bound = _bound(tree)
-    sums = {"sum"} if promotion.NEEDED and "*" not in bound else set()  # numpy and pylab have a sum of their own
+    sums = SUM if promotion.NEEDED and "*" not in bound else {}  # numpy and pylab have a sum of their own
     builtin = {*NUMBERS, *sums} - bound
     return _Change(builtin, methods.wanted(_imported(tree)), divides).visit(tree)
 
@@ -58,10 +57,7 @@ class _Change(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in self.builtin:
             one = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
-            if node.func.id == "sum":
-                node.func.id = SUM
-            elif one:
-                node.func.id = NUMBERS[node.func.id]
+            node.func.id = (SUM | NUMBERS if one else SUM).get(node.func.id, node.func.id)
         return node
 
     def visit_Attribute(self, node):
@@ -95,10 +91,10 @@ class _Change(ast.NodeTransformer):
 
     def visit_AugAssign(self, node):
         self.generic_visit(node)
-        if self.divides and isinstance(node.op, ast.Div) and isinstance(node.target, ast.Name):
-            read = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
+        read = _read(node.target)
+        if self.divides and isinstance(node.op, ast.Div) and isinstance(read, ast.Name):
             return ast.copy_location(ast.Assign([node.target], _call(DIVIDE, [read, node.value], node)), node)
-        if _may_promote(node.op, node.value) and (read := _read(node.target)) is not None:
+        if read is not None and _may_promote(node.op, node.value):
             node.value = _call(RIGHT, [read, node.value], node)
         return node
 
@@ -108,7 +104,7 @@ def _may_promote(op, *operands):
     if not promotion.NEEDED or not isinstance(op, ARITHMETIC) or any(isinstance(n, TEXTS_AND_LISTS) for n in operands):
         return False
     constants = [n.value for n in operands if isinstance(n, ast.Constant)]
-    return not any(isinstance(value, (str, bytes)) for value in constants) and len(constants) < max(2, len(operands))
+    return not any(isinstance(value, (str, bytes)) for value in constants) and len(constants) < 2
 
 
 def _read(target):
@@ -134,10 +130,9 @@ def _is_number(node):
 
 def _install():
     """Puts the helpers where every file of the program finds them."""
-    for name, theirs in NUMBERS.items():
-        setattr(builtins, theirs, _of_one(getattr(builtins, name)))
-    helpers = {PERCENT: percent, DIVIDE: divide, ATTRIBUTE: methods.attribute}
-    helpers |= {LEFT: promotion.left, RIGHT: promotion.right, KEPT: promotion.kept, SUM: promotion.total}
+    helpers = {theirs: _of_one(getattr(builtins, name)) for name, theirs in NUMBERS.items()}
+    helpers |= {PERCENT: percent, DIVIDE: divide, ATTRIBUTE: methods.attribute, SUM["sum"]: promotion.total}
+    helpers |= {LEFT: promotion.left, RIGHT: promotion.right, KEPT: promotion.kept}
     for name, helper in helpers.items():
         setattr(builtins, name, helper)
 
@@ -163,7 +158,7 @@ def _item(value):
 def percent(left, right):
     """Computes `left % right`, where `left` may be a text and `right` may hold arrays of one element."""
     if not isinstance(left, str):
-        return left % (promotion.right(left, right) if promotion.NEEDED else right)
+        return left % promotion.right(left, right)
     try:
         return left % right
     except TypeError:
@@ -174,7 +169,7 @@ def percent(left, right):
 
 def divide(left, right):
     """Computes Python 2's `left / right`: for integers, also in arrays and tensors, the result is rounded down."""
-    left, right = promotion.as_before(left, right) if promotion.NEEDED else (left, right)
+    left, right = promotion.as_before(left, right)
     if all(map(_is_whole, (left, right))):
         return left // right
     return left / right
